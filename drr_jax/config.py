@@ -1,0 +1,335 @@
+"""Typed configuration: what launch/*.py return, how it is overridden, and what may not be asked."""
+
+import dataclasses
+import os
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drr_jax.errors import InputError, nearest
+
+
+@dataclass
+class Data:
+    """The prepared data set and how batches are made of it."""
+
+    name: str = "reactionet/full"  # data set / builder config: full, keyframes or demo
+    data_dir: str = field(default_factory=lambda: os.environ.get("DRR_DATA_DIR", "data"))
+    manual_dir: str = ""  # raw release; empty: <data_dir>/downloads/manual/ReactioNet
+    image_size: int = 256  # supplement 3.2
+    batch_size: int = 64  # tuples in the global batch (supplement 3.2)
+    augment_on: str = "auto"  # auto (host on CPU, device on accelerators), host or device
+    worker_count: int = 0  # Grain worker processes; 0 reads in threads, which start at once
+    read_threads: int = 2
+    prefetch: int = 2  # batches kept ready on the device
+
+
+@dataclass
+class Augment:
+    """Training augmentation of R and S (supplement 3.2; jitter strength is a reconstruction)."""
+
+    rotation: float = 45.0  # degrees, U(-rotation, rotation)
+    flip: float = 0.5  # probability
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.4
+
+
+@dataclass
+class Encoder:
+    """The image encoder of R and S, with separate weights for each domain."""
+
+    backbone: str = "resnet18"
+    width: int = 64  # channels of the first stage
+    stem: str = "imagenet"  # imagenet (7x7/2, pool: stride 32 in all) or small (3x3/2: stride 16)
+    bn_group: int = 0  # BatchNorm statistics over groups of this many tuples; 0: global batch
+
+
+@dataclass
+class Text:
+    """The caption encoder (reconstruction, method 4)."""
+
+    encoder: str = "small"
+    vocabulary: int = 8192  # word pieces; supplement 1.9 counts 8,049 words
+    max_tokens: int = 32
+    width: int = 256
+    layers: int = 2
+    heads: int = 4
+
+
+@dataclass
+class Head:
+    """Class-wise attention, embeddings and projection (reconstruction, method 9.1)."""
+
+    embedding: int = 256  # K
+    projection: int = 128  # Z
+
+
+@dataclass
+class Graph:
+    """The graph module (supplement 2.2, 3.2; reconstruction, method 5)."""
+
+    enabled: bool = True
+    assumption: str = "both"  # both, homophily, heterophily or none
+    het_form: str = "strict"  # strict, full or cross_only
+    semantics: str = "label"  # label, similarity or filter
+    conv: str = "gcn"  # gcn, h2gcn, fagcn, acm or gprgnn
+    prior: str = "on"  # on, identity, all_ones, soft or learned
+    layers: int = 2
+    width: int = 256  # G
+    dropout: float = 0.2
+    readout: str = "per_class"  # per_class or concat_fc
+
+
+@dataclass
+class Contrast:
+    """Cross-domain contrastive learning (supplement 1.9, 2.2; reconstruction, method 6)."""
+
+    enabled: bool = True
+    scope: str = "batch_gated"  # batch_gated (C2), tuple (C1) or tuple_batchneg (C3)
+    prior: str = "on"  # on, identity, all_ones, soft or learned
+    pairs: str = "dyadic"  # dyadic (R with S, R with T) or all
+    tau: float = 0.07
+    related_weight: float = 1.0  # rho, weight of a related class as a positive
+    group_size: int = 64  # tuples contrasted with each other, whatever the global batch
+
+
+@dataclass
+class Loss:
+    """Weights of the loss terms (reconstruction, method 9.5)."""
+
+    au_weights: bool = True
+    lambda_graph: float = 1.0
+    lambda_contrast: float = 0.1
+    omega_reaction: float = 1.0
+    omega_stimulus: float = 1.0
+    omega_text: float = 1.0
+
+
+@dataclass
+class Optim:
+    """SGD of supplement 3.2 and its schedule."""
+
+    lr: float = 0.01  # for batches up to 64; scaled by batch / 64 above that
+    schedule: str = "step"  # step (lr, then lr_late after lr_epochs) or cosine (to zero)
+    lr_late: float = 0.001
+    lr_epochs: float = 2.0
+    warmup_steps: int = 0
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    decay_all: bool = True  # as PyTorch; False spares biases and normalisation
+    epochs: float = 12.0
+    max_steps: int = 0  # 0: epochs decide
+
+
+@dataclass
+class Log:
+    """What is written while training, and how often."""
+
+    every_steps: int = 10
+    eval_every_epochs: float = 1.0
+    checkpoint_every_steps: int = 500
+    keep_checkpoints: int = 3
+    samples: int = 24  # test tuples shown in the report
+
+
+@dataclass
+class Config:
+    """One run. Overridden by --config.a.b=VALUE or by `:KEY=VALUE` behind the config file."""
+
+    data: Data = field(default_factory=Data)
+    augment: Augment = field(default_factory=Augment)
+    encoder: Encoder = field(default_factory=Encoder)
+    text: Text = field(default_factory=Text)
+    head: Head = field(default_factory=Head)
+    graph: Graph = field(default_factory=Graph)
+    contrast: Contrast = field(default_factory=Contrast)
+    loss: Loss = field(default_factory=Loss)
+    optim: Optim = field(default_factory=Optim)
+    log: Log = field(default_factory=Log)
+    domains: str = "RST"  # training domains: RST, RS, RT or R; inference always needs R alone
+    predict: str = "reaction"  # reaction (the paper's), fuse, graph or stimulus
+    fold: str = "0"  # test part: 0, 1, 2, or all for three runs
+    seed: int = 0
+    fsdp: int = 1  # devices that share one copy of the parameters
+    conv: str = "auto"  # auto (im2col on CPU, lax on accelerators), im2col or lax
+    precision: str = "auto"  # auto (float32 on CPU, bfloat16 on accelerators), float32, bfloat16
+
+
+CHOICES = {
+    "data.augment_on": ("auto", "host", "device"),
+    "encoder.backbone": ("resnet18",),
+    "encoder.stem": ("imagenet", "small"),
+    "text.encoder": ("small",),
+    "graph.assumption": ("both", "homophily", "heterophily", "none"),
+    "graph.het_form": ("strict", "full", "cross_only"),
+    "graph.semantics": ("label", "similarity", "filter"),
+    "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn"),
+    "graph.prior": ("on", "identity", "all_ones", "soft", "learned"),
+    "graph.readout": ("per_class", "concat_fc"),
+    "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
+    "contrast.prior": ("on", "identity", "all_ones", "soft", "learned"),
+    "contrast.pairs": ("dyadic", "all"),
+    "optim.schedule": ("step", "cosine"),
+    "domains": ("RST", "RS", "RT", "R"),
+    "predict": ("reaction", "fuse", "graph", "stimulus"),
+    "fold": ("0", "1", "2", "all"),
+    "conv": ("auto", "im2col", "lax"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
+POSITIVE = (
+    "data.image_size",
+    "data.batch_size",
+    "data.prefetch",
+    "encoder.width",
+    "text.vocabulary",
+    "text.max_tokens",
+    "text.width",
+    "text.layers",
+    "text.heads",
+    "head.embedding",
+    "head.projection",
+    "graph.layers",
+    "graph.width",
+    "contrast.tau",
+    "contrast.group_size",
+    "optim.lr",
+    "optim.epochs",
+    "log.every_steps",
+    "log.eval_every_epochs",
+    "log.checkpoint_every_steps",
+    "log.keep_checkpoints",
+    "fsdp",
+)
+
+
+def flatten(config: Config) -> dict[str, object]:
+    """Returns {"data.batch_size": 64, ...}, in the order of the definitions."""
+    flat: dict[str, object] = {}
+    for outer in dataclasses.fields(config):
+        value = getattr(config, outer.name)
+        if dataclasses.is_dataclass(value):
+            flat |= {
+                f"{outer.name}.{inner.name}": getattr(value, inner.name)
+                for inner in dataclasses.fields(value)
+            }
+        else:
+            flat[outer.name] = value
+    return flat
+
+
+def check_key(key: str) -> None:
+    """Raises InputError, naming the nearest keys, if a config has no such key."""
+    known = list(flatten(Config()))
+    if key not in known:
+        leaf = {name.rsplit(".", 1)[-1]: name for name in known}
+        hint = leaf.get(key.rsplit(".", 1)[-1])
+        hint = f"did you mean {hint}?" if hint else nearest(key, known)
+        raise InputError(f"config key {key!r} does not exist: {hint}")
+
+
+def set_key(config: Config, key: str, text: str) -> None:
+    """Sets `key` (as in "optim.lr") from its text. Raises InputError for a bad key or value."""
+    check_key(key)
+    *outer, name = key.split(".")
+    owner = getattr(config, outer[0]) if outer else config
+    kind = typing.get_type_hints(type(owner))[name]
+    try:
+        value = _BOOLEANS[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        raise InputError(
+            f"config key {key}={text!r}: expected a {kind.__name__}, as in "
+            f"{key}={getattr(owner, name)}"
+        ) from None
+    setattr(owner, name, value)
+
+
+_BOOLEANS = types.MappingProxyType(
+    {"true": True, "1": True, "on": True}
+    | {
+        "false": False,
+        "0": False,
+        "off": False,
+    }
+)
+
+
+def parse_arg(config: Config, arg: str, variants: typing.Mapping[str, typing.Callable]) -> Config:
+    """Applies what stands behind the config file: a variant's name, then KEY=VALUE pairs.
+
+    `demo,optim.lr=0.02,fold=1` calls variants["demo"](config), then sets the two keys.
+    Raises InputError for an unknown variant, key or value.
+    """
+    for item in filter(None, (item.strip() for item in arg.split(","))):
+        key, equals, value = item.partition("=")
+        if equals:
+            set_key(config, key.strip(), value.strip())
+        elif item in variants:
+            variants[item](config)
+        else:
+            raise InputError(
+                f"config argument {item!r} is unknown: {nearest(item, list(variants))}"
+            )
+    return config
+
+
+def validate(config: Config) -> None:
+    """Raises InputError for the first value that cannot work, before any device is touched."""
+    flat = flatten(config)
+    for key, choices in CHOICES.items():
+        if flat[key] not in choices:
+            raise InputError(f"config key {key}={flat[key]!r}: {nearest(str(flat[key]), choices)}")
+    for key in POSITIVE:
+        if flat[key] <= 0:
+            raise InputError(f"config key {key}={flat[key]}: expected a value above 0")
+    _validate_together(config)
+
+
+def _validate_together(config: Config) -> None:
+    data, graph, contrast = config.data, config.graph, config.contrast
+    stride = 32 if config.encoder.stem == "imagenet" else 16
+    if data.image_size % stride:
+        raise InputError(
+            f"config key data.image_size={data.image_size}: expected a multiple of {stride}, "
+            f"the stride of encoder.stem={config.encoder.stem}"
+        )
+    if config.text.width % config.text.heads:
+        raise InputError(
+            f"config key text.width={config.text.width}: expected a multiple of "
+            f"text.heads={config.text.heads}"
+        )
+    for key, group in (
+        ("contrast.group_size", contrast.group_size),
+        ("encoder.bn_group", config.encoder.bn_group),
+    ):
+        if group and data.batch_size > group and data.batch_size % group:
+            raise InputError(
+                f"config key data.batch_size={data.batch_size}: expected at most {key}={group} "
+                "or a multiple of it"
+            )
+    if not 0 <= graph.dropout < 1:
+        raise InputError(f"config key graph.dropout={graph.dropout}: expected 0 <= dropout < 1")
+    if graph.semantics == "filter" and graph.conv != "gcn":
+        raise InputError(
+            f"config key graph.conv={graph.conv}: graph.semantics=filter needs graph.conv=gcn, "
+            "the other convolutions bring filters of their own"
+        )
+    learns = graph.enabled and graph.prior == "learned" and graph.assumption in LEARNING
+    if contrast.enabled and contrast.prior == "learned" and not learns:
+        raise InputError(
+            "config key contrast.prior=learned: it takes the graph's learned relation; set "
+            "graph.enabled=true, graph.prior=learned and graph.assumption=both or heterophily"
+        )
+    if config.predict in ("fuse", "graph") and not graph.enabled:
+        raise InputError(f"config key predict={config.predict}: needs graph.enabled=true")
+    if config.predict == "stimulus" and "S" not in config.domains:
+        raise InputError(f"config key predict=stimulus: domains={config.domains} has no S")
+
+
+LEARNING = ("both", "heterophily")
+
+
+def default_manual_dir(data: Data) -> Path:
+    """Where the raw release is looked for when data.manual_dir is empty (TFDS's convention)."""
+    return Path(data.manual_dir or Path(data.data_dir) / "downloads" / "manual" / "ReactioNet")

@@ -1,0 +1,1 @@
+"""Models: encoders, class-wise heads, graph module, DRR."""

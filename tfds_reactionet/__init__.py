@@ -1,0 +1,1 @@
+"""TFDS builders for ReactioNet and the benchmarks of its paper; no TensorFlow needed."""

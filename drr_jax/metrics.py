@@ -1,0 +1,134 @@
+"""F1 and accuracy of action units: counts on the device, ratios on the host in float64.
+
+Source: spec/method.md 8.1. Counts are summed over all frames of the test fold before any ratio is
+taken, labels marked unknown (-1) and padded rows count nowhere, and the F1 of an AU without a true
+positive is 0.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Int8
+
+TP, FP, FN, TN = range(4)
+
+
+def counts(
+    probabilities: Float[Array, "batch classes"],
+    labels: Int8[Array, "batch classes"],
+    weight: Float[Array, "batch"],
+    threshold: float = 0.5,
+) -> Int[Array, "classes 4"]:
+    """True positives, false positives, false negatives, true negatives of every class.
+
+    `labels` are 1, 0 or -1 (unknown); `weight` is 0 for padding; a class is predicted where its
+    probability is at least `threshold`. Counts of several batches add up. Under jit the sum runs
+    over a global, batch-sharded array, so every example counts once on any number of devices.
+    int32 is exact below 2^31 rows: a longer total is summed on the host in int64.
+    """
+    batch, classes = labels.shape
+    # 12 classes fill no vector register: folding 16 rows into one takes a third of the time. A
+    # small batch stays as it is, so that its rows still divide by the devices it is sharded over.
+    fold = math.gcd(batch, 16) if batch >= 2048 else 1
+    valid = jnp.broadcast_to((weight > 0)[:, None], labels.shape)
+    predicted = probabilities >= threshold
+    known = valid & (labels >= 0)
+    positive = valid & (labels > 0)
+    hit, claimed, present, seen = (
+        jnp.sum(mask.reshape(batch // fold, fold * classes), axis=0, dtype=jnp.int32)
+        .reshape(fold, classes)
+        .sum(axis=0)
+        for mask in (predicted & positive, predicted & known, positive, known)
+    )
+    return jnp.stack([hit, claimed - hit, present - hit, seen - claimed - present + hit], axis=1)
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> Float[np.ndarray, "classes"]:
+    return np.divide(
+        numerator, denominator, out=np.zeros(numerator.shape, np.float64), where=denominator > 0
+    )
+
+
+def _columns(total: Int[Any, "classes 4"]) -> np.ndarray:
+    return np.moveaxis(np.asarray(total).astype(np.int64), -1, 0)
+
+
+def f1(total: Int[Any, "classes 4"]) -> Float[np.ndarray, "classes"]:
+    """F1 of the positive class, 0 where nothing was found and never NaN."""
+    tp, fp, fn, _ = _columns(total)
+    return _ratio(2 * tp, 2 * tp + fp + fn)
+
+
+def accuracy(total: Int[Any, "classes 4"]) -> Float[np.ndarray, "classes"]:
+    """Share of known labels predicted right, 0 for a class without any."""
+    tp, fp, fn, tn = _columns(total)
+    return _ratio(tp + tn, tp + fp + fn + tn)
+
+
+def all_positive_f1(total: Int[Any, "classes 4"]) -> Float[np.ndarray, "classes"]:
+    """F1 of always saying yes, 2p / (1 + p) with base rate p: what any model has to beat."""
+    tp, fp, fn, tn = _columns(total)
+    return _ratio(2 * (tp + fn), 2 * (tp + fn) + fp + tn)
+
+
+def summary(total: Int[Any, "classes 4"], au_names: Sequence[str]) -> dict[str, Any]:
+    """The per-AU block of results.json: F1, accuracy, positives and known labels, and their means.
+
+    Raises ValueError if the number of names is not the number of classes.
+    """
+    tp, fp, fn, tn = _columns(total)
+    columns = f1(total), accuracy(total), tp + fn, tp + fp + fn + tn
+    return {
+        "au": {
+            name: {"f1": float(f), "accuracy": float(a), "positives": int(p), "count": int(n)}
+            for name, f, a, p, n in zip(au_names, *columns, strict=True)
+        },
+        "f1_mean": float(f1(total).mean()),
+        "all_positive_f1_mean": float(all_positive_f1(total).mean()),
+        "accuracy_mean": float(accuracy(total).mean()),
+    }
+
+
+def counts_of(result: Mapping[str, Any]) -> Int[np.ndarray, "classes 4"]:
+    """The counts behind one `summary`, recovered exactly from its ratios (below 10^7 positives)."""
+    rows = []
+    for au in result["au"].values():
+        positives, count = au["positives"], au["count"]
+        wrong = round((1 - au["accuracy"]) * count)
+        # f1 = 2 tp / (2 tp + wrong)
+        tp = round(au["f1"] * wrong / (2 * (1 - au["f1"]))) if wrong else positives
+        fn = positives - tp
+        rows.append([tp, wrong - fn, fn, count - tp - wrong])
+    return np.array(rows, np.int64)
+
+
+def fold_table(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One table over the folds of a cross validation, with the keys of `summary` and more.
+
+    Plain keys are means over folds (the protocol's number), `*_std` their sample standard
+    deviation (0 for a single fold), `*_pooled` come from the counts of all folds together.
+    Raises ValueError if there is no fold or the folds do not have the same AUs.
+    """
+    names = list(results[0]["au"]) if results else []
+    if not names or any(list(result["au"]) != names for result in results):
+        raise ValueError("fold_table needs at least one fold, and the same AUs in each")
+    pooled = summary(np.sum([counts_of(result) for result in results], axis=0), names)
+
+    def spread(values: list[float]) -> float:
+        return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+    table: dict[str, Any] = {"au": {}}
+    for name in names:
+        row = table["au"][name] = dict(pooled["au"][name])
+        for key in ("f1", "accuracy"):
+            values = [result["au"][name][key] for result in results]
+            row |= {f"{key}_pooled": row[key], key: float(np.mean(values))}
+            row[f"{key}_std"] = spread(values)
+    for key in ("f1_mean", "all_positive_f1_mean", "accuracy_mean"):
+        values = [result[key] for result in results]
+        table |= {key: float(np.mean(values)), f"{key}_std": spread(values)}
+        table[f"{key}_pooled"] = pooled[key]
+    return table

@@ -1,0 +1,120 @@
+"""F1 against scikit-learn, over batches, shards and masks (spec/method.md test T7)."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from sklearn.metrics import accuracy_score, f1_score
+
+from drr_jax import metrics
+
+NAMES = ("AU01", "AU02", "AU04", "AU06", "AU26")
+
+
+def data(seed, rows=999):
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(np.array([-1, 0, 1], np.int8), (rows, 5), p=[0.2, 0.5, 0.3])
+    labels[:, 3] = np.minimum(labels[:, 3], 0)  # an AU without positives
+    probability = rng.random((rows, 5), np.float32)
+    probability[:50] = 0.5  # on the threshold counts as predicted
+    weight = (rng.random(rows) > 0.1).astype(np.float32)
+    return probability, labels, weight
+
+
+def reference(score, probability, labels, weight):
+    values = []
+    for n in range(labels.shape[1]):
+        keep = (labels[:, n] >= 0) & (weight > 0)
+        predicted = probability[keep, n] >= 0.5
+        values.append(score(labels[keep, n], predicted))
+    return np.array(values)
+
+
+@pytest.mark.parametrize(("seed", "rows"), [(0, 999), (1, 4096), (2, 2050)])
+def test_equals_scikit_learn(seed, rows):
+    probability, labels, weight = data(seed, rows)
+    total = jax.jit(metrics.counts)(probability, labels, weight)
+
+    def sk_f1(truth, predicted):
+        return f1_score(truth, predicted, zero_division=0)
+
+    assert total.dtype == np.int32
+    np.testing.assert_allclose(
+        metrics.f1(total), reference(sk_f1, probability, labels, weight), rtol=1e-14
+    )
+    np.testing.assert_allclose(
+        metrics.accuracy(total), reference(accuracy_score, probability, labels, weight), rtol=1e-14
+    )
+    np.testing.assert_allclose(
+        metrics.all_positive_f1(total),
+        reference(sk_f1, np.ones_like(probability), labels, weight),
+        rtol=1e-14,
+    )
+    assert metrics.f1(total)[3] == 0 == metrics.all_positive_f1(total)[3]
+
+
+def test_batches_add_up_and_padding_counts_nowhere():
+    probability, labels, weight = data(7, rows=100)
+    whole = metrics.counts(probability, labels, weight)
+    padded = [np.concatenate([x, x[:28]]) for x in (probability, labels, weight)]
+    padded[2][100:] = 0
+    parts = [metrics.counts(*(x[i : i + 32] for x in padded)) for i in range(0, 128, 32)]
+    np.testing.assert_array_equal(sum(np.asarray(p, np.int64) for p in parts), whole)
+
+
+@pytest.mark.parametrize("rows", [16, 1024])  # the large batch folds its rows
+def test_sharded_over_devices_equals_one_device(rows):
+    batch = data(3, rows=rows * jax.device_count())
+    mesh = jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
+    shards = jax.device_put(batch, NamedSharding(mesh, PartitionSpec("data")))
+    np.testing.assert_array_equal(jax.jit(metrics.counts)(*shards), metrics.counts(*batch))
+
+
+def test_nothing_known_is_zero_not_nan():
+    total = metrics.counts(np.ones((4, 5)), np.full((4, 5), -1, np.int8), np.ones(4))
+    result = metrics.summary(total, NAMES)
+    assert result["f1_mean"] == result["accuracy_mean"] == result["all_positive_f1_mean"] == 0
+    assert "NaN" not in json.dumps(result)
+
+
+def test_summary_has_the_results_shape():
+    result = metrics.summary([[3, 1, 2, 4]], ["AU12"])
+    assert result == {
+        "au": {"AU12": {"f1": 6 / 9, "accuracy": 0.7, "positives": 5, "count": 10}},
+        "f1_mean": 6 / 9,
+        "all_positive_f1_mean": 10 / 15,
+        "accuracy_mean": 0.7,
+    }
+    with pytest.raises(ValueError, match="zip"):
+        metrics.summary([[3, 1, 2, 4]], ["AU12", "AU26"])
+
+
+def test_fold_table_means_spread_and_pooled():
+    totals = [np.asarray(metrics.counts(*data(seed, 200 + 50 * seed))) for seed in range(3)]
+    folds = [json.loads(json.dumps(metrics.summary(total, NAMES))) for total in totals]
+    table = metrics.fold_table(folds)
+    scores = np.array([metrics.f1(total) for total in totals])
+    pooled = np.sum(totals, axis=0)
+    for n, name in enumerate(NAMES):
+        row = table["au"][name]
+        assert row["f1"] == pytest.approx(scores[:, n].mean())
+        assert row["f1_std"] == pytest.approx(scores[:, n].std(ddof=1))
+        assert row["f1_pooled"] == metrics.f1(pooled)[n]
+        assert row["accuracy_pooled"] == metrics.accuracy(pooled)[n]
+        assert row["count"] == sum(fold["au"][name]["count"] for fold in folds)
+    assert table["f1_mean"] == pytest.approx(scores.mean())
+    assert table["f1_mean_std"] == pytest.approx(scores.mean(1).std(ddof=1))
+    assert metrics.fold_table(folds[:1])["f1_mean_std"] == 0
+    with pytest.raises(ValueError, match="same AUs"):
+        metrics.fold_table([folds[0], {"au": {"AU99": {}}}])
+
+
+def test_counts_are_recovered_from_a_full_size_summary():
+    rng = np.random.default_rng(0)
+    total = rng.integers(0, 900_000, (500, 4))
+    total[:100, 1:3] = rng.integers(0, 2, (100, 2))  # nearly and exactly right
+    total[100:120, 0] = 0
+    result = metrics.summary(total, [f"{n}" for n in range(len(total))])
+    np.testing.assert_array_equal(metrics.counts_of(json.loads(json.dumps(result))), total)

@@ -1,0 +1,84 @@
+"""Training augmentation of a batch on the device, from the same draws as on the host."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float32, Int32, UInt8
+
+from drr_jax.augment import (
+    ANGLES_PER_DEGREE,
+    LUMA,
+    MATRIX_BITS,
+    POSITION_BITS,
+    TRIG_BITS,
+    rotation_table,
+)
+
+
+def augment_batch(
+    images: UInt8[Array, "batch height width 3"], draws: Float32[Array, "batch 5"]
+) -> UInt8[Array, "batch height width 3"]:
+    """Applies one draw to each RGB image, as `augment.apply` does, within 2 grey levels.
+
+    To be called under jit. The warp is whole-number arithmetic and equals the host's bit for bit.
+    """
+    warped = jax.vmap(_warp)(images, draws[:, 0], draws[:, 1])
+    # without it XLA:CPU fuses the gather into the colour matrix and computes it three times
+    warped = jax.lax.optimization_barrier(warped)
+    return jax.vmap(_jitter)(warped, draws[:, 2:])
+
+
+def _warp(
+    image: UInt8[Array, "height width 3"], angle: Float32[Array, ""], flip: Float32[Array, ""]
+) -> UInt8[Array, "height width 3"]:
+    height, width, channels = image.shape
+    x, y = _source_positions(height, width, angle, flip)
+    # two rows of zeros around the image are the fill; further out is clamped on to them
+    stride = width + 4
+    flat = jnp.pad(image, ((2, 2), (2, 2), (0, 0))).reshape(-1, channels)
+    column = jnp.clip((x >> POSITION_BITS) + 2, 0, width + 2)
+    row = jnp.clip((y >> POSITION_BITS) + 2, 0, height + 2)
+    corner = row * stride + column
+    one = 1 << POSITION_BITS
+    right, below = (x & (one - 1))[..., None], (y & (one - 1))[..., None]
+    upper = flat[corner] * (one - right) + flat[corner + 1] * right
+    lower = flat[corner + stride] * (one - right) + flat[corner + stride + 1] * right
+    total = upper * (one - below) + lower * below
+    bits = 2 * POSITION_BITS
+    return ((total + (1 << (bits - 1))) >> bits).astype(jnp.uint8)
+
+
+def _source_positions(
+    height: int, width: int, angle: Float32[Array, ""], flip: Float32[Array, ""]
+) -> tuple[Int32[Array, "height width"], Int32[Array, "height width"]]:
+    index = jnp.rint(angle * ANGLES_PER_DEGREE).astype(jnp.int32) + 180 * ANGLES_PER_DEGREE
+    cosine, sine = jnp.asarray(rotation_table())[index]
+    x = jnp.arange(width, dtype=jnp.int32) * 2 - (width - 1)
+    y = jnp.arange(height, dtype=jnp.int32)[:, None] * 2 - (height - 1)
+    x = jnp.where(flip > 0.5, -x, x)
+    shift = TRIG_BITS + 1 - POSITION_BITS
+    half = 1 << (shift - 1)
+    source_x = (cosine * x - sine * y + ((width - 1) << TRIG_BITS) + half) >> shift
+    source_y = (sine * x + cosine * y + ((height - 1) << TRIG_BITS) + half) >> shift
+    return source_x, source_y
+
+
+def _jitter(
+    image: UInt8[Array, "height width 3"], factors: Float32[Array, "3"]
+) -> UInt8[Array, "height width 3"]:
+    brightness, contrast, saturation = factors
+    luma = jnp.array(LUMA, jnp.float32)
+    bright = _to_level(brightness * image.astype(jnp.float32))
+    means = bright.astype(jnp.int32).sum((0, 1)) / (image.shape[0] * image.shape[1])
+    mean = (means * luma).sum()
+    contrasted = _to_level(contrast * bright + (1 - contrast) * mean)
+    matrix = saturation * jnp.eye(3, dtype=jnp.float32) + (1 - saturation) * luma
+    matrix = jnp.rint(matrix * (1 << MATRIX_BITS)).astype(jnp.int32)
+    # written out: an integer matrix product has no fast path on GPU, and a float one may use TF32
+    pixels = contrasted.astype(jnp.int32)
+    total = sum(pixels[..., i, None] * matrix[:, i] for i in range(3))
+    saturated = (total + (1 << (MATRIX_BITS - 1))) >> MATRIX_BITS
+    return jnp.clip(saturated, 0, 255).astype(jnp.uint8)
+
+
+def _to_level(values: Float32[Array, "..."]) -> Float32[Array, "..."]:
+    return jnp.rint(jnp.clip(values, 0, 255))

@@ -1,0 +1,104 @@
+"""Captions to word pieces, with a vocabulary of the training captions (method 4)."""
+
+import json
+import os
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int32
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from drr_jax.errors import InputError
+
+PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+SPECIALS = (PAD, UNK, CLS, SEP)  # ids 0, 1, 2, 3
+CONTINUATION = "##"  # prefix of a piece inside a word
+# What a word is: the same rule as the builder's `caption_words`, re.findall("[a-z0-9]+").
+BETWEEN_WORDS = "[^a-z0-9]+"
+
+
+def build_vocabulary(word_counts: Mapping[str, int], size: int = 8192) -> list[str]:
+    """WordPiece vocabulary of at most `size` pieces: a word is whole if frequent, else spelled.
+
+    Specials first ([PAD] is 0), then every character at the start of a word and inside it, then
+    words by falling count, ties by alphabet. Depends on `word_counts` alone, not on its order.
+    Raises InputError if `size` has no room for the characters. Source: reconstruction (method 4).
+    """
+    characters = sorted({*string.ascii_lowercase, *string.digits, *"".join(word_counts)})
+    vocabulary = [*SPECIALS, *characters, *(CONTINUATION + piece for piece in characters)]
+    if size < len(vocabulary):
+        raise InputError(
+            f"config key text.vocabulary={size}: expected at least {len(vocabulary)}, the special "
+            "pieces and single characters"
+        )
+    words = sorted(word_counts, key=lambda word: (-word_counts[word], word))
+    vocabulary += [word for word in words if len(word) > 1][: size - len(vocabulary)]
+    return vocabulary
+
+
+def from_vocabulary(vocabulary: Sequence[str]) -> Tokenizer:
+    """A lower-casing tokenizer of greedy longest-match word pieces, `[CLS] ... [SEP]`."""
+    ids = {piece: index for index, piece in enumerate(vocabulary)}
+    tokenizer = Tokenizer(
+        models.WordPiece(ids, unk_token=UNK, continuing_subword_prefix=CONTINUATION)
+    )
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(BETWEEN_WORDS), behavior="removed")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{CLS} $A {SEP}", special_tokens=[(CLS, ids[CLS]), (SEP, ids[SEP])]
+    )
+    return tokenizer
+
+
+def save(tokenizer: Tokenizer, path: str | os.PathLike) -> None:
+    """Writes the tokenizer as a tokenizer.json, whole or not at all."""
+    path = Path(path)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def load(path: str | os.PathLike) -> Tokenizer:
+    """Reads a tokenizer.json, ours or of a BERT-family model.
+
+    Raises InputError if the file is missing, is no tokenizer, or does not pad with id 0.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)
+        tokenizer = Tokenizer.from_str(text)
+    except FileNotFoundError:
+        raise InputError(f"tokenizer {path}: no such file, expected a tokenizer.json") from None
+    except Exception as error:  # the library raises bare Exception for a bad file
+        raise InputError(f"tokenizer {path}: not a tokenizer.json ({error})") from None
+    if tokenizer.token_to_id(PAD) != 0:
+        raise InputError(f"tokenizer {path}: {PAD} has id {tokenizer.token_to_id(PAD)}, expected 0")
+    # a file may bring a padding and truncation of its own; ours is `encode`
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def encode(
+    tokenizer: Tokenizer, captions: Iterable[str], max_tokens: int = 32
+) -> Int32[np.ndarray, "captions tokens"]:
+    """Token ids of captions, `[CLS] pieces [SEP]` cut to `max_tokens` and padded with 0.
+
+    A cut caption still ends with [SEP].
+    """
+    # one by one: encode_batch would start a thread pool in every reading thread
+    encoded = [tokenizer.encode(caption).ids for caption in captions]
+    tokens = np.zeros((len(encoded), max_tokens), np.int32)
+    for row, ids in zip(tokens, encoded, strict=True):
+        if len(ids) > max_tokens:
+            ids = [*ids[: max_tokens - 1], ids[-1]]
+        row[: len(ids)] = ids
+    return tokens
+
+
+def words(tokenizer: Tokenizer, tokens: Int32[np.ndarray, "tokens"]) -> list[str]:
+    """The piece behind each token id, padding left out; for figures that label caption words."""
+    return [tokenizer.id_to_token(int(token)) for token in tokens if token != 0]

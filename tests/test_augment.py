@@ -1,0 +1,130 @@
+"""Augmentation: against independent references, and the host against the device."""
+
+import jax
+import numpy as np
+import pytest
+
+from drr_jax import augment, config
+from drr_jax.device_augment import augment_batch
+
+POLICY = config.Augment()
+CORNERS = [
+    (0, 0, 1, 1, 1),
+    (0, 1, 1, 1, 1),
+    (45, 0, 1, 1, 1),
+    (-45, 1, 1, 1, 1),
+    (45, 1, 1.4, 1.4, 1.4),
+    (-45, 0, 0.6, 0.6, 0.6),
+    (90, 0, 0.6, 1.4, 1.4),
+    (0, 0, 1.4, 0.6, 0.0),
+]
+
+
+def smooth_image(rng, height=64, width=64):
+    """A random image of a few soft waves in each channel, over the whole range of greys."""
+    y, x = np.mgrid[:height, :width]
+    image = np.zeros((height, width, 3))
+    for _ in range(6):
+        fx, fy = rng.normal(0, 4, 2)
+        phase = rng.uniform(0, 7, 3)
+        image += np.sin(2 * np.pi * (fx * x / width + fy * y / height)[..., None] + phase)
+    image = (image - image.min()) / np.ptp(image)
+    return np.rint(image * 255).astype(np.uint8)
+
+
+def bilinear_reference(image, angle, flip):
+    """Rotation and flip by float64 bilinear interpolation over zeros, pixel by pixel."""
+    height, width, _ = image.shape
+    turn = np.deg2rad(angle)
+    out = np.zeros(image.shape)
+    for row in range(height):
+        for column in range(width):
+            x = (width - 1 - column if flip else column) - (width - 1) / 2
+            y = row - (height - 1) / 2
+            source_x = np.cos(turn) * x - np.sin(turn) * y + (width - 1) / 2
+            source_y = np.sin(turn) * x + np.cos(turn) * y + (height - 1) / 2
+            left, top = int(np.floor(source_x)), int(np.floor(source_y))
+            for i in (top, top + 1):
+                for j in (left, left + 1):
+                    weight = (1 - abs(source_x - j)) * (1 - abs(source_y - i))
+                    if 0 <= i < height and 0 <= j < width and weight > 0:
+                        out[row, column] += weight * image[i, j]
+    return out
+
+
+def test_draw_follows_policy_and_seed():
+    rng = np.random.default_rng(3)
+    draws = np.stack([augment.draw(rng, POLICY) for _ in range(4000)])
+    assert draws.dtype == np.float32 and draws.shape == (4000, augment.DRAW_SIZE)
+    np.testing.assert_allclose(draws.min(0), [-45, 0, 0.6, 0.6, 0.6], atol=0.1)
+    np.testing.assert_allclose(draws.max(0), [45, 1, 1.4, 1.4, 1.4], atol=0.1)
+    np.testing.assert_allclose(draws.mean(0), [0, 0.5, 1, 1, 1], atol=1.5)
+    assert np.abs(np.corrcoef(draws.T) - np.eye(5)).max() < 0.06
+    assert np.all(draws[:, 0] * 16 == np.rint(draws[:, 0] * 16))
+    again = np.stack([augment.draw(np.random.default_rng(3), POLICY)])
+    np.testing.assert_array_equal(again[0], draws[0])
+
+
+def test_no_strength_is_identity():
+    still = config.Augment(rotation=0, flip=0, brightness=0, contrast=0, saturation=0)
+    image = smooth_image(np.random.default_rng(0))
+    draw = augment.draw(np.random.default_rng(1), still)
+    np.testing.assert_array_equal(augment.apply(image, draw), image)
+
+
+def test_flip_and_quarter_turn_are_exact():
+    image = smooth_image(np.random.default_rng(0), 40, 40)
+    flipped = augment.apply(image, np.float32([0, 1, 1, 1, 1]))
+    np.testing.assert_array_equal(flipped, image[:, ::-1])
+    turned = augment.apply(image, np.float32([90, 0, 1, 1, 1]))
+    np.testing.assert_array_equal(turned, np.rot90(image))  # counter-clockwise
+
+
+@pytest.mark.parametrize(("angle", "flip"), [(30, False), (-45, True), (11.0625, True)])
+@pytest.mark.parametrize("shape", [(24, 24), (17, 30)])
+def test_warp_is_bilinear_rotation_about_the_centre(angle, flip, shape):
+    image = smooth_image(np.random.default_rng(5), 96, 96)[: shape[0], : shape[1]]
+    image = np.ascontiguousarray(image)
+    ours = augment.apply(image, np.float32([angle, flip, 1, 1, 1]))
+    reference = bilinear_reference(image, angle, flip)
+    # positions are rounded to 1/32 pixel, so a step of 255 (the fill) may move by 255 / 32
+    assert np.abs(ours - reference).max() < 255 / 32 + 1
+    assert np.abs(ours - reference).mean() < 0.6
+
+
+@pytest.mark.parametrize("factors", [(1.3, 1, 1), (1, 0.7, 1), (1, 1, 1.4), (0.8, 1.4, 0.6)])
+def test_jitter_is_torchvisions(factors):
+    image = smooth_image(np.random.default_rng(7), 48, 40)
+    brightness, contrast, saturation = factors
+    luma = np.array([0.299, 0.587, 0.114])
+    expected = np.clip(brightness * image, 0, 255)
+    expected = np.clip(contrast * expected + (1 - contrast) * (expected @ luma).mean(), 0, 255)
+    grey = (expected @ luma)[..., None]
+    expected = np.clip(saturation * expected + (1 - saturation) * grey, 0, 255)
+    ours = augment.apply(image, np.float32([0, 0, *factors]))
+    assert np.abs(ours - expected).max() <= 2
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (50, 38)])
+def test_device_equals_host_within_two_grey_levels(shape):
+    rng = np.random.default_rng(11)
+    draws = [augment.draw(rng, POLICY) for _ in range(56)]
+    draws = np.concatenate([np.float32(CORNERS), np.stack(draws)])
+    images = np.stack([smooth_image(rng, *shape) for _ in draws])
+    images[-8:] = rng.integers(0, 256, images[-8:].shape)  # noise, the steepest slopes there are
+    host = np.stack([augment.apply(*pair) for pair in zip(images, draws, strict=True)])
+    device = np.asarray(jax.jit(augment_batch)(images, draws))
+    assert device.dtype == np.uint8
+    difference = np.abs(host.astype(int) - device)
+    assert difference.max() <= 2
+    assert difference.mean() < 1e-3
+
+
+def test_device_warp_equals_host_bit_for_bit():
+    rng = np.random.default_rng(13)
+    images = rng.integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
+    draws = np.ones((24, 5), np.float32)
+    draws[:, 0] = np.rint(rng.uniform(-180, 180, 24) * 16) / 16
+    draws[:, 1] = rng.integers(0, 2, 24)
+    host = np.stack([augment.apply(*pair) for pair in zip(images, draws, strict=True)])
+    np.testing.assert_array_equal(host, jax.jit(augment_batch)(images, draws))

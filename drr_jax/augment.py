@@ -107,7 +107,9 @@ def _jitter(
     bright = cv2.LUT(image, _to_uint8(brightness * levels))
     mean = np.float32(np.dot(cv2.mean(bright)[:3], LUMA))
     contrasted = cv2.LUT(bright, _to_uint8(contrast * levels + (1 - contrast) * mean))
-    matrix = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * np.float32(LUMA)
+    matrix = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * np.array(
+        LUMA, np.float32
+    )
     scale = np.float32(1 << MATRIX_BITS)
     return cv2.transform(contrasted, np.rint(matrix * scale) / scale)
 

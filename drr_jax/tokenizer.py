@@ -101,4 +101,4 @@ def encode(
 
 def words(tokenizer: Tokenizer, tokens: Int32[np.ndarray, "tokens"]) -> list[str]:
     """The piece behind each token id, padding left out; for figures that label caption words."""
-    return [tokenizer.id_to_token(int(token)) for token in tokens if token != 0]
+    return [tokenizer.id_to_token(int(token)) or UNK for token in tokens if token != 0]

@@ -1,0 +1,240 @@
+"""Batches of stimulus-reaction-caption tuples: a pure function of (data set, seed, step).
+
+A batch is a dict of host-local arrays, b = batch size / hosts, S = image size, N = evaluated AUs:
+  reaction, stimulus   uint8[b,S,S,3]   RGB
+  tokens               int32[b,T]       word pieces of the caption, 0 is padding
+  labels               int8[b,N]        AU occurrence, -1 unknown
+  index                int32[b]         record number over the parts read, -1 in padding
+  weight               float32[b]       1, or 0 in the padding of an evaluation's last batch
+  reaction_draw, stimulus_draw  float32[b,5]  only when the device augments (augment.DRAW_SIZE)
+
+Hosts: example k of the global order belongs to host k mod process_count, so a global batch is the
+same set of examples on any number of hosts. Put together from host-local batches in host order,
+its rows stand interleaved: all of host 0's, then all of host 1's.
+
+Nothing here uses JAX, so reading threads and worker processes never touch a device (Grain imports
+the package, but starts no backend).
+"""
+
+import functools
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import grain
+import numpy as np
+from absl import flags
+from tokenizers import Tokenizer
+
+from drr_jax import augment
+from drr_jax.config import Config, Data
+from drr_jax.errors import InputError
+from drr_jax.facs import REACTIONET_AUS_12
+from drr_jax.source import Prepared, Source
+from drr_jax.tokenizer import encode
+
+Batch = dict[str, np.ndarray]
+Local = TypeVar("Local")
+Placed = TypeVar("Placed")
+
+
+def train_dataset(
+    prepared: Prepared,
+    parts: Sequence[str],
+    config: Config,
+    tokenizer: Tokenizer,
+    *,
+    seed: int,
+    augment_on: str,
+    start_step: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+    au_names: Sequence[str] = REACTIONET_AUS_12,
+) -> grain.DatasetIterator[Batch]:
+    """Endless training batches from `start_step` on, which costs the same at any step.
+
+    Order and augmentation depend on (parts, batch size, seed, step) alone: not on the hosts, nor
+    on worker_count and read_threads. Every epoch has an order of its own; a batch may hold the end
+    of one epoch and the start of the next. R and S are augmented by independent draws of one
+    policy, the caption is not (supplement 3.2).
+
+    augment_on: "host" augments here; "device" ships raw images and their draws.
+    Raises InputError if the parts hold less than a batch or the hosts do not divide it. Close the
+    iterator (`.close()`) to stop its threads.
+    """
+    if augment_on not in ("host", "device"):
+        raise ValueError(f"augment_on={augment_on!r}: expected host or device")
+    source = Source(prepared, parts, config.data.image_size, au_names)
+    if len(source) < config.data.batch_size:
+        raise InputError(
+            f"config key data.batch_size={config.data.batch_size}: the training parts "
+            f"{', '.join(parts)} of {prepared.name} hold only {len(source)} records"
+        )
+    prepare = _Augment(config.augment, tokenizer, config.text.max_tokens, augment_on == "host")
+    # the draws come before the hosts' slices, or they would depend on the number of hosts
+    examples = grain.MapDataset.source(source).seed(seed).shuffle().repeat().random_map(prepare)
+    batches = _host_batches(examples, config.data, process_index, process_count)
+    return _iterate(batches[start_step:], config.data)
+
+
+def eval_dataset(
+    prepared: Prepared,
+    parts: Sequence[str],
+    config: Config,
+    tokenizer: Tokenizer,
+    *,
+    process_index: int = 0,
+    process_count: int = 1,
+    au_names: Sequence[str] = REACTIONET_AUS_12,
+) -> grain.DatasetIterator[Batch]:
+    """One pass over `parts` in stored order, every record exactly once over all hosts.
+
+    All hosts have the same number of batches of the same size; the last one is padded with black
+    images of weight 0, index -1 and unknown labels. Raises InputError as `train_dataset`.
+    """
+    source = Source(prepared, parts, config.data.image_size, au_names)
+    examples = grain.MapDataset.source(
+        _Padded(source, config.data.batch_size, tokenizer, config.text.max_tokens)
+    )
+    return _iterate(_host_batches(examples, config.data, process_index, process_count), config.data)
+
+
+def _host_batches(
+    examples: grain.MapDataset, data: Data, process_index: int, process_count: int
+) -> grain.MapDataset[Batch]:
+    if data.batch_size % process_count:
+        raise InputError(
+            f"config key data.batch_size={data.batch_size}: expected a multiple of the "
+            f"{process_count} hosts"
+        )
+    return examples[process_index::process_count].batch(data.batch_size // process_count)
+
+
+def _iterate(batches: grain.MapDataset[Batch], data: Data) -> grain.DatasetIterator[Batch]:
+    # two batches a thread keep a thread busy while its last batch waits to be taken
+    options = grain.ReadOptions(
+        num_threads=data.read_threads, prefetch_buffer_size=2 * data.read_threads
+    )
+    stream = batches.to_iter_dataset(options)
+    if data.worker_count:
+        if not flags.FLAGS.is_parsed():  # Grain's workers read absl flags; notebooks have none
+            flags.FLAGS.mark_as_parsed()
+        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=data.worker_count))
+    return iter(stream)
+
+
+class _Augment:
+    """Record and random stream -> example of a batch."""
+
+    def __init__(
+        self, policy: augment.Policy, tokenizer: Tokenizer, max_tokens: int, on_host: bool
+    ):
+        self._policy = policy
+        self._example = functools.partial(_example, tokenizer=tokenizer, max_tokens=max_tokens)
+        self._on_host = on_host
+
+    def __call__(self, record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+        example = self._example(record)
+        draws = {
+            "reaction": augment.draw(rng, self._policy),
+            "stimulus": augment.draw(rng, self._policy),
+        }
+        if self._on_host:
+            images = {name: augment.apply(example[name], draws[name]) for name in draws}
+            return {**example, **images}
+        return {**example, **{f"{name}_draw": draw for name, draw in draws.items()}}
+
+
+class _Padded:
+    """A source in batch form, filled up with examples of weight 0 to whole batches."""
+
+    def __init__(self, source: Source, batch_size: int, tokenizer: Tokenizer, max_tokens: int):
+        self._source = source
+        self._length = -(-len(source) // batch_size) * batch_size
+        self._example = functools.partial(_example, tokenizer=tokenizer, max_tokens=max_tokens)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if index < len(self._source):
+            return self._example(self._source[index])
+        padding = {
+            name: np.zeros_like(value) for name, value in self._example(self._source[0]).items()
+        }
+        return {
+            **padding,
+            "labels": np.full_like(padding["labels"], -1),
+            "index": np.full_like(padding["index"], -1),
+        }
+
+
+def _example(record: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> dict[str, Any]:
+    caption = record.pop("caption")
+    tokens = encode(tokenizer, [caption], max_tokens)[0]
+    return {**record, "tokens": tokens, "weight": np.float32(1.0)}
+
+
+class Prefetch(Iterator[Placed], Generic[Placed]):
+    """Iterator over `put(item)` that a thread keeps `depth` items ahead of its reader.
+
+    An error in the iterator or in `put` is raised from `next`, after the items before it. Stops at
+    `close()`, when it is garbage, and at interpreter exit; closes the iterator it reads.
+    """
+
+    def __init__(self, items: Iterable[Local], put: Callable[[Local], Placed], depth: int):
+        self._ready: queue.Queue = queue.Queue(maxsize=depth)
+        self._ended = False
+        stop = threading.Event()
+        # the thread must not hold `self`, or it would keep a forgotten iterator alive;
+        # a daemon, because only then do finalizers run at exit while it still waits
+        thread = threading.Thread(
+            target=_produce, args=(items, put, self._ready, stop), name="prefetch", daemon=True
+        )
+        thread.start()
+        self.close = weakref.finalize(self, _stop, thread, self._ready, stop)
+
+    def __next__(self) -> Placed:
+        if self._ended or not self.close.alive:
+            raise StopIteration
+        value, error = self._ready.get()
+        if error is not None:
+            self._ended = True
+            raise error
+        return value
+
+
+def prefetch_to_device(
+    items: Iterable[Local], put: Callable[[Local], Placed], depth: int = 2
+) -> Prefetch[Placed]:
+    """Runs `put` (host batch -> device arrays) `depth` items ahead, on a thread of its own."""
+    return Prefetch(items, put, depth)
+
+
+def _produce(
+    items: Iterable[Local],
+    put: Callable[[Local], Placed],
+    ready: queue.Queue,
+    stop: threading.Event,
+) -> None:
+    iterator = iter(items)
+    try:
+        while not stop.is_set():
+            ready.put((put(next(iterator)), None))
+    except BaseException as error:  # StopIteration, too, reaches the reader this way
+        ready.put((None, error))
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+
+
+def _stop(thread: threading.Thread, ready: queue.Queue, stop: threading.Event) -> None:
+    stop.set()
+    while thread.is_alive():
+        try:  # make room for an item, or an error, that the thread is waiting to hand over
+            ready.get(timeout=0.05)
+        except queue.Empty:
+            thread.join(timeout=0.05)

@@ -1,0 +1,227 @@
+"""Prepared data sets: what their builder recorded, and random access to decoded records."""
+
+import bisect
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg
+import tensorflow_datasets as tfds
+from jaxtyping import UInt8
+
+from drr_jax.errors import InputError
+from drr_jax.facs import REACTIONET_AUS_12
+
+JPEG_MAGIC = b"\xff\xd8"
+DOMAINS = ("reaction", "stimulus")  # the domains that are images
+# What a batch is made of. Parsing a record for these alone, with images left encoded, takes a
+# fraction of TFDS's time for all of it; TFDS's own partial decoding needs TensorFlow.
+FIELDS = {"reaction": ("image",), "stimulus": ("image",), "au": ("occurrence",)}
+ENCODED = {domain: {"image": tfds.decode.SkipDecoding()} for domain in DOMAINS}
+REBUILD = "build it again: python -m tfds_reactionet.build"
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A prepared data set: where it is, and what its builder recorded about it."""
+
+    directory: Path
+    name: str  # "reactionet/demo"
+    version: str
+    # see tfds_reactionet/common.py
+    metadata: Mapping[str, Any] = dataclasses.field(repr=False)
+    builder: Any = dataclasses.field(repr=False, compare=False)  # TFDS's, to read records
+
+    @property
+    def fingerprint(self) -> str:
+        return self.metadata["fingerprint"]
+
+    @property
+    def au_names(self) -> tuple[str, ...]:
+        """Names of the columns of `au/occurrence`."""
+        return tuple(self.metadata["au_names"])
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(sorted(self.metadata["parts"]))
+
+    def records(self, parts: Sequence[str]) -> int:
+        """Number of records in `parts`."""
+        return sum(self.metadata["parts"][part]["records"] for part in parts)
+
+    def sequence(self, part: str, record: int) -> str:
+        """ "scene/sub_scene/task/sequence" of a record of `part`."""
+        for name, _, first, count in self.metadata["parts"][part]["sequences"]:
+            if first <= record < first + count:
+                return name
+        raise ValueError(f"{part} has no record {record}")
+
+
+def open_dataset(prepared_dir: str | Path) -> Prepared:
+    """Opens a prepared data set. Raises InputError if it is missing or damaged."""
+    directory = Path(prepared_dir)
+    if not (directory / "dataset_info.json").is_file():
+        raise InputError(
+            f"prepared data set {directory}: no dataset_info.json there; {REBUILD}, or correct "
+            "data.data_dir"
+        )
+    try:
+        builder = tfds.builder_from_directory(directory)
+        metadata = dict(builder.info.metadata or {})
+        missing = {"au_names", "parts", "fingerprint"} - set(metadata)
+        if missing:
+            raise InputError(
+                f"prepared data set {directory}: metadata.json lacks {', '.join(sorted(missing))}; "
+                f"{REBUILD}"
+            )
+        for part, counts in metadata["parts"].items():
+            stored = builder.info.splits[part].num_examples
+            if stored != counts["records"]:
+                raise InputError(
+                    f"prepared data set {directory}: {part} has {stored} records, metadata.json "
+                    f"says {counts['records']}; {REBUILD}"
+                )
+    except InputError:
+        raise
+    except Exception as error:  # TFDS, JSON and protobuf raise many kinds for a damaged file
+        raise InputError(_unreadable(directory, error)) from None
+    name = builder.info.full_name.rsplit("/", 1)[0]
+    return Prepared(directory, name, str(builder.version), metadata, builder)
+
+
+def _unreadable(directory: Path, error: Exception) -> str:
+    return f"prepared data set {directory}: unreadable ({type(error).__name__}: {error}); {REBUILD}"
+
+
+def fold_parts(prepared: Prepared, fold: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(training parts, test parts) of a fold: fold k tests the k-th part (method 8.2)."""
+    test = prepared.parts[fold]
+    return tuple(part for part in prepared.parts if part != test), (test,)
+
+
+def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
+    """Counts of the words in the captions of `parts`; training parts give the vocabulary."""
+    counts: dict[str, int] = {}
+    for part in parts:
+        for word, count in prepared.metadata["parts"][part]["caption_words"].items():
+            counts[word] = counts.get(word, 0) + count
+    return counts
+
+
+class Source:
+    """Random access to the decoded records of some parts, one after the other.
+
+    `source[i]` is {"reaction", "stimulus": uint8[S,S,3], "caption": str, "labels": int8[N],
+    "index": int32}, with S = image_size and N = len(au_names). It pickles.
+    Raises InputError for an unknown AU or part, and, on access, for a record that cannot be read.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        parts: Sequence[str],
+        image_size: int,
+        au_names: Sequence[str] = REACTIONET_AUS_12,
+    ):
+        known = prepared.au_names
+        missing = [name for name in au_names if name not in known]
+        if missing:
+            raise InputError(
+                f"data set {prepared.name} has no {', '.join(missing)}; it has {', '.join(known)}"
+            )
+        unknown = [part for part in parts if part not in prepared.parts]
+        if unknown:
+            raise InputError(
+                f"data set {prepared.name} has no part {', '.join(unknown)}; it has "
+                f"{', '.join(prepared.parts)}"
+            )
+        self._parts = tuple(parts)
+        self._starts = [0, *accumulate(prepared.records([part]) for part in parts)]
+        self._columns = np.array([known.index(name) for name in au_names])
+        self._size = image_size
+        self._au_names = tuple(au_names)
+        self._prepared = prepared
+        features = prepared.builder.info.features
+        nested = {
+            outer: {inner: features[outer][inner] for inner in names}
+            for outer, names in FIELDS.items()
+        }
+        self._fields = tfds.features.FeaturesDict({**nested, "caption": features["caption"]})
+        try:
+            self._readers = [
+                prepared.builder.as_data_source(
+                    split=part, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+                )
+                for part in parts
+            ]
+        except Exception as error:  # array_record has no error type of its own
+            raise InputError(_unreadable(prepared.directory, error)) from None
+
+    def __reduce__(self):
+        """A worker process opens the data set itself."""
+        directory = self._prepared.directory
+        return _reopen, (directory, self._parts, self._size, self._au_names)
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; set per process
+        which = bisect.bisect_right(self._starts, index) - 1
+        record = index - self._starts[which]
+        try:
+            example = self._fields.deserialize_example_np(
+                self._readers[which][record], decoders=ENCODED
+            )
+            images = {name: decode(example[name]["image"]) for name in DOMAINS}
+        except Exception as error:  # each codec and reader has its own
+            raise InputError(self._describe(self._parts[which], record, error)) from None
+        return {
+            **{name: resize(image, self._size) for name, image in images.items()},
+            "caption": example["caption"].decode("utf-8"),
+            "labels": np.asarray(example["au"]["occurrence"], np.int8)[self._columns],
+            "index": np.int32(index),
+        }
+
+    def _describe(self, part: str, record: int, error: Exception) -> str:
+        sequence = self._prepared.sequence(part, record)
+        return (
+            f"prepared data set {self._prepared.directory}: record {record} of {part} (sequence "
+            f"{sequence}) does not decode ({type(error).__name__}: {error}); {REBUILD}"
+        )
+
+
+def _reopen(
+    directory: Path, parts: Sequence[str], image_size: int, au_names: Sequence[str]
+) -> Source:
+    return Source(open_dataset(directory), parts, image_size, au_names)
+
+
+def decode(encoded: bytes) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB image from JPEG (simplejpeg: PIL's pixels, twice as fast) or another format (OpenCV).
+
+    Raises ValueError for bytes that are no image, or half of one.
+    """
+    if encoded.startswith(JPEG_MAGIC):
+        return simplejpeg.decode_jpeg(encoded, "RGB")
+    buffer = np.frombuffer(encoded, np.uint8)
+    image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if buffer.size else None
+    if image is None:
+        raise ValueError("neither JPEG nor another known image format")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def resize(
+    image: UInt8[np.ndarray, "height width 3"], size: int
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Scales to size x size pixels: by area when the image shrinks, bilinearly when it grows."""
+    height, width = image.shape[:2]
+    if (height, width) == (size, size):
+        return image
+    shrinks = height * width > size * size
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, (size, size), interpolation=interpolation)

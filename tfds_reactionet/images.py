@@ -1,0 +1,86 @@
+"""Images and videos of a raw release as JPEGs of one size."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg
+from jaxtyping import UInt8
+
+JPEG_QUALITY = 95
+_JPEG = b"\xff\xd8\xff"
+
+
+class BadImageError(ValueError):
+    """An image or video frame that does not decode completely."""
+
+
+def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of an encoded image.
+
+    Raises BadImageError if it is cut off, damaged, or no image.
+    """
+    try:
+        if data.startswith(_JPEG) and simplejpeg.decode_jpeg_header(data)[2] != "CMYK":
+            return simplejpeg.decode_jpeg(data, "RGB")
+    except ValueError as error:
+        raise BadImageError(str(error)) from error
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error as error:
+        raise BadImageError(str(error)) from error
+    if image is None:
+        raise BadImageError("not an image, or cut off")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def encode(image: UInt8[np.ndarray, "height width 3"], size: int) -> bytes:
+    """JPEG of an RGB image resized to size x size pixels."""
+    if image.shape[:2] != (size, size):
+        shrinks = image.shape[0] >= size and image.shape[1] >= size
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        image = cv2.resize(image, (size, size), interpolation=how)
+    image = np.ascontiguousarray(image)
+    return simplejpeg.encode_jpeg(image, JPEG_QUALITY, "RGB", colorsubsampling="420")
+
+
+def to_stored(data: bytes, size: int) -> tuple[bytes, tuple[int, int]]:
+    """The JPEG to store for an encoded image, and its original (height, width).
+
+    A colour JPEG that already has the size keeps its bytes, after it was decoded in full.
+    """
+    image = decode(data)
+    height, width = image.shape[:2]
+    fits = (height, width) == (size, size) and data.startswith(_JPEG)
+    if fits and simplejpeg.decode_jpeg_header(data)[2] in ("YCbCr", "RGB"):
+        return data, (height, width)
+    return encode(image, size), (height, width)
+
+
+class VideoFrames:
+    """Frames of a video by number, the first being 1, asked for in rising order."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._capture = cv2.VideoCapture(str(path))
+        self._next = 1
+
+    def stored(self, number: int, size: int) -> tuple[bytes, tuple[int, int]]:
+        """As `to_stored`, for frame `number`. Raises BadImageError if it cannot be decoded."""
+        # Frames are counted by grabbing them: seeking lands on key frames in many containers.
+        while self._next < number:
+            if not self._capture.grab():
+                raise BadImageError(f"video ends before frame {number}")
+            self._next += 1
+        ok, image = self._capture.read()
+        self._next += 1
+        if not ok:
+            raise BadImageError(f"frame {number} does not decode")
+        return encode(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), size), image.shape[:2]
+
+
+def video_length(path: Path) -> int:
+    """Number of frames a video's header claims; 0 if it cannot be opened."""
+    capture = cv2.VideoCapture(str(path))
+    return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) if capture.isOpened() else 0

@@ -1,0 +1,171 @@
+"""ReactioNet's hand-made labels: key frames, captions and demographics (spec/datasets.md 11)."""
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int8, Int64
+
+from drr_jax.errors import InputError, nearest
+from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
+from tfds_reactionet.tables import frame_number, inner_path, read_table, read_text
+
+_PATH_COLUMNS = ("scene", "sub_scene", "task", "sequence")
+AU_COLUMNS = tuple(f"AU{int(name[2:])}" for name in REACTIONET_AUS)  # AU1 ... AU45
+_CODES = {"0": 0, "1": 1, "9": -1}  # 9: not codable
+_NO_EXPRESSION = ("", "9", "unknown")
+
+
+@dataclass(frozen=True)
+class KeyFrames:
+    """Hand-labelled frames of one sequence, by rising frame number."""
+
+    frames: Int64[np.ndarray, "frames"]
+    occurrence: Int8[np.ndarray, "frames 17"]  # 0, 1; -1 unknown
+    expression: Int64[np.ndarray, "frames"]  # index in EXPRESSIONS; -1 unknown
+
+
+def read_keyframes(path: Path) -> dict[str, KeyFrames]:
+    """Key-frame labels by sequence key; empty if the release has no such file.
+
+    Raises InputError for a defect: a missing column, an unknown scene or expression, a code that
+    is not 0, 1 or 9, a (sequence, frame) that occurs twice, a path that leaves the release.
+    """
+    if not path.is_file():
+        return {}
+    found: dict[str, dict[int, tuple[list[int], int]]] = {}
+    for line, row in read_table(path, (*_PATH_COLUMNS, "frame", "expression", *AU_COLUMNS)):
+        for column in _PATH_COLUMNS:
+            inner_path(row[column], 1, path, line)
+        if row["scene"] not in SCENES:
+            raise InputError(
+                f"{path}: line {line}: unknown scene {row['scene']!r}; "
+                f"{nearest(row['scene'], SCENES)}"
+            )
+        key = "/".join(row[column] for column in _PATH_COLUMNS)
+        frame = frame_number(row["frame"], path, line)
+        frames = found.setdefault(key, {})
+        if frame in frames:
+            raise InputError(f"{path}: line {line}: {key} frame {frame} is labelled twice")
+        for column in AU_COLUMNS:
+            if row[column] not in _CODES:
+                raise InputError(
+                    f"{path}: line {line}: {column} is {row[column][:40]!r}, expected 0, 1 or 9"
+                )
+        codes = [_CODES[row[column]] for column in AU_COLUMNS]
+        frames[frame] = (codes, _expression(row["expression"], path, line))
+    return {key: _key_frames(frames) for key, frames in found.items()}
+
+
+def _key_frames(labels: dict[int, tuple[list[int], int]]) -> KeyFrames:
+    frames = sorted(labels)
+    return KeyFrames(
+        np.array(frames, np.int64),
+        np.array([labels[frame][0] for frame in frames], np.int8),
+        np.array([labels[frame][1] for frame in frames], np.int64),
+    )
+
+
+def _expression(text: str, path: Path, line: int) -> int:
+    if text in _NO_EXPRESSION:
+        return -1
+    if text not in EXPRESSIONS:
+        raise InputError(
+            f"{path}: line {line}: unknown expression {text[:40]!r}; {nearest(text, EXPRESSIONS)}"
+        )
+    return EXPRESSIONS.index(text)
+
+
+def read_demographics(path: Path) -> dict[str, tuple[str, ...]]:
+    """Subjects by sequence key, in the file's order; empty if the release has no such file."""
+    if not path.is_file():
+        return {}
+    subjects: dict[str, list[str]] = {}
+    for line, row in read_table(path, ("sequence", "subject")):
+        key = inner_path(row["sequence"], 4, path, line)
+        if not row["subject"]:
+            raise InputError(f"{path}: line {line}: the subject of {key} is empty")
+        if row["subject"] in subjects.setdefault(key, []):
+            raise InputError(f"{path}: line {line}: {key} names {row['subject'][:40]!r} twice")
+        subjects[key].append(row["subject"])
+    return {key: tuple(names) for key, names in subjects.items()}
+
+
+class Captions:
+    """Captions of a sequence's stimulus images; one caption may cover a range of frames."""
+
+    def __init__(self, spans: Iterable[tuple[int, int, str, int | str]], path: Path):
+        """`spans` are (first frame, last frame, text, line). Raises InputError if two overlap."""
+        ordered = sorted(spans, key=lambda span: span[:2])
+        for before, after in pairwise(ordered):
+            if after[0] <= before[1]:
+                raise InputError(
+                    f"{path}: line {after[3]}: frame {after[0]} has a caption already "
+                    f"(line {before[3]}); expected one"
+                )
+        self._spans = ordered
+        self._starts = [span[0] for span in ordered]
+
+    def get(self, frame: int) -> str | None:
+        """The caption of a stimulus frame, or None."""
+        at = bisect_right(self._starts, frame) - 1
+        if at < 0 or frame > self._spans[at][1]:
+            return None
+        return self._spans[at][2]
+
+
+def read_captions(csv_path: Path, json_path: Path) -> Captions:
+    """Captions from captions.csv (frame,caption) or captions.json; none if there is no file.
+
+    A frame is a number or a range such as 1-12 (both ends included). Raises InputError for a file
+    that is not UTF-8 (with the byte), a bad frame, a frame with two captions, or both files.
+    """
+    if csv_path.is_file() and json_path.is_file():
+        raise InputError(f"{json_path}: {csv_path.name} is there too; keep one of them")
+    if csv_path.is_file():
+        rows = [(row["frame"], row["caption"], line) for line, row in _caption_rows(csv_path)]
+        return Captions(_spans(rows, csv_path), csv_path)
+    if json_path.is_file():
+        pairs = [(key, text, f"with key {key[:40]!r}") for key, text in _json_pairs(json_path)]
+        return Captions(_spans(pairs, json_path), json_path)
+    return Captions([], csv_path)
+
+
+def _caption_rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
+    return read_table(path, ("frame", "caption"))
+
+
+def _json_pairs(path: Path) -> list[tuple[str, str]]:
+    text = read_text(path)
+    try:
+        pairs = json.loads(text, object_pairs_hook=list)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: {error}; expected JSON") from error
+    shaped = isinstance(pairs, list) and all(
+        isinstance(pair, tuple) and isinstance(pair[1], str) for pair in pairs
+    )
+    if not shaped or not text.lstrip().startswith("{"):
+        raise InputError(f'{path}: expected an object {{"000001": "caption", ...}} of texts')
+    return pairs
+
+
+def _spans(
+    rows: Iterable[tuple[str, str, int | str]], path: Path
+) -> Iterable[tuple[int, int, str, int | str]]:
+    for frames, caption, line in rows:
+        first, dash, last = frames.partition("-")
+        start = frame_number(first.strip(), path, line)
+        end = frame_number(last.strip(), path, line) if dash else start
+        if end < start:
+            raise InputError(f"{path}: line {line}: range {frames[:40]!r} ends before it starts")
+        text = " ".join(caption.split())
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{path}: line {line}: half a surrogate pair in a caption") from error
+        if text:
+            yield start, end, text, line

@@ -1,0 +1,270 @@
+"""From one raw ReactioNet sequence to records: what is kept, what is skipped and why."""
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
+from tfds_reactionet.common import Tally
+from tfds_reactionet.images import BadImageError, VideoFrames, to_stored
+from tfds_reactionet.openface import OpenFaceFile
+from tfds_reactionet.reactionet.labels import KeyFrames, read_captions
+from tfds_reactionet.reactionet.layout import Frames, Sequence, find_frames
+from tfds_reactionet.skipped import Skip
+
+NO_REACTION = "label or stimulus without a reaction image"
+NO_STIMULUS = "reaction image without a stimulus image"
+NO_CAPTION = "stimulus image without a caption"
+NO_LABEL = "reaction image without a label"
+NO_FACE = "no face (OpenFace failed, or confidence below 0.8)"
+OUTSIDE_DELAY = "no stimulus at this delay (ends of a sequence)"
+BAD_REACTION = "reaction image does not decode"
+BAD_STIMULUS = "stimulus image does not decode"
+# The protocol's own filters: counted and listed, but no sign of a broken release.
+EXPECTED_REASONS = (NO_FACE, OUTSIDE_DELAY)
+
+CHUNK_FRAMES = 512  # frames a process turns into records at a time (about 25 MB at 256 pixels)
+_EVALUATED = [REACTIONET_AUS.index(name) for name in REACTIONET_AUS_12]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What changes the records that a release yields."""
+
+    size: int = 256  # pixels, both sides
+    stimulus_delay_frames: int = 0  # reaction frame f goes with stimulus frame f - delay
+    keyframes_only: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """One sequence with the labels that lie outside its folder."""
+
+    sequence: Sequence
+    subjects: tuple[str, ...]
+    keyframes: KeyFrames | None
+    options: Options
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Frames of a sequence that should yield records, and those that do not."""
+
+    reaction: Frames
+    stimulus: Frames
+    frames: list[int]
+    captions: list[str]
+    skips: list[Skip]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the first pass keeps of a sequence."""
+
+    records: int  # planned, before any image is decoded
+    balance_frames: int  # records of the full configuration without a delay
+    balance_positives: tuple[int, ...]  # of those, by evaluated AU, automatic or manual
+    skips: list[Skip]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Frames start to stop of a sequence's plan; `first_key` numbers the first of them."""
+
+    work: Work
+    start: int
+    stop: int
+    first_key: int
+
+
+@dataclass
+class Built:
+    """Records of a chunk as (key, TFDS example), their statistics, and what failed."""
+
+    records: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    skips: list[Skip] = field(default_factory=list)
+
+
+def _openface(path: Path) -> OpenFaceFile | None:
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return _read_openface(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=2)  # the chunks of one sequence often follow each other
+def _read_openface(path: Path, changed: int, size: int) -> OpenFaceFile:
+    del changed, size  # only part of the cache's key
+    return OpenFaceFile(path)
+
+
+def plan(work: Work) -> Plan:
+    """Decides for every frame of a sequence, by its number, whether it can become a record.
+
+    A manual label stands in for a face that OpenFace missed. Raises InputError for defects of
+    the label files.
+    """
+    sequence, delay = work.sequence, work.options.stimulus_delay_frames
+    reaction, stimulus = find_frames(sequence, "reaction"), find_frames(sequence, "stimulus")
+    captions = read_captions(*sequence.captions)
+    faces = _openface(sequence.openface)
+    face_found = {}
+    if faces is not None and faces.has_occurrence:
+        face_found = dict(zip(faces.frames.tolist(), faces.found.tolist(), strict=True))
+    manual = set() if work.keyframes is None else set(work.keyframes.frames.tolist())
+    shown = list(stimulus)
+    first, last = (min(shown), max(shown)) if shown else (0, -1)
+
+    candidates = manual
+    if not work.options.keyframes_only:
+        candidates = manual.union(reaction, face_found, () if delay else stimulus)
+    frames, texts, skips = [], [], []
+    for frame in sorted(candidates):
+        partner = frame - delay
+        caption = captions.get(partner)
+        reason, file = None, reaction.source
+        if frame not in reaction:
+            reason = NO_REACTION
+        elif partner not in stimulus:
+            inside = first <= partner <= last
+            reason, file = (NO_STIMULUS if inside or not delay else OUTSIDE_DELAY), stimulus.source
+        elif frame not in manual and not face_found.get(frame, False):
+            reason = NO_FACE if frame in face_found else NO_LABEL
+            file = sequence.openface
+        elif caption is None:
+            reason, file = NO_CAPTION, sequence.captions[0]
+        if reason is None and caption is not None:
+            frames.append(frame)
+            texts.append(caption)
+        elif reason is not None:
+            skips.append(Skip(f"{sequence.key}/{frame}", reason, str(file)))
+    return Plan(reaction, stimulus, frames, texts, skips)
+
+
+def scan(work: Work) -> Scan:
+    """First pass over a sequence: counts for the folds and the progress bar; no image is read."""
+    planned = plan(work)
+    everything = replace(work.options, keyframes_only=False, stimulus_delay_frames=0)
+    balance = planned
+    if everything != work.options:
+        balance = plan(replace(work, options=everything))
+    occurrence = _labels(work, balance.frames)[0][:, _EVALUATED]
+    positives = tuple((occurrence == 1).sum(axis=0).tolist())
+    return Scan(len(planned.frames), len(balance.frames), positives, planned.skips)
+
+
+def _labels(work: Work, frames: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Occurrence [frames, 17], expression [frames], manual [frames]; manual labels win."""
+    occurrence = np.full((len(frames), len(REACTIONET_AUS)), -1, np.int8)
+    expression = np.full(len(frames), -1, np.int64)
+    wanted = np.array(frames, np.int64)
+    faces = _openface(work.sequence.openface)
+    if faces is not None:
+        found = np.isin(wanted, faces.frames[faces.found])
+        occurrence[found] = faces.occurrence(wanted[found])
+    manual = np.zeros(len(frames), bool)
+    if work.keyframes is not None:
+        manual = np.isin(wanted, work.keyframes.frames)
+        rows = np.searchsorted(work.keyframes.frames, wanted[manual])
+        occurrence[manual] = work.keyframes.occurrence[rows]
+        expression[manual] = work.keyframes.expression[rows]
+    return occurrence, expression, manual
+
+
+def build(chunk: Chunk) -> Built:
+    """Records of a chunk, in rising frame order; keys are consecutive over the plan.
+
+    An image that does not decode becomes a skip. Runs in a worker process.
+    """
+    cv2.setNumThreads(1)
+    work = chunk.work
+    planned = plan(work)
+    frames = planned.frames[chunk.start : chunk.stop]
+    reaction = _reader(planned.reaction, work.options.size)
+    stimulus = _reader(planned.stimulus, work.options.size)
+    labels = _labels(work, frames)
+    measured = _measurements(work, frames)
+    scene, sub_scene, task, _ = work.sequence.key.split("/")
+    built = Built()
+    for row, frame in enumerate(frames):
+        side, reason = planned.reaction, BAD_REACTION
+        number = frame
+        try:
+            reaction_jpeg, (height, width) = reaction(frame)
+            side, reason = planned.stimulus, BAD_STIMULUS
+            number = frame - work.options.stimulus_delay_frames
+            stimulus_jpeg, _ = stimulus(number)
+        except BadImageError:
+            key = f"{work.sequence.key}/{frame}"
+            built.skips.append(Skip(key, reason, str(side.file(number))))
+            continue
+        record = {
+            "reaction": {"image": reaction_jpeg},
+            "stimulus": {"image": stimulus_jpeg},
+            "caption": planned.captions[chunk.start + row],
+            "au": {"occurrence": labels[0][row], "intensity": measured["intensity"][row]},
+            "expression": int(labels[1][row]),
+            "scene": SCENES.index(scene),
+            "sub_scene": sub_scene,
+            "task": task,
+            "sequence": work.sequence.key,
+            "subject": "+".join(work.subjects),
+            "frame": frame,
+            "label_source": int(labels[2][row]),
+            "head_pose": measured["head_pose"][row],
+            "gaze": measured["gaze"][row],
+            "landmarks": _scaled(measured["landmarks"][row], work.options.size, height, width),
+        }
+        built.tally.add_record(record)
+        built.records.append((chunk.first_key + row, record))
+    return built
+
+
+def _reader(frames: Frames, size: int) -> Callable[[int], tuple[bytes, tuple[int, int]]]:
+    """A function from frame number to (JPEG to store, original height and width)."""
+    if frames.files is None:
+        video = VideoFrames(frames.source)
+        return lambda frame: video.stored(frame, size)
+
+    def read(frame: int) -> tuple[bytes, tuple[int, int]]:
+        try:
+            data = frames.file(frame).read_bytes()
+        except OSError as error:
+            raise BadImageError(str(error)) from error
+        return to_stored(data, size)
+
+    return read
+
+
+def _measurements(work: Work, frames: list[int]) -> dict[str, np.ndarray]:
+    """Intensity, head pose, gaze and landmarks by frame; NaN where OpenFace found no face."""
+    shapes = {"intensity": (17,), "head_pose": (6,), "gaze": (8,), "landmarks": (68, 2)}
+    found = {
+        name: np.full((len(frames), *shape), np.nan, np.float32) for name, shape in shapes.items()
+    }
+    faces = _openface(work.sequence.openface)
+    if faces is not None:
+        wanted = np.array(frames, np.int64)
+        rows = np.isin(wanted, faces.frames[faces.found])
+        measured = faces.faces(wanted[rows])
+        for name, values in found.items():
+            values[rows] = getattr(measured, name)
+    return found
+
+
+def _scaled(landmarks: np.ndarray, size: int, height: int, width: int) -> np.ndarray:
+    """Landmarks moved from the original image to the stored one; pixel centres are integers."""
+    scale = np.array([size / width, size / height])
+    return ((landmarks.astype(np.float64) + 0.5) * scale - 0.5).astype(np.float32)
+
+
+def chunks(work: Work, records: int, first_key: int) -> Iterator[Chunk]:
+    """A sequence's plan in pieces of CHUNK_FRAMES."""
+    for start in range(0, records, CHUNK_FRAMES):
+        yield Chunk(work, start, min(start + CHUNK_FRAMES, records), first_key + start)

@@ -94,22 +94,11 @@ def open_dataset(prepared_dir: str | Path) -> Prepared:
 
 
 def _unreadable(directory: Path, error: Exception) -> str:
-    return f"prepared data set {directory}: unreadable ({type(error).__name__}: {error}); {REBUILD}"
+    return f"prepared data set {directory}: unreadable ({_reason(error)}); {REBUILD}"
 
 
-def fold_parts(prepared: Prepared, fold: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(training parts, test parts) of a fold: fold k tests the k-th part (method 8.2)."""
-    test = prepared.parts[fold]
-    return tuple(part for part in prepared.parts if part != test), (test,)
-
-
-def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
-    """Counts of the words in the captions of `parts`; training parts give the vocabulary."""
-    counts: dict[str, int] = {}
-    for part in parts:
-        for word, count in prepared.metadata["parts"][part]["caption_words"].items():
-            counts[word] = counts.get(word, 0) + count
-    return counts
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 class Source:
@@ -145,7 +134,7 @@ class Source:
         self._size = image_size
         self._au_names = tuple(au_names)
         self._prepared = prepared
-        features = prepared.builder.info.features
+        features: Any = prepared.builder.info.features
         nested = {
             outer: {inner: features[outer][inner] for inner in names}
             for outer, names in FIELDS.items()
@@ -174,7 +163,7 @@ class Source:
         which = bisect.bisect_right(self._starts, index) - 1
         record = index - self._starts[which]
         try:
-            example = self._fields.deserialize_example_np(
+            example: Any = self._fields.deserialize_example_np(
                 self._readers[which][record], decoders=ENCODED
             )
             images = {name: decode(example[name]["image"]) for name in DOMAINS}
@@ -191,7 +180,7 @@ class Source:
         sequence = self._prepared.sequence(part, record)
         return (
             f"prepared data set {self._prepared.directory}: record {record} of {part} (sequence "
-            f"{sequence}) does not decode ({type(error).__name__}: {error}); {REBUILD}"
+            f"{sequence}) does not decode ({_reason(error)}); {REBUILD}"
         )
 
 

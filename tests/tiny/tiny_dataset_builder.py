@@ -1,0 +1,92 @@
+"""A small prepared data set with the record and metadata of ReactioNet, made without a raw tree."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg
+import tensorflow_datasets as tfds
+
+from drr_jax.facs import REACTIONET_AUS
+from tfds_reactionet.common import Tally, fingerprint, record_features
+
+SEQUENCE_RECORDS = 5
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Three parts of smooth random images; `truncated` names a record whose R is cut in half."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def __init__(
+        self,
+        *,
+        records: tuple[int, ...] = (37, 30, 29),
+        size: int = 48,
+        truncated: tuple[str, int] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(file_format="array_record", **kwargs)
+        self._records, self._size, self._truncated = records, size, truncated
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=record_features(),
+            supervised_keys=None,
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, list]:
+        tallies = {f"part{i + 1}": Tally() for i in range(len(self._records))}
+        parts = {part: list(self._generate_examples(part, tallies[part])) for part in tallies}
+        self.info.metadata.update(
+            au_names=list(REACTIONET_AUS),
+            fingerprint=fingerprint(tallies),
+            parts={part: tally.to_json() for part, tally in tallies.items()},
+        )
+        return parts
+
+    def _generate_examples(self, part: str, tally: Tally) -> Iterator[tuple[int, dict]]:
+        number = int(part[-1])
+        rng = np.random.default_rng(number)
+        for k in range(self._records[number - 1]):
+            record = {
+                "reaction": {"image": self._image(rng)},
+                "stimulus": {"image": self._image(rng)},
+                "caption": f"A man reads {part} number{k}.",
+                "au": {
+                    "occurrence": rng.integers(-1, 2, 17).astype(np.int8),
+                    "intensity": np.full(17, np.nan, np.float32),
+                },
+                "expression": k % 7,
+                "scene": 3,
+                "sub_scene": "cartoon",
+                "task": f"task{number}",
+                "sequence": f"film/cartoon/task{number}/sequence{k // SEQUENCE_RECORDS}",
+                "subject": f"subject{number}",
+                "frame": k,
+                "label_source": 0,
+                "head_pose": np.zeros(6, np.float32),
+                "gaze": np.zeros(8, np.float32),
+                "landmarks": np.zeros((68, 2), np.float32),
+            }
+            if self._truncated == (part, k):
+                encoded = record["reaction"]["image"]
+                record["reaction"]["image"] = encoded[: len(encoded) // 2]
+            tally.add_record(record)
+            yield k, record
+
+    def _image(self, rng: np.random.Generator) -> bytes:
+        coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        image = cv2.resize(coarse, (self._size, self._size), interpolation=cv2.INTER_CUBIC)
+        return simplejpeg.encode_jpeg(image, quality=95)
+
+
+def write(data_dir: Path, **kwargs: Any) -> Path:
+    """Builds the data set below `data_dir`; returns its directory."""
+    builder = Builder(data_dir=data_dir, **kwargs)
+    builder.download_and_prepare()
+    return Path(builder.data_dir)

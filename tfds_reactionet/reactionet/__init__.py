@@ -1,0 +1,1 @@
+"""ReactioNet: builder, and a rendered demo release in its raw layout."""

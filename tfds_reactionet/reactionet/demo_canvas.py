@@ -1,0 +1,99 @@
+"""Anti-aliased drawing in real coordinates for the rendered demo (OpenCV underneath)."""
+
+import cv2
+import numpy as np
+
+SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
+
+
+def curve(points: np.ndarray | list, steps: int = 5, closed: bool = False) -> np.ndarray:
+    """Catmull-Rom spline through `points` [n, 2] -> [m, 2]."""
+    p = np.asarray(points, float)
+    ends = (p[-1:], p[:2]) if closed else (2 * p[:1] - p[1:2], 2 * p[-1:] - p[-2:-1])
+    p = np.concatenate([ends[0], p, ends[1]])
+    t = (np.arange(steps) / steps)[None, :, None]
+    p0, p1, p2, p3 = (p[i : len(p) - 3 + i, None] for i in range(4))
+    bent = 0.5 * (
+        2 * p1
+        + (p2 - p0) * t
+        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+        + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    )
+    bent = bent.reshape(-1, 2)
+    return bent if closed else np.concatenate([bent, p[-2:-1]])
+
+
+class Canvas:
+    """Draws on an array whose pixel (0, 0) has its corner at `origin`, `scale` pixels a unit."""
+
+    def __init__(self, image: np.ndarray, origin: tuple[float, float], scale: float) -> None:
+        self.image, self.origin, self.scale = image, np.array(origin), scale
+
+    def on(self, image: np.ndarray) -> "Canvas":
+        """The same coordinates over another array."""
+        return Canvas(image, (self.origin[0], self.origin[1]), self.scale)
+
+    def pixels(self, points: np.ndarray | list) -> np.ndarray:
+        """Real coordinates -> fixed-point pixel coordinates."""
+        real = (np.asarray(points, float) - self.origin) * self.scale - 0.5
+        return np.round(real * (1 << SHIFT)).astype(np.int32)
+
+    def width(self, units: float) -> int:
+        return max(1, round(units * self.scale))
+
+    def fill(self, points: np.ndarray | list, colour: object) -> None:
+        cv2.fillPoly(self.image, [self.pixels(points)], _plain(colour), cv2.LINE_AA, SHIFT)
+
+    def stroke(
+        self, points: np.ndarray | list, colour: object, width: float, closed: bool = False
+    ) -> None:
+        cv2.polylines(
+            self.image,
+            [self.pixels(points)],
+            closed,
+            _plain(colour),
+            self.width(width),
+            cv2.LINE_AA,
+            SHIFT,
+        )
+
+    def ellipse(
+        self,
+        centre: np.ndarray | tuple,
+        radii: np.ndarray | tuple,
+        colour: object,
+        angle: float = 0.0,
+        width: float = 0.0,
+    ) -> None:
+        """Filled if `width` is 0; angle in degrees."""
+        x, y = self.pixels(np.asarray(centre)[None])[0]
+        rx, ry = np.maximum(
+            np.round(np.asarray(radii, float) * self.scale * (1 << SHIFT)), 1
+        ).astype(int)
+        thick = self.width(width) if width else -1
+        cv2.ellipse(
+            self.image,
+            (int(x), int(y)),
+            (int(rx), int(ry)),
+            angle,
+            0,
+            360,
+            _plain(colour),
+            thick,
+            cv2.LINE_AA,
+            SHIFT,
+        )
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, colour: object) -> None:
+        self.fill([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], colour)
+
+
+def _plain(colour: object) -> tuple[float, ...]:
+    return tuple(float(c) for c in np.clip(np.atleast_1d(np.asarray(colour, float)), 0, 255))
+
+
+def blend(image: np.ndarray, colour: object, mask: np.ndarray) -> None:
+    """Mixes a colour into a uint8 image [h, w, 3], in place, by `mask` float [h, w] in 0..1."""
+    weight = mask[..., None]
+    mixed = image + (np.asarray(colour, np.float32) - image) * weight
+    image[:] = np.clip(mixed, 0, 255)

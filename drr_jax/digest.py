@@ -1,0 +1,83 @@
+"""The manifest stored beside a checkpoint: every leaf's shape, type and CRC-32.
+
+Orbax does not notice most flipped bytes in array data: 24 of 35 flips gave silently wrong weights
+(spec/measurements.md section 5).
+"""
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+Manifest = dict[str, Any]
+
+
+def leaf_name(path: tuple[Any, ...]) -> str:
+    """Returns "params/Conv_0/kernel" for the path of a leaf in its tree."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def describe(state: Any) -> dict[str, dict[str, Any]]:
+    """Returns {leaf name: {"shape": [..], "dtype": ".."}} of arrays or jax.ShapeDtypeStructs."""
+    return {
+        leaf_name(path): {"shape": list(leaf.shape), "dtype": str(leaf.dtype)}
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
+def digest(state: Any) -> dict[str, str]:
+    """Returns {leaf name: CRC-32 of its bytes in C order}, whatever the sharding.
+
+    Where a leaf is split over processes all of them must call this: it is gathered, a leaf at a
+    time.
+    """
+    return {
+        leaf_name(
+            path
+        ): f"{zlib.crc32(np.ascontiguousarray(_on_host(leaf)).view(np.uint8).data):08x}"
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
+def _on_host(leaf: Any) -> np.ndarray:
+    if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
+        return np.atleast_1d(multihost_utils.process_allgather(leaf, tiled=True))
+    return np.atleast_1d(np.asarray(leaf))
+
+
+def manifest(state: Any, facts: dict[str, Any]) -> Manifest:
+    """Returns the manifest of `state`; `facts` (JSON values) travel with it.
+
+    Facts and leaves are covered by a CRC-32 of their own.
+    """
+    leaves = describe(state)
+    for name, value in digest(state).items():
+        leaves[name]["crc32"] = value
+    return {"facts": facts, "leaves": leaves, "crc32": _seal(facts, leaves)}
+
+
+def _seal(facts: Any, leaves: Any) -> str:
+    text = json.dumps([facts, leaves], sort_keys=True)
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Reads a manifest. Raises ValueError or OSError if it is missing, unreadable or changed."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(stored, dict) or stored.keys() != {"facts", "leaves", "crc32"}:
+        raise ValueError("its manifest is not a manifest")
+    if _seal(stored["facts"], stored["leaves"]) != stored["crc32"]:
+        raise ValueError("its manifest was changed")
+    return stored
+
+
+def damaged_leaf(state: Any, stored: Manifest) -> str:
+    """Returns the name of the first leaf whose bytes are not those of the manifest, or ""."""
+    for name, value in digest(state).items():
+        if stored["leaves"][name]["crc32"] != value:
+            return name
+    return ""

@@ -1,0 +1,70 @@
+"""What Orbax 0.12 does that a training run cannot use as it is."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orbax.checkpoint as ocp
+from etils import epath
+
+
+class Manager(ocp.CheckpointManager):
+    """Orbax's manager, which must not ask whether a step is the pre-emption's sync point.
+
+    It asks from its own thread and with an older step than the training loop does; a signal that
+    arrives just then would fix a sync point the loop has already passed, and SIGTERM be lost.
+    """
+
+    def reached_preemption(self, step: int) -> bool:
+        return False
+
+
+def read_arrays(path: Path, abstract_state: Any) -> tuple[Any, str]:
+    """Returns (state, "") of the item at `path`, or (None, what is wrong with it).
+
+    Uses Orbax's handler, not its manager, whose barriers would leave the other processes waiting
+    for one that fails alone. Raises PermissionError and MemoryError, which say nothing about the
+    checkpoint.
+    """
+    try:
+        args = ocp.args.StandardRestore(abstract_state)
+        return ocp.StandardCheckpointHandler().restore(epath.Path(path), args=args), ""
+    except (PermissionError, MemoryError):
+        raise
+    except Exception as error:  # Orbax and TensorStore raise whatever they stumble over
+        return None, one_line(error, path.parent)
+
+
+def one_line(error: BaseException, path: Path) -> str:
+    """Returns an error's text in at most 160 characters, without the checkpoint's own path."""
+    if isinstance(error, FileNotFoundError):
+        return f"{str(error.filename or 'a file').removeprefix(f'{path}{os.sep}')} is missing"
+    text = f"{type(error).__name__}: {error}".replace(f"{path}{os.sep}", "")
+    text = " ".join(text.split())
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def silence() -> None:
+    """Stops Orbax from printing tracebacks of failures that reach the caller as exceptions."""
+    logging.getLogger("absl").addFilter(_not_orbax)
+    if not isinstance(sys.unraisablehook, _IgnoreAbandonedReads):
+        sys.unraisablehook = _IgnoreAbandonedReads(sys.unraisablehook)
+
+
+def _not_orbax(record: logging.LogRecord) -> bool:
+    return f"{os.sep}orbax{os.sep}" not in record.pathname
+
+
+class _IgnoreAbandonedReads:
+    """A sys.unraisablehook; the reads beside a failed one are dropped, or outlive their loop."""
+
+    def __init__(self, hook: Callable[[Any], Any]) -> None:
+        self.hook = hook
+
+    def __call__(self, what: Any) -> None:
+        late = what.object is None and str(what.exc_value) == "Event loop is closed"
+        if not (late or "_read_array_index" in getattr(what.object, "__qualname__", "")):
+            self.hook(what)

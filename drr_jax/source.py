@@ -101,6 +101,21 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
+def fold_parts(prepared: Prepared, fold: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(training parts, test parts) of a fold: fold k tests the k-th part (method 8.2)."""
+    test = prepared.parts[fold]
+    return tuple(part for part in prepared.parts if part != test), (test,)
+
+
+def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
+    """Counts of the words in the captions of `parts`; training parts give the vocabulary."""
+    counts: dict[str, int] = {}
+    for part in parts:
+        for word, count in prepared.metadata["parts"][part]["caption_words"].items():
+            counts[word] = counts.get(word, 0) + count
+    return counts
+
+
 class Source:
     """Random access to the decoded records of some parts, one after the other.
 

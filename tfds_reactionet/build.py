@@ -1,15 +1,10 @@
 """Turns a raw release into a prepared data set: python -m tfds_reactionet.build NAME[/CONFIG]."""
 
 import argparse
-import contextlib
-import errno
-import fcntl
 import importlib
-import json
+import logging
 import os
 import shutil
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +12,15 @@ from typing import Any
 from drr_jax.errors import InputError, nearest, run
 from tfds_reactionet.common import default_data_dir
 from tfds_reactionet.parallel import cores
-
-VERSION_FILES = ("dataset_info.json", "features.json", "metadata.json")
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
+from tfds_reactionet.staging import (
+    clean,
+    disk_errors,
+    is_complete,
+    locked,
+    replacing,
+    user_error,
+)
+from tfds_reactionet.summary import read_metadata, summary
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,7 @@ def prepared_path(name: str, data_dir: str | os.PathLike | None = None) -> Path:
 def find_prepared(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
     """The folder of a completely prepared data set, or None."""
     path = prepared_path(name, data_dir)
-    return path if all((path / file).is_file() for file in VERSION_FILES) else None
-
-
-def read_metadata(prepared: Path) -> dict[str, Any]:
-    """A prepared data set's metadata. Raises InputError if the file is damaged."""
-    try:
-        return json.loads((prepared / "metadata.json").read_text())
-    except ValueError as error:
-        raise InputError(
-            f"{prepared / 'metadata.json'}: not JSON ({error}); build again with --overwrite"
-        ) from error
+    return path if is_complete(path) else None
 
 
 def prepare(
@@ -113,15 +104,18 @@ def prepare(
     if not overwrite and find_prepared(name, data_dir):
         _check_same(path, name, raw, manual_dir is not None, options)
         return path
-    with _disk_errors(path), _locked(path, progress):
-        _clean(path)
+    rendered = manual_dir is None and not raw.exists() and _demo_module(name) is not None
+    if not rendered:
+        _builder_module(name).check_release(raw)
+    with disk_errors(path), locked(path, progress):
+        clean(path)
         if not overwrite and find_prepared(name, data_dir):  # another process has just built it
             _check_same(path, name, raw, manual_dir is not None, options)
             return path
-        if manual_dir is None:
+        if rendered:
             _render_demo(name, raw, jobs, progress)
         _check_space(name, raw, path, size or 256)
-        with _replacing(path):
+        with replacing(path):
             builder = _builder(
                 name,
                 path.parents[2],
@@ -145,9 +139,8 @@ def check_options(*, max_skipped: float, jobs: int | None, size: int | None) -> 
 
 
 def _builder(name: str, data_dir: Path, **options: Any) -> Any:
-    dataset, config = resolve(name)
-    module = importlib.import_module(DATA_SETS[dataset].module)
-    return module.Builder(config=config, data_dir=data_dir, **options)
+    config = resolve(name)[1]
+    return _builder_module(name).Builder(config=config, data_dir=data_dir, **options)
 
 
 def _download_and_prepare(builder: Any, manual_dir: Path, beam_runner: str | None) -> None:
@@ -160,7 +153,7 @@ def _download_and_prepare(builder: Any, manual_dir: Path, beam_runner: str | Non
     try:
         builder.download_and_prepare(download_config=config, file_format="array_record")
     except Exception as error:
-        cause = _user_error(error)
+        cause = user_error(error)
         if cause is None or cause is error:
             raise
         raise cause from error
@@ -173,27 +166,28 @@ def _beam_options(runner: str) -> dict[str, Any]:
         raise InputError(
             "--beam_runner needs Apache Beam; install it: pip install 'drr-jax[beam]'"
         ) from error
+    # Workers' exceptions are raised here again: their log would only bury that one line.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     return {"beam_runner": runner, "beam_options": PipelineOptions([])}
 
 
-def _user_error(error: BaseException | None) -> Exception | None:
-    """The InputError or OSError at the root of an exception that a library wrapped."""
-    while error is not None:
-        if isinstance(error, (InputError, OSError)):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+def _builder_module(name: str) -> Any:
+    return importlib.import_module(DATA_SETS[resolve(name)[0]].module)
+
+
+def _demo_module(name: str) -> str | None:
+    dataset, config = resolve(name)
+    return DATA_SETS[dataset].demo if config == "demo" else None
 
 
 def _render_demo(name: str, raw: Path, jobs: int | None, progress: bool) -> None:
-    dataset, config = resolve(name)
-    module = DATA_SETS[dataset].demo
-    if config != "demo" or module is None or raw.exists():
+    """Writes the rendered release; it appears as a whole or not at all."""
+    if raw.exists():  # another process was faster
         return
     partial = raw.with_name(f".incomplete_{raw.name}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    demo = importlib.import_module(module)
+    demo = importlib.import_module(str(_demo_module(name)))
     demo.write_release(partial, jobs=jobs, progress=progress)
     os.replace(partial, raw)
 
@@ -211,9 +205,7 @@ def _check_same(
         if explicit:
             raise InputError(f"manual_dir {raw} does not exist, but {path} is built; leave it out")
         return
-    dataset, _ = resolve(name)
-    module = importlib.import_module(DATA_SETS[dataset].module)
-    if module.release_stamp(raw.resolve()) != metadata["built_from"]["stamp"]:
+    if _builder_module(name).release_stamp(raw.resolve()) != metadata["built_from"]["stamp"]:
         raise InputError(
             f"{path} was built from {metadata['built_from']['manual_dir']}, "
             f"and {raw} holds something else now; {remedy}"
@@ -222,118 +214,13 @@ def _check_same(
 
 def _check_space(name: str, raw: Path, path: Path, size: int) -> None:
     """Raises InputError if the disk certainly cannot hold the set."""
-    dataset, _ = resolve(name)
-    module = importlib.import_module(DATA_SETS[dataset].module)
-    needed = module.least_bytes(raw, size)
+    needed = _builder_module(name).least_bytes(raw, size)
     free = shutil.disk_usage(path.parents[2]).free
     if free < needed:
         raise InputError(
-            f"{path.parents[2]}: {free / 1e9:.1f} GB free, the set needs about "
-            f"{needed / 1e9:.1f} GB; free some space or pass another --data_dir"
+            f"{path.parents[2]}: {free / 1e6:,.0f} MB free, the set needs about "
+            f"{needed / 1e6:,.0f} MB; free some space or pass another --data_dir"
         )
-
-
-@contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    """Turns a full or read-only disk into one line."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, (NotADirectoryError, FileExistsError)) or error.errno in DISK_ERRORS:
-            where = error.filename or path.parents[2]
-            raise InputError(
-                f"{where}: {error.strerror}; nothing was left half written; expected a data_dir "
-                "that can be written to and has room"
-            ) from error
-        raise
-
-
-@contextlib.contextmanager
-def _locked(path: Path, progress: bool) -> Iterator[None]:
-    """Holds the lock of one data set's config; the system frees it if the process is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.parents[1] / f".lock-{path.parent.name}", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if progress:
-                print(f"waiting for another build of {path.parent}", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _replaced(path: Path) -> Path:
-    return path.with_name(f"replaced_{path.name}")
-
-
-def _clean(path: Path) -> None:
-    """Removes what a killed build left behind, and brings back a set that it was to replace."""
-    for leftover in path.parent.glob("incomplete.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    for leftover in path.parents[1].glob(f".skipped-{path.parent.name}.csv.*"):
-        leftover.unlink(missing_ok=True)
-    if _replaced(path).exists():
-        if path.exists():
-            shutil.rmtree(_replaced(path))
-        else:
-            os.replace(_replaced(path), path)
-    if path.exists() and not all((path / file).is_file() for file in VERSION_FILES):
-        shutil.rmtree(path)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[None]:
-    """Puts an old set aside during a build; it comes back if the build fails."""
-    if path.exists():
-        os.replace(path, _replaced(path))
-    try:
-        yield
-    finally:
-        _clean(path)
-
-
-def summary(prepared: Path) -> str:
-    """What a prepared set holds and what was skipped, as text."""
-    metadata = read_metadata(prepared)
-    lines = [f"{prepared}" + ("  (RENDERED demo, no recordings)" if metadata["rendered"] else "")]
-    parts = metadata["parts"]
-    total = sum(part["records"] for part in parts.values())
-    lines.append(
-        f"{total} records, folds from the {_fold_source(metadata)}, size {metadata['size']}"
-    )
-    for name, part in parts.items():
-        manual = part["label_source_counts"]["manual"]
-        lines.append(
-            f"  {name}: {part['records']} records ({manual} labelled by hand), "
-            f"{len(part['sequences'])} sequences, {len(part['tasks'])} tasks, "
-            f"{len(part['subjects'])} subjects"
-        )
-    seen = [set(part["subjects"]) for part in parts.values()]
-    shared = {s for i, ours in enumerate(seen) for theirs in seen[i + 1 :] for s in ours & theirs}
-    if shared:
-        lines.append(f"  WARNING: {len(shared)} subject(s) are in more than one part")
-    lines.append("base rates (share of records where the AU is known)")
-    for start in range(0, len(metadata["au_names"]), 6):
-        cells = []
-        for au in range(start, min(start + 6, len(metadata["au_names"]))):
-            positive = sum(part["au_pairs"][au][au] for part in parts.values())
-            known = sum(part["au_known"][au] for part in parts.values())
-            rate = f"{positive / known:.3f}" if known else "unknown"
-            cells.append(f"{metadata['au_names'][au]} {rate}")
-        lines.append("  " + "  ".join(cells))
-    if metadata["skipped"]:
-        listed = prepared.parents[1] / f"skipped-{prepared.parent.name}.csv"
-        lines.append(f"skipped frames, listed in {listed}")
-        lines += [f"  {count}  {reason}" for reason, count in metadata["skipped"].items()]
-    else:
-        lines.append("no frame was skipped")
-    lines.append(f"fingerprint {metadata['fingerprint']}")
-    return "\n".join(lines)
-
-
-def _fold_source(metadata: dict[str, Any]) -> str:
-    made = metadata["fold_source"] == "components"
-    return "subject-video graph" if made else "release's own lists"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -55,15 +55,20 @@ def record_features() -> Any:
     )
 
 
+def with_texts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as TFDS reads it back (texts are bytes), as the builder yielded it (str)."""
+    texts = {key: value.decode() for key, value in record.items() if isinstance(value, bytes)}
+    return {**record, **texts}
+
+
 def record_digest(record: Mapping[str, Any]) -> int:
     """SHA-256 of everything in a record with encoded images, as an integer.
 
-    The same before it is written and after it was read back.
+    The same before it is written and, through `with_texts`, after it was read back.
     """
     digest = hashlib.sha256()
     for text in ("caption", "sub_scene", "task", "sequence", "subject"):
-        value = record[text]
-        _add(digest, value if isinstance(value, bytes) else value.encode())
+        _add(digest, record[text].encode())
     for name in ("expression", "scene", "frame", "label_source"):
         _add(digest, int(record[name]).to_bytes(8, "little", signed=True))
     _add(digest, np.asarray(record["au"]["occurrence"], np.int8).tobytes())
@@ -190,6 +195,15 @@ class Tally:
             "sequences": sequences,
             "sequence_digests": [f"{s.digest:064x}" for s in self.sequences.values()],
         }
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every record file in a folder, by file name."""
+    digests = {}
+    for path in sorted(folder.glob("*.array_record-*")):
+        with open(path, "rb") as file:
+            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def fingerprint(parts: Mapping[str, Tally]) -> str:

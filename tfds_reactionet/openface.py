@@ -84,7 +84,7 @@ class OpenFaceFile:
                 best[int(frame)] = row
         chosen = sorted(best)
         rows = [best[frame] for frame in chosen]
-        self.frames: Int64[np.ndarray, "frames"] = np.array(chosen, np.int64)
+        self.frames: Int64[np.ndarray, " frames"] = np.array(chosen, np.int64)
         self.found = np.array(
             [narrow[row, 2] > 0 and narrow[row, 1] >= MIN_CONFIDENCE for row in rows], bool
         )
@@ -102,7 +102,7 @@ class OpenFaceFile:
             check_header(self.path, self._columns, names)
         return tuple(present)
 
-    def occurrence(self, frames: Int64[np.ndarray, "frames"]) -> Int8[np.ndarray, "frames 17"]:
+    def occurrence(self, frames: Int64[np.ndarray, " frames"]) -> Int8[np.ndarray, "frames 17"]:
         """Automatic occurrence (`_c`) of frames that the file holds; -1 where it has no column."""
         values = self._optional([self._row_of[int(frame)] for frame in frames], _OCCURRENCE)
         for row, column in np.argwhere((values != 0) & (values != 1) & ~np.isnan(values)):
@@ -110,7 +110,7 @@ class OpenFaceFile:
             raise self._wrong(line, _OCCURRENCE[column], "0 or 1")
         return np.where(np.isnan(values), -1, values).astype(np.int8)
 
-    def faces(self, frames: Int64[np.ndarray, "frames"]) -> Faces:
+    def faces(self, frames: Int64[np.ndarray, " frames"]) -> Faces:
         """Everything of frames that the file holds."""
         lines = [self._row_of[int(frame)] for frame in frames]
         gaze = [self._optional(lines, group) for group in (_GAZE, _GAZE_ANGLE)]

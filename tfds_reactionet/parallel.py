@@ -2,12 +2,16 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import TypeVar
+
+from drr_jax.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,11 +24,12 @@ def cores() -> int:
 
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], jobs: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yields function(item) in the order of `items`, computed by `jobs` processes.
 
     At most jobs + 2 results exist at a time. With one job nothing is started. Processes are
     spawned, not forked: the caller may have threads (JAX), and `function` must be importable.
+    Raises what `function` raises, and InputError if a process is killed.
     """
     if jobs <= 1:
         yield from map(function, items)
@@ -39,12 +44,17 @@ def ordered_map(
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker process was ended from outside (memory?); try again with fewer --jobs"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _end_with_parent() -> None:
     """Lets a worker end when its parent is killed, instead of waiting for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     parent = multiprocessing.parent_process()
     if parent is None:
         return

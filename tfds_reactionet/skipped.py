@@ -33,14 +33,19 @@ class SkipList:
 
     def __enter__(self) -> "SkipList":
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        self._file = open(self._partial, "w", newline="", encoding="utf-8")
+        self._file = open(self._partial, "w", newline="", encoding="utf-8", errors="replace")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(Skip._fields)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        os.replace(self._partial, self.path)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._file.close()
+            os.replace(self._partial, self.path)
+        except OSError:
+            self._partial.unlink(missing_ok=True)
+            if kind is None:
+                raise
 
     def add(self, skips: Iterable[Skip]) -> None:
         for skip in skips:

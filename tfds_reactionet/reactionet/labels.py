@@ -24,9 +24,9 @@ _NO_EXPRESSION = ("", "9", "unknown")
 class KeyFrames:
     """Hand-labelled frames of one sequence, by rising frame number."""
 
-    frames: Int64[np.ndarray, "frames"]
+    frames: Int64[np.ndarray, " frames"]
     occurrence: Int8[np.ndarray, "frames 17"]  # 0, 1; -1 unknown
-    expression: Int64[np.ndarray, "frames"]  # index in EXPRESSIONS; -1 unknown
+    expression: Int64[np.ndarray, " frames"]  # index in EXPRESSIONS; -1 unknown
 
 
 def read_keyframes(path: Path) -> dict[str, KeyFrames]:

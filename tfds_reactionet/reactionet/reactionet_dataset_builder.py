@@ -1,18 +1,20 @@
 """TFDS builder for ReactioNet (ICCV 2023): stimulus, reaction and caption with action units."""
 
+import contextlib
 import dataclasses
 import functools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.splits import SplitDict
 from tqdm import tqdm
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
-from tfds_reactionet.common import Tally, fingerprint, record_features
+from tfds_reactionet.common import Tally, file_digests, fingerprint, record_features
 from tfds_reactionet.folds import PARTS, Unit, balanced_parts, read_folds
 from tfds_reactionet.parallel import cores, ordered_map
 from tfds_reactionet.reactionet import layout, records
@@ -81,7 +83,7 @@ class Builder(tfds.core.ShardBasedBuilder):
         super().__init__(**{"file_format": "array_record", **kwargs})
         self._original_state.update(mine)
         self._options = records.Options(
-            size, stimulus_delay_frames, self.builder_config.keyframes_only
+            size, stimulus_delay_frames, self._release_config.keyframes_only
         )
         self._max_skipped = max_skipped
         self._jobs = jobs or cores()
@@ -96,15 +98,25 @@ class Builder(tfds.core.ShardBasedBuilder):
             metadata=tfds.core.MetadataDict(),
         )
 
+    def _log_download_bytes(self) -> None:
+        """Keeps TFDS from printing sizes it does not know."""
+
+    def _log_download_done(self) -> None:
+        """The command prints a summary instead."""
+
+    @property
+    def _release_config(self) -> ReactioNetConfig:
+        return cast(ReactioNetConfig, self.builder_config)
+
     @property
     def skipped_path(self) -> Path:
         """The list of skipped frames: key, reason, file."""
-        return Path(self.data_dir_root, self.name, f"skipped-{self.builder_config.name}.csv")
+        return Path(self.data_dir_root, self.name, f"skipped-{self._release_config.name}.csv")
 
     @property
     def scratch_path(self) -> Path:
         """Where Beam workers leave the statistics of their shards during a build."""
-        return self.skipped_path.with_name(f".tallies-{self.builder_config.name}")
+        return self.skipped_path.with_name(f".tallies-{self._release_config.name}")
 
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
         manual_dir = Path(dl_manager.manual_dir).resolve()
@@ -120,7 +132,11 @@ class Builder(tfds.core.ShardBasedBuilder):
             parts, fold_source = self._parts(root, works, scans)
             shards = self._shards(works, scans, parts)
             tallies = {part: Tally() for part in PARTS}
-            with self._progress_bar("building", planned, "frames") as bar:
+            ordered = (c for part in shards.values() for chunks in part for c in chunks)
+            with (
+                self._progress_bar("building", planned, "frames") as bar,
+                contextlib.closing(ordered_map(records.build, ordered, self._jobs)) as results,
+            ):
 
                 def record(part: str, built: records.Built) -> None:
                     tallies[part].add(built.tally)
@@ -128,14 +144,19 @@ class Builder(tfds.core.ShardBasedBuilder):
                     skips.check(candidates)
                     bar.update(len(built.records) + len(built.skips))
 
-                make = self._beam_shards if beam else functools.partial(self._local_shards, record)
+                local = functools.partial(self._local_shards, results, record)
+                make = self._beam_shards if beam else local
                 self._write_parts(dl_manager, download_config, make(shards))
             if beam:
                 for skipped in merge_tallies(self.scratch_path, tallies):
                     skips.add(Skip(*fields) for fields in skipped)
+                shutil.rmtree(self.scratch_path)
                 skips.check(candidates)
+            for part, tally in tallies.items():
+                if not tally.records:
+                    raise InputError(f"no image of {part} decodes; see {self.skipped_path}")
         stamp = layout.stamp(root, sequences)
-        self.info.metadata.update(
+        cast(dict[str, Any], self.info.metadata).update(
             {
                 **self._names(sequences),
                 "fold_source": fold_source,
@@ -143,6 +164,7 @@ class Builder(tfds.core.ShardBasedBuilder):
                 "built_from": {"manual_dir": str(manual_dir), "stamp": stamp},
                 "parts": {part: tally.to_json() for part, tally in tallies.items()},
                 "skipped": dict(skips.counts),
+                "files": file_digests(Path(self.data_dir)),  # still the folder in the making
             }
         )
 
@@ -155,7 +177,8 @@ class Builder(tfds.core.ShardBasedBuilder):
             self._current = {part: callables}
             super()._download_and_prepare(dl_manager, download_config)
             infos.append(self.info.splits[part])
-        self.info.set_splits(tfds.core.splits.SplitDict(infos))
+            Path(self.data_dir, f"{self.name}-{part}.shard_infos.json").unlink(missing_ok=True)
+        self.info.set_splits(SplitDict(infos))
 
     def _shard_iterators_per_split(self, dl_manager: Any) -> Shards:
         return self._current
@@ -230,9 +253,12 @@ class Builder(tfds.core.ShardBasedBuilder):
                 )
         return shards
 
-    def _local_shards(self, record: Callable[[str, records.Built], None], plan: Plan) -> Shards:
-        ordered = (c for shards in plan.values() for chunks in shards for c in chunks)
-        results = ordered_map(records.build, ordered, self._jobs)
+    def _local_shards(
+        self,
+        results: Iterator[records.Built],
+        record: Callable[[str, records.Built], None],
+        plan: Plan,
+    ) -> Shards:
         return {
             part: [
                 LocalShard(results, len(chunks), functools.partial(record, part))
@@ -260,7 +286,7 @@ class Builder(tfds.core.ShardBasedBuilder):
             "expression_names": list(EXPRESSIONS),
             "scene_names": list(SCENES),
             "sub_scene_names": sorted({"/".join(s.key.split("/")[:2]) for s in sequences}),
-            "rendered": self.builder_config.rendered,
+            "rendered": self._release_config.rendered,
             "size": self._options.size,
             "stimulus_delay_frames": self._options.stimulus_delay_frames,
         }
@@ -276,7 +302,12 @@ def release_stamp(manual_dir: Path) -> str:
     return layout.stamp(root, layout.find_sequences(root))
 
 
+def check_release(manual_dir: Path) -> None:
+    """Raises InputError if a folder is no raw release at first sight."""
+    layout.find_sequences(layout.release_root(manual_dir))
+
+
 def least_bytes(manual_dir: Path, size: int) -> int:
-    """A low estimate of the prepared set's size: two images of 0.1 byte a pixel for each frame."""
+    """A low estimate of the prepared set's size: two images of 0.05 byte a pixel for each frame."""
     sequences = layout.find_sequences(layout.release_root(manual_dir))
-    return sum(layout.find_frames(s, "reaction").length for s in sequences) * 2 * size * size // 10
+    return sum(layout.find_frames(s, "reaction").length for s in sequences) * size * size // 10

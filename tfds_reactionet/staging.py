@@ -1,0 +1,94 @@
+"""Builds that are whole or absent: lock, leftovers of killed builds, full and read-only disks."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from drr_jax.errors import InputError
+
+_FILES = ("dataset_info.json", "features.json", "metadata.json")
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
+
+
+def is_complete(prepared: Path) -> bool:
+    """Whether a folder <data_dir>/NAME/CONFIG/VERSION holds a finished data set."""
+    return all((prepared / file).is_file() for file in _FILES)
+
+
+def user_error(error: BaseException | None) -> Exception | None:
+    """The InputError or OSError at the root of an exception that a library wrapped.
+
+    ArrayRecord reports a full disk as a RuntimeError whose text holds the system's words.
+    """
+    while error is not None:
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            if isinstance(error, RuntimeError) and os.strerror(number) in str(error):
+                return OSError(number, os.strerror(number))
+        if isinstance(error, (InputError, OSError)):
+            return error
+        error = error.__cause__
+    return None
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns a full or read-only disk into one line."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, (NotADirectoryError, FileExistsError)) or error.errno in _DISK_ERRORS:
+            where = error.filename or path.parents[2]
+            raise InputError(
+                f"{where}: {error.strerror}; nothing was left half written; expected a data_dir "
+                "that can be written to and has room"
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def locked(path: Path, progress: bool) -> Iterator[None]:
+    """Holds the lock of one data set's config; the system frees it if the process is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.parents[1] / f".lock-{path.parent.name}", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if progress:
+                print(f"waiting for another build of {path.parent}", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _replaced(path: Path) -> Path:
+    return path.with_name(f"replaced_{path.name}")
+
+
+def clean(path: Path) -> None:
+    """Removes what a killed build left behind, and brings back a set that it was to replace."""
+    for leftover in path.parent.glob("incomplete.*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in path.parents[1].glob(f".skipped-{path.parent.name}.csv.*"):
+        leftover.unlink(missing_ok=True)
+    if _replaced(path).exists():
+        if path.exists():
+            shutil.rmtree(_replaced(path))
+        else:
+            os.replace(_replaced(path), path)
+    if path.exists() and not is_complete(path):
+        shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[None]:
+    """Puts an old set aside during a build; it comes back if the build fails."""
+    if path.exists():
+        os.replace(path, _replaced(path))
+    try:
+        yield
+    finally:
+        clean(path)

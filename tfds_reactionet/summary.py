@@ -1,0 +1,61 @@
+"""What a prepared data set holds, for people to read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from drr_jax.errors import InputError
+
+
+def read_metadata(prepared: Path) -> dict[str, Any]:
+    """A prepared data set's metadata. Raises InputError if the file is damaged."""
+    try:
+        return json.loads((prepared / "metadata.json").read_text())
+    except ValueError as error:
+        raise InputError(
+            f"{prepared / 'metadata.json'}: not JSON ({error}); build again with --overwrite"
+        ) from error
+
+
+def summary(prepared: Path) -> str:
+    """What a prepared set holds and what was skipped, as text."""
+    metadata = read_metadata(prepared)
+    lines = [f"{prepared}" + ("  (RENDERED demo, no recordings)" if metadata["rendered"] else "")]
+    parts = metadata["parts"]
+    total = sum(part["records"] for part in parts.values())
+    lines.append(
+        f"{total} records, folds from the {_fold_source(metadata)}, size {metadata['size']}"
+    )
+    for name, part in parts.items():
+        manual = part["label_source_counts"]["manual"]
+        lines.append(
+            f"  {name}: {part['records']} records ({manual} labelled by hand), "
+            f"{len(part['sequences'])} sequences, {len(part['tasks'])} tasks, "
+            f"{len(part['subjects'])} subjects"
+        )
+    seen = [set(part["subjects"]) for part in parts.values()]
+    shared = {s for i, ours in enumerate(seen) for theirs in seen[i + 1 :] for s in ours & theirs}
+    if shared:
+        lines.append(f"  WARNING: {len(shared)} subject(s) are in more than one part")
+    lines.append("base rates (share of records where the AU is known)")
+    for start in range(0, len(metadata["au_names"]), 6):
+        cells = []
+        for au in range(start, min(start + 6, len(metadata["au_names"]))):
+            positive = sum(part["au_pairs"][au][au] for part in parts.values())
+            known = sum(part["au_known"][au] for part in parts.values())
+            rate = f"{positive / known:.3f}" if known else "unknown"
+            cells.append(f"{metadata['au_names'][au]} {rate}")
+        lines.append("  " + "  ".join(cells))
+    if metadata["skipped"]:
+        listed = prepared.parents[1] / f"skipped-{prepared.parent.name}.csv"
+        lines.append(f"skipped frames, listed in {listed}")
+        lines += [f"  {count}  {reason}" for reason, count in metadata["skipped"].items()]
+    else:
+        lines.append("no frame was skipped")
+    lines.append(f"fingerprint {metadata['fingerprint']}")
+    return "\n".join(lines)
+
+
+def _fold_source(metadata: dict[str, Any]) -> str:
+    made = metadata["fold_source"] == "components"
+    return "subject-video graph" if made else "release's own lists"

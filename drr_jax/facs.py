@@ -48,8 +48,9 @@ SCENES = (
 
 # Supplement Figure 7: related AUs of ReactioNet's twelve, each edge once. AU26's row is from FACS
 # (supplement 2.2), the rest equals the 0.40 co-occurrence rule on BP4D (method 3.1).
-_FIGURE_7 = """1-2 1-10 1-26 2-10 2-12 2-26 4-7 4-26 6-7 6-10 6-12 6-14 6-15 6-17 7-10 7-12 7-14 7-15 7-17
-7-23 7-26 10-12 10-14 10-15 10-17 10-23 12-14 12-15 12-17 12-23 14-15 14-17 14-23 15-17 17-23"""
+_FIGURE_7 = """1-2 1-10 1-26 2-10 2-12 2-26 4-7 4-26 6-7 6-10 6-12 6-14 6-15 6-17 7-10 7-12 7-14
+7-15 7-17 7-23 7-26 10-12 10-14 10-15 10-17 10-23 12-14 12-15 12-17 12-23 14-15 14-17 14-23 15-17
+17-23"""
 # Figure 7's block plus AU24's companions by the same rule (method 3.1).
 _BP4D = _FIGURE_7 + " 14-24 17-24"
 _DISFA = "1-2 4-9 6-12 6-25 12-25 25-26"
@@ -76,7 +77,7 @@ CO_OCCURRENCE_THRESHOLD = 0.40  # method 3.1: the rule that reproduces Figure 7
 
 
 def _relation(
-    names: Sequence[str], edges: Iterable[tuple[str, str]]
+    names: Sequence[str], edges: Iterable[tuple[str, ...]]
 ) -> Bool[np.ndarray, "classes classes"]:
     position = {name: index for index, name in enumerate(names)}
     prior = np.eye(len(names), dtype=bool)
@@ -157,6 +158,29 @@ def prior_from_labels(
     Labels are 0, 1 or -1 (unknown). Pass training folds only. Source: method 3.1.
     """
     return conditional_half_sums(*count_pairs(labels)) >= threshold
+
+
+def relation(
+    choice: str,
+    names: Sequence[str],
+    pairs: Int[np.ndarray, "classes classes"],
+    given: Int[np.ndarray, "classes classes"],
+) -> Float[np.ndarray, "classes classes"]:
+    """The relation P that `graph.prior` or `contrast.prior` names, for a set of AUs.
+
+    on and learned: the known prior of the set, else the co-occurrence rule on the training counts;
+    soft: their half-sums as weights; identity and all_ones: for ablations (method section 11).
+    """
+    if choice == "identity":
+        return np.eye(len(names))
+    if choice == "all_ones":
+        return np.ones((len(names), len(names)))
+    half_sums = conditional_half_sums(pairs, given)
+    if choice == "soft":
+        return half_sums
+    if tuple(names) in _AU_EDGES:
+        return au_prior(names).astype(float)
+    return (half_sums >= CO_OCCURRENCE_THRESHOLD).astype(float)
 
 
 def check_prior(prior: np.ndarray, classes: int) -> None:

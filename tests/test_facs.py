@@ -47,7 +47,7 @@ def test_priors_of_the_other_sets():
 
 def test_prior_from_labels_counts_known_labels_only():
     labels = np.array([[1, 1, 0], [1, 0, -1], [0, 1, 1], [-1, 0, 1], [1, 1, -1]], np.int8)
-    # By hand: C_01 = 2/3, C_10 = 2/2 (row 2 has AU0 absent: 2/3), C_02 = 0/1, C_12 = 1/2, C_21 = 1/2.
+    # By hand: C_01 = 2/3, C_10 = 2/3, C_02 = 0/1, C_20 = 0/1, C_12 = 1/2, C_21 = 1/2.
     pairs, known_given = facs.count_pairs(labels)
     half = facs.conditional_half_sums(pairs, known_given)
     np.testing.assert_allclose(half[0, 1], (2 / 3 + 2 / 3) / 2)
@@ -64,6 +64,21 @@ def test_prior_from_labels_counts_known_labels_only():
 def test_prior_from_labels_is_always_a_prior(seed, samples, classes):
     labels = np.random.default_rng(seed).integers(-1, 2, (samples, classes))
     facs.check_prior(facs.prior_from_labels(labels), classes)
+
+
+def test_relation_follows_its_choice():
+    labels = np.random.default_rng(0).integers(0, 2, (200, 12))
+    counts = facs.count_pairs(labels)
+    names = facs.REACTIONET_AUS_12
+    assert np.array_equal(facs.relation("on", names, *counts), facs.au_prior(names))
+    assert np.array_equal(facs.relation("learned", names, *counts), facs.au_prior(names))
+    assert np.array_equal(facs.relation("identity", names, *counts), np.eye(12))
+    assert facs.relation("all_ones", names, *counts).sum() == 144
+    soft = facs.relation("soft", names, *counts)
+    assert np.allclose(soft, soft.T) and 0.3 < soft[0, 1] < 0.7
+    others = names[::-1]  # no table for this order
+    ruled = facs.relation("on", others, *counts)
+    assert np.array_equal(ruled, facs.prior_from_labels(labels))
 
 
 def test_wrong_names_and_priors_are_refused():

@@ -1,0 +1,30 @@
+# The plain commands behind each target stand in README.md.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test lint clean
+
+demo: .venv/installed
+	$(BIN)/python -m drr_jax.main --config=launch/reactionet.py:demo --workdir=runs/demo
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: setup.cfg | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-dev: setup.cfg | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .[dev]
+	touch $@ .venv/installed
+
+clean:
+	rm -rf .venv build *.egg-info

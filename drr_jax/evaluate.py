@@ -1,0 +1,217 @@
+"""Evaluation: one exact pass over the test part, results of a fold or of all, samples to show."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int, Int8
+
+from drr_jax import distributed, losses, metrics, report_run, tokenizer
+from drr_jax.checkpoint import Checkpoints, abstract
+from drr_jax.errors import InputError
+from drr_jax.experiment import Experiment, State
+from drr_jax.models import drr
+from drr_jax.record import write_json
+from drr_jax.source import Source
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Scores of one pass, and every prediction in the order of the test part."""
+
+    summary: dict[str, Any]
+    loss: float  # binary cross-entropy of the probabilities, no class weights
+    probability: Float[np.ndarray, "records classes"]
+    label: Int8[np.ndarray, "records classes"]
+
+    def logged(self) -> dict[str, float]:
+        """What metrics.jsonl keeps of it."""
+        return {
+            "eval/f1_mean": self.summary["f1_mean"],
+            "eval/accuracy_mean": self.summary["accuracy_mean"],
+            "eval/loss": self.loss,
+        }
+
+
+def make_evaluation(experiment: Experiment) -> Callable[[State], Result]:
+    """A function that evaluates a state on the fold's test part.
+
+    Counts are summed on the devices over global batches; every record counts exactly once on any
+    number of hosts. With predict=reaction only the face is read (supplement 2.1).
+    """
+    config, everywhere = experiment.config, distributed.replicated(experiment.mesh)
+    classes = len(experiment.au_names)
+
+    def score(params, batch_stats, batch):
+        variables = {"params": params, "batch_stats": batch_stats}
+        probability = drr.predict(experiment.model, variables, batch, config.predict)
+        logits = jnp.clip(jnp.log(probability) - jnp.log1p(-probability), -30, 30)
+        # Padding is unknown everywhere, so it adds nothing to the sum over the batch.
+        loss = losses.masked_bce(logits, batch["labels"], jnp.ones(classes)) * len(logits)
+        counts = metrics.counts(probability, batch["labels"], batch["weight"])
+        return counts, loss, probability, batch["labels"], batch["index"]
+
+    score = jax.jit(score, out_shardings=everywhere)
+
+    def evaluation(state: State) -> Result:
+        records = experiment.prepared.records(experiment.test_parts)
+        total, loss = np.zeros((classes, 4), np.int64), 0.0
+        probability = np.zeros((records, classes), np.float32)
+        label = np.full((records, classes), -1, np.int8)
+        batches = experiment.test_batches()
+        try:
+            for batch in batches:
+                out = score(state.params, state.batch_stats, batch)
+                counts, batch_loss, p, y, index = jax.device_get(out)
+                total += counts
+                loss += float(batch_loss)
+                real = index >= 0
+                probability[index[real]], label[index[real]] = p[real], y[real]
+        finally:
+            batches.close()
+        summary = metrics.summary(total, experiment.au_names)
+        return Result(summary, loss / max(records, 1), probability, label)
+
+    return evaluation
+
+
+def evaluate(experiment: Experiment, workdir: Path) -> dict[str, Any]:
+    """Scores the last and the best checkpoint of a run and stores tuples for the report.
+
+    Writes results.json (selection "last"), results-best.json (selection "best", chosen by the
+    test part's own F1 as the literature does, hence optimistic) and samples-fold{k}.npz; returns
+    the first. Raises InputError if `workdir` has no checkpoint.
+    """
+    target = abstract(experiment.abstract_state, experiment.shardings)
+    test, results = make_evaluation(experiment), {}
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        for selection, restore in (
+            ("last", checkpoints.restore),
+            ("best", checkpoints.restore_best),
+        ):
+            restored = restore(target)
+            if restored is None:
+                continue
+            state, step = restored
+            result = test(state)
+            results[selection] = {
+                "dataset": experiment.prepared.name,
+                "fold": experiment.fold,
+                "selection": selection,
+                "step": step,
+                "predict": experiment.config.predict,
+                **result.summary,
+            }
+            if selection == "last":
+                samples = collect_samples(experiment, state, result)
+                if distributed.is_main_process():
+                    report_run.save_samples(workdir, experiment.fold, samples)
+    if "last" not in results:
+        raise InputError(
+            f"{workdir} holds no checkpoint to evaluate; train first: python -m drr_jax.main "
+            "--config=... --workdir=... --mode=train"
+        )
+    if distributed.is_main_process():
+        write_json(workdir / "results.json", results["last"])
+        if "best" in results:
+            write_json(workdir / "results-best.json", results["best"])
+    return results["last"]
+
+
+def combine_folds(workdir: Path, folds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Writes and returns the table over all folds: per-AU means and spread, pooled scores."""
+    table = {
+        "dataset": folds[0]["dataset"],
+        "fold": "all",
+        "selection": folds[0]["selection"],
+        **metrics.fold_table(folds),
+        "folds": folds,
+    }
+    if distributed.is_main_process():
+        write_json(workdir / "results.json", table)
+    return table
+
+
+def collect_samples(experiment: Experiment, state: State, result: Result) -> dict[str, np.ndarray]:
+    """Named intermediates of a few test tuples, and all predictions, as the report reads them."""
+    config, domains = experiment.config, experiment.config.domains
+    rows = report_run.choose_samples(
+        result.probability, result.label, config.log.samples, config.seed
+    )
+    source = Source(
+        experiment.prepared, experiment.test_parts, config.data.image_size, experiment.au_names
+    )
+    records = [source[int(row)] for row in rows]
+    captions = [entry["caption"] for entry in records]
+    tokens = tokenizer.encode(experiment.tokenizer, captions, config.text.max_tokens)
+    images = {
+        name: np.stack([entry[name] for entry in records]) for name in ("reaction", "stimulus")
+    }
+    outputs = _outputs(experiment, state, {**images, "tokens": tokens})
+    samples = {
+        **images,
+        "caption": np.array(captions),
+        "caption_tokens": _token_table(experiment, tokens),
+        **{f"attention_{d}": outputs["attention"][d] for d in domains},
+        "probability": result.probability[rows],
+        "label": result.label[rows],
+        **_identities(experiment, rows),
+        "all_probability": result.probability,
+        "all_label": result.label,
+        "all_index": rows,
+    }
+    if config.graph.enabled:
+        prototype = outputs["graph"]["prototype"].mean(0)
+        norm = np.linalg.norm(prototype, axis=1, keepdims=True)
+        direction = prototype / np.maximum(norm, 1e-9)
+        relations = [v for k, v in outputs["graph"].items() if k.startswith("relation/")]
+        samples |= {
+            "prototype": prototype,
+            "prototype_relation": direction @ direction.T,
+            "relation": relations[-1],
+        }
+    return samples
+
+
+def _outputs(experiment: Experiment, state: State, batch: dict[str, np.ndarray]) -> dict:
+    """The model's outputs for tuples that every process holds whole."""
+    everywhere = distributed.replicated(experiment.mesh)
+    apply = jax.jit(
+        lambda params, batch_stats, batch: experiment.model.apply(
+            {"params": params, "batch_stats": batch_stats}, batch
+        ),
+        out_shardings=everywhere,
+    )
+    placed = {
+        name: jax.make_array_from_callback(value.shape, everywhere, value.__getitem__)
+        for name, value in batch.items()
+    }
+    return jax.device_get(apply(state.params, state.batch_stats, placed))
+
+
+def _token_table(experiment: Experiment, tokens: Int[np.ndarray, "samples tokens"]) -> np.ndarray:
+    words = [tokenizer.words(experiment.tokenizer, row) for row in tokens]
+    width = tokens.shape[1]
+    return np.array([[*row, *[""] * width][:width] for row in words])
+
+
+def _identities(experiment: Experiment, rows: Int[np.ndarray, " samples"]) -> dict[str, np.ndarray]:
+    """Sequence and position within it of records of the test parts, counted over the parts."""
+    prepared, named = experiment.prepared, []
+    for row in rows:
+        for part in experiment.test_parts:
+            count = prepared.records([part])
+            if row < count:
+                for name, _, first, length in prepared.metadata["parts"][part]["sequences"]:
+                    if first <= row < first + length:
+                        named.append((name, int(row - first) + 1))
+                break
+            row -= count
+    return {
+        "sequence": np.array([name for name, _ in named]),
+        "frame": np.array([frame for _, frame in named]),
+    }

@@ -1,0 +1,171 @@
+"""The parts of one run, built from its config: data, relations, model, optimiser, shardings."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Array, Float
+
+from drr_jax import data, distributed, facs, label_counts, optim, source, tokenizer
+from drr_jax.config import Config
+from drr_jax.models import drr
+
+
+@flax.struct.dataclass
+class State:
+    """Everything that training changes; random streams follow from (seed, step)."""
+
+    step: Array
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One run on one fold; made by `build`."""
+
+    config: Config
+    fold: int
+    prepared: source.Prepared
+    train_parts: tuple[str, ...]
+    test_parts: tuple[str, ...]
+    au_names: tuple[str, ...]
+    tokenizer: Any
+    mesh: Mesh
+    model: drr.DRR
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+    steps: int
+    steps_per_epoch: float
+    class_weights: Float[np.ndarray, " classes"]
+    graph_prior: Float[np.ndarray, "classes classes"]
+    contrast_prior: Float[np.ndarray, "classes classes"]
+    augment_on: str
+
+    @property
+    def abstract_state(self) -> State:
+        """Shapes and types of the state, with nothing computed."""
+        return jax.eval_shape(partial(initial_state, self))
+
+    @property
+    def shardings(self) -> State:
+        """Where each leaf of the state lives."""
+        return distributed.state_shardings(self.abstract_state, self.mesh)
+
+    def init(self) -> State:
+        """The state before the first step: compiled as one program, placed as it is sharded."""
+        return jax.jit(partial(initial_state, self), out_shardings=self.shardings)()
+
+    def train_batches(self, start_step: int):
+        """Endless global batches on the devices, from `start_step` on; close it when done."""
+        batches = data.train_dataset(
+            self.prepared,
+            self.train_parts,
+            self.config,
+            self.tokenizer,
+            seed=self.config.seed,
+            augment_on=self.augment_on,
+            start_step=start_step,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            au_names=self.au_names,
+        )
+        return self._on_devices(batches)
+
+    def test_batches(self):
+        """One exact pass over the test parts; close it when done."""
+        batches = data.eval_dataset(
+            self.prepared,
+            self.test_parts,
+            self.config,
+            self.tokenizer,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            au_names=self.au_names,
+        )
+        return self._on_devices(batches)
+
+    def _on_devices(self, batches):
+        put = partial(distributed.to_global, mesh=self.mesh)
+        return data.prefetch_to_device(batches, put, self.config.data.prefetch)
+
+
+def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
+    """Builds the run of `config` on `fold`.
+
+    Raises InputError for a batch that the devices do not divide, an AU that the data lack, or an
+    image size or prior that does not fit, before anything is compiled.
+    """
+    mesh = distributed.make_mesh(config.fsdp)
+    distributed.check_batch(config.data.batch_size, mesh)
+    prepared = source.open_dataset(prepared_dir)
+    train_parts, test_parts = source.fold_parts(prepared, fold)
+    names = facs.REACTIONET_AUS_12
+    # Opening the parts checks the AU names and the records before the devices have any work.
+    source.Source(prepared, (*train_parts, *test_parts), config.data.image_size, names)
+    pairs, given = label_counts.pair_counts(prepared, train_parts, names)
+    priors = {
+        choice: facs.relation(choice, names, pairs, given)
+        for choice in {config.graph.prior, config.contrast.prior}
+    }
+    weights = np.ones(len(names))
+    if config.loss.au_weights:
+        weights = label_counts.class_weights(prepared, train_parts, names)
+    words = source.caption_words(prepared, train_parts)
+    vocabulary = tokenizer.build_vocabulary(words, config.text.vocabulary)
+    on_cpu = jax.default_backend() == "cpu"
+    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
+    records = prepared.records(train_parts)
+    steps_per_epoch = records / config.data.batch_size
+    steps = optim.total_steps(config, records)
+    schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
+    augment_on = config.data.augment_on
+    if augment_on == "auto":
+        augment_on = "host" if on_cpu else "device"
+    return Experiment(
+        config=config,
+        fold=fold,
+        prepared=prepared,
+        train_parts=train_parts,
+        test_parts=test_parts,
+        au_names=names,
+        tokenizer=tokenizer.from_vocabulary(vocabulary),
+        mesh=mesh,
+        model=drr.build(
+            config,
+            len(names),
+            priors[config.graph.prior],
+            jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32),
+        ),
+        optimizer=optim.optimizer(config.optim, schedule),
+        schedule=schedule,
+        steps=steps,
+        steps_per_epoch=steps_per_epoch,
+        class_weights=weights,
+        graph_prior=priors[config.graph.prior],
+        contrast_prior=priors[config.contrast.prior],
+        augment_on=augment_on,
+    )
+
+
+def initial_state(experiment: Experiment) -> State:
+    """Parameters drawn from the seed, the optimiser at rest, step 0."""
+    size, tokens = experiment.config.data.image_size, experiment.config.text.max_tokens
+    image = jnp.zeros((1, size, size, 3), jnp.uint8)
+    batch = {"reaction": image, "stimulus": image, "tokens": jnp.ones((1, tokens), jnp.int32)}
+    variables = experiment.model.init(jax.random.key(experiment.config.seed), batch)
+    params = variables["params"]
+    return State(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=variables["batch_stats"],
+        opt_state=experiment.optimizer.init(params),
+    )

@@ -1,0 +1,127 @@
+"""The loss: per-domain and graph classification, relation-aware contrast, every term named."""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from drr_jax.config import Contrast, Loss
+
+Labels = Int[Array, "batch classes"]  # 1, 0 or -1 (unknown)
+
+
+def masked_bce(
+    logits: Float[Array, "batch classes"],
+    labels: Labels,
+    class_weights: Float[Array, " classes"],
+) -> Float[Array, ""]:
+    """Weighted binary cross-entropy over the known labels of each sample, then the batch mean.
+
+    A sample without any known label adds 0. Source: method 9.5 (reconstruction).
+    """
+    known = (labels >= 0).astype(jnp.float32)
+    terms = optax.sigmoid_binary_cross_entropy(logits, (labels == 1).astype(jnp.float32))
+    return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
+
+
+def domain_pairs(domains: str, pairs: str) -> list[tuple[str, str]]:
+    """Ordered domain pairs that are contrasted; one domain alone is contrasted with itself.
+
+    dyadic pairs R with every other domain, both ways; all adds S with T. Source: method 6.2.
+    """
+    if len(domains) == 1:
+        return [(domains, domains)]
+    return [
+        (a, b) for a in domains for b in domains if a != b and (pairs == "all" or "R" in (a, b))
+    ]
+
+
+def contrastive(
+    projections: Mapping[str, Float[Array, "batch classes projection"]],
+    labels: Labels,
+    prior: Float[Array, "classes classes"],
+    config: Contrast,
+) -> Float[Array, ""]:
+    """Cross-domain contrastive loss under the relation prior P (method 6.2).
+
+    An anchor is one class of one tuple in one domain. Its candidates in the other domain are
+    batch_gated (C2): all classes of all tuples of the group whose label is known; positives are
+    related classes that are present, and only present classes are anchors; tuple (C1): the classes
+    of the same tuple, positives are the related ones; tuple_batchneg (C3): C1's positives against
+    all classes of the other tuples. Unknown labels are neither anchors nor candidates in C2.
+    Source: supplement 1.9 and 2.2 say that the prior shapes it; its form is a reconstruction.
+    """
+    domains = "".join(projections)
+    batch, classes, features = projections[domains[0]].shape
+    group = min(config.group_size, batch)
+    related = jnp.eye(classes) + config.related_weight * (prior - jnp.eye(classes))
+    size = group * classes
+    same_tuple = jnp.repeat(jnp.repeat(jnp.eye(group), classes, 0), classes, 1)
+    weights = jnp.tile(related, (group, group))
+    grouped = labels.reshape(-1, size)
+    if config.scope == "batch_gated":
+        positive = weights * (grouped == 1)[:, None, :] * (grouped == 1)[:, :, None]
+        candidate = jnp.broadcast_to((grouped >= 0)[:, None, :], positive.shape)
+    else:
+        positive = jnp.broadcast_to(weights * same_tuple, (len(grouped), size, size))
+        inside = same_tuple if config.scope == "tuple" else (positive > 0) | (same_tuple == 0)
+        candidate = jnp.broadcast_to(inside > 0, positive.shape)
+
+    def pair_loss(a: str, b: str) -> Float[Array, ""]:
+        z_a = projections[a].reshape(-1, size, features)
+        z_b = projections[b].reshape(-1, size, features)
+        similarity = jnp.einsum("gif,gjf->gij", z_a, z_b) / config.tau
+        allowed = candidate & ~jnp.eye(size, dtype=bool) if a == b else candidate
+        chosen = positive * allowed
+        similarity = jnp.where(allowed, similarity, -1e9)
+        log_probability = similarity - _logsumexp(similarity)
+        total = chosen.sum(-1)
+        loss = -(chosen * log_probability).sum(-1) / jnp.where(total > 0, total, 1)
+        return loss.sum() / jnp.maximum((total > 0).sum(), 1)
+
+    pairs = domain_pairs(domains, config.pairs)
+    return sum((pair_loss(a, b) for a, b in pairs), jnp.zeros(())) / len(pairs)
+
+
+def _logsumexp(values: Float[Array, "*rows columns"]) -> Float[Array, "*rows 1"]:
+    peak = values.max(-1, keepdims=True)
+    return peak + jnp.log(jnp.exp(values - peak).sum(-1, keepdims=True))
+
+
+def class_relation(
+    relation: Float[Array, "nodes nodes"], classes: int
+) -> Float[Array, "classes classes"]:
+    """A node relation averaged over its domain blocks: one weight a pair of classes."""
+    domains = len(relation) // classes
+    return relation.reshape(domains, classes, domains, classes).mean((0, 2))
+
+
+def total_loss(
+    outputs: Mapping,
+    labels: Labels,
+    class_weights: Float[Array, " classes"],
+    contrast_prior: Float[Array, "classes classes"],
+    loss: Loss,
+    contrast: Contrast,
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """L = sum_d omega_d L_cls(d) + lambda_g L_cls(graph) + lambda_c L_con, and its terms by name.
+
+    The terms, before their weights, are loss/R, loss/S, loss/T, loss/graph and loss/contrast.
+    Source: supplement 2.1 (graph and non-graph losses); weights: reconstruction (method 9.5).
+    """
+    omega = {"R": loss.omega_reaction, "S": loss.omega_stimulus, "T": loss.omega_text}
+    terms = {
+        f"loss/{domain}": masked_bce(logits, labels, class_weights)
+        for domain, logits in outputs["logits"].items()
+    }
+    total = sum((omega[name[-1]] * term for name, term in terms.items()), jnp.zeros(()))
+    if "graph_logits" in outputs:
+        terms["loss/graph"] = masked_bce(outputs["graph_logits"], labels, class_weights)
+        total = total + loss.lambda_graph * terms["loss/graph"]
+    if "projections" in outputs:
+        terms["loss/contrast"] = contrastive(
+            outputs["projections"], labels, contrast_prior, contrast
+        )
+        total = total + loss.lambda_contrast * terms["loss/contrast"]
+    return total, terms

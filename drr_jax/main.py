@@ -1,0 +1,206 @@
+"""Trains Dyadic Relation Reasoning, evaluates it on the held-out part and writes a report.
+
+    python -m drr_jax.main --config=launch/reactionet.py:demo --workdir=runs/demo
+    python -m drr_jax.main --config=launch/reactionet.py --workdir=runs/full \\
+        --config.data.manual_dir=/data/ReactioNet --config.fold=all
+
+The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
+behind the config file: launch/reactionet.py:demo,optim.lr=0.02,fold=1
+
+Exit codes: 0 done, 2 wrong input (one line says what), 75 pre-empted: start the command again.
+"""
+
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from drr_jax import config as configs
+from drr_jax import errors
+from drr_jax.errors import InputError, nearest
+
+PREEMPTED = 75  # EX_TEMPFAIL: schedulers requeue on it
+MODES = ("all", "train", "evaluate", "report")
+OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """What the command line asks for."""
+
+    config: configs.Config
+    workdir: Path
+    mode: str
+    allow_config_change: bool
+
+
+def parse(argv: Sequence[str]) -> Command:
+    """Reads the command line. Raises InputError, one line, for whatever is wrong in it."""
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file(
+        "config", None, "Config file, as in launch/reactionet.py:demo", values, sys_argv=list(argv)
+    )
+    flags.DEFINE_string("workdir", None, "Folder of the run: logs, checkpoints, report", values)
+    flags.DEFINE_string("mode", "all", f"One stage, or all: {', '.join(MODES)}", values)
+    flags.DEFINE_bool(
+        "allow_config_change", False, "Go on in a workdir whose config was another", values
+    )
+    if {"--help", "-h", "--helpfull"} & set(argv):
+        print(help_text(values))
+        raise SystemExit(0)
+    for argument in argv[1:]:
+        file = Path(argument.removeprefix("--config=").split(":")[0])
+        if argument.startswith("--config=") and not file.is_file():
+            raise InputError(f"{argument}: {file.absolute()} is no such file")
+        if override := OVERRIDE.match(argument):
+            configs.check_key(override[1])
+    try:
+        positional = values(list(argv))[1:]
+    except flags.UnrecognizedFlagError as error:
+        known = ["--config", "--workdir", "--mode", "--allow_config_change"]
+        flag = f"--{error.flagname or ''}"
+        raise InputError(f"flag {flag} does not exist: {nearest(flag, known)}") from None
+    except flags.Error as error:
+        raise InputError(_cause(error)) from None
+    if positional:
+        raise InputError(f"argument {positional[0]!r} is not a flag; see --help")
+    if values["config"].value is None:
+        raise InputError("--config is missing; try --config=launch/reactionet.py:demo")
+    if not values["workdir"].value:
+        raise InputError("--workdir is missing; try --workdir=runs/demo")
+    if values["mode"].value not in MODES:
+        raise InputError(
+            f"--mode={values['mode'].value}: {nearest(str(values['mode'].value), MODES)}"
+        )
+    configs.validate(values["config"].value)
+    return Command(
+        values["config"].value,
+        Path(values["workdir"].value),
+        values["mode"].value,
+        bool(values["allow_config_change"].value),
+    )
+
+
+def help_text(values: flags.FlagValues) -> str:
+    """The module's text, the flags, and every config key with its default."""
+    keys = "\n".join(
+        f"  --config.{key}={value}" + (f"  ({', '.join(choices)})" if choices else "")
+        for key, value in configs.flatten(configs.Config()).items()
+        for choices in [configs.CHOICES.get(key, ())]
+    )
+    lines = [f"  --{name}: {values[name].help}" for name in ("config", "workdir", "mode")]
+    lines.append(f"  --allow_config_change: {values['allow_config_change'].help}")
+    return f"{__doc__}\nFlags\n" + "\n".join(lines) + f"\n\nConfig keys and defaults\n{keys}"
+
+
+def _cause(error: BaseException) -> str:
+    """What was first wrong behind an error of the flag libraries, on one line."""
+    message = str(error).split("\n")[0]
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, InputError) and "\n" not in str(inner):
+            message = str(inner)
+        inner = inner.__cause__ or inner.__context__
+    return message
+
+
+def find_data(config: configs.Config) -> Path:
+    """The prepared data set; built now if its raw release, or the demo, is asked for.
+
+    Raises InputError, naming the folders, if there is neither: never a stand-in unasked.
+    """
+    from tfds_reactionet import build
+
+    data = config.data
+    found = build.find_prepared(data.name, data.data_dir)
+    if found:
+        return found
+    manual_dir = configs.default_manual_dir(data)
+    demo = data.name.endswith("/demo")
+    if not demo and not manual_dir.is_dir():
+        raise InputError(
+            f"no prepared data set {data.name} in {Path(data.data_dir).absolute()} and no raw "
+            f"release in {manual_dir.absolute()}: put the release there or name it with "
+            "--config.data.manual_dir=DIR; without it, the rendered demo runs with "
+            "--config=launch/reactionet.py:demo"
+        )
+    if int(os.environ.get("JAX_NUM_PROCESSES") or 1) > 1:
+        raise InputError(
+            f"no prepared data set {data.name} in {Path(data.data_dir).absolute()}: prepare it "
+            f"once before starting many hosts: python -m tfds_reactionet.build {data.name}"
+        )
+    return build.prepare(data.name, data.data_dir, data.manual_dir or None)
+
+
+def run(command: Command) -> int:
+    """Runs the asked stages on every asked fold; returns the exit code."""
+    from drr_jax import report
+
+    workdir = command.workdir
+    folds = [0, 1, 2] if command.config.fold == "all" else [int(command.config.fold)]
+    if command.mode != "report":
+        code = _train_and_evaluate(command, folds)
+        if code:
+            return code
+    if command.mode in ("all", "report") and int(os.environ.get("JAX_PROCESS_ID") or 0) == 0:
+        print(f"report: {report.write_report(workdir)}")
+    return 0
+
+
+def _train_and_evaluate(command: Command, folds: list[int]) -> int:
+    prepared = find_data(command.config)
+
+    import jax
+
+    from drr_jax import cpu, distributed
+
+    cpu.enable_compilation_cache(
+        os.environ.get("JAX_COMPILATION_CACHE_DIR")
+        or Path(command.config.data.data_dir) / "compilation_cache"
+    )
+    distributed.start()
+    if jax.default_backend() == "cpu":
+        cpu.tune_malloc()
+
+    from drr_jax import evaluate, experiment
+    from drr_jax.train import Preempted, train
+
+    results = []
+    for fold in folds:
+        workdir = command.workdir / f"fold{fold}" if len(folds) > 1 else command.workdir
+        parts = experiment.build(command.config, fold, prepared)
+        if command.mode in ("all", "train"):
+            try:
+                train(parts, workdir, command.allow_config_change)
+            except Preempted as stop:
+                print(f"pre-empted: {stop}; the same command goes on from there", file=sys.stderr)
+                return PREEMPTED
+        if command.mode in ("all", "evaluate"):
+            results.append(evaluate.evaluate(parts, workdir))
+            print(summary_line(results[-1]))
+    if len(results) > 1:
+        print(summary_line(evaluate.combine_folds(command.workdir, results)))
+    return 0
+
+
+def summary_line(result: dict) -> str:
+    """One line: mean F1 beside that of always saying yes, and mean accuracy."""
+    return (
+        f"{result['dataset']} fold {result['fold']} ({result['selection']} checkpoint): "
+        f"F1 {result['f1_mean']:.3f}, always yes {result['all_positive_f1_mean']:.3f}, "
+        f"accuracy {result['accuracy_mean']:.3f}, mean of {len(result['au'])} AUs"
+    )
+
+
+def main() -> int:
+    """Entry point of `python -m drr_jax.main`."""
+    return run(parse(sys.argv))
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,59 @@
+"""Class-wise attention, embeddings, logits and projection: the non-graph module (method 9.1).
+
+The supplement fixes what comes out (one prediction per class and domain, 2.1; regions of interest
+associated in common embedding spaces, 1.9); how is a reconstruction.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+
+class ClassHead(nn.Module):
+    """One domain's features -> an attention map, an embedding and a logit for every class."""
+
+    classes: int
+    features: int = 256  # K
+
+    @nn.compact
+    def __call__(
+        self,
+        feature_map: Float[Array, "batch positions channels"],
+        mask: Bool[Array, "batch positions"] | None = None,
+    ) -> dict[str, Array]:
+        """Returns attention [batch, positions, classes], embedding [batch, classes, features] and
+        logits [batch, classes]; masked positions get no attention. Steps 2 to 7 of method 9.1."""
+        dtype = feature_map.dtype
+        local = nn.Dense(self.features, dtype=dtype, name="reduce")(feature_map)
+        local = nn.relu(nn.LayerNorm(dtype=dtype, name="norm_in")(local))
+        scores = nn.Dense(self.classes, dtype=dtype, name="attend")(local)
+        if mask is not None:
+            scores = jnp.where(mask[..., None], scores, jnp.finfo(scores.dtype).min)
+        attention = nn.softmax(scores.astype(jnp.float32), axis=1)
+        region = jnp.einsum("bpn,bpk->bnk", attention.astype(dtype), local)
+        # One matrix a class: the "subspaces".
+        initialiser = nn.initializers.lecun_normal(batch_axis=0)
+        subspace = self.param("subspace", initialiser, (self.classes, self.features, self.features))
+        bias = self.param("subspace_bias", nn.initializers.zeros, (self.classes, self.features))
+        projected = jnp.einsum("bnk,nke->bne", region, subspace.astype(dtype)) + bias
+        embedding = nn.relu(nn.LayerNorm(name="norm_out")(projected))
+        weight = self.param(
+            "classify", nn.initializers.lecun_normal(in_axis=1, out_axis=0), subspace.shape[:2]
+        )
+        offset = self.param("classify_bias", nn.initializers.zeros, (self.classes,))
+        logits = jnp.einsum("bnk,nk->bn", embedding.astype(jnp.float32), weight) + offset
+        return {"attention": attention, "embedding": embedding, "logits": logits}
+
+
+class Projection(nn.Module):
+    """Embeddings -> unit vectors z; shared by all classes and domains: the common space."""
+
+    features: int = 128  # Z
+
+    @nn.compact
+    def __call__(
+        self, embedding: Float[Array, "batch classes features"]
+    ) -> Float[Array, "batch classes projection"]:
+        hidden = nn.relu(nn.Dense(embedding.shape[-1], name="hidden")(embedding))
+        z = nn.Dense(self.features, name="out")(hidden).astype(jnp.float32)
+        return z / jnp.maximum(jnp.linalg.norm(z, axis=-1, keepdims=True), 1e-6)

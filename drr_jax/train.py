@@ -1,0 +1,235 @@
+"""Training: one jitted, donated step over a mesh, and the loop around it."""
+
+import dataclasses
+import json
+import math
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array
+
+import drr_jax
+from drr_jax import device_augment, distributed, evaluate, losses, record
+from drr_jax.checkpoint import Checkpoints, abstract
+from drr_jax.config import flatten
+from drr_jax.errors import InputError
+from drr_jax.experiment import Experiment, State
+from drr_jax.logs import Metrics, progress
+
+Terms = dict[str, Array]
+Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
+
+
+class Preempted(Exception):
+    """SIGTERM arrived; the state was saved and the same command goes on from there."""
+
+
+def make_step(experiment: Experiment) -> Step:
+    """The training step: augmentation (on accelerators), gradient, update, named loss terms.
+
+    The step's randomness is a function of (seed, step) alone, and the loss and the BatchNorm
+    statistics are those of the global batch, so that any number of devices gives the same run.
+    The state is donated: the one passed in is gone.
+    """
+    config, classes = experiment.config, len(experiment.au_names)
+    weights = jnp.asarray(experiment.class_weights, jnp.float32)
+    fixed_prior = jnp.asarray(experiment.contrast_prior, jnp.float32)
+
+    def contrast_prior(outputs):
+        if config.contrast.prior != "learned":
+            return fixed_prior
+        # The contrast follows the graph's relation, and must not bend it to its own ease.
+        learned = jax.lax.stop_gradient(outputs["graph"]["relation/heterophily"])
+        return jnp.where(jnp.eye(classes) > 0, 1.0, losses.class_relation(learned, classes))
+
+    def step(state: State, batch: Mapping[str, Array]) -> tuple[State, Terms]:
+        rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
+        images = {
+            name: device_augment.augment_batch(batch[name], batch[f"{name}_draw"])
+            if f"{name}_draw" in batch
+            else batch[name]
+            for name in ("reaction", "stimulus")
+        }
+
+        def loss(params):
+            outputs, updated = experiment.model.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                {**images, "tokens": batch["tokens"]},
+                train=True,
+                rngs={"dropout": rng},
+                mutable=["batch_stats"],
+            )
+            total, terms = losses.total_loss(
+                outputs,
+                batch["labels"],
+                weights,
+                contrast_prior(outputs),
+                config.loss,
+                config.contrast,
+            )
+            return total, (terms, updated["batch_stats"])
+
+        (total, (terms, batch_stats)), gradient = jax.value_and_grad(loss, has_aux=True)(
+            state.params
+        )
+        updates, opt_state = experiment.optimizer.update(gradient, state.opt_state, state.params)
+        logged = {
+            "loss": total,
+            **terms,
+            "lr": jnp.asarray(experiment.schedule(state.step), jnp.float32),
+            "grad_norm": optax.global_norm(gradient),
+        }
+        params = optax.apply_updates(state.params, updates)
+        return State(state.step + 1, params, batch_stats, opt_state), logged
+
+    shardings, everywhere = experiment.shardings, distributed.replicated(experiment.mesh)
+    batch_sharding = distributed.batch_sharding(experiment.mesh)
+    return jax.jit(
+        step,
+        in_shardings=(shardings, batch_sharding),
+        out_shardings=(shardings, everywhere),
+        donate_argnums=0,
+    )
+
+
+def check_finite(step: int, terms: Mapping[str, Array], workdir: Path, saved: list[int]) -> dict:
+    """Returns the terms as Python floats. Raises InputError naming the first that is not finite."""
+    values = {name: float(value) for name, value in jax.device_get(dict(terms)).items()}
+    # The terms before their sum, so that the message names the one that broke.
+    for name in sorted(values, key=lambda name: name == "loss"):
+        if not math.isfinite(values[name]):
+            kept = (
+                f"checkpoint {saved[-1]} in {workdir} is the last good one"
+                if saved
+                else ("no checkpoint had been written yet")
+            )
+            raise InputError(
+                f"step {step}: {name} is {values[name]}, training stopped; {kept}; "
+                "try a lower optim.lr or a longer optim.warmup_steps with another --workdir"
+            )
+    return values
+
+
+def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> None:
+    """Trains to the last step, going on from the newest whole checkpoint in `workdir`.
+
+    Evaluates the test part every `log.eval_every_epochs` and at the end, keeps the latest
+    checkpoints and the best. Raises Preempted after SIGTERM, when all is saved, and InputError if
+    the workdir holds another run or a loss term is not finite.
+    """
+    log = experiment.config.log
+    record.check_record(workdir, run_record(experiment), allow_change)
+    if distributed.is_main_process():
+        record.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
+    eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
+    with Checkpoints(workdir, log.keep_checkpoints) as checkpoints:
+        restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
+        state, first = restored if restored else (experiment.init(), 0)
+        describe_run(experiment, workdir, state)
+        step_function, test = make_step(experiment), evaluate.make_evaluation(experiment)
+        started, batches = time.monotonic(), experiment.train_batches(first)
+        bar = progress(experiment.steps, first, f"fold {experiment.fold}")
+        metrics = Metrics(workdir, first)
+        running: tuple[int, Terms] | None = None  # the step whose terms are not yet looked at
+
+        def settle() -> None:
+            nonlocal running
+            if running is None:
+                return
+            step, terms = running
+            running = None
+            values = check_finite(step, terms, workdir, checkpoints.steps())
+            bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
+            if step % log.every_steps == 0 or step == experiment.steps:
+                rate = (step - first) / (time.monotonic() - started)
+                metrics.write(
+                    step,
+                    {
+                        "epoch": step / experiment.steps_per_epoch,
+                        **values,
+                        "steps_per_second": rate,
+                    },
+                )
+
+        try:
+            for step in range(first + 1, experiment.steps + 1):
+                state, terms = step_function(state, next(batches))
+                settle()  # looks at the step before while this one runs
+                running = step, terms
+                bar.update()
+                last = step == experiment.steps
+                stop = distributed.preempted(step)
+                if last or step % eval_every == 0:
+                    settle()
+                    result = test(state)
+                    metrics.write(step, result.logged())
+                    checkpoints.save_best(step, state, result.summary["f1_mean"])
+                if last or stop or step % log.checkpoint_every_steps == 0:
+                    settle()
+                    checkpoints.save(step, state)
+                if stop and not last:
+                    checkpoints.wait()
+                    raise Preempted(f"step {step} saved")
+        finally:
+            batches.close()
+            bar.close()
+            metrics.close()
+    describe_run(experiment, workdir, state, seconds=time.monotonic() - started)
+
+
+def run_record(experiment: Experiment) -> dict:
+    """What must not change between two starts in one workdir."""
+    prepared = experiment.prepared
+    return {
+        **flatten(experiment.config),
+        "fold": experiment.fold,
+        "dataset": prepared.name,
+        "version": prepared.version,
+        "fingerprint": prepared.fingerprint,
+        "au_names": experiment.au_names,
+    }
+
+
+def describe_run(experiment: Experiment, workdir: Path, state: State, seconds: float = 0.0) -> None:
+    """Writes run.json: what the report says of the run. Seconds add up over restarts."""
+    if not distributed.is_main_process():
+        return
+    path = workdir / "run.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    devices = jax.devices()
+    described = {
+        "dataset": experiment.prepared.name,
+        "version": experiment.prepared.version,
+        "fingerprint": experiment.prepared.fingerprint,
+        "rendered": bool(experiment.prepared.metadata["rendered"]),
+        "fold": experiment.fold,
+        "test_parts": list(experiment.test_parts),
+        "au_names": list(experiment.au_names),
+        "class_prior": np.asarray(experiment.graph_prior).tolist(),
+        "device": f"{len(devices)} x {devices[0].device_kind}",
+        **record.versions(),
+        "commit": commit(),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
+        "steps": experiment.steps,
+        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "seconds": before.get("seconds", 0.0) + seconds,
+    }
+    record.write_json(path, described)
+
+
+def commit() -> str:
+    """The git commit of this code, or its version where there is no checkout."""
+    done = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or drr_jax.__version__

@@ -30,20 +30,25 @@ def counts(
     int32 is exact below 2^31 rows: a longer total is summed on the host in int64.
     """
     batch, classes = labels.shape
-    # 12 classes fill no vector register: folding 16 rows into one takes a third of the time. A
-    # small batch stays as it is, so that its rows still divide by the devices it is sharded over.
-    fold = math.gcd(batch, 16) if batch >= 2048 else 1
-    valid = jnp.broadcast_to((weight > 0)[:, None], labels.shape)
+    # Speed: 16 rows are folded into one, since 12 classes fill no vector register, and the four
+    # counts travel as the four bytes of one word, which hold up to 255 rows each. A small batch
+    # stays as it is, so that its rows still divide by the devices it is sharded over.
+    fold, block = (math.gcd(batch, 16), 128) if batch >= 2048 else (1, 1)
+    block = math.gcd(batch // fold, block)
+    known = (weight > 0)[:, None] & (labels >= 0)
     predicted = probabilities >= threshold
-    known = valid & (labels >= 0)
-    positive = valid & (labels > 0)
-    hit, claimed, present, seen = (
-        jnp.sum(mask.reshape(batch // fold, fold * classes), axis=0, dtype=jnp.int32)
-        .reshape(fold, classes)
-        .sum(axis=0)
-        for mask in (predicted & positive, predicted & known, positive, known)
-    )
-    return jnp.stack([hit, claimed - hit, present - hit, seen - claimed - present + hit], axis=1)
+    word = jnp.where(
+        known,
+        jnp.where(
+            labels > 0,
+            jnp.where(predicted, 1 << 8 * TP, 1 << 8 * FN),
+            jnp.where(predicted, 1 << 8 * FP, 1 << 8 * TN),
+        ),
+        0,
+    ).astype(jnp.uint32)
+    words = word.reshape(-1, block, fold * classes).sum(axis=1, dtype=jnp.uint32)
+    sums = [((words >> 8 * k) & 255).astype(jnp.int32).sum(axis=0) for k in (TP, FP, FN, TN)]
+    return jnp.stack([total.reshape(fold, classes).sum(axis=0) for total in sums], axis=1)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> Float[np.ndarray, "classes"]:

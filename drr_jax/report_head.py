@@ -1,0 +1,85 @@
+"""The top of the report: what was run and what came out, in numbers to be read at a glance."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from drr_jax import report_page as html
+from drr_jax.report_run import Run
+
+
+def title(run: Run) -> str:
+    """What was run, in one line."""
+    fold = run.results.get("fold")
+    part = "three folds" if fold == "all" else f"fold {fold}"
+    return f"DRR action units on {run.record.get('dataset', 'an unnamed data set')}, {part}"
+
+
+def headline(run: Run, sections: Mapping[str, str]) -> str:
+    """Title, warning, headline numbers and facts of a run, with links to `sections`."""
+    results, record = run.results, run.record
+    always, mean = results["all_positive_f1_mean"], results["f1_mean"]
+    spread = f" ± {results['f1_mean_std']:.3f} over folds" if "f1_mean_std" in results else ""
+    label = results.get("selection", "last")
+    tiles = [
+        ("first", f"{mean:.3f}", f"test F1, mean of {len(run.au_names)} AUs{spread}; {label} step"),
+        ("", f"{always:.3f}", "F1 of always saying yes, the floor to beat"),
+        ("", f"{mean - always:+.3f}", "above that floor"),
+    ]
+    if run.best:
+        note = "best step: picked by F1 on this same test part, so optimistic"
+        tiles.insert(1, ("", f"{run.best['f1_mean']:.3f}", note))
+    tiles.append(("", f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
+    parts = [
+        f"<h1>{escape(title(run))}</h1>",
+        html.text(
+            "Dyadic Relation Reasoning, trained on reaction, stimulus and caption; "
+            "tested on the face alone, on subjects that training did not see.",
+            "quiet",
+        ),
+        _contents(sections),
+    ]
+    if record.get("rendered"):
+        parts.append(
+            '<p class="warning"><b>Rendered demo.</b> A program drew these faces, stimuli and '
+            "captions. The numbers show that the system works; they say nothing about real faces "
+            "and do not compare with the paper.</p>"
+        )
+    cells = "".join(
+        f'<div class="tile {kind}"><b>{value}</b><span>{escape(note)}</span></div>'
+        for kind, value, note in tiles
+    )
+    facts = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _facts(run))
+    return "\n".join([*parts, f'<div class="tiles">{cells}</div>', f"<dl>{facts}</dl>"])
+
+
+def _contents(sections: Mapping[str, str]) -> str:
+    links = (f'<a href="#{key}">{escape(name)}</a>' for key, name in sections.items())
+    return f"<nav>{' '.join(links)}</nav>"
+
+
+def _facts(run: Run) -> Iterable[tuple[str, str]]:
+    record, config = run.record, run.config
+    fold = run.results.get("fold")
+    part = f"part{int(fold) + 1}" if fold in (0, 1, 2, "0", "1", "2") else "each part in turn"
+    yield "Data set", f"{record.get('dataset', '?')} {record.get('version', '')}"
+    yield "Test part", part
+    yield "Training domains", str(config.get("domains", "?"))
+    yield "Steps", f"{record['steps']:,}" if "steps" in record else "?"
+    yield "Training time", _duration(record.get("seconds"))
+    yield "Parameters", f"{record['parameters']:,}" if "parameters" in record else "?"
+    yield "Seed", str(config.get("seed", "?"))
+    yield "Device", str(record.get("device", "?"))
+    yield "Started", str(record.get("started", "?"))
+    yield "Commit", str(record.get("commit") or "not in a repository")[:12]
+    yield "Software", f"jax {record.get('jax', '?')}, Python {record.get('python', '?')}"
+    yield "Data fingerprint", str(record.get("fingerprint", "?"))[:16]
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,146 @@
+"""Charts of what the graph was given and what it learnt: relation priors and U-SR prototypes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from drr_jax.report_figures import WIDTH, named, png
+from drr_jax.report_page import BLUE, INK, ORANGE
+
+DOMAINS = "RST"  # node index = domain * classes + class (spec/method.md 5.3)
+
+
+def agreement(
+    prior: Bool[np.ndarray, "classes classes"], learned: Float[np.ndarray, "classes classes"]
+) -> tuple[float, float, float]:
+    """Mean learned similarity of related and of unrelated pairs, and how often the first is higher.
+
+    The last is the probability that a related pair is more similar than an unrelated one (0.5 =
+    the prior tells nothing); NaN where a kind of pair is absent.
+    """
+    pair = np.triu_indices(len(prior), 1)
+    related, value = np.asarray(prior, bool)[pair], np.asarray(learned, np.float64)[pair]
+    yes, no = value[related], value[~related]
+    if not len(yes) or not len(no):
+        return float("nan"), float("nan"), float("nan")
+    higher = (yes[:, None] > no).mean() + (yes[:, None] == no).mean() / 2
+    return float(yes.mean()), float(no.mean()), float(higher)
+
+
+def relation_figure(
+    prior: Bool[np.ndarray, "classes classes"] | None,
+    learned: Float[np.ndarray, "classes classes"],
+    au_names: Sequence[str],
+) -> bytes:
+    """The binary relation beside the cosine similarity of the learned prototypes.
+
+    Pairs that the prior relates are outlined on the right.
+    """
+    count = len(au_names)
+    panels = 1 if prior is None else 2
+    figure = Figure(figsize=(WIDTH if panels == 2 else WIDTH * 0.6, 5.4), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, panels))
+    if prior is not None:
+        axes[0].imshow(np.asarray(prior, float), cmap=ListedColormap(["#f1f3f6", BLUE]), vmax=1)
+        axes[0].set_title("Relation prior P (given)", loc="left", fontsize=10.5)
+        _names(axes[0], au_names)
+    axis = axes[-1]
+    learned = np.asarray(learned, np.float64)
+    apart = learned.copy()
+    np.fill_diagonal(apart, np.nan)  # always 1: it would only flatten the scale
+    low, high = float(np.nanmin(apart)), float(np.nanmax(apart))
+    signed = low < -0.05
+    limit = max(abs(low), abs(high))
+    image = axis.imshow(
+        apart,
+        cmap="PuOr" if signed else "Blues",
+        vmin=-limit if signed else low,
+        vmax=limit if signed else high,
+    )
+    for i, j in np.ndindex(count, count):
+        if i == j:
+            continue
+        shade = image.cmap(image.norm(apart[i, j]))
+        dark = np.dot(shade[:3], (0.299, 0.587, 0.114)) < 0.5
+        number = f"{apart[i, j]:.2f}".replace("0.", ".", 1)
+        colour = "white" if dark else INK
+        axis.text(j, i, number, ha="center", va="center", fontsize=7.5, color=colour)
+        if prior is not None and prior[i, j]:
+            axis.add_patch(
+                Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, ec=ORANGE, lw=1.6)
+            )
+    axis.set_title("U-SR prototypes, cosine similarity (learned)", loc="left", fontsize=10.5)
+    _names(axis, au_names)
+    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8.5, length=2)
+    return png(figure)
+
+
+def adjacency_figure(
+    relation: Float[np.ndarray, "nodes nodes"], au_names: Sequence[str], domains: str = DOMAINS
+) -> bytes:
+    """The adjacency over all domains' class nodes, domain by domain, as the graph uses it."""
+    count, nodes = len(au_names), len(relation)
+    figure = Figure(figsize=(WIDTH * 0.62, WIDTH * 0.56), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(relation, cmap="Blues", vmin=min(0.0, float(np.min(relation))))
+    for edge in range(count, nodes, count):
+        axis.axhline(edge - 0.5, color=INK, lw=0.9)
+        axis.axvline(edge - 0.5, color=INK, lw=0.9)
+    label = [f"{domains[d]} {au_names[n]}" for d in range(nodes // count) for n in range(count)]
+    axis.set_yticks(np.arange(nodes), label, fontsize=6.5)
+    axis.set_xticks(np.arange(nodes), label, fontsize=6.5, rotation=90)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
+    bar.ax.tick_params(labelsize=8.5, length=2)
+    return png(figure)
+
+
+def prototype_figure(
+    prototype: Float[np.ndarray, "classes features"], au_names: Sequence[str]
+) -> bytes:
+    """Mean U-SR state of every AU; features ordered by the AU that raises them most."""
+    value = np.asarray(prototype, np.float64)
+    value = value[:, value.std(axis=0) > 0] if (value.std(axis=0) > 0).any() else value
+    owner = value.argmax(axis=0)
+    order = np.lexsort((-value.max(axis=0), owner))
+    signed = bool((value < -0.02 * np.abs(value).max()).any())
+    limit = float(np.quantile(np.abs(value), 0.995)) or 1.0
+    figure = Figure(figsize=(WIDTH, 0.27 * len(value) + 1.1), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(
+        value[:, order],
+        aspect="auto",
+        interpolation="nearest",
+        cmap="PuOr" if signed else "Blues",
+        vmin=-limit if signed else 0,
+        vmax=limit,
+    )
+    axis.set_yticks(np.arange(len(value)), [named(name) for name in au_names], fontsize=9.5)
+    axis.set_xticks([])
+    axis.set_xlabel(f"{value.shape[1]} features", fontsize=9)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axis, pad=0.012, fraction=0.03, extend="max")
+    bar.ax.tick_params(labelsize=8.5, length=2)
+    return png(figure)
+
+
+def _names(axis: Axes, au_names: Sequence[str]) -> None:
+    ticks = np.arange(len(au_names))
+    axis.set_yticks(ticks, au_names, fontsize=9)
+    axis.set_xticks(ticks, [name.removeprefix("AU") for name in au_names], fontsize=9)
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.set_xticks(ticks[1:] - 0.5, minor=True)
+    axis.set_yticks(ticks[1:] - 0.5, minor=True)
+    axis.grid(which="minor", color="white", lw=1.5)
+    axis.tick_params(which="minor", length=0)

@@ -1,0 +1,152 @@
+"""What the report reads: one run directory and the tuples sampled from its test part."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, Int8
+
+from drr_jax.errors import InputError
+
+Samples = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One finished run. `curves` maps a fold's label ("" for a single fold) to its log lines."""
+
+    workdir: Path
+    record: dict[str, Any]
+    config: dict[str, Any]
+    results: dict[str, Any]
+    best: dict[str, Any] | None
+    curves: dict[str, list[dict[str, Any]]]
+    samples: Samples | None
+
+    @property
+    def au_names(self) -> list[str]:
+        """Names of the evaluated action units, in the order of the label columns."""
+        return list(self.results["au"])
+
+
+def read_run(workdir: Path, samples: Samples | None = None) -> Run:
+    """Reads config.json, run.json, metrics.jsonl, results.json and results-best.json.
+
+    With fold "all" a file may lie in fold0/, fold1/, fold2/ instead. Without `samples` the
+    samples-fold*.npz of the lowest fold is read. Raises InputError if there is no finished run.
+    """
+    if not workdir.is_dir():
+        raise InputError(f"{workdir}: no such run; {_command(workdir)} makes it")
+    for name, mode in (("run.json", ""), ("results.json", " --mode=evaluate")):
+        if not _places(workdir, name):
+            raise InputError(
+                f"{workdir / name} is missing, so there is no finished run to report; "
+                f"{_command(workdir)}{mode} writes it"
+            )
+    results = _read_json(workdir / "results.json")
+    if not results.get("au"):
+        raise InputError(f"{workdir / 'results.json'}: no 'au' table; evaluate the run again")
+    best = workdir / "results-best.json"
+    config = _places(workdir, "config.json")
+    logs = _places(workdir, "metrics.jsonl")
+    return Run(
+        workdir,
+        record=_read_json(_places(workdir, "run.json")[0]),
+        config=_read_json(config[0]) if config else {},
+        results=results,
+        best=_read_json(best) if best.exists() else None,
+        curves={"" if log.parent == workdir else log.parent.name: _log(log) for log in logs},
+        samples=samples if samples is not None else load_samples(workdir),
+    )
+
+
+def save_samples(workdir: Path, fold: int, samples: Samples) -> Path:
+    """Stores the sampled tuples as samples-fold{fold}.npz, without pickle."""
+    path = Path(workdir) / f"samples-fold{fold}.npz"
+    unfinished = path.with_suffix(".tmp")
+    with unfinished.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **dict(samples))
+    unfinished.replace(path)
+    return path
+
+
+def load_samples(workdir: Path) -> Samples | None:
+    """The stored samples of the lowest fold, or None. Raises InputError if they do not read."""
+    stored = sorted([*workdir.glob("samples-fold*.npz"), *workdir.glob("fold?/samples-fold*.npz")])
+    if not stored:
+        return None
+    try:
+        with np.load(stored[0], allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{stored[0]}: not readable ({error}); evaluate the run again") from error
+
+
+def log_loss(
+    probability: Float[np.ndarray, "batch classes"], label: Int8[np.ndarray, "batch classes"]
+) -> Float[np.ndarray, "batch"]:
+    """Mean log loss of every tuple over its known labels; NaN where none is known."""
+    p = np.clip(np.asarray(probability, np.float64), 1e-6, 1 - 1e-6)
+    loss = -np.log(np.where(label > 0, p, 1 - p))
+    known = np.asarray(label >= 0)
+    total = np.where(known, loss, 0).sum(axis=1)
+    return np.divide(total, known.sum(1), out=np.full(len(p), np.nan), where=known.any(1))
+
+
+def choose_samples(
+    probability: Float[np.ndarray, "batch classes"],
+    label: Int8[np.ndarray, "batch classes"],
+    count: int = 24,
+    seed: int = 0,
+) -> Int[np.ndarray, "samples"]:
+    """Rows of the test part worth their pictures: best, worst and any others, a third each.
+
+    Best and others show at least one action unit: a neutral face that is found neutral says
+    little. Fewer rows come back if the test part has fewer. The choice depends on `seed` alone.
+    """
+    label = np.asarray(label)
+    loss = log_loss(probability, label)
+    order = np.argsort(loss, kind="stable")[: np.isfinite(loss).sum()]
+    present = np.any(label > 0, axis=1)
+    third = count // 3
+    best, worst = order[present[order]][:third], order[::-1][:third]
+    rest = np.setdiff1d(order[present[order]], np.concatenate([best, worst]))
+    rest = np.random.default_rng(seed).permutation(rest)[: count - 2 * third]
+    return np.array(list(dict.fromkeys(np.concatenate([best, worst, rest]).tolist())), np.int64)
+
+
+def _command(workdir: Path) -> str:
+    return f"`python -m drr_jax.main --config=launch/reactionet.py:demo --workdir={workdir}`"
+
+
+def _places(workdir: Path, name: str) -> list[Path]:
+    if (workdir / name).exists():
+        return [workdir / name]
+    return sorted(workdir.glob(f"fold?/{name}"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error}); run that stage again") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def _log(path: Path) -> list[dict[str, Any]]:
+    """Lines by step. A resumed run repeats steps: the later line counts. A torn tail is dropped."""
+    merged: dict[int, dict[str, Any]] = {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, text in enumerate(lines, start=1):
+        try:
+            line = json.loads(text)
+            merged.setdefault(int(line["step"]), {}).update(line)
+        except (ValueError, KeyError, TypeError) as error:
+            if number < len(lines):
+                raise InputError(f"{path}:{number}: not a log line with a step") from error
+    return [merged[step] for step in sorted(merged)]

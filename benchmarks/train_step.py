@@ -1,0 +1,173 @@
+"""Time of a full-size training step on CPU beside eager PyTorch's, by `python benchmarks/train_step.py`.
+
+ResNet-18 + mean pooling + 12 binary labels, 256x256, batch 16, float32, SGD with momentum and
+decay. Every contestant is a process of its own, with the same malloc setting, and they take turns:
+a round is one step of each. Prints the ratio of the medians and the range over rounds.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+CONTESTANTS = ("PyTorch", "im2col", "lax")
+CLASSES = 12
+
+
+def jax_step(impl: str, batch: int, size: int) -> Callable[[], None]:
+    """Builds the training step of ours with that convolution; each call runs it once."""
+    import flax.linen as nn
+    import jax
+    import numpy as np
+    import optax
+
+    from drr_jax import optim
+    from drr_jax.config import Optim
+    from drr_jax.models.resnet import ResNet18
+
+    class Classifier(nn.Module):
+        @nn.compact
+        def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+            features = ResNet18(conv_impl=impl, name="encoder")(x, train)
+            return nn.Dense(CLASSES)(features.mean((1, 2)))
+
+    model = Classifier()
+    tx = optim.optimizer(Optim(), optax.constant_schedule(0.01))
+    rng = np.random.default_rng(0)
+    images = jax.device_put(rng.standard_normal((batch, size, size, 3), np.float32))
+    labels = jax.device_put(rng.integers(0, 2, (batch, CLASSES)).astype(np.float32))
+
+    @jax.jit
+    def init():
+        variables = model.init(jax.random.key(0), images, train=True)
+        return variables, tx.init(variables["params"])
+
+    def step(state, images, labels):
+        variables, opt_state = state
+
+        def loss(params):
+            logits, updated = model.apply(
+                {**variables, "params": params}, images, train=True, mutable=["batch_stats"]
+            )
+            return optax.sigmoid_binary_cross_entropy(logits, labels).mean(), updated
+
+        (value, updated), grads = jax.value_and_grad(loss, has_aux=True)(variables["params"])
+        updates, opt_state = tx.update(grads, opt_state, variables["params"])
+        params = optax.apply_updates(variables["params"], updates)
+        return ({"params": params, **updated}, opt_state), value
+
+    step = jax.jit(step, donate_argnums=0)
+    state = init()
+
+    def run() -> None:
+        nonlocal state
+        state, value = step(state, images, labels)
+        value.block_until_ready()
+        jax.block_until_ready(state)
+
+    return run
+
+
+def torch_step(batch: int, size: int) -> Callable[[], None]:
+    """Builds the same step in eager PyTorch."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import torch
+    from torch_reference import ResNet18
+
+    model = torch.nn.Sequential(
+        ResNet18(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(512, CLASSES)
+    )
+    tx = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
+    images = torch.randn(batch, 3, size, size)
+    labels = torch.randint(0, 2, (batch, CLASSES)).float()
+
+    def run() -> None:
+        tx.zero_grad()
+        torch.nn.functional.binary_cross_entropy_with_logits(model(images), labels).backward()
+        tx.step()
+
+    return run
+
+
+def contestant(name: str, batch: int, size: int) -> None:
+    """Runs one step for every line read from stdin and answers with its seconds."""
+    from drr_jax.cpu import tune_malloc
+
+    tune_malloc()
+    run = torch_step(batch, size) if name == "PyTorch" else jax_step(name, batch, size)
+    for _ in range(3):
+        run()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        run()
+        print(time.perf_counter() - start, flush=True)
+
+
+class Process:
+    """A contestant in a process of its own."""
+
+    def __init__(self, name: str, batch: int, size: int):
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                __file__,
+                f"--contestant={name}",
+                f"--batch={batch}",
+                f"--size={size}",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.read()
+
+    def read(self) -> str:
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("a contestant died; its error is above")
+        return line
+
+    def seconds(self) -> float:
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.read())
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.contestant:
+        return contestant(args.contestant, args.batch, args.size)
+
+    processes = {name: Process(name, args.batch, args.size) for name in CONTESTANTS}
+    rounds = []
+    for _ in range(args.rounds):
+        rounds.append({name: process.seconds() for name, process in processes.items()})
+    for process in processes.values():
+        process.close()
+
+    medians = {name: statistics.median(r[name] for r in rounds) for name in CONTESTANTS}
+    for name, median in medians.items():
+        print(f"{name}: {1000 * median:.0f} ms a step")
+    for name in CONTESTANTS[1:]:
+        ratios = [r[name] / r["PyTorch"] for r in rounds]
+        print(
+            f"{name} / PyTorch: {medians[name] / medians['PyTorch']:.2f}x "
+            f"[{min(ratios):.2f}-{max(ratios):.2f}]"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""ResNet image encoders (He et al. 2016; PyTorch's v1.5 strides), equal in numbers to PyTorch's."""
+
+import functools
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+CONV_IMPLS = ("lax", "im2col")
+STEMS = ("imagenet", "small")
+EPSILON = 1e-5  # PyTorch's BatchNorm defaults
+MOMENTUM = 0.9  # share of the old running statistics that is kept; PyTorch writes 0.1 for it
+
+
+def resolve_conv(choice: str) -> str:
+    """Returns the convolution for a config's `conv`: auto is im2col on CPU and lax elsewhere.
+
+    On XLA:CPU the gradients of lax.conv cost about twice those of im2col; accelerators have
+    convolution kernels, and no memory to spare for patches. Raises ValueError for other names.
+    """
+    if choice == "auto":
+        return "im2col" if jax.default_backend() == "cpu" else "lax"
+    if choice not in CONV_IMPLS:
+        raise ValueError(f"conv={choice!r}: expected auto, {' or '.join(CONV_IMPLS)}")
+    return choice
+
+
+def conv2d(
+    x: Float[Array, "batch height width channels"],
+    kernel: Float[Array, "rows columns channels features"],
+    stride: int,
+    impl: str,
+) -> Float[Array, "batch out_height out_width features"]:
+    """2-D convolution with PyTorch's padding of k // 2 on every side.
+
+    `impl` "lax" is XLA's convolution, "im2col" gathers the patches and multiplies them with the
+    kernel as one matrix: same result, several times the memory. Raises ValueError for other names.
+    """
+    rows, columns, _, features = kernel.shape
+    padding = [(rows // 2, rows // 2), (columns // 2, columns // 2)]
+    if impl == "lax":
+        return _lax_conv(x, kernel, stride)
+    if impl != "im2col":
+        raise ValueError(f"convolution {impl!r}: expected {' or '.join(CONV_IMPLS)}")
+    return _im2col_conv(x, kernel, stride)
+
+
+def _lax_conv(x: Array, kernel: Array, stride: int) -> Array:
+    padding = [(size // 2, size // 2) for size in kernel.shape[:2]]
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _im2col_conv(x: Array, kernel: Array, stride: int) -> Array:
+    return _lax_conv(x, kernel, stride)
+
+
+def _im2col_forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, Array]]:
+    return _lax_conv(x, kernel, stride), (x, kernel)
+
+
+def _im2col_backward(stride: int, saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+    x, kernel = saved
+    if stride == 1:
+        grad_x = _lax_conv(grad, kernel[::-1, ::-1].swapaxes(2, 3), 1)
+        return grad_x, _kernel_grad_stride1(x, grad, kernel.shape[0], kernel.shape[1])
+    (grad_x,) = jax.vjp(lambda x: _lax_conv(x, kernel, stride), x)[1](grad)
+    patches = _patches(x, *kernel.shape[:2], stride)
+    return grad_x, _contract(patches, grad).reshape(kernel.shape)
+
+
+_im2col_conv.defvjp(_im2col_forward, _im2col_backward)
+
+
+def _contract(a: Array, b: Array) -> Array:
+    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+
+
+def _kernel_grad_stride1(x: Array, grad: Array, rows: int, columns: int) -> Array:
+    _, height, width, channels = x.shape
+    top, left = rows // 2, columns // 2
+    x = jnp.pad(x, ((0, 0), (top, top), (left, left), (0, 0)))
+    a = jnp.concatenate([x[:, i : i + height] for i in range(rows)], -1)
+    grad = jnp.pad(grad, ((0, 0), (0, 0), (2 * left, 2 * left), (0, 0)))
+    wide = width + 2 * left
+    b = jnp.concatenate(
+        [grad[:, :, 2 * left - j : 2 * left - j + wide] for j in range(columns)], -1
+    )
+    both = _contract(a, b).reshape(rows, channels, columns, -1)
+    return both.transpose(0, 2, 1, 3)
+
+
+def _patches(
+    x: Float[Array, "batch height width channels"], rows: int, columns: int, stride: int
+) -> Float[Array, "batch out_height out_width patch"]:
+    """Gathers what each output pixel sees, ordered as a kernel [rows, columns, channels]."""
+    _, height, width, _ = x.shape
+    top, left = rows // 2, columns // 2
+    x = jnp.pad(x, ((0, 0), (top, top), (left, left), (0, 0)))
+    across = [x[:, :, j : j + width : stride] for j in range(columns)]
+    x = jnp.concatenate(across, -1) if columns > 1 else across[0]
+    down = [x[:, i : i + height : stride] for i in range(rows)]
+    return jnp.concatenate(down, -1) if rows > 1 else down[0]
+
+
+class Conv(nn.Module):
+    """Convolution without bias, Kaiming-normal initialised over its outputs (as torchvision)."""
+
+    features: int
+    size: int
+    stride: int = 1
+    impl: str = "lax"
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch height width channels"]
+    ) -> Float[Array, "batch out_height out_width features"]:
+        kernel = self.param(
+            "kernel",
+            nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
+            (self.size, self.size, x.shape[-1], self.features),
+        )
+        return conv2d(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, self.impl)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation whose running variance is unbiased, as PyTorch's (and not Flax's) is.
+
+    Statistics are over the global batch or, if the batch holds more than `group` > 0 examples,
+    over every `group` examples in a row; the running statistics then take the groups' mean.
+    They are computed in float32 at least. Raises ValueError if `group` does not divide the batch.
+    """
+
+    group: int = 0
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch height width channels"], train: bool
+    ) -> Float[Array, "batch height width channels"]:
+        channels = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
+        running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
+        values = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        if not train:
+            return _normalise(values, running_mean.value, running_var.value, scale, bias).astype(
+                self.dtype
+            )
+
+        grouped = values.reshape(-1, self._group_size(len(x)), *x.shape[1:])
+        mean = grouped.mean((1, 2, 3), keepdims=True)
+        var = jnp.square(grouped - mean).mean((1, 2, 3), keepdims=True)
+        if not self.is_initializing():
+            count = grouped[0, ..., 0].size
+            unbiased = var * (count / max(count - 1, 1))
+            for running, batch in ((running_mean, mean), (running_var, unbiased)):
+                batch = batch.mean(0).reshape(channels)
+                running.value = MOMENTUM * running.value + (1 - MOMENTUM) * batch
+        return _normalise(grouped, mean, var, scale, bias).reshape(x.shape).astype(self.dtype)
+
+    def _group_size(self, batch: int) -> int:
+        size = min(self.group or batch, batch)
+        if batch % size:
+            raise ValueError(f"bn_group={self.group} does not divide a batch of {batch}")
+        return size
+
+
+def _normalise(x: Array, mean: Array, var: Array, scale: Array, bias: Array) -> Array:
+    return (x - mean) * (jax.lax.rsqrt(var + EPSILON) * scale) + bias
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut, projected where the shape changes."""
+
+    features: int
+    stride: int = 1
+    bn_group: int = 0
+    conv_impl: str = "lax"
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch height width channels"], train: bool
+    ) -> Float[Array, "batch out_height out_width features"]:
+        conv = functools.partial(Conv, self.features, impl=self.conv_impl, dtype=self.dtype)
+        norm = functools.partial(BatchNorm, self.bn_group, self.dtype)
+        y = conv(3, self.stride, name="conv1")(x)
+        y = nn.relu(norm(name="bn1")(y, train))
+        y = conv(3, name="conv2")(y)
+        y = norm(name="bn2")(y, train)
+        if self.stride != 1 or x.shape[-1] != self.features:
+            x = conv(1, self.stride, name="downsample_conv")(x)
+            x = norm(name="downsample_bn")(x, train)
+        return nn.relu(x + y)
+
+
+class ResNet(nn.Module):
+    """Residual network without pooling and classifier; parameters are named after torchvision's.
+
+    stage_sizes: blocks a stage; width: channels of the first stage, doubled by each that follows.
+    stem: "imagenet" is 7x7/2 and 3x3/2 max pooling, an output stride of 32 in four stages;
+    "small" (for small images; reconstruction) is 3x3/2 and no pooling, an output stride of 16.
+    conv_impl: see `conv2d`. dtype: of the computation; parameters and statistics are float32.
+    """
+
+    stage_sizes: Sequence[int]
+    width: int = 64
+    stem: str = "imagenet"
+    bn_group: int = 0
+    conv_impl: str = "lax"
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch height width 3"], train: bool
+    ) -> Float[Array, "batch out_height out_width features"]:
+        """Maps normalised images to features. Raises ValueError for an unknown stem."""
+        if self.stem not in STEMS:
+            raise ValueError(f"stem {self.stem!r}: expected {' or '.join(STEMS)}")
+        size = 7 if self.stem == "imagenet" else 3
+        x = Conv(self.width, size, 2, self.conv_impl, self.dtype, name="conv1")(x)
+        x = nn.relu(BatchNorm(self.bn_group, self.dtype, name="bn1")(x, train))
+        if self.stem == "imagenet":
+            x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+        for stage, blocks in enumerate(self.stage_sizes):
+            for block in range(blocks):
+                x = BasicBlock(
+                    self.width * 2**stage,
+                    2 if stage and not block else 1,
+                    self.bn_group,
+                    self.conv_impl,
+                    self.dtype,
+                    name=f"layer{stage + 1}_{block}",
+                )(x, train)
+        return x
+
+
+ResNet18 = functools.partial(ResNet, stage_sizes=(2, 2, 2, 2))

@@ -1,0 +1,64 @@
+"""SGD as in PyTorch, and the learning rates of supplement 3.2."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from drr_jax.config import Config, Optim
+
+REFERENCE_BATCH = 64  # the batch size `optim.lr` is for (supplement 3.2)
+
+
+def total_steps(config: Config, records: int) -> int:
+    """Steps of a run over `records` training tuples: `epochs`, and at most `max_steps` if set."""
+    steps = max(1, math.ceil(config.optim.epochs * records / config.data.batch_size))
+    return min(steps, config.optim.max_steps or steps)
+
+
+def schedule(
+    config: Optim, steps_per_epoch: float, total_steps: int, batch_size: int
+) -> optax.Schedule:
+    """Returns step -> learning rate, the first step being 0.
+
+    "step" is `lr` for `lr_epochs` epochs and `lr_late` after them (supplement 3.2), "cosine" falls
+    from `lr` to zero at `total_steps`. Over the first `warmup_steps` the rate rises linearly.
+
+    Reconstruction: batches above 64 scale the rate by batch / 64 (Goyal et al. 2017), and then the
+    first epoch warms up if `warmup_steps` does not say otherwise.
+    """
+    factor = max(1.0, batch_size / REFERENCE_BATCH)
+    warmup = config.warmup_steps
+    if not warmup and factor > 1:
+        warmup = math.ceil(steps_per_epoch)
+    late = round(config.lr_epochs * steps_per_epoch)
+    fall = max(1, total_steps - warmup)
+
+    def rate(step: jax.typing.ArrayLike) -> jax.Array:
+        step = jnp.asarray(step)
+        if config.schedule == "cosine":
+            done = jnp.clip((step - warmup) / fall, 0, 1)
+            lr = config.lr * (1 + jnp.cos(jnp.pi * done)) / 2
+        else:
+            lr = jnp.where(step < late, config.lr, config.lr_late)
+        return factor * lr * jnp.minimum((step + 1) / max(warmup, 1), 1)
+
+    return rate
+
+
+def decay_mask(params: optax.Params) -> optax.Params:
+    """Marks the weights that decay when `decay_all` is off: not biases, not normalisation."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: leaf.ndim > 1 and path[-1].key not in ("bias", "scale"), params
+    )
+
+
+def optimizer(config: Optim, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """SGD with momentum, the decay added to the gradient before it (supplement 3.2; as PyTorch)."""
+    return optax.chain(
+        optax.add_decayed_weights(
+            config.weight_decay, mask=None if config.decay_all else decay_mask
+        ),
+        optax.sgd(schedule, momentum=config.momentum),
+    )

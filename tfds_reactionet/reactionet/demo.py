@@ -115,7 +115,8 @@ def _is_finished(out: Path, parameters: dict[str, object]) -> bool:
         found = None
     if found != parameters:
         raise InputError(
-            f"{out}: holds another demo release ({found}), expected {parameters}; delete it or choose another --out"
+            f"{out}: holds another demo release ({found}), "
+            f"expected {parameters}; delete it or choose another --out"
         )
     return True
 
@@ -215,6 +216,8 @@ def main() -> int:
     drawings.pop(None, None)
     if not args.out and not drawings:
         raise InputError("--out is missing: expected the folder to write the demo release into")
+    for path in drawings:
+        demo_sheets.check(path)
     if args.out:
         out = write_release(args.out, args.tuples, args.size, args.seed, args.jobs)
         print(f"{out}: {args.tuples} rendered tuples of {args.size}x{args.size} pixels")

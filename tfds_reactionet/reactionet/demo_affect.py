@@ -82,23 +82,26 @@ EVENTS: dict[str, dict[str, dict[str, dict[str, int]]]] = {
         },
     },
     "object": {
-        "food": {"tasty": {"happy": 75, "surprise": 25}, "rotten": {"disgust": 85, "fear": 15}},
-        "instrument": {
+        "food_related_content": {
+            "tasty": {"happy": 75, "surprise": 25},
+            "rotten": {"disgust": 85, "fear": 15},
+        },
+        "instrument_related_content": {
             "solo": {"happy": 45, "surprise": 35, "sad": 20},
             "wrong_note": {"disgust": 60, "anger": 25, "happy": 15},
         },
-        "living_organism": {
+        "living_organism_related_content": {
             "kitten": {"happy": 80, "sad": 20},
             "spider": {"fear": 45, "disgust": 55},
         },
     },
     "self_made": {
-        "funny": {
+        "funny_related": {
             "slip": {"happy": 75, "surprise": 25},
             "mean": {"anger": 60, "disgust": 30, "sad": 10},
         },
-        "fear": {"ghost": {"fear": 75, "surprise": 25}, "hoax": {"happy": 60, "anger": 40}},
-        "sadness": {
+        "fear_related": {"ghost": {"fear": 75, "surprise": 25}, "hoax": {"happy": 60, "anger": 40}},
+        "sadness_related": {
             "farewell": {"sad": 85, "happy": 15},
             "reunion": {"happy": 50, "sad": 35, "surprise": 15},
         },

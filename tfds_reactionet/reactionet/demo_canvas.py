@@ -26,7 +26,9 @@ def curve(points: np.ndarray | list, steps: int = 5, closed: bool = False) -> np
 class Canvas:
     """Draws on an array whose pixel (0, 0) has its corner at `origin`, `scale` pixels a unit."""
 
-    def __init__(self, image: np.ndarray, origin: tuple[float, float], scale: float) -> None:
+    def __init__(
+        self, image: np.ndarray, origin: np.ndarray | tuple[float, float], scale: float
+    ) -> None:
         self.image, self.origin, self.scale = image, np.array(origin), scale
 
     def on(self, image: np.ndarray) -> "Canvas":

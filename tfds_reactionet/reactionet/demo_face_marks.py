@@ -17,11 +17,11 @@ def _both(draw: Crease, points: list, width: float, depth: float) -> None:
 
 
 def draw_creases(who: Identity, face: Face, au: np.ndarray, draw: Crease) -> None:
-    """Calls `draw` for every crease of the AU vector (intensities 0..5) and of the subject's age."""
+    """Calls `draw` for every crease of the AU vector (intensities 0..5) and of the age."""
     a = strengths(au)
     p = face.landmarks
     old = max(0.0, (who.age - 34) / 22) * 0.3
-    inner, outer, brow_top = p[22], p[26], p[24]
+    inner, brow_top = p[22], p[24]
     eye_u, eye_v = p[45]
     corner_u, corner_v = p[54]
     low, wing_u, wing_v = p[57, 1], p[35, 0], p[35, 1]
@@ -102,7 +102,7 @@ def draw_creases(who: Identity, face: Face, au: np.ndarray, draw: Crease) -> Non
             [u + 0.1, v + 0.06],
             [u + 0.07, v + 0.13],
         ]
-        _both(draw, points, 0.026, 0.85 * depth[12])
+        _both(draw, points, 0.026, 0.65 * depth[12])
     if a[14] > 0.05:
         u, v = corner_u + 0.045, corner_v
         _both(
@@ -113,10 +113,10 @@ def draw_creases(who: Identity, face: Face, au: np.ndarray, draw: Crease) -> Non
                 [u + 0.022, v + 0.03],
                 [u - 0.012, v + 0.08],
             ],
-            0.05,
+            0.034,
             depth[14],
         )
-        _both(draw, [[u, v - 0.025], [u + 0.004, v + 0.03]], 0.075, depth[14])
+        _both(draw, [[u, v - 0.025], [u + 0.004, v + 0.03]], 0.045, depth[14])
     if a[15] > 0.05:
         u, v = corner_u, corner_v
         _both(
@@ -144,22 +144,22 @@ def draw_creases(who: Identity, face: Face, au: np.ndarray, draw: Crease) -> Non
             draw(np.array([[u, v + dv], [u + 0.02, v + dv + 0.012]]), 0.028, 0.75 * depth[17])
     if a[20] > 0.05:
         u, v = corner_u, corner_v
-        for rise in (-0.045, 0.0, 0.05):
+        for rise in (-0.035, 0.045):
             points = [[u + 0.03, v + rise * 0.4], [u + 0.1, v + rise], [u + 0.17, v + 1.8 * rise]]
-            _both(draw, points, 0.018, 0.9 * depth[20])
+            _both(draw, points, 0.018, 0.75 * depth[20])
     if a[23] > 0.05:
         top = p[51, 1]
-        for k in np.linspace(-0.85, 0.85, 7):
+        for k in np.linspace(-0.7, 0.7, 5):
             u = k * corner_u
             shift = (corner_v - top) * abs(k) ** 2
             draw(
                 np.array([[u, top + shift - 0.012], [u * 1.06, top + shift - 0.085]]),
                 0.018,
-                0.8 * depth[23],
+                0.55 * depth[23],
             )
             shift = (corner_v - low) * abs(k) ** 2
             draw(
                 np.array([[u, low + shift + 0.012], [u * 1.04, low + shift + 0.07]]),
                 0.018,
-                0.8 * depth[23],
+                0.55 * depth[23],
             )

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from drr_jax.facs import REACTIONET_AUS
 
 HALF = 1.4  # half the side of the canonical square
-LIGHT_SKIN, DARK_SKIN = np.array([244.0, 206, 180]), np.array([96.0, 60, 42])
+LIGHT_SKIN, DARK_SKIN = np.array([244.0, 206, 180]), np.array([108.0, 70, 50])
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Identity:
 def sample_identity(rng: np.random.Generator) -> Identity:
     """Draws a face; about a quarter wear glasses and a quarter a beard of some kind."""
     tone = rng.uniform(0, 1)
-    skin = LIGHT_SKIN * (1 - tone) + DARK_SKIN * tone + rng.normal(0, 5, 3)
+    skin = (LIGHT_SKIN * (1 - tone) + DARK_SKIN * tone) * rng.uniform(0.93, 1.05)
+    skin += rng.normal(0, 2.5, 3)
     age = int(rng.choice([22, 27, 32, 37, 43, 48, 55]) + rng.integers(0, 5))
     hairs = [
         (34, 26, 24),
@@ -123,9 +124,9 @@ def _lids(who: Identity, a: dict[int, float], samples: np.ndarray) -> tuple[np.n
     up = (
         0.085
         * who.eye_height
-        * (1 + 1.0 * a[5] + 0.15 * a[2] - 0.42 * a[7] - 0.12 * a[6] - 0.2 * a[9])
+        * (1 + 1.0 * a[5] + 0.15 * a[2] - 0.3 * a[7] - 0.12 * a[6] - 0.2 * a[9])
     )
-    low = 0.066 * who.eye_height * (1 + 0.15 * a[5] - 0.6 * a[6] - 0.85 * a[7] - 0.25 * a[9])
+    low = 0.066 * who.eye_height * (1 + 0.15 * a[5] - 0.6 * a[6] - 1.0 * a[7] - 0.25 * a[9])
     closed = min(1.0, 1.25 * a[45])
     up, low = max(up, 0.014), max(low, 0.004)
     up = up * (1 - closed) - 0.035 * closed  # closing lids meet low
@@ -142,11 +143,11 @@ def _lids(who: Identity, a: dict[int, float], samples: np.ndarray) -> tuple[np.n
 
 def _mouth(who: Identity, a: dict[int, float]) -> np.ndarray:
     """The 20 mouth points 48..67."""
-    width = who.mouth_width + 0.11 * a[12] + 0.15 * a[20] + 0.03 * a[14] + 0.02 * a[15]
+    width = who.mouth_width + 0.11 * a[12] + 0.18 * a[20] + 0.03 * a[14] + 0.02 * a[15]
     width -= 0.06 * a[23] + 0.05 * a[26] + 0.03 * a[17]
-    corner = 0.665 - 0.15 * a[12] + 0.14 * a[15] + 0.03 * a[20] + 0.05 * a[26] - 0.01 * a[14]
+    corner = 0.656 - 0.15 * a[12] + 0.14 * a[15] + 0.03 * a[20] + 0.05 * a[26] - 0.01 * a[14]
     thin = 1 - 0.72 * a[23] - 0.3 * a[20] - 0.2 * a[12] - 0.12 * a[14]
-    gap = 0.085 * a[25] + 0.27 * a[26]
+    gap = 0.125 * a[25] ** 0.8 + 0.27 * a[26]
     raised = 0.12 * a[10] + 0.05 * a[9]
     middle = 0.66 - 0.02 * a[12] - 0.065 * a[17] + 0.02 * a[15]
     top_in = middle - 0.22 * gap - raised * (0.6 if gap > 0.02 else 0.45)
@@ -165,8 +166,10 @@ def _mouth(who: Identity, a: dict[int, float]) -> np.ndarray:
     inner_top = row(top_in, [-0.42, 0.0, 0.42], square)
     inner_low = row(low_in, [0.42, 0.0, -0.42], 2.2)
     return np.array(
-        [[-width, corner], *upper, [width, corner], *lower]
-        + [[-0.88 * width, corner], *inner_top, [0.88 * width, corner], *inner_low]
+        [
+            *([-width, corner], *upper, [width, corner], *lower),
+            *([-0.88 * width, corner], *inner_top, [0.88 * width, corner], *inner_low),
+        ]
     )
 
 
@@ -190,7 +193,7 @@ def build_face(who: Identity, au: Float[np.ndarray, "17"]) -> Face:
     brow[:, 0] += who.eye_distance - 0.36
     brow[:, 1] += who.brow_height - who.brow_arch * np.array([0, 0.5, 1, 0.9, 0.1])
     brow[:, 1] -= 0.17 * a[1] * np.array([1.0, 0.72, 0.25, 0.0, 0.0])
-    brow[:, 1] -= 0.17 * a[2] * np.array([0.0, 0.2, 0.7, 1.0, 0.9])
+    brow[:, 1] -= 0.17 * a[2] * np.array([0.1, 0.42, 0.85, 1.0, 0.8])
     brow[:, 1] += 0.13 * a[4] * np.array([1.0, 0.75, 0.45, 0.2, 0.05])
     brow[:, 1] += 0.05 * a[9] * np.array([1.0, 0.6, 0.2, 0.0, 0.0]) + 0.02 * a[6] * np.array(
         [0, 0, 0, 1, 1]
@@ -201,8 +204,10 @@ def build_face(who: Identity, au: Float[np.ndarray, "17"]) -> Face:
     wing = who.nose_width + 0.015 * a[9] + 0.012 * a[10] + 0.015 * a[12] + 0.012 * a[20]
     flare = 0.06 * a[9] + 0.035 * a[10]
     nostrils = np.array(
-        [[-wing, 0.385 - flare], [-wing / 2, 0.41 - flare / 3], [0, 0.425]]
-        + [[wing / 2, 0.41 - flare / 3], [wing, 0.385 - flare]]
+        [
+            *([-wing, 0.385 - flare], [-wing / 2, 0.41 - flare / 3], [0, 0.425]),
+            *([wing / 2, 0.41 - flare / 3], [wing, 0.385 - flare]),
+        ]
     )
     nostrils[:, 1] += tip
     upper, lower = _lids(who, a, np.linspace(-1, 1, 17))

@@ -94,7 +94,7 @@ def bust(
     mood: str,
     hair: object = (52, 36, 28),
 ) -> None:
-    """A head of radius r at (x, y) with shoulders and a mood: smile, cry, shout, frown, gape, plain."""
+    """A head of radius r at (x, y) and shoulders; smile, cry, shout, frown, gape or plain."""
     c.ellipse((x, y + 2.5 * r), (1.9 * r, 1.3 * r), shirt)
     c.box(x - 0.35 * r, y + 0.6 * r, x + 0.35 * r, y + 1.5 * r, np.asarray(skin) * 0.88)
     c.ellipse((x, y - 0.2 * r), (0.98 * r, 1.15 * r), hair)
@@ -209,7 +209,7 @@ def heart(c: Canvas, x: float, y: float, r: float, colour: object = (232, 60, 10
 
 def words(c: Canvas, text: str, x: float, y: float, height: float, colour: object) -> None:
     """Centred capitals."""
-    scale = height * c.scale / 22
+    scale = height * c.scale / 27
     (w, h), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, 1)
     px, py = round(x * c.scale - w / 2), round(y * c.scale + h / 2)
     plain = tuple(float(v) for v in np.asarray(colour))

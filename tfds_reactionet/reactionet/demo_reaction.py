@@ -33,7 +33,7 @@ class Studio:
 
 
 def sample_studio(rng: np.random.Generator) -> Studio:
-    tint = 1 + rng.normal(0, 0.05, 3)
+    tint = 1 + rng.uniform(-0.09, 0.09) * np.array([1.0, 0.1, -1.0])
     return Studio(
         wall=tuple(rng.uniform(40, 210) + rng.normal(0, 28, 3)),
         shirt=tuple(rng.uniform(20, 230, 3)),
@@ -126,7 +126,7 @@ def _occlude(
     elif studio.occlusion == "microphone":
         x, y = landmarks[8] + np.array([0.34 * scale * side, -0.12 * scale])
         microphone(c, x, y, 0.15 * scale)
-    elif studio.occlusion == "strand":
+    elif studio.occlusion == "strand" and who.hair_style in (2, 3, 5, 6):
         top = landmarks[24 if side > 0 else 19] + np.array([0.05 * scale * side, -0.5 * scale])
         low = landmarks[14 if side > 0 else 2]
         line = curve([top, (top + low) / 2 + np.array([0.12 * scale * side, 0]), low])

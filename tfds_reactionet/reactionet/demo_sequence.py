@@ -56,7 +56,7 @@ class Release:
 
     @property
     def sequences(self) -> int:
-        """One sequence for about 17 tuples, but 72 (three videos a sub-scene) as soon as possible."""
+        """One for about 17 tuples, but 72 (three videos a sub-scene) as soon as possible."""
         return max(1, round(self.tuples * BLOCK / 2400), min(BLOCK // 2, self.tuples // 4))
 
     def length(self, index: int) -> int:

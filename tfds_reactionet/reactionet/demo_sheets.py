@@ -42,7 +42,7 @@ def _tile(image: np.ndarray, text: str = "") -> np.ndarray:
     return tile
 
 
-def contact_sheet(size: int = 256, identities: tuple[int, ...] = (3, 8)) -> np.ndarray:
+def contact_sheet(size: int = 256, identities: tuple[int, ...] = (32, 40)) -> np.ndarray:
     """One AU a row at intensities 0..5, for each of the identities (seeds): RGB uint8."""
     light = Light((0.4, -0.5, 1.0), 0.45, (1.0, 1.0, 1.0))
     pose = Pose(0.0, 0.0, 0.0, (size / 2, 0.555 * size), 0.385 * size)
@@ -126,9 +126,13 @@ def _sheet(tiles: list[np.ndarray], columns: int) -> np.ndarray:
     )
 
 
-def save(path: str, image: np.ndarray) -> None:
-    """Writes a PNG; raises InputError if the folder is missing or the name is no .png."""
+def check(path: str) -> None:
+    """Raises InputError if the folder is missing or the name is no .png."""
     if Path(path).suffix.lower() != ".png" or not Path(path).absolute().parent.is_dir():
         raise InputError(f"{path}: expected a .png file in an existing folder")
+
+
+def save(path: str, image: np.ndarray) -> None:
+    """Writes a PNG."""
     data = cv2.imencode(".png", image[..., ::-1])[1]
     Path(path).write_bytes(data.tobytes())

@@ -100,7 +100,7 @@ def prepare(
     path = prepared_path(name, data_dir)
     options = {"size": size, "stimulus_delay_frames": stimulus_delay_frames}
     raw = Path(manual_dir) if manual_dir is not None else default_manual_dir(name, data_dir)
-    check_options(max_skipped=max_skipped, jobs=jobs, size=size)
+    check_options(max_skipped, jobs, size, stimulus_delay_frames)
     if not overwrite and find_prepared(name, data_dir):
         _check_same(path, name, raw, manual_dir is not None, options)
         return path
@@ -113,7 +113,8 @@ def prepare(
             _check_same(path, name, raw, manual_dir is not None, options)
             return path
         if rendered:
-            _render_demo(name, raw, jobs, progress)
+            demo = importlib.import_module(str(_demo_module(name)))
+            demo.write_release(raw, jobs=jobs, progress=progress)
         _check_space(name, raw, path, size or 256)
         with replacing(path):
             builder = _builder(
@@ -128,7 +129,9 @@ def prepare(
     return path
 
 
-def check_options(*, max_skipped: float, jobs: int | None, size: int | None) -> None:
+def check_options(
+    max_skipped: float, jobs: int | None, size: int | None, stimulus_delay_frames: int | None
+) -> None:
     """Raises InputError for an option out of range."""
     if not 0 <= max_skipped <= 1:
         raise InputError(f"max_skipped={max_skipped:g}, expected a share from 0 to 1")
@@ -136,6 +139,11 @@ def check_options(*, max_skipped: float, jobs: int | None, size: int | None) -> 
         raise InputError(f"jobs={jobs}, expected at least 1")
     if size is not None and not 8 <= size <= 4096:
         raise InputError(f"size={size}, expected 8 to 4096 pixels")
+    if stimulus_delay_frames is not None and stimulus_delay_frames < 0:
+        raise InputError(
+            f"stimulus_delay_frames={stimulus_delay_frames}, expected at least 0: "
+            "a reaction follows its stimulus"
+        )
 
 
 def _builder(name: str, data_dir: Path, **options: Any) -> Any:
@@ -178,18 +186,6 @@ def _builder_module(name: str) -> Any:
 def _demo_module(name: str) -> str | None:
     dataset, config = resolve(name)
     return DATA_SETS[dataset].demo if config == "demo" else None
-
-
-def _render_demo(name: str, raw: Path, jobs: int | None, progress: bool) -> None:
-    """Writes the rendered release; it appears as a whole or not at all."""
-    if raw.exists():  # another process was faster
-        return
-    partial = raw.with_name(f".incomplete_{raw.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    demo = importlib.import_module(str(_demo_module(name)))
-    demo.write_release(partial, jobs=jobs, progress=progress)
-    os.replace(partial, raw)
 
 
 def _check_same(

@@ -26,7 +26,7 @@ def user_error(error: BaseException | None) -> Exception | None:
     ArrayRecord reports a full disk as a RuntimeError whose text holds the system's words.
     """
     while error is not None:
-        for number in (errno.ENOSPC, errno.EDQUOT):
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             if isinstance(error, RuntimeError) and os.strerror(number) in str(error):
                 return OSError(number, os.strerror(number))
         if isinstance(error, (InputError, OSError)):
@@ -72,6 +72,7 @@ def clean(path: Path) -> None:
     """Removes what a killed build left behind, and brings back a set that it was to replace."""
     for leftover in path.parent.glob("incomplete.*"):
         shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(path.parents[1] / f".tallies-{path.parent.name}", ignore_errors=True)
     for leftover in path.parents[1].glob(f".skipped-{path.parent.name}.csv.*"):
         leftover.unlink(missing_ok=True)
     if _replaced(path).exists():

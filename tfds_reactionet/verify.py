@@ -14,6 +14,7 @@ from tfds_reactionet.images import BadImageError, decode
 from tfds_reactionet.parallel import cores, ordered_map
 
 _RANGE = 512  # records a process reads at a time
+_NEEDED = ("parts", "fingerprint", "files")
 _REMEDY = "build the set again with --overwrite"
 
 
@@ -39,7 +40,7 @@ def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) ->
     """
     try:
         metadata = json.loads((prepared / "metadata.json").read_text())
-        parts = metadata["parts"]
+        parts, *_ = [metadata[key] for key in _NEEDED]
         ranges = [
             _Range(prepared, part, start, min(start + _RANGE, _length(prepared, part, entry)))
             for part, entry in parts.items()
@@ -108,8 +109,8 @@ def _source(prepared: Path, part: str) -> Any:
     from tensorflow_datasets.core.read_only_builder import ReadOnlyBuilder
 
     encoded = {"image": tfds.decode.SkipDecoding()}
-    builder = ReadOnlyBuilder(builder_dir=str(prepared))
-    return builder.as_data_source(split=part, decoders={"reaction": encoded, "stimulus": encoded})
+    builder: Any = ReadOnlyBuilder(builder_dir=str(prepared))
+    return builder.as_data_source(part, decoders={"reaction": encoded, "stimulus": encoded})
 
 
 def _read_range(piece: _Range) -> _Result:

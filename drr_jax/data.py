@@ -23,16 +23,18 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+import cv2
 import grain
 import numpy as np
 from absl import flags
+from jaxtyping import UInt8
 from tokenizers import Tokenizer
 
 from drr_jax import augment
 from drr_jax.config import Config, Data
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS_12
-from drr_jax.source import Prepared, Source
+from drr_jax.source import DOMAINS, Prepared, Source
 from drr_jax.tokenizer import encode
 
 Batch = dict[str, np.ndarray]
@@ -72,10 +74,12 @@ def train_dataset(
             f"config key data.batch_size={config.data.batch_size}: the training parts "
             f"{', '.join(parts)} of {prepared.name} hold only {len(source)} records"
         )
-    prepare = _Augment(config.augment, tokenizer, config.text.max_tokens, augment_on == "host")
     # the draws come before the hosts' slices, or they would depend on the number of hosts
-    examples = grain.MapDataset.source(source).seed(seed).shuffle().repeat().random_map(prepare)
-    batches = _host_batches(examples, config.data, process_index, process_count)
+    draw = functools.partial(_with_draws, policy=config.augment)
+    records = grain.MapDataset.source(_Records(source, len(source)))
+    examples = records.seed(seed).shuffle().repeat().random_map(draw)
+    assemble = _Assemble(source, tokenizer, config.text.max_tokens, augment_on == "host")
+    batches = _host_batches(examples, assemble, config.data, process_index, process_count)
     return _iterate(batches[start_step:], config.data)
 
 
@@ -95,21 +99,27 @@ def eval_dataset(
     images of weight 0, index -1 and unknown labels. Raises InputError as `train_dataset`.
     """
     source = Source(prepared, parts, config.data.image_size, au_names)
-    examples = grain.MapDataset.source(
-        _Padded(source, config.data.batch_size, tokenizer, config.text.max_tokens)
-    )
-    return _iterate(_host_batches(examples, config.data, process_index, process_count), config.data)
+    padded = -(-len(source) // config.data.batch_size) * config.data.batch_size
+    records = grain.MapDataset.source(_Records(source, padded))
+    assemble = _Assemble(source, tokenizer, config.text.max_tokens, augments=False)
+    batches = _host_batches(records, assemble, config.data, process_index, process_count)
+    return _iterate(batches, config.data)
 
 
 def _host_batches(
-    examples: grain.MapDataset, data: Data, process_index: int, process_count: int
+    examples: grain.MapDataset,
+    assemble: "_Assemble",
+    data: Data,
+    process_index: int,
+    process_count: int,
 ) -> grain.MapDataset[Batch]:
     if data.batch_size % process_count:
         raise InputError(
             f"config key data.batch_size={data.batch_size}: expected a multiple of the "
             f"{process_count} hosts"
         )
-    return examples[process_index::process_count].batch(data.batch_size // process_count)
+    local = data.batch_size // process_count
+    return examples[process_index::process_count].batch(local, batch_fn=assemble)
 
 
 def _iterate(batches: grain.MapDataset[Batch], data: Data) -> grain.DatasetIterator[Batch]:
@@ -125,56 +135,74 @@ def _iterate(batches: grain.MapDataset[Batch], data: Data) -> grain.DatasetItera
     return iter(stream)
 
 
-class _Augment:
-    """Record and random stream -> example of a batch."""
+class _Records:
+    """The encoded records of a source, followed by empty ones up to `length`."""
 
-    def __init__(
-        self, policy: augment.Policy, tokenizer: Tokenizer, max_tokens: int, on_host: bool
-    ):
-        self._policy = policy
-        self._example = functools.partial(_example, tokenizer=tokenizer, max_tokens=max_tokens)
-        self._on_host = on_host
-
-    def __call__(self, record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        example = self._example(record)
-        draws = {
-            "reaction": augment.draw(rng, self._policy),
-            "stimulus": augment.draw(rng, self._policy),
-        }
-        if self._on_host:
-            images = {name: augment.apply(example[name], draws[name]) for name in draws}
-            return {**example, **images}
-        return {**example, **{f"{name}_draw": draw for name, draw in draws.items()}}
-
-
-class _Padded:
-    """A source in batch form, filled up with examples of weight 0 to whole batches."""
-
-    def __init__(self, source: Source, batch_size: int, tokenizer: Tokenizer, max_tokens: int):
-        self._source = source
-        self._length = -(-len(source) // batch_size) * batch_size
-        self._example = functools.partial(_example, tokenizer=tokenizer, max_tokens=max_tokens)
+    def __init__(self, source: Source, length: int):
+        self._source, self._length = source, length
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        if index < len(self._source):
-            return self._example(self._source[index])
-        padding = {
-            name: np.zeros_like(value) for name, value in self._example(self._source[0]).items()
-        }
-        return {
-            **padding,
-            "labels": np.full_like(padding["labels"], -1),
-            "index": np.full_like(padding["index"], -1),
-        }
+        return self._source.read(index) if index < len(self._source) else {}
 
 
-def _example(record: dict[str, Any], tokenizer: Tokenizer, max_tokens: int) -> dict[str, Any]:
-    caption = record.pop("caption")
-    tokens = encode(tokenizer, [caption], max_tokens)[0]
-    return {**record, "tokens": tokens, "weight": np.float32(1.0)}
+def _with_draws(
+    record: dict[str, Any], rng: np.random.Generator, policy: augment.Policy
+) -> dict[str, Any]:
+    draws = {f"{domain}_draw": augment.draw(rng, policy) for domain in DOMAINS}
+    return {**record, **draws}
+
+
+class _Assemble:
+    """Encoded records -> batch: decodes, and augments if asked, straight into the batch's memory.
+
+    The draws of records that have any are applied, or passed on with the batch.
+    """
+
+    def __init__(self, source: Source, tokenizer: Tokenizer, max_tokens: int, augments: bool):
+        self._source, self._tokenizer = source, tokenizer
+        self._max_tokens, self._augments = max_tokens, augments
+
+    def __call__(self, records: Sequence[dict[str, Any]]) -> Batch:
+        count = sum(1 for record in records if record)  # padding stands at the end
+        batch: Batch = {
+            "tokens": np.zeros((len(records), self._max_tokens), np.int32),
+            "labels": np.full((len(records), self._source.classes), -1, np.int8),
+            "index": np.full(len(records), -1, np.int32),
+            "weight": np.zeros(len(records), np.float32),
+        }
+        records, padding = records[:count], len(records) - count
+        batch["weight"][:count] = 1.0
+        captions = [record["caption"] for record in records]
+        batch["tokens"][:count] = encode(self._tokenizer, captions, self._max_tokens)
+        for name in ("labels", "index"):
+            for row, record in enumerate(records):
+                batch[name][row] = record[name]
+        for domain in DOMAINS:
+            draws = [record[f"{domain}_draw"] for record in records if f"{domain}_draw" in record]
+            batch[domain] = self._images(domain, records, draws, padding)
+            if draws and not self._augments:
+                batch[f"{domain}_draw"] = np.stack(draws)
+        return batch
+
+    def _images(
+        self, domain: str, records: Sequence[dict[str, Any]], draws: list, padding: int
+    ) -> UInt8[np.ndarray, "batch size size 3"]:
+        cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; set per process
+        size = self._source.image_size
+        images = np.empty((len(records) + padding, size, size, 3), np.uint8)
+        images[len(records) :] = 0
+        workspace = augment.Workspace(size, size)
+        decoded = np.empty((size, size, 3), np.uint8)
+        for row, record in enumerate(records):
+            if self._augments:
+                self._source.decode_into(record, domain, decoded)
+                workspace.apply(decoded, draws[row], images[row])
+            else:
+                self._source.decode_into(record, domain, images[row])
+        return images
 
 
 class Prefetch(Iterator[Placed], Generic[Placed]):

@@ -56,10 +56,11 @@ def _source_positions(
     y = jnp.arange(height, dtype=jnp.int32)[:, None] * 2 - (height - 1)
     x = jnp.where(flip > 0.5, -x, x)
     shift = TRIG_BITS + 1 - POSITION_BITS
-    half = 1 << (shift - 1)
-    source_x = (cosine * x - sine * y + ((width - 1) << TRIG_BITS) + half) >> shift
-    source_y = (sine * x + cosine * y + ((height - 1) << TRIG_BITS) + half) >> shift
-    return source_x, source_y
+    half, centre = 1 << (shift - 1), 1 << (POSITION_BITS - 1)
+    # rounded for columns and rows apart, as on the host, where whole columns and rows are added
+    source_x = ((cosine * x + half) >> shift) + ((half - sine * y) >> shift)
+    source_y = ((sine * x + half) >> shift) + ((cosine * y + half) >> shift)
+    return source_x + centre * (width - 1), source_y + centre * (height - 1)
 
 
 def _jitter(
@@ -67,18 +68,14 @@ def _jitter(
 ) -> UInt8[Array, "height width 3"]:
     brightness, contrast, saturation = factors
     luma = jnp.array(LUMA, jnp.float32)
-    bright = _to_level(brightness * image.astype(jnp.float32))
-    means = bright.astype(jnp.int32).sum((0, 1)) / (image.shape[0] * image.shape[1])
-    mean = (means * luma).sum()
-    contrasted = _to_level(contrast * bright + (1 - contrast) * mean)
-    matrix = saturation * jnp.eye(3, dtype=jnp.float32) + (1 - saturation) * luma
+    pixels = image.astype(jnp.int32)
+    means = pixels.sum((0, 1)) / (image.shape[0] * image.shape[1])
+    mean = brightness * (means * luma).sum()
+    grey = (1 - saturation) * luma
+    matrix = contrast * brightness * (saturation * jnp.eye(3, dtype=jnp.float32) + grey)
     matrix = jnp.rint(matrix * (1 << MATRIX_BITS)).astype(jnp.int32)
+    offset = jnp.rint((1 - contrast) * mean * (1 << MATRIX_BITS)).astype(jnp.int32)
     # written out: an integer matrix product has no fast path on GPU, and a float one may use TF32
-    pixels = contrasted.astype(jnp.int32)
     total = sum(pixels[..., i, None] * matrix[:, i] for i in range(3))
-    saturated = (total + (1 << (MATRIX_BITS - 1))) >> MATRIX_BITS
-    return jnp.clip(saturated, 0, 255).astype(jnp.uint8)
-
-
-def _to_level(values: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    return jnp.rint(jnp.clip(values, 0, 255))
+    levels = (total + offset + (1 << (MATRIX_BITS - 1))) >> MATRIX_BITS
+    return jnp.clip(levels, 0, 255).astype(jnp.uint8)

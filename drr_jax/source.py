@@ -174,28 +174,60 @@ class Source:
         return self._starts[-1]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; set per process
+        record = self.read(index)
+        images = {domain: self._new_image() for domain in DOMAINS}
+        for domain, image in images.items():
+            self.decode_into(record, domain, image)
+        return {**record, **images}
+
+    def read(self, index: int) -> dict[str, Any]:
+        """A record with its images still encoded, as bytes."""
         which = bisect.bisect_right(self._starts, index) - 1
-        record = index - self._starts[which]
         try:
             example: Any = self._fields.deserialize_example_np(
-                self._readers[which][record], decoders=ENCODED
+                self._readers[which][index - self._starts[which]], decoders=ENCODED
             )
-            images = {name: decode(example[name]["image"]) for name in DOMAINS}
-        except Exception as error:  # each codec and reader has its own
-            raise InputError(self._describe(self._parts[which], record, error)) from None
+        except Exception as error:  # array_record and protobuf have their own
+            raise InputError(self._describe(index, "", error)) from None
         return {
-            **{name: resize(image, self._size) for name, image in images.items()},
+            **{domain: example[domain]["image"] for domain in DOMAINS},
             "caption": example["caption"].decode("utf-8"),
             "labels": np.asarray(example["au"]["occurrence"], np.int8)[self._columns],
             "index": np.int32(index),
         }
 
-    def _describe(self, part: str, record: int, error: Exception) -> str:
+    def decode_into(
+        self, record: dict[str, Any], domain: str, out: UInt8[np.ndarray, "size size 3"]
+    ) -> None:
+        """Writes a domain's image of a record that `read` gave to `out`, scaled to its size."""
+        encoded, size = record[domain], len(out)
+        try:
+            if _is_jpeg_of(encoded, size):
+                simplejpeg.decode_jpeg(encoded, "RGB", buffer=out)
+            else:
+                out[:] = resize(decode(encoded), size)
+        except Exception as error:  # each codec has its own
+            raise InputError(self._describe(int(record["index"]), f"{domain} ", error)) from None
+
+    @property
+    def image_size(self) -> int:
+        return self._size
+
+    @property
+    def classes(self) -> int:
+        """N, the number of AUs in `labels`."""
+        return len(self._columns)
+
+    def _new_image(self) -> UInt8[np.ndarray, "size size 3"]:
+        return np.empty((self._size, self._size, 3), np.uint8)
+
+    def _describe(self, index: int, what: str, error: Exception) -> str:
+        which = bisect.bisect_right(self._starts, index) - 1
+        part, record = self._parts[which], index - self._starts[which]
         sequence = self._prepared.sequence(part, record)
         return (
-            f"prepared data set {self._prepared.directory}: record {record} of {part} (sequence "
-            f"{sequence}) does not decode ({_reason(error)}); {REBUILD}"
+            f"prepared data set {self._prepared.directory}: {what}record {record} of {part} "
+            f"(sequence {sequence}) does not decode ({_reason(error)}); {REBUILD}"
         )
 
 
@@ -217,6 +249,12 @@ def decode(encoded: bytes) -> UInt8[np.ndarray, "height width 3"]:
     if image is None:
         raise ValueError("neither JPEG nor another known image format")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _is_jpeg_of(encoded: bytes, size: int) -> bool:
+    if not encoded.startswith(JPEG_MAGIC):
+        return False
+    return simplejpeg.decode_jpeg_header(encoded)[:2] == (size, size)
 
 
 def resize(

@@ -87,22 +87,26 @@ def test_warp_is_bilinear_rotation_about_the_centre(angle, flip, shape):
     image = np.ascontiguousarray(image)
     ours = augment.apply(image, np.float32([angle, flip, 1, 1, 1]))
     reference = bilinear_reference(image, angle, flip)
-    # positions are rounded to 1/32 pixel, so a step of 255 (the fill) may move by 255 / 32
-    assert np.abs(ours - reference).max() < 255 / 32 + 1
-    assert np.abs(ours - reference).mean() < 0.6
+    # positions are within 1/32 pixel, so a step of 255 (the fill) may move by 2 * 255 / 32
+    assert np.abs(ours - reference).max() < 2 * 255 / 32 + 1
+    assert np.abs(ours - reference).mean() < 0.8
 
 
 @pytest.mark.parametrize("factors", [(1.3, 1, 1), (1, 0.7, 1), (1, 1, 1.4), (0.8, 1.4, 0.6)])
-def test_jitter_is_torchvisions(factors):
+@pytest.mark.parametrize("clips", [False, True])
+def test_jitter_is_torchvisions_but_for_clipping_once(factors, clips):
     image = smooth_image(np.random.default_rng(7), 48, 40)
+    image = image if clips else image // 4 + 90
     brightness, contrast, saturation = factors
     luma = np.array([0.299, 0.587, 0.114])
-    expected = np.clip(brightness * image, 0, 255)
-    expected = np.clip(contrast * expected + (1 - contrast) * (expected @ luma).mean(), 0, 255)
+    bottom, top = (-np.inf, np.inf) if clips else (0, 255)
+    expected = np.clip(brightness * image, bottom, top)
+    mean = (expected @ luma).mean()
+    expected = np.clip(contrast * expected + (1 - contrast) * mean, bottom, top)
     grey = (expected @ luma)[..., None]
     expected = np.clip(saturation * expected + (1 - saturation) * grey, 0, 255)
     ours = augment.apply(image, np.float32([0, 0, *factors]))
-    assert np.abs(ours - expected).max() <= 2
+    assert np.abs(ours - expected).max() <= 1
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (50, 38)])

@@ -203,7 +203,7 @@ def _relations(run: Run, images: Images) -> list[str]:
         return _without_samples(run)
     learned = np.asarray(run.samples["prototype_relation"], np.float64)
     prior = run.record.get("class_prior")
-    prior = None if prior is None else np.asarray(prior) > 0
+    prior = None if prior is None else np.asarray(prior, np.float64)
     images["relations"] = relations.relation_figure(prior, learned, run.au_names)
     body = [
         html.figure(
@@ -249,8 +249,8 @@ def _prototype(run: Run, images: Images) -> list[str]:
             images["prototype"],
             "mean U-SR state of every action unit",
             "Universal stimulus-reaction prototypes: the mean state of each AU's node after the "
-            "graph, over domains and tuples. Columns are features, grouped by the AU in which "
-            "they are largest.",
+            "graph, over domains and the sampled tuples. Columns are features, grouped by the AU "
+            "in which they are largest.",
         )
     ]
 

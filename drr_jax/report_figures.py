@@ -84,12 +84,14 @@ def loss_figure(curves: Curves) -> bytes:
     terms = loss_terms(curves)
     rows = math.ceil(len(terms) / 3)
     figure = Figure(figsize=(WIDTH, 2.35 * rows), layout="constrained")
-    axes = figure.subplots(rows, 3, sharex=True, squeeze=False).flat
+    axes = figure.subplots(rows, 3, sharex=True, squeeze=False).ravel()
     for axis, term in zip(axes, terms, strict=False):
         _draw(axis, curves, term)
         axis.set_title(TERMS.get(term, term.removeprefix("loss/")), loc="left", fontsize=10.5)
         axis.xaxis.set_tick_params(labelbottom=True)
-    for axis in axes:  # what zip left over
+    if len(curves) > 1:
+        axes[0].legend(frameon=False, fontsize=9)
+    for axis in axes[len(terms) :]:
         axis.set_axis_off()
     return png(figure)
 
@@ -114,18 +116,22 @@ def progress_figure(curves: Curves, all_positive: float) -> bytes:
         steps, values = series(lines, "eval/f1_mean")
         if not len(steps):
             continue
-        axes[0].plot(steps, values, "o-", color=colour, lw=1.8, ms=4.5, clip_on=False)
-        axes[0].annotate(
-            f"{fold} {values[-1]:.3f}".strip(),
-            (steps[-1], values[-1]),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="right",
-            color=colour,
-            fontsize=9.5,
-            weight="bold",
-        )
+        label = f"{fold} {values[-1]:.3f}"
+        axes[0].plot(steps, values, "o-", color=colour, lw=1.8, ms=4.5, label=label, clip_on=False)
+        if len(curves) == 1:
+            axes[0].annotate(
+                label.strip(),
+                (steps[-1], values[-1]),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="right",
+                color=colour,
+                fontsize=9.5,
+                weight="bold",
+            )
         top = max(top, float(values.max()))
+    if len(curves) > 1 and axes[0].get_legend_handles_labels()[0]:
+        axes[0].legend(frameon=False, fontsize=9, loc="lower right")
     axes[0].set_ylim(0, min(1, top * 1.2) or 1)
     for axis, key, title in zip(
         axes,
@@ -154,8 +160,6 @@ def _draw(axis: Axes, curves: Curves, key: str, smooth: bool = True) -> None:
             )
         marker = "o" if len(values) < 12 else None
         axis.plot(steps, values, color=colour, lw=1.8, marker=marker, ms=3, label=fold or None)
-    if len(curves) > 1:
-        axis.legend(frameon=False, fontsize=8.5)
     _plain(axis)
 
 

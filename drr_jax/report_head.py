@@ -2,9 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from typing import Any
 
 from drr_jax import report_page as html
 from drr_jax.report_run import Run
+
+DOMAINS = {"R": "reaction", "S": "stimulus", "T": "caption"}
+TESTED = {
+    "reaction": "the face alone",
+    "stimulus": "the stimulus alone",
+    "graph": "the graph over all domains",
+    "fuse": "all domains and the graph",
+}
 
 
 def title(run: Run) -> str:
@@ -19,21 +28,22 @@ def headline(run: Run, sections: Mapping[str, str]) -> str:
     results, record = run.results, run.record
     always, mean = results["all_positive_f1_mean"], results["f1_mean"]
     spread = f" ± {results['f1_mean_std']:.3f} over folds" if "f1_mean_std" in results else ""
-    label = results.get("selection", "last")
+    label = f"{results.get('selection', 'last')} step{_step(results)}"
     tiles = [
-        ("first", f"{mean:.3f}", f"test F1, mean of {len(run.au_names)} AUs{spread}; {label} step"),
+        ("first", f"{mean:.3f}", f"test F1, mean of {len(run.au_names)} AUs{spread}; {label}"),
         ("", f"{always:.3f}", "F1 of always saying yes, the floor to beat"),
         ("", f"{mean - always:+.3f}", "above that floor"),
     ]
     if run.best:
-        note = "best step: picked by F1 on this same test part, so optimistic"
+        note = f"best step{_step(run.best)}: picked by F1 on this same test part, so optimistic"
         tiles.insert(1, ("", f"{run.best['f1_mean']:.3f}", note))
     tiles.append(("", f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
     parts = [
         f"<h1>{escape(title(run))}</h1>",
         html.text(
-            "Dyadic Relation Reasoning, trained on reaction, stimulus and caption; "
-            "tested on the face alone, on subjects that training did not see.",
+            f"Dyadic Relation Reasoning, trained on {_trained_on(run)}; tested on "
+            f"{TESTED.get(run.config.get('predict', ''), 'its chosen output')}, on the part of the "
+            "data held out.",
             "quiet",
         ),
         _contents(sections),
@@ -52,6 +62,17 @@ def headline(run: Run, sections: Mapping[str, str]) -> str:
     return "\n".join([*parts, f'<div class="tiles">{cells}</div>', f"<dl>{facts}</dl>"])
 
 
+def _step(results: Mapping[str, Any]) -> str:
+    return f" ({results['step']:,})" if "step" in results else ""
+
+
+def _trained_on(run: Run) -> str:
+    names = [DOMAINS[d] for d in str(run.config.get("domains", "")) if d in DOMAINS]
+    if not names:
+        return "unrecorded domains"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def _contents(sections: Mapping[str, str]) -> str:
     links = (f'<a href="#{key}">{escape(name)}</a>' for key, name in sections.items())
     return f"<nav>{' '.join(links)}</nav>"
@@ -59,17 +80,19 @@ def _contents(sections: Mapping[str, str]) -> str:
 
 def _facts(run: Run) -> Iterable[tuple[str, str]]:
     record, config = run.record, run.config
-    fold = run.results.get("fold")
-    part = f"part{int(fold) + 1}" if fold in (0, 1, 2, "0", "1", "2") else "each part in turn"
+    several = "folds" in run.results
+    parts = " + ".join(record.get("test_parts", [])) or "?"
     yield "Data set", f"{record.get('dataset', '?')} {record.get('version', '')}"
-    yield "Test part", part
+    yield "Test part", f"{parts.replace(' + ', ', ')}, in turn" if several else parts
     yield "Training domains", str(config.get("domains", "?"))
-    yield "Steps", f"{record['steps']:,}" if "steps" in record else "?"
+    steps = f"{record['steps']:,}" if "steps" in record else "?"
+    yield "Steps", f"{steps} in each fold" if several else steps
     yield "Training time", _duration(record.get("seconds"))
     yield "Parameters", f"{record['parameters']:,}" if "parameters" in record else "?"
     yield "Seed", str(config.get("seed", "?"))
     yield "Device", str(record.get("device", "?"))
-    yield "Started", str(record.get("started", "?"))
+    started = str(record.get("started", "?"))
+    yield "Started", started.replace("T", " ", 1).replace("+00:00", " UTC")
     yield "Commit", str(record.get("commit") or "not in a repository")[:12]
     yield "Software", f"jax {record.get('jax', '?')}, Python {record.get('python', '?')}"
     yield "Data fingerprint", str(record.get("fingerprint", "?"))[:16]

@@ -60,7 +60,8 @@ table.maps img { width: 100%; display: block; image-rendering: auto; }
 .words { font-size: 13px; line-height: 1.7; } .words span { padding: 1px 2px; border-radius: 2px; }
 table.tuples td { vertical-align: top; padding: 8px 16px 8px 0; }
 table.tuples img { width: 92px; display: block; }
-table.tuples .where { overflow-wrap: anywhere; max-width: 250px; }
+table.tuples .where { overflow-wrap: anywhere; min-width: 150px; max-width: 250px; }
+table.tuples td.n { white-space: nowrap; }
 .hit { color: #0072b2; } .wrong { color: #b34700; font-weight: 600; }
 article { break-inside: avoid; margin: 0 0 26px; }
 pre { background: #f5f6f8; padding: 12px 16px; font-size: 12.5px; overflow-x: auto; }

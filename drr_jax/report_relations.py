@@ -5,18 +5,24 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from drr_jax.facs import CO_OCCURRENCE_THRESHOLD
 from drr_jax.report_figures import WIDTH, named, png
 from drr_jax.report_page import BLUE, INK, ORANGE
 
 DOMAINS = "RST"  # node index = domain * classes + class (spec/method.md 5.3)
 
 
+def related(prior: Float[np.ndarray, "classes classes"]) -> Bool[np.ndarray, "classes classes"]:
+    """Which pairs a prior relates: those at 0.40 or above, Figure 7's rule (method 3.1)."""
+    return np.asarray(prior, np.float64) >= CO_OCCURRENCE_THRESHOLD
+
+
 def agreement(
-    prior: Bool[np.ndarray, "classes classes"], learned: Float[np.ndarray, "classes classes"]
+    prior: Float[np.ndarray, "classes classes"], learned: Float[np.ndarray, "classes classes"]
 ) -> tuple[float, float, float]:
     """Mean learned similarity of related and of unrelated pairs, and how often the first is higher.
 
@@ -24,8 +30,8 @@ def agreement(
     the prior tells nothing); NaN where a kind of pair is absent.
     """
     pair = np.triu_indices(len(prior), 1)
-    related, value = np.asarray(prior, bool)[pair], np.asarray(learned, np.float64)[pair]
-    yes, no = value[related], value[~related]
+    given, value = related(prior)[pair], np.asarray(learned, np.float64)[pair]
+    yes, no = value[given], value[~given]
     if not len(yes) or not len(no):
         return float("nan"), float("nan"), float("nan")
     higher = (yes[:, None] > no).mean() + (yes[:, None] == no).mean() / 2
@@ -33,20 +39,22 @@ def agreement(
 
 
 def relation_figure(
-    prior: Bool[np.ndarray, "classes classes"] | None,
+    prior: Float[np.ndarray, "classes classes"] | None,
     learned: Float[np.ndarray, "classes classes"],
     au_names: Sequence[str],
 ) -> bytes:
-    """The binary relation beside the cosine similarity of the learned prototypes.
+    """The relation given beside the cosine similarity of the learned prototypes.
 
     Pairs that the prior relates are outlined on the right.
     """
+    given = None if prior is None else related(prior)
     count = len(au_names)
     panels = 1 if prior is None else 2
     figure = Figure(figsize=(WIDTH if panels == 2 else WIDTH * 0.6, 5.4), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, panels))
     if prior is not None:
-        axes[0].imshow(np.asarray(prior, float), cmap=ListedColormap(["#f1f3f6", BLUE]), vmax=1)
+        soft = LinearSegmentedColormap.from_list("prior", ["#f1f3f6", BLUE])
+        axes[0].imshow(np.asarray(prior, np.float64), cmap=soft, vmin=0, vmax=1)
         axes[0].set_title("Relation prior P (given)", loc="left", fontsize=10.5)
         _names(axes[0], au_names)
     axis = axes[-1]
@@ -70,7 +78,7 @@ def relation_figure(
         number = f"{apart[i, j]:.2f}".replace("0.", ".", 1)
         colour = "white" if dark else INK
         axis.text(j, i, number, ha="center", va="center", fontsize=7.5, color=colour)
-        if prior is not None and prior[i, j]:
+        if given is not None and given[i, j]:
             axis.add_patch(
                 Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, ec=ORANGE, lw=1.6)
             )

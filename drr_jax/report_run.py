@@ -54,11 +54,11 @@ def read_run(workdir: Path, samples: Samples | None = None) -> Run:
     logs = _places(workdir, "metrics.jsonl")
     return Run(
         workdir,
-        record=_read_json(_places(workdir, "run.json")[0]),
+        record=_record([_read_json(path) for path in _places(workdir, "run.json")]),
         config=_read_json(config[0]) if config else {},
         results=results,
         best=_read_json(best) if best.exists() else None,
-        curves={"" if log.parent == workdir else log.parent.name: _log(log) for log in logs},
+        curves={_label(workdir, log): _log(log) for log in logs},
         samples=samples if samples is not None else load_samples(workdir),
     )
 
@@ -126,6 +126,19 @@ def _places(workdir: Path, name: str) -> list[Path]:
     if (workdir / name).exists():
         return [workdir / name]
     return sorted(workdir.glob(f"fold?/{name}"))
+
+
+def _record(folds: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first fold's record, with the time and the test parts of all."""
+    total: dict[str, Any] = {}
+    if all("seconds" in fold for fold in folds):
+        total["seconds"] = sum(fold["seconds"] for fold in folds)
+    parts = [part for fold in folds for part in fold.get("test_parts", [])]
+    return folds[0] | total | ({"test_parts": parts} if parts else {})
+
+
+def _label(workdir: Path, log: Path) -> str:
+    return "" if log.parent == workdir else log.parent.name.replace("fold", "fold ")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

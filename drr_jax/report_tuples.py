@@ -13,6 +13,7 @@ from drr_jax.report_figures import named
 from drr_jax.report_run import Samples, log_loss
 
 TUPLES, UNITS = 4, 3  # tuples shown with attention, AUs shown for each
+MARKS = ("", "[PAD]", "[CLS]", "[SEP]", "<pad>", "<s>", "</s>")
 FLOOR = 4.0  # full colour needs at least this many times the attention of an even spread
 
 
@@ -35,10 +36,10 @@ def heat(
 
 
 def words(tokens: Sequence[str], attention: Float[np.ndarray, "tokens"]) -> list[tuple[str, float]]:
-    """Whole words and their attention: pieces (##ing) joined, padding and [marks] left out."""
+    """Whole words and their attention: pieces (##ing) joined, padding and marks left out."""
     merged: list[tuple[str, float]] = []
     for token, value in zip((str(t) for t in tokens), attention, strict=True):
-        if not token or (token[0] in "[<" and token[-1] in "]>"):
+        if token in MARKS:
             continue
         if token.startswith("##") and merged:
             merged[-1] = (merged[-1][0] + token[2:], merged[-1][1] + float(value))

@@ -129,8 +129,9 @@ class Events:
         self._event, self._scalar = event_pb2.Event, summary.scalar
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # the process in the name: two starts within a second must not share a file
-            self._writer = event_file_writer.EventsWriter(str(folder / "events"), f".{os.getpid()}")
+            # a number in the name: two starts within a second must not share a file
+            number = len(list(folder.iterdir()))
+            self._writer = event_file_writer.EventsWriter(str(folder / "events"), f".{number}")
             # tells TensorBoard to forget what older files hold from this step on
             start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
             self._write(resume_step + 1, session_log=start)

@@ -6,15 +6,20 @@ from typing import Any
 
 from drr_jax.errors import InputError
 
+_NEEDED = ("parts", "fingerprint", "files", "built_from", "size", "stimulus_delay_frames")
+
 
 def read_metadata(prepared: Path) -> dict[str, Any]:
     """A prepared data set's metadata. Raises InputError if the file is damaged."""
+    path = prepared / "metadata.json"
     try:
-        return json.loads((prepared / "metadata.json").read_text())
-    except ValueError as error:
-        raise InputError(
-            f"{prepared / 'metadata.json'}: not JSON ({error}); build again with --overwrite"
-        ) from error
+        metadata = json.loads(path.read_text())
+        missing = [key for key in _NEEDED if key not in metadata]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: damaged ({error}); build again with --overwrite") from error
+    if missing:
+        raise InputError(f"{path}: no {missing[0]!r} in it; build again with --overwrite")
+    return metadata
 
 
 def summary(prepared: Path) -> str:

@@ -1,7 +1,6 @@
 """Reads a prepared data set back, record by record, and compares it with its metadata."""
 
 import functools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from drr_jax.errors import InputError
 from tfds_reactionet.common import Tally, file_digests, fingerprint, with_texts
 from tfds_reactionet.images import BadImageError, decode
 from tfds_reactionet.parallel import cores, ordered_map
+from tfds_reactionet.summary import read_metadata
 
 _RANGE = 512  # records a process reads at a time
-_NEEDED = ("parts", "fingerprint", "files")
 _REMEDY = "build the set again with --overwrite"
 
 
@@ -38,9 +37,9 @@ def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) ->
     Every record is read and both its images are decoded. Raises InputError naming the first bad
     record, or the file or number that differs from the metadata.
     """
+    metadata = read_metadata(prepared)
+    parts = metadata["parts"]
     try:
-        metadata = json.loads((prepared / "metadata.json").read_text())
-        parts, *_ = [metadata[key] for key in _NEEDED]
         ranges = [
             _Range(prepared, part, start, min(start + _RANGE, _length(prepared, part, entry)))
             for part, entry in parts.items()

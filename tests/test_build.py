@@ -1,6 +1,7 @@
 """The ReactioNet builder on a tiny raw release: values, folds, options, Beam, kills, damage."""
 
 import csv
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -16,7 +17,7 @@ from raw_reactionet import write_raw
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS, SCENES
 from tfds_reactionet.build import prepare
-from tfds_reactionet.reactionet import reactionet_dataset_builder, records
+from tfds_reactionet.reactionet import demo, reactionet_dataset_builder, records
 from tfds_reactionet.summary import read_metadata, summary
 from tfds_reactionet.verify import verify
 
@@ -275,3 +276,17 @@ def test_finished_set_is_left_alone_unless_the_input_differs(tmp_path: Path) -> 
         build(raw, tmp_path / "data")
     build(raw, tmp_path / "data", overwrite=True)
     assert (first / "metadata.json").stat().st_mtime_ns != before
+
+
+def test_demo_is_rendered_when_absent_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = functools.partial(demo.write_release, tuples=144, size=32)
+    monkeypatch.setattr(demo, "write_release", small)
+    prepared = prepare("reactionet/demo", tmp_path, size=32, jobs=1, progress=False)
+    metadata = read_metadata(prepared)
+    assert metadata["rendered"] and "RENDERED" in summary(prepared)
+    assert len(metadata["sub_scene_names"]) >= 24 and len(read(prepared)) > 130
+    assert (tmp_path / "downloads" / "manual" / "reactionet_demo").is_dir()
+    monkeypatch.setattr(demo, "write_release", None)  # neither rendered nor built again
+    assert prepare("reactionet/demo", tmp_path) == prepared

@@ -49,7 +49,7 @@ figcaption { max-width: 88ch; margin-top: 6px; }
 table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; vertical-align: bottom; }
 th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid #e8ebef; }
-td.n, th.n { text-align: right; }
+td.n, th.n { text-align: right; white-space: nowrap; }
 tr.total td { font-weight: 600; border-top: 2px solid #1d2430; border-bottom: 0; }
 .scroll { overflow-x: auto; }
 table.maps { table-layout: fixed; margin: 0 0 4px; } table.maps td, table.maps th { border: 0;
@@ -58,17 +58,20 @@ table.maps th.side { width: 92px; color: #59616e; font-weight: 400; white-space:
 th .quiet { font-weight: 400; }
 table.maps img { width: 100%; display: block; image-rendering: auto; }
 .words { font-size: 13px; line-height: 1.7; } .words span { padding: 1px 2px; border-radius: 2px; }
+table.tuples { table-layout: fixed; width: 100%; }
+table.tuples th:nth-child(-n+2) { width: 108px; } table.tuples th:nth-child(3) { width: 184px; }
+table.tuples th:nth-child(4) { width: 150px; } table.tuples th:last-child { width: 134px; }
 table.tuples td { vertical-align: top; padding: 8px 16px 8px 0; }
 table.tuples img { width: 92px; display: block; }
-table.tuples .where { overflow-wrap: anywhere; min-width: 150px; max-width: 250px; }
-table.tuples td.n { white-space: nowrap; }
+table.tuples .where { overflow-wrap: anywhere; }
 .hit { color: #0072b2; } .wrong { color: #b34700; font-weight: 600; }
 article { break-inside: avoid; margin: 0 0 26px; }
 pre { background: #f5f6f8; padding: 12px 16px; font-size: 12.5px; overflow-x: auto; }
 summary { cursor: pointer; color: #0072b2; }
-@media (max-width: 760px) { dl { grid-template-columns: max-content 1fr; } }
-@media print { body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; }
-  figure, tr, .tile { break-inside: avoid; } h2, h3 { break-after: avoid; }
+@media screen and (max-width: 760px) { dl { grid-template-columns: max-content 1fr; } }
+@page { margin: 12mm; }
+@media print { body { max-width: none; padding: 0; zoom: 0.68; } nav { display: none; }
+  figure, tr, .tile, article { break-inside: avoid; } h2, h3 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 

@@ -126,7 +126,7 @@ def test_lengths_add_up(tuples: int) -> None:
     lengths = [release.length(i) for i in range(release.sequences)]
     assert sum(lengths) == tuples and min(lengths) >= 1
     if tuples == 2400:
-        assert min(lengths) >= 10 and max(lengths) <= 22 and len(lengths) == 144
+        assert min(lengths) >= 10 and max(lengths) <= 22 and len(lengths) == 180
 
 
 def test_subject_video_graph_breaks_into_small_components() -> None:
@@ -148,7 +148,7 @@ def test_subject_video_graph_breaks_into_small_components() -> None:
     videos = Counter(subject for subject, _ in {(p.subject, p.video) for p in places})
     assert min(videos.values()) >= 2
     assert len({p.path for p in places}) == len(places)
-    assert place(144).subject >= 60  # a larger release has further people
+    assert place(180).subject >= 60  # a larger release has further people
 
 
 def courses(count: int) -> list[demo_affect.Course]:

@@ -252,7 +252,7 @@ def draw_apex(rng: np.random.Generator, emotion: str, who: Subject) -> Float[np.
     for part, weight in parts.items():
         for number, (odds, mean) in PROTOTYPES[part].items():
             if rng.uniform() < odds * weight**0.5:
-                level = mean * weight * who.expressivity * rng.uniform(0.75, 1.3)
+                level = 1.1 * mean * weight * who.expressivity * rng.uniform(0.75, 1.3)
                 apex[_column(number)] = max(apex[_column(number)], level)
     stray = (rng.uniform(size=17) < STRAY) & (np.arange(17) != _column(45))
     apex = np.maximum(apex, np.where(stray, rng.uniform(1.2, 3.2, 17), 0)) * who.bias
@@ -283,7 +283,7 @@ def draw_course(
     # short sequences are cut from the middle of a reaction
     delay = min(who.delay, frames / 4)
     time = np.arange(frames) - event_frame - delay
-    onset = rng.uniform(2.5, 5) * min(1.0, frames / 12)
+    onset = rng.uniform(2, 4) * min(1.0, frames / 12)
     lag = rng.uniform(-0.25, 0.25, 17) * onset  # not all muscles start at once
     rise = _ease((time[:, None] - lag) / onset)
     decay = 1 - rng.uniform(0, 0.4) * _ease((time[:, None] - onset - 3) / 9)

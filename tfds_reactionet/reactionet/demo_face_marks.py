@@ -10,7 +10,7 @@ from tfds_reactionet.reactionet.demo_face_shape import Face, Identity, strengths
 Crease = Callable[[np.ndarray, float, float], None]  # points, width in canonical units, depth 0..1
 
 
-def _both(draw: Crease, points: list, width: float, depth: float) -> None:
+def _both(draw: Crease, points: np.ndarray | list, width: float, depth: float) -> None:
     line = curve(points)
     draw(line, width, depth)
     draw(line * np.array([-1.0, 1.0]), width, depth)
@@ -25,7 +25,7 @@ def draw_creases(who: Identity, face: Face, au: np.ndarray, draw: Crease) -> Non
     eye_u, eye_v = p[45]
     corner_u, corner_v = p[54]
     low, wing_u, wing_v = p[57, 1], p[35, 0], p[35, 1]
-    depth = {n: s**0.75 for n, s in a.items()}
+    depth = a
     if a[1] > 0.05 or old > 0.05:
         for k, reach in enumerate((0.2, 0.26, 0.2)):
             v = inner[1] - 0.1 - 0.095 * k
@@ -67,17 +67,12 @@ def draw_creases(who: Identity, face: Face, au: np.ndarray, draw: Crease) -> Non
     if a[7] > 0.05:
         v = p[46, 1] + 0.042
         mid = who.eye_distance
-        _both(
-            draw,
-            [
-                [mid - 0.15, v - 0.022],
-                [mid - 0.03, v],
-                [mid + 0.1, v - 0.004],
-                [mid + 0.17, v - 0.04],
-            ],
-            0.02,
-            depth[7],
-        )
+        for shift, weight in ((0.0, 1.0), (0.035, 0.6)):
+            line = np.array([[-0.15, -0.022], [-0.03, 0.0], [0.1, -0.004], [0.17, -0.04]])
+            _both(draw, line + np.array([mid, v + shift]), 0.022, weight * depth[7])
+        v = p[43, 1] - 0.035  # the fold of the upper lid comes down
+        line = [[mid - 0.13, v + 0.012], [mid, v - 0.004], [mid + 0.14, v + 0.016]]
+        _both(draw, line, 0.024, 0.9 * depth[7])
     if a[9] > 0.05:
         for k in range(3):
             v = -0.15 + 0.075 * k
@@ -113,10 +108,10 @@ def draw_creases(who: Identity, face: Face, au: np.ndarray, draw: Crease) -> Non
                 [u + 0.022, v + 0.03],
                 [u - 0.012, v + 0.08],
             ],
-            0.034,
+            0.042,
             depth[14],
         )
-        _both(draw, [[u, v - 0.025], [u + 0.004, v + 0.03]], 0.045, depth[14])
+        _both(draw, [[u, v - 0.025], [u + 0.004, v + 0.03]], 0.06, depth[14])
     if a[15] > 0.05:
         u, v = corner_u, corner_v
         _both(

@@ -256,10 +256,9 @@ def paint_texture(
     UInt8[np.ndarray, "side side 3"], Float[np.ndarray, "side side"], Float[np.ndarray, "side side"]
 ]:
     """Albedo, coverage 0..1 and crease depth 0..1 of the frontal head."""
-    a, skin = strengths(au), np.array(who.skin)
+    a = strengths(au)
     hair, back, front = _hair(who, side)
-    rgb = np.empty((side, side, 3), np.uint8)
-    rgb[:] = skin
+    rgb = _bare_skin(who, side).copy()
     cover, crease = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
     canvas, solid, grooves = _canvas(rgb), _canvas(cover), _canvas(crease)
     outline = np.concatenate([curve(face.landmarks[:17], 3), _skull(who)])
@@ -267,10 +266,6 @@ def paint_texture(
     for sign in (-1, 1):
         ear = (sign * (who.face_width + 0.015), 0.0)
         solid.ellipse(ear, (0.085, 0.2), 255)
-        canvas.ellipse(ear, (0.1, 0.21), skin * 0.93)
-        canvas.ellipse((ear[0] + 0.012 * sign, 0.0), (0.045, 0.12), skin * 0.74)
-    flush = cv2.resize(_flush(side // 4), (side, side))
-    blend(rgb, skin * np.array([1.0, 0.74, 0.72]), flush)
     draw_creases(
         who, face, au, lambda points, width, depth: grooves.stroke(points, 255 * depth, width)
     )
@@ -286,6 +281,19 @@ def paint_texture(
     _paint_glasses(_canvas(rgb), who, face)
     soft = cv2.GaussianBlur(crease, (0, 0), 0.0042 * side).astype(np.float32) * (1 / 255)
     return rgb, coverage, soft * (1 - front)
+
+
+@lru_cache(maxsize=4)
+def _bare_skin(who: Identity, side: int) -> np.ndarray:
+    """What of the albedo no AU changes: complexion and ears; uint8 [side, side, 3]."""
+    skin, rgb = np.array(who.skin), np.empty((side, side, 3), np.uint8)
+    rgb[:] = skin
+    for sign in (-1, 1):
+        ear = sign * (who.face_width + 0.015)
+        _canvas(rgb).ellipse((ear, 0.0), (0.1, 0.21), skin * 0.93)
+        _canvas(rgb).ellipse((ear + 0.012 * sign, 0.0), (0.045, 0.12), skin * 0.74)
+    blend(rgb, skin * np.array([1.0, 0.74, 0.72]), cv2.resize(_flush(side // 4), (side, side)))
+    return rgb
 
 
 @lru_cache(maxsize=4)

@@ -108,10 +108,9 @@ class Face:
 
 
 def strengths(au: Float[np.ndarray, "17"]) -> dict[int, float]:
-    """AU number -> intensity / 5, for all 17 AUs in REACTIONET_AUS order."""
-    return {
-        int(n[2:]): float(np.clip(i, 0, 5)) / 5 for n, i in zip(REACTIONET_AUS, au, strict=True)
-    }
+    """AU number -> visible strength 0..1; concave, so that intensity 1 ("trace") can be seen."""
+    shown = (np.clip(au, 0, 5) / 5) ** 0.75
+    return {int(name[2:]): float(s) for name, s in zip(REACTIONET_AUS, shown, strict=True)}
 
 
 def _mirror(half: np.ndarray) -> np.ndarray:
@@ -124,9 +123,9 @@ def _lids(who: Identity, a: dict[int, float], samples: np.ndarray) -> tuple[np.n
     up = (
         0.085
         * who.eye_height
-        * (1 + 1.0 * a[5] + 0.15 * a[2] - 0.3 * a[7] - 0.12 * a[6] - 0.2 * a[9])
+        * (1 + 1.0 * a[5] + 0.15 * a[2] - 0.43 * a[7] - 0.05 * a[6] - 0.1 * a[9])
     )
-    low = 0.066 * who.eye_height * (1 + 0.15 * a[5] - 0.6 * a[6] - 1.0 * a[7] - 0.25 * a[9])
+    low = 0.066 * who.eye_height * (1 + 0.15 * a[5] - 0.3 * a[6] - 0.9 * a[7] - 0.1 * a[9])
     closed = min(1.0, 1.25 * a[45])
     up, low = max(up, 0.014), max(low, 0.004)
     up = up * (1 - closed) - 0.035 * closed  # closing lids meet low
@@ -295,7 +294,7 @@ def relief(who: Identity, face: Face, au: np.ndarray, side: int) -> Float[np.nda
     if a[12] + a[10] > 0:
         out += (0.06 * a[12] + 0.03 * a[10]) * _pair(side, 0.42, 0.35, 0.11, 0.12)
     if a[7] > 0:
-        out += 0.03 * a[7] * _pair(side, who.eye_distance, -0.065, 0.12, 0.022)
+        out += 0.05 * a[7] * _pair(side, who.eye_distance, -0.065, 0.12, 0.022)
     if a[4] > 0:
         out += 0.05 * a[4] * _pair(side, 0.13, points[22, 1] - 0.03, 0.07, 0.06)
     if a[14] > 0:

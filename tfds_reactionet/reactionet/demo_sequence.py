@@ -32,7 +32,8 @@ from tfds_reactionet.reactionet.demo_reaction import Reaction, render_reaction, 
 from tfds_reactionet.reactionet.demo_stimuli import render_stimulus
 
 FRAMES_PER_SECOND = 25
-BLOCK, COHORTS, BLOCK_SUBJECTS = 144, 24, 60  # sequences, cohorts and subjects of 2,400 tuples
+# of 2,400 tuples: sequences, videos, cohorts, subjects
+BLOCK, VIDEOS, COHORTS, BLOCK_SUBJECTS = 180, 72, 24, 60
 KEY_FRAME_EVERY, UNKNOWN_SHARE = 6, 0.012
 QUALITY = 90  # of the JPEG files
 OPENFACE_COLUMNS = (
@@ -56,8 +57,8 @@ class Release:
 
     @property
     def sequences(self) -> int:
-        """One for about 17 tuples, but 72 (three videos a sub-scene) as soon as possible."""
-        return max(1, round(self.tuples * BLOCK / 2400), min(BLOCK // 2, self.tuples // 4))
+        """One for about 13 tuples, but 72 (three videos a sub-scene) as soon as possible."""
+        return max(1, round(self.tuples * BLOCK / 2400), min(VIDEOS, self.tuples // 4))
 
     def length(self, index: int) -> int:
         """Usable frames of a sequence; all of them together are `tuples`."""
@@ -97,7 +98,7 @@ class Place:
 def place(index: int) -> Place:
     """The place of sequence `index` (>= 0)."""
     block, rest = divmod(index, BLOCK)
-    take, video = divmod(rest, BLOCK // 2)
+    take, video = divmod(rest, VIDEOS)
     turn, step = divmod(video, COHORTS)
     kind = step * 5 % COHORTS  # so that a short release still meets all scenes
     cohort = (kind + 8 * turn) % COHORTS
@@ -108,7 +109,7 @@ def place(index: int) -> Place:
         sub_scene,
         f"video_{3 * block + turn + 1:04d}",
         f"seq_{take + 1:02d}",
-        video=BLOCK // 2 * block + video,
+        video=VIDEOS * block + video,
         subject=BLOCK_SUBJECTS * block + first + (turn + take) % people,
     )
 

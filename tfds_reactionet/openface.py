@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,27 +114,26 @@ class OpenFaceFile:
     def faces(self, frames: Int64[np.ndarray, " frames"]) -> Faces:
         """Everything of frames that the file holds."""
         lines = [self._row_of[int(frame)] for frame in frames]
-        gaze = [self._optional(lines, group) for group in (_GAZE, _GAZE_ANGLE)]
-        points = self._optional(lines, _LANDMARKS)
-        return Faces(
-            head_pose=self._optional(lines, _POSE),
-            gaze=np.concatenate(gaze, axis=1),
-            landmarks=np.stack([points[:, :68], points[:, 68:]], axis=-1),
-            intensity=self._optional(lines, _INTENSITY),
-            occurrence=self.occurrence(frames),
-        )
+        values = self._optional(lines, _GAZE, _GAZE_ANGLE, _POSE, _LANDMARKS, _INTENSITY)
+        gaze, head_pose, x, y, intensity = np.split(values, (8, 14, 82, 150), axis=1)
+        landmarks = np.stack([x, y], axis=-1)
+        return Faces(head_pose, gaze, landmarks, intensity, self.occurrence(frames))
 
-    def _optional(self, lines: list[int], names: tuple[str, ...]) -> Float32[np.ndarray, "r c"]:
-        if not self._group(names):
-            return np.full((len(lines), len(names)), np.nan, np.float32)
-        with np.errstate(over="ignore"):
-            values = self._parse(lines, names).astype(np.float32)
+    def _optional(self, lines: list[int], *groups: tuple[str, ...]) -> Float32[np.ndarray, "r c"]:
+        """Columns of groups, side by side, in one pass; NaN where the file has no such group."""
+        names = [name for group in groups for name in group]
+        present = [name for group in groups for name in self._group(group)]
+        values = np.full((len(lines), len(names)), np.nan, np.float32)
+        if present:
+            columns = [names.index(name) for name in present]
+            with np.errstate(over="ignore"):
+                values[:, columns] = self._parse(lines, present)
         for row, column in np.argwhere(np.isinf(values)):
             raise self._wrong(lines[row], names[column], "a finite number")
         values[np.isnan(values)] = np.nan  # one bit pattern for NaN, whatever its sign was
         return values
 
-    def _parse(self, lines: list[int], names: tuple[str, ...]) -> np.ndarray:
+    def _parse(self, lines: list[int], names: Sequence[str]) -> np.ndarray:
         if not lines:
             return np.zeros((0, len(names)))
         columns = [self._columns.index(name) for name in names]

@@ -1,4 +1,4 @@
-"""Time of a full-size training step on CPU beside eager PyTorch's, by `python benchmarks/train_step.py`.
+"""Time of a full-size training step on CPU beside eager PyTorch's; run it by hand.
 
 ResNet-18 + mean pooling + 12 binary labels, 256x256, batch 16, float32, SGD with momentum and
 decay. Every contestant is a process of its own, with the same malloc setting, and they take turns:

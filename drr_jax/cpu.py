@@ -22,7 +22,8 @@ def tune_malloc() -> bool:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
         return False
-    return all([libc.mallopt(key, value) == 1 for key, value in _MALLOPT])
+    accepted = [libc.mallopt(key, value) for key, value in _MALLOPT]
+    return all(accepted)
 
 
 def enable_compilation_cache(directory: str | Path) -> None:

@@ -17,8 +17,9 @@ MOMENTUM = 0.9  # share of the old running statistics that is kept; PyTorch writ
 def resolve_conv(choice: str) -> str:
     """Returns the convolution for a config's `conv`: auto is im2col on CPU and lax elsewhere.
 
-    On XLA:CPU the gradients of lax.conv cost about twice those of im2col; accelerators have
-    convolution kernels, and no memory to spare for patches. Raises ValueError for other names.
+    On XLA:CPU the kernel's gradient by lax.conv takes up to four times that of im2col;
+    accelerators have kernels for it, and no memory to spare for patches. Raises ValueError for
+    other names.
     """
     if choice == "auto":
         return "im2col" if jax.default_backend() == "cpu" else "lax"
@@ -35,11 +36,9 @@ def conv2d(
 ) -> Float[Array, "batch out_height out_width features"]:
     """2-D convolution with PyTorch's padding of k // 2 on every side.
 
-    `impl` "lax" is XLA's convolution, "im2col" gathers the patches and multiplies them with the
-    kernel as one matrix: same result, several times the memory. Raises ValueError for other names.
+    `impl` "lax" is XLA's convolution and its gradients. "im2col" has the same values, but gathers
+    patches and multiplies matrices for the kernel's gradient. Raises ValueError for other names.
     """
-    rows, columns, _, features = kernel.shape
-    padding = [(rows // 2, rows // 2), (columns // 2, columns // 2)]
     if impl == "lax":
         return _lax_conv(x, kernel, stride)
     if impl != "im2col":
@@ -66,10 +65,11 @@ def _im2col_forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[
 def _im2col_backward(stride: int, saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
     x, kernel = saved
     if stride == 1:
+        # a convolution of its own, as fast as the forward one
         grad_x = _lax_conv(grad, kernel[::-1, ::-1].swapaxes(2, 3), 1)
         return grad_x, _kernel_grad_stride1(x, grad, kernel.shape[0], kernel.shape[1])
     (grad_x,) = jax.vjp(lambda x: _lax_conv(x, kernel, stride), x)[1](grad)
-    patches = _patches(x, *kernel.shape[:2], stride)
+    patches = _patches(x, kernel.shape[0], kernel.shape[1], stride)
     return grad_x, _contract(patches, grad).reshape(kernel.shape)
 
 
@@ -77,10 +77,15 @@ _im2col_conv.defvjp(_im2col_forward, _im2col_backward)
 
 
 def _contract(a: Array, b: Array) -> Array:
+    """Sums over all but the last axis: [..., m] and [..., n] give [m, n]."""
     return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
 
 
 def _kernel_grad_stride1(x: Array, grad: Array, rows: int, columns: int) -> Array:
+    """Gathers the kernel's rows from `x` and its columns from `grad`.
+
+    The matrix product then is as square as it can be, on a third of the memory of whole patches.
+    """
     _, height, width, channels = x.shape
     top, left = rows // 2, columns // 2
     x = jnp.pad(x, ((0, 0), (top, top), (left, left), (0, 0)))
@@ -155,15 +160,14 @@ class BatchNorm(nn.Module):
             )
 
         grouped = values.reshape(-1, self._group_size(len(x)), *x.shape[1:])
-        mean = grouped.mean((1, 2, 3), keepdims=True)
-        var = jnp.square(grouped - mean).mean((1, 2, 3), keepdims=True)
         if not self.is_initializing():
+            mean, var = _moments(jax.lax.stop_gradient(grouped))
             count = grouped[0, ..., 0].size
             unbiased = var * (count / max(count - 1, 1))
             for running, batch in ((running_mean, mean), (running_var, unbiased)):
                 batch = batch.mean(0).reshape(channels)
                 running.value = MOMENTUM * running.value + (1 - MOMENTUM) * batch
-        return _normalise(grouped, mean, var, scale, bias).reshape(x.shape).astype(self.dtype)
+        return _batch_norm(grouped, scale, bias).reshape(x.shape).astype(self.dtype)
 
     def _group_size(self, batch: int) -> int:
         size = min(self.group or batch, batch)
@@ -174,6 +178,55 @@ class BatchNorm(nn.Module):
 
 def _normalise(x: Array, mean: Array, var: Array, scale: Array, bias: Array) -> Array:
     return (x - mean) * (jax.lax.rsqrt(var + EPSILON) * scale) + bias
+
+
+def _moments(x: Array) -> tuple[Array, Array]:
+    """Returns mean and biased variance of every group [groups, 1, 1, 1, channels]."""
+    mean = x.mean((1, 2, 3), keepdims=True)
+    return mean, jnp.square(x - mean).mean((1, 2, 3), keepdims=True)
+
+
+@jax.custom_vjp
+def _batch_norm(x: Array, scale: Array, bias: Array) -> Array:
+    """Normalises x [groups, batch, height, width, channels] by the statistics of its group."""
+    return _normalise(x, *_moments(x), scale, bias)
+
+
+def _batch_norm_forward(x: Array, scale: Array, bias: Array) -> tuple[Array, tuple[Array, ...]]:
+    mean, var = _moments(x)
+    return _normalise(x, mean, var, scale, bias), (x, mean, jax.lax.rsqrt(var + EPSILON), scale)
+
+
+def _batch_norm_backward(saved: tuple[Array, ...], grad: Array) -> tuple[Array, Array, Array]:
+    # by hand: the gradient in two passes over the array, where autodiff takes four
+    x, mean, inverse, scale = saved
+    count = x[0, ..., 0].size
+    grad_bias = grad.sum((1, 2, 3), keepdims=True)
+    grad_scale = (grad * (x - mean)).sum((1, 2, 3), keepdims=True) * inverse
+    correction = grad_bias / count + (x - mean) * (inverse * grad_scale / count)
+    grad_x = (grad - correction) * (inverse * scale)
+    return grad_x, grad_scale.sum((0, 1, 2, 3)), grad_bias.sum((0, 1, 2, 3))
+
+
+_batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
+
+
+def max_pool(
+    x: Float[Array, "batch height width channels"],
+) -> Float[Array, "batch out_height out_width channels"]:
+    """3x3 maximum at stride 2, padded by 1 as PyTorch's.
+
+    Maxima of slices, because XLA:CPU runs the gradient of its pooling on one thread, four times as
+    long. Equal maxima share the gradient; after a ReLU that matters only where it is lost anyway.
+    """
+    for axis in (1, 2):
+        padding = [(0, 0)] * x.ndim
+        padding[axis] = (1, 1)
+        size = x.shape[axis]
+        x = jnp.pad(x, padding, constant_values=-jnp.inf)
+        first, middle, last = (jax.lax.slice_in_dim(x, i, i + size, 2, axis) for i in range(3))
+        x = jnp.maximum(jnp.maximum(first, middle), last)
+    return x
 
 
 class BasicBlock(nn.Module):
@@ -228,7 +281,7 @@ class ResNet(nn.Module):
         x = Conv(self.width, size, 2, self.conv_impl, self.dtype, name="conv1")(x)
         x = nn.relu(BatchNorm(self.bn_group, self.dtype, name="bn1")(x, train))
         if self.stem == "imagenet":
-            x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+            x = max_pool(x)
         for stage, blocks in enumerate(self.stage_sizes):
             for block in range(blocks):
                 x = BasicBlock(

@@ -94,11 +94,9 @@ class Workspace:
             return cv2.flip(image, 1, dst=self._warped) if flip else image
         height, width = self._x.shape
         x, y = self._x, self._y
-        columns, rows = (
-            positions.astype(x.dtype) for positions in source_positions(height, width, angle, flip)
-        )
-        np.add(columns[0], rows[0][:, None], out=x)
-        np.add(columns[1], rows[1][:, None], out=y)
+        positions = source_positions(height, width, angle, flip)
+        for out, (column, row) in zip((x, y), positions, strict=True):
+            np.add(column.astype(out.dtype), row.astype(out.dtype)[:, None], out=out)
         fraction, one = self._fraction, (1 << POSITION_BITS) - 1
         np.bitwise_and(y, one, out=fraction)
         np.left_shift(fraction, POSITION_BITS, out=fraction)
@@ -122,8 +120,11 @@ def rotation_table() -> Int32[np.ndarray, "angles 2"]:
 
 def source_positions(
     height: int, width: int, angle: float, flip: bool
-) -> tuple[Int32[np.ndarray, "2 width"], Int32[np.ndarray, "2 height"]]:
-    """What each output column and row adds to the source (x, y) of a pixel, in 1/32 pixel."""
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """What an output pixel's column and row add to its source x, and to y, in 1/32 pixel.
+
+    Returns ((int32[width], int32[height]), (int32[width], int32[height])).
+    """
     index = round(angle * ANGLES_PER_DEGREE) + 180 * ANGLES_PER_DEGREE
     cosine, sine = rotation_table()[index]
     # twice the distance from the centre, which lies between pixels when the size is even
@@ -133,9 +134,12 @@ def source_positions(
     shift = TRIG_BITS + 1 - POSITION_BITS
     half = np.int32(1 << (shift - 1))
     centre = 1 << (POSITION_BITS - 1)
-    columns = np.stack([(cosine * x + half) >> shift, (sine * x + half) >> shift])
-    rows = np.stack([(half - sine * y) >> shift, (cosine * y + half) >> shift])
-    return columns + np.array([[centre * (width - 1)], [centre * (height - 1)]], np.int32), rows
+    centre_x = half + (centre * (width - 1) << shift)
+    centre_y = half + (centre * (height - 1) << shift)
+    return (
+        ((cosine * x + centre_x) >> shift, (half - sine * y) >> shift),
+        ((sine * x + centre_y) >> shift, (cosine * y + half) >> shift),
+    )
 
 
 def _colour_map(

@@ -226,6 +226,8 @@ class Checkpoints:
         if not self.read_only:
             for step in problems:
                 distributed.on_main(lambda step=step: self._move_damaged(step))
+            if problems and LATEST in self._managers:
+                self._managers[LATEST].reload()
 
     def _move_damaged(self, step: int) -> None:
         folder = self.workdir / DAMAGED

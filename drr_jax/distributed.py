@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from drr_jax.errors import InputError
 
 AXES = ("data", "fsdp")
+CONNECT_SECONDS = 300  # how long process 0 may take to start
 FSDP_MIN_SIZE = 4096  # elements; smaller leaves cost more in messages than they save in memory
 VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
@@ -34,13 +36,9 @@ def start() -> None:
     explicit = read_variables(os.environ)
     if explicit:
         address, count, index = explicit
-        try:
-            jax.distributed.initialize(address, num_processes=count, process_id=index)
-        except RuntimeError as error:
-            raise InputError(
-                f"JAX_COORDINATOR_ADDRESS={address}: process {index} of {count} could not join "
-                f"({str(error).splitlines()[0]}); expected process 0 to listen there"
-            ) from error
+        if index:
+            _wait_for(address, index, count)
+        jax.distributed.initialize(address, num_processes=count, process_id=index)
         return
     try:
         jax.distributed.initialize()
@@ -72,12 +70,32 @@ def read_variables(environ: Mapping[str, str]) -> tuple[str, int, int] | None:
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
         raise InputError(f"environment variable {VARIABLES[0]}={address!r}: expected HOST:PORT")
+    if count == 0:
+        raise InputError("environment variable JAX_NUM_PROCESSES=0: expected at least 1")
     if index >= count:
         raise InputError(
             f"environment variable JAX_PROCESS_ID={index}: expected 0 to {count - 1}, "
             f"since JAX_NUM_PROCESSES={count}"
         )
     return address, count, index
+
+
+def _wait_for(address: str, index: int, count: int) -> None:
+    """Waits for process 0 to listen; JAX itself would abort the process, with a stack trace."""
+    host, _, port = address.rpartition(":")
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"environment variable JAX_COORDINATOR_ADDRESS={address}: process {index} of "
+                    f"{count} found nobody there ({error.strerror or error}); start process 0 on "
+                    "that host, or name the host where it runs"
+                ) from error
+        time.sleep(0.2)
 
 
 def _start_alone() -> None:

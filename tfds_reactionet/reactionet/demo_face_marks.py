@@ -150,11 +150,11 @@ def draw_creases(who: Identity, face: Face, au: np.ndarray, draw: Crease) -> Non
             draw(
                 np.array([[u, top + shift - 0.012], [u * 1.06, top + shift - 0.085]]),
                 0.018,
-                0.55 * depth[23],
+                0.75 * depth[23],
             )
             shift = (corner_v - low) * abs(k) ** 2
             draw(
                 np.array([[u, low + shift + 0.012], [u * 1.04, low + shift + 0.07]]),
                 0.018,
-                0.55 * depth[23],
+                0.75 * depth[23],
             )

@@ -17,7 +17,7 @@ MOMENTUM = 0.9  # share of the old running statistics that is kept; PyTorch writ
 def resolve_conv(choice: str) -> str:
     """Returns the convolution for a config's `conv`: auto is im2col on CPU and lax elsewhere.
 
-    On XLA:CPU the kernel's gradient by lax.conv takes up to four times that of im2col;
+    On XLA:CPU the kernel's gradient by lax.conv takes up to twice the time of im2col's;
     accelerators have kernels for it, and no memory to spare for patches. Raises ValueError for
     other names.
     """
@@ -84,7 +84,7 @@ def _contract(a: Array, b: Array) -> Array:
 def _kernel_grad_stride1(x: Array, grad: Array, rows: int, columns: int) -> Array:
     """Gathers the kernel's rows from `x` and its columns from `grad`.
 
-    The matrix product then is as square as it can be, on a third of the memory of whole patches.
+    The matrix product then is as square as it can be, on two thirds of the memory of whole patches.
     """
     _, height, width, channels = x.shape
     top, left = rows // 2, columns // 2

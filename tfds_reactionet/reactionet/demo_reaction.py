@@ -56,7 +56,7 @@ def sample_studio(rng: np.random.Generator) -> Studio:
 
 def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
     """Wall, a shelf or a lamp or posters, out of focus."""
-    image, rng = np.empty((size, size, 3), np.uint8), np.random.default_rng(studio.seed)
+    image, rng = np.zeros((size, size, 3), np.uint8), np.random.default_rng(studio.seed)
     c, wall = Canvas(image, (0.0, 0.0), size), np.array(studio.wall)
     gradient(c, np.clip(wall * 1.08, 0, 255), np.clip(wall * 0.82, 0, 255))
     for _ in range(int(rng.integers(3, 9))):

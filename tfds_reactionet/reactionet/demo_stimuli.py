@@ -25,7 +25,8 @@ def render_stimulus(
     scene: str, sub_scene: str, shot: Shot, rng: np.random.Generator, size: int
 ) -> UInt8[np.ndarray, "size size 3"]:
     """One frame of a stimulus video, with a wandering camera, a colour cast and sensor noise."""
-    image = np.empty((size, size, 3), np.uint8)
+    # zeros: a drawing may leave an edge uncovered, and memory must not show through
+    image = np.zeros((size, size, 3), np.uint8)
     DRAW[scene, sub_scene](Canvas(image, (0.0, 0.0), size), shot)
     zoom = 1.04 + 0.12 * shot.fixed[6]
     slack = (zoom - 1) / 2 * size

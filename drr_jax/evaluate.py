@@ -1,6 +1,7 @@
 """Evaluation: one exact pass over the test part, results of a fold or of all, samples to show."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from drr_jax.experiment import Experiment, State
 from drr_jax.models import drr
 from drr_jax.record import write_json
 from drr_jax.source import Source
+
+PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,50 +125,68 @@ def evaluate(experiment: Experiment, workdir: Path) -> dict[str, Any]:
     return results["last"]
 
 
-def combine_folds(workdir: Path, folds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Writes and returns the table over all folds: per-AU means and spread, pooled scores."""
-    table = {
-        "dataset": folds[0]["dataset"],
-        "fold": "all",
-        "selection": folds[0]["selection"],
-        **metrics.fold_table(folds),
-        "folds": folds,
-    }
-    if distributed.is_main_process():
-        write_json(workdir / "results.json", table)
-    return table
+def combine_folds(workdir: Path) -> dict[str, Any]:
+    """Writes the tables over all folds, of the last and of the best checkpoints; returns the first.
+
+    Per-AU means and spread over fold0/, fold1/, fold2/, and scores pooled over them.
+    """
+    tables = {}
+    for name in ("results.json", "results-best.json"):
+        files = sorted(workdir.glob(f"fold?/{name}"))
+        folds = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        tables[name] = {
+            "dataset": folds[0]["dataset"],
+            "fold": "all",
+            "selection": folds[0]["selection"],
+            **metrics.fold_table(folds),
+            "folds": folds,
+        }
+        if distributed.is_main_process():
+            write_json(workdir / name, tables[name])
+    return tables["results.json"]
 
 
 def collect_samples(experiment: Experiment, state: State, result: Result) -> dict[str, np.ndarray]:
-    """Named intermediates of a few test tuples, and all predictions, as the report reads them."""
-    config, domains = experiment.config, experiment.config.domains
+    """Named intermediates of a few test tuples, and all predictions, as the report reads them.
+
+    The U-SR prototype is the mean over tuples drawn from the training parts (method section 4).
+    """
+    config, prepared = experiment.config, experiment.prepared
+    sequences = [count for part in experiment.test_parts for *_, count in prepared.sequences(part)]
+    sequence = np.repeat(np.arange(len(sequences)), sequences)
     rows = report_run.choose_samples(
-        result.probability, result.label, config.log.samples, config.seed
+        result.probability, result.label, sequence, config.log.samples, config.seed
     )
-    source = Source(
-        experiment.prepared, experiment.test_parts, config.data.image_size, experiment.au_names
-    )
-    records = [source[int(row)] for row in rows]
-    captions = [entry["caption"] for entry in records]
-    tokens = tokenizer.encode(experiment.tokenizer, captions, config.text.max_tokens)
-    images = {
-        name: np.stack([entry[name] for entry in records]) for name in ("reaction", "stimulus")
-    }
-    outputs = _outputs(experiment, state, {**images, "tokens": tokens})
+    test = _source(experiment, experiment.test_parts)
+    records = [test[int(row)] for row in rows]
+    identities = [test.identity(int(row)) for row in rows]
+    apply = _make_apply(experiment, state)
+    batch = _batch(experiment, records)
+    outputs = apply(batch)
     samples = {
-        **images,
-        "caption": np.array(captions),
-        "caption_tokens": _token_table(experiment, tokens),
-        **{f"attention_{d}": outputs["attention"][d] for d in domains},
+        "reaction": batch["reaction"],
+        "stimulus": batch["stimulus"],
+        "caption": np.array([record["caption"] for record in records]),
+        "caption_tokens": _token_table(experiment, batch["tokens"]),
+        **{f"attention_{d}": outputs["attention"][d] for d in config.domains},
         "probability": result.probability[rows],
         "label": result.label[rows],
-        **_identities(experiment, rows),
+        "sequence": np.array([sequence for sequence, _ in identities]),
+        "frame": np.array([frame for _, frame in identities]),
         "all_probability": result.probability,
         "all_label": result.label,
-        "all_index": rows,
     }
     if config.graph.enabled:
-        prototype = outputs["graph"]["prototype"].mean(0)
+        train = _source(experiment, experiment.train_parts)
+        drawn = np.random.default_rng(config.seed).permutation(len(train))
+        chunks = drawn[: min(PROTOTYPE_TUPLES, len(drawn))]
+        # Whole batches of the size that is compiled already.
+        chunks = chunks[: len(chunks) // len(rows) * len(rows)].reshape(-1, len(rows))
+        prototypes = [
+            apply(_batch(experiment, [train[int(row)] for row in chunk]))["graph"]["prototype"]
+            for chunk in chunks
+        ]
+        prototype = np.mean(prototypes or [outputs["graph"]["prototype"]], axis=(0, 1))
         norm = np.linalg.norm(prototype, axis=1, keepdims=True)
         direction = prototype / np.maximum(norm, 1e-9)
         relations = [v for k, v in outputs["graph"].items() if k.startswith("relation/")]
@@ -177,8 +198,23 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     return samples
 
 
-def _outputs(experiment: Experiment, state: State, batch: dict[str, np.ndarray]) -> dict:
-    """The model's outputs for tuples that every process holds whole."""
+def _source(experiment: Experiment, parts: tuple[str, ...]) -> Source:
+    size = experiment.config.data.image_size
+    return Source(experiment.prepared, parts, size, experiment.au_names)
+
+
+def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    captions = [record["caption"] for record in records]
+    max_tokens = experiment.config.text.max_tokens
+    return {
+        "reaction": np.stack([record["reaction"] for record in records]),
+        "stimulus": np.stack([record["stimulus"] for record in records]),
+        "tokens": tokenizer.encode(experiment.tokenizer, captions, max_tokens),
+    }
+
+
+def _make_apply(experiment: Experiment, state: State) -> Callable[[dict[str, np.ndarray]], dict]:
+    """The model's outputs for tuples that every process holds whole, as NumPy arrays."""
     everywhere = distributed.replicated(experiment.mesh)
     apply = jax.jit(
         lambda params, batch_stats, batch: experiment.model.apply(
@@ -186,32 +222,18 @@ def _outputs(experiment: Experiment, state: State, batch: dict[str, np.ndarray])
         ),
         out_shardings=everywhere,
     )
-    placed = {
-        name: jax.make_array_from_callback(value.shape, everywhere, value.__getitem__)
-        for name, value in batch.items()
-    }
-    return jax.device_get(apply(state.params, state.batch_stats, placed))
+
+    def outputs(batch: dict[str, np.ndarray]) -> dict:
+        placed = {
+            name: jax.make_array_from_callback(value.shape, everywhere, value.__getitem__)
+            for name, value in batch.items()
+        }
+        return jax.device_get(apply(state.params, state.batch_stats, placed))
+
+    return outputs
 
 
 def _token_table(experiment: Experiment, tokens: Int[np.ndarray, "samples tokens"]) -> np.ndarray:
     words = [tokenizer.words(experiment.tokenizer, row) for row in tokens]
     width = tokens.shape[1]
     return np.array([[*row, *[""] * width][:width] for row in words])
-
-
-def _identities(experiment: Experiment, rows: Int[np.ndarray, " samples"]) -> dict[str, np.ndarray]:
-    """Sequence and position within it of records of the test parts, counted over the parts."""
-    prepared, named = experiment.prepared, []
-    for row in rows:
-        for part in experiment.test_parts:
-            count = prepared.records([part])
-            if row < count:
-                for name, _, first, length in prepared.metadata["parts"][part]["sequences"]:
-                    if first <= row < first + length:
-                        named.append((name, int(row - first) + 1))
-                break
-            row -= count
-    return {
-        "sequence": np.array([name for name, _ in named]),
-        "frame": np.array([frame for _, frame in named]),
-    }

@@ -184,7 +184,7 @@ def _train_and_evaluate(command: Command, folds: list[int]) -> int:
             results.append(evaluate.evaluate(parts, workdir))
             print(summary_line(results[-1]))
     if len(results) > 1:
-        print(summary_line(evaluate.combine_folds(command.workdir, results)))
+        print(summary_line(evaluate.combine_folds(command.workdir)))
     return 0
 
 

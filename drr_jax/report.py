@@ -249,8 +249,8 @@ def _prototype(run: Run, images: Images) -> list[str]:
             images["prototype"],
             "mean U-SR state of every action unit",
             "Universal stimulus-reaction prototypes: the mean state of each AU's node after the "
-            "graph, over domains and the sampled tuples. Columns are features, grouped by the AU "
-            "in which they are largest.",
+            "graph, over domains and up to 256 tuples drawn from the training parts. Columns are "
+            "features, grouped by the AU in which they are largest.",
         )
     ]
 

@@ -99,23 +99,33 @@ def log_loss(
 def choose_samples(
     probability: Float[np.ndarray, "batch classes"],
     label: Int8[np.ndarray, "batch classes"],
+    sequence: Int[np.ndarray, "batch"],
     count: int = 24,
     seed: int = 0,
 ) -> Int[np.ndarray, "samples"]:
     """Rows of the test part worth their pictures: best, worst and any others, a third each.
 
-    Best and others show at least one action unit: a neutral face that is found neutral says
-    little. Fewer rows come back if the test part has fewer. The choice depends on `seed` alone.
+    One row a sequence (its number is in `sequence`), since neighbouring frames look alike. Best
+    and others show at least one action unit: a neutral face that is found neutral says little.
+    Fewer rows come back if the test part has fewer. The choice depends on `seed` alone.
     """
     label = np.asarray(label)
     loss = log_loss(probability, label)
     order = np.argsort(loss, kind="stable")[: np.isfinite(loss).sum()]
-    present = np.any(label > 0, axis=1)
-    third = count // 3
-    best, worst = order[present[order]][:third], order[::-1][:third]
-    rest = np.setdiff1d(order[present[order]], np.concatenate([best, worst]))
-    rest = np.random.default_rng(seed).permutation(rest)[: count - 2 * third]
-    return np.array(list(dict.fromkeys(np.concatenate([best, worst, rest]).tolist())), np.int64)
+    shown = order[np.any(label[order] > 0, axis=1)]
+    third, seen, chosen = count // 3, set(), []
+
+    def take(rows: Int[np.ndarray, "rows"], number: int) -> None:
+        for row in rows.tolist():
+            if number and sequence[row] not in seen:
+                seen.add(sequence[row])
+                chosen.append(row)
+                number -= 1
+
+    take(shown, third)
+    take(order[::-1], third)
+    take(np.random.default_rng(seed).permutation(shown), count - 2 * third)
+    return np.array(chosen, np.int64)
 
 
 def _command(workdir: Path) -> str:

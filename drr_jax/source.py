@@ -21,6 +21,7 @@ DOMAINS = ("reaction", "stimulus")  # the domains that are images
 # What a batch is made of. Parsing a record for these alone, with images left encoded, takes a
 # fraction of TFDS's time for all of it; TFDS's own partial decoding needs TensorFlow.
 FIELDS = {"reaction": ("image",), "stimulus": ("image",), "au": ("occurrence",)}
+IDENTITY = ("sequence", "frame")
 ENCODED = {domain: {"image": tfds.decode.SkipDecoding()} for domain in DOMAINS}
 REBUILD = "build it again: python -m tfds_reactionet.build"
 
@@ -53,9 +54,13 @@ class Prepared:
         """Number of records in `parts`."""
         return sum(self.metadata["parts"][part]["records"] for part in parts)
 
+    def sequences(self, part: str) -> list[tuple[str, str, int, int]]:
+        """(sequence, subject, first record, records) of `part`, in stored order."""
+        return [tuple(entry) for entry in self.metadata["parts"][part]["sequences"]]
+
     def sequence(self, part: str, record: int) -> str:
         """ "scene/sub_scene/task/sequence" of a record of `part`."""
-        for name, _, first, count in self.metadata["parts"][part]["sequences"]:
+        for name, _, first, count in self.sequences(part):
             if first <= record < first + count:
                 return name
         raise ValueError(f"{part} has no record {record}")
@@ -155,6 +160,7 @@ class Source:
             for outer, names in FIELDS.items()
         }
         self._fields = tfds.features.FeaturesDict({**nested, "caption": features["caption"]})
+        self._identity = tfds.features.FeaturesDict({name: features[name] for name in IDENTITY})
         try:
             self._readers = [
                 prepared.builder.as_data_source(
@@ -195,6 +201,14 @@ class Source:
             "labels": np.asarray(example["au"]["occurrence"], np.int8)[self._columns],
             "index": np.int32(index),
         }
+
+    def identity(self, index: int) -> tuple[str, int]:
+        """("scene/sub_scene/task/sequence", frame number) of a record."""
+        which = bisect.bisect_right(self._starts, index) - 1
+        example: Any = self._identity.deserialize_example_np(
+            self._readers[which][index - self._starts[which]]
+        )
+        return example["sequence"].decode("utf-8"), int(example["frame"])
 
     def decode_into(
         self, record: dict[str, Any], domain: str, out: UInt8[np.ndarray, "size size 3"]

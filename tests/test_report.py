@@ -45,7 +45,7 @@ def face(rng: np.random.Generator, size: int) -> np.ndarray:
 def make_samples(seed: int = 0, count: int = 24, size: int = 96) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     probability, label = scores(seed)
-    rows = choose_samples(probability, label, count)
+    rows = choose_samples(probability, label, np.arange(len(label)), count)
     blocks = rng.integers(0, 255, (len(rows), 8, 8, 3), np.uint8)
     cell = np.stack(np.mgrid[:8, :8], -1) + 0.5
 
@@ -80,7 +80,6 @@ def make_samples(seed: int = 0, count: int = 24, size: int = 96) -> dict[str, np
         "relation": np.kron(np.ones((3, 3), np.float32), prior),
         "all_probability": probability,
         "all_label": label,
-        "all_index": np.arange(len(label)),
     }
 
 
@@ -293,15 +292,20 @@ def test_samples_are_stored_without_pickle(tmp_path):
 
 def test_choice_of_samples():
     probability, label = scores(1)
-    rows = choose_samples(probability, label, 24)
+    alone = np.arange(len(label))
+    rows = choose_samples(probability, label, alone, 24)
     loss = log_loss(probability, label)
     assert len(set(rows.tolist())) == 24
     assert set(np.argsort(loss)[-8:]) <= set(rows.tolist())
     present = (label > 0).any(axis=1)
     assert loss[rows[:8]].max() == np.sort(loss[present])[7]
-    np.testing.assert_array_equal(rows, choose_samples(probability, label, 24))
-    assert len(choose_samples(probability[:3], label[:3], 24)) <= 3
-    assert len(choose_samples(probability, np.full_like(label, -1), 24)) == 0
+    np.testing.assert_array_equal(rows, choose_samples(probability, label, alone, 24))
+    assert len(choose_samples(probability[:3], label[:3], alone, 24)) <= 3
+    assert len(choose_samples(probability, np.full_like(label, -1), alone, 24)) == 0
+    sequence = alone // 10
+    one_each = choose_samples(probability, label, sequence, 24)
+    assert len(set(sequence[one_each])) == len(one_each)
+    assert one_each[0] == rows[0] and np.argmax(loss) in one_each
 
 
 def test_words_join_pieces_and_drop_marks():

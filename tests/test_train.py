@@ -1,0 +1,210 @@
+"""The step and the loop on a tiny rendered set: devices, NaN, exact evaluation, folds, report."""
+
+import dataclasses
+import json
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from drr_jax import config as configs
+from drr_jax import distributed, evaluate, experiment, main, metrics, source, train
+from drr_jax.checkpoint import Checkpoints, abstract
+from drr_jax.errors import InputError
+from tfds_reactionet import build
+from tfds_reactionet.reactionet import demo
+
+ROOT = Path(__file__).parent.parent
+TINY = {
+    "data.image_size": 32,
+    "data.batch_size": 16,
+    "encoder.width": 4,
+    "text.width": 16,
+    "text.layers": 1,
+    "text.heads": 2,
+    "text.vocabulary": 256,
+    "head.embedding": 8,
+    "head.projection": 8,
+    "graph.width": 8,
+    "contrast.group_size": 8,
+    "optim.max_steps": 5,
+    "optim.warmup_steps": 0,
+    "log.every_steps": 1,
+    "log.samples": 6,
+}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    release = folder / "downloads" / "manual" / "reactionet_demo"
+    demo.write_release(release, tuples=96, size=48, jobs=1, progress=False)
+    build.prepare("reactionet/demo", folder, size=48, jobs=1, progress=False)
+    return folder
+
+
+def config_of(data_dir, **changes):
+    arguments = TINY | {"data.data_dir": data_dir} | changes
+    pairs = ",".join(f"{key}={value}" for key, value in arguments.items())
+    return main.parse(
+        ["main", f"--config={ROOT}/launch/reactionet.py:demo,{pairs}", "--workdir=x"]
+    ).config
+
+
+def experiment_of(data_dir, devices=8, **changes):
+    config = config_of(data_dir, **changes)
+    built = experiment.build(config, 0, main.find_data(config))
+    if devices == 8:
+        return built
+    mesh = jax.make_mesh(
+        (devices, 1),
+        distributed.AXES,
+        devices=jax.devices()[:devices],
+        axis_types=(jax.sharding.AxisType.Auto,) * 2,
+    )
+    return dataclasses.replace(built, mesh=mesh)
+
+
+def losses_of(parts, steps=5):
+    step, state, batches = train.make_step(parts), parts.init(), parts.train_batches(0)
+    seen = []
+    for _ in range(steps):
+        state, terms = step(state, next(batches))
+        seen.append({name: float(value) for name, value in terms.items()})
+    batches.close()
+    return seen, state
+
+
+def test_one_and_eight_devices_take_the_same_steps(data_dir):
+    one, _ = losses_of(experiment_of(data_dir, devices=1))
+    eight, state = losses_of(experiment_of(data_dir))
+    shared, split_state = losses_of(experiment_of(data_dir, fsdp=2))
+    assert len({leaf.sharding.device_set.__len__() for leaf in jax.tree.leaves(state)}) == 1
+    for step in range(5):
+        for name in one[step]:
+            assert eight[step][name] == pytest.approx(one[step][name], abs=1e-5, rel=1e-5)
+            assert shared[step][name] == pytest.approx(one[step][name], abs=1e-5, rel=1e-5)
+    specs = {leaf.sharding.spec for leaf in jax.tree.leaves(split_state)}
+    assert any("fsdp" in spec for spec in specs)
+    assert one[0]["loss"] != one[4]["loss"]
+    terms = {"loss/R", "loss/S", "loss/T", "loss/graph", "loss/contrast"}
+    assert terms < set(one[0])
+
+
+def test_host_and_device_augmentation_train_alike(data_dir):
+    host, _ = losses_of(experiment_of(data_dir, **{"data.augment_on": "host"}), 2)
+    device, _ = losses_of(experiment_of(data_dir, **{"data.augment_on": "device"}), 2)
+    for step in range(2):
+        assert device[step]["loss"] == pytest.approx(host[step]["loss"], abs=2e-3)
+
+
+def test_learned_relation_is_trained_by_the_graph_alone(data_dir):
+    changes = {"graph.prior": "learned", "contrast.prior": "learned", "loss.lambda_graph": 0}
+    parts = experiment_of(data_dir, **changes)
+    start = jax.device_get(parts.init().params["graph_module"]["relation_heterophily"]["theta"])
+    _, state = losses_of(parts, 2)
+    theta = jax.device_get(state.params["graph_module"]["relation_heterophily"]["theta"])
+    decay = 1 - np.max(np.abs(theta)) / np.max(np.abs(start))
+    assert 0 <= decay < 1e-4 and np.ptp(theta) < 1e-6  # only weight decay moved it
+    moved, trained = losses_of(experiment_of(data_dir, **changes | {"loss.lambda_graph": 1}), 2)
+    theta = jax.device_get(trained.params["graph_module"]["relation_heterophily"]["theta"])
+    assert np.ptp(theta) > 1e-6 and all(np.isfinite(step["loss"]) for step in moved)
+
+
+def test_evaluation_counts_every_record_once(data_dir):
+    parts = experiment_of(data_dir)
+    state = parts.init()
+    result = evaluate.make_evaluation(parts)(state)
+    records = parts.prepared.records(parts.test_parts)
+    assert records % parts.config.data.batch_size  # the last batch is padded
+    stored = source.Source(parts.prepared, parts.test_parts, 32, parts.au_names)
+    labels = np.stack([stored[i]["labels"] for i in range(records)])
+    np.testing.assert_array_equal(result.label, labels)
+    images = np.stack([stored[i]["reaction"] for i in range(records)])
+    predict = jax.jit(partial(parts.model.apply, method="predict_reaction"))
+    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    np.testing.assert_allclose(result.probability, predict(variables, images), atol=1e-5)
+    counts = metrics.counts(result.probability, labels, np.ones(records))
+    assert metrics.summary(counts, parts.au_names) == result.summary
+    known = labels >= 0
+    p = np.where(labels == 1, result.probability, 1 - result.probability)
+    each = np.where(known, -np.log(p), 0).sum(1) / np.maximum(known.sum(1), 1)
+    assert result.loss == pytest.approx(each.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("predict", ["fuse", "graph", "stimulus"])
+def test_other_predictions_are_evaluated_too(data_dir, predict):
+    parts = experiment_of(data_dir, predict=predict)
+    result = evaluate.make_evaluation(parts)(parts.init())
+    assert np.all((result.probability > 0) & (result.probability < 1))
+
+
+def run(data_dir, workdir, *arguments, **changes):
+    pairs = TINY | {"data.data_dir": data_dir} | changes
+    text = ",".join(f"{key}={value}" for key, value in pairs.items())
+    command = [
+        "main",
+        f"--config={ROOT}/launch/reactionet.py:demo,{text}",
+        f"--workdir={workdir}",
+    ]
+    return main.run(main.parse([*command, *arguments]))
+
+
+def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, tmp_path):
+    changes = {"log.checkpoint_every_steps": 1, "optim.lr": 1e38, "optim.max_steps": 20}
+    with pytest.raises(InputError) as error:
+        run(data_dir, tmp_path / "run", "--mode=train", **changes)
+    message = str(error.value)
+    assert "step " in message and "training stopped" in message and "optim.lr" in message
+    assert any(
+        f": {term} is " in message
+        for term in ("loss/R", "loss/S", "loss/T", "grad_norm", "loss/graph", "loss/contrast")
+    )
+    config = config_of(data_dir, **changes)
+    parts = experiment.build(config, 0, main.find_data(config))
+    with Checkpoints(tmp_path / "run", read_only=True) as checkpoints:
+        restored = checkpoints.restore(abstract(parts.abstract_state, parts.shardings))
+    assert restored is not None
+    assert f"checkpoint {restored[1]} " in message
+    assert f"step {restored[1] + 1}:" in message
+
+
+def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
+    workdir = tmp_path / "run"
+    assert run(data_dir, workdir, fold="all") == 0
+    folds = [json.loads((workdir / f"fold{k}" / "results.json").read_text()) for k in range(3)]
+    table = json.loads((workdir / "results.json").read_text())
+    assert [fold["fold"] for fold in folds] == [0, 1, 2] and table["fold"] == "all"
+    assert table["f1_mean"] == pytest.approx(np.mean([fold["f1_mean"] for fold in folds]))
+    au = table["au"]["AU12"]
+    assert au["f1_std"] == pytest.approx(np.std([f["au"]["AU12"]["f1"] for f in folds], ddof=1))
+    for fold in folds:
+        assert fold["selection"] == "last" and fold["dataset"] == "reactionet/demo"
+        assert set(fold["au"]["AU01"]) == {"f1", "accuracy", "positives", "count"}
+    best = json.loads((workdir / "fold0" / "results-best.json").read_text())
+    assert best["selection"] == "best"
+    assert json.loads((workdir / "results-best.json").read_text())["selection"] == "best"
+    assert (workdir / "report.html").stat().st_size > 10_000
+    assert "report:" in capsys.readouterr().out
+
+
+def test_batches_that_the_devices_do_not_divide_are_refused(data_dir):
+    with pytest.raises(InputError, match=r"data.batch_size=12.*devices, 8"):
+        experiment_of(data_dir, **{"data.batch_size": 12, "contrast.group_size": 12})
+    with pytest.raises(InputError, match="fsdp=3"):
+        experiment_of(data_dir, fsdp=3)
+
+
+def test_evaluating_nothing_says_so(data_dir, tmp_path):
+    with pytest.raises(InputError, match="no checkpoint to evaluate"):
+        run(data_dir, tmp_path / "empty", "--mode=evaluate")
+
+
+def test_without_weights_every_class_counts_alike(data_dir):
+    weighted = experiment_of(data_dir).class_weights
+    assert np.mean(weighted) == pytest.approx(1) and np.ptp(weighted) > 0
+    plain = experiment_of(data_dir, **{"loss.au_weights": "false"}).class_weights
+    np.testing.assert_array_equal(plain, 1)
+    assert configs.Config().loss.au_weights

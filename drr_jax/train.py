@@ -84,7 +84,7 @@ def make_step(experiment: Experiment) -> Step:
             "loss": total,
             **terms,
             "lr": jnp.asarray(experiment.schedule(state.step), jnp.float32),
-            "grad_norm": optax.global_norm(gradient),
+            "grad_norm": optax.tree.norm(gradient),
         }
         params = optax.apply_updates(state.params, updates)
         return State(state.step + 1, params, batch_stats, opt_state), logged

@@ -1,10 +1,10 @@
-"""The record every data set of action units yields, its digest, and the statistics of a part."""
+"""ReactioNet's record, the digest of any data set's record, and the statistics of a part."""
 
 import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
 
 LABEL_SOURCES = ("automatic", "manual")
+IMAGES = ("reaction", "stimulus", "depth", "thermal")
 _AUS = len(REACTIONET_AUS)
 _DIGESTS = 1 << 256
 _ARRAYS = ("pairs", "given", "known", "expressions", "scenes")
@@ -55,6 +56,11 @@ def record_features() -> Any:
     )
 
 
+def images_of(names: Iterable[str]) -> list[str]:
+    """Those features of a record that hold an encoded image under "image"."""
+    return [name for name in names if name in IMAGES]
+
+
 def with_texts(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record as TFDS reads it back (texts are bytes), as the builder yielded it (str)."""
     texts = {key: value.decode() for key, value in record.items() if isinstance(value, bytes)}
@@ -67,6 +73,11 @@ def record_digest(record: Mapping[str, Any]) -> int:
     The same before it is written and, through `with_texts`, after it was read back.
     """
     digest = hashlib.sha256()
+    if "stimulus" not in record:
+        for name, value in sorted(_leaves(record), key=lambda leaf: leaf[0]):
+            _add(digest, name.encode())
+            _add(digest, _value_bytes(value))
+        return int.from_bytes(digest.digest(), "little")
     for text in ("caption", "sub_scene", "task", "sequence", "subject"):
         _add(digest, record[text].encode())
     for name in ("expression", "scene", "frame", "label_source"):
@@ -78,6 +89,24 @@ def record_digest(record: Mapping[str, Any]) -> int:
     _add(digest, record["reaction"]["image"])
     _add(digest, record["stimulus"]["image"])
     return int.from_bytes(digest.digest(), "little")
+
+
+def _leaves(record: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value
+
+
+def _value_bytes(value: Any) -> bytes:
+    """Bytes of a feature's value that do not change when TFDS writes and reads it."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    array = np.asarray(value)
+    return array.astype("<f4" if array.dtype.kind == "f" else "<i8").tobytes()
 
 
 def _add(digest: Any, data: bytes) -> None:
@@ -101,7 +130,10 @@ class SequenceTally:
 
 @dataclass
 class Tally:
-    """Statistics of a part's records, added up record by record and tally by tally."""
+    """Statistics of a part's records, added up record by record and tally by tally.
+
+    Without arguments it counts ReactioNet's classes; `of` makes one for other sets.
+    """
 
     pairs: np.ndarray = field(default_factory=lambda: np.zeros((_AUS, _AUS), np.int64))
     given: np.ndarray = field(default_factory=lambda: np.zeros((_AUS, _AUS), np.int64))
@@ -115,26 +147,40 @@ class Tally:
     tasks: set[str] = field(default_factory=set)
     sequences: dict[str, SequenceTally] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, aus: int, expressions: int) -> "Tally":
+        """An empty tally of a data set with so many AUs and expressions."""
+        return cls(
+            pairs=np.zeros((aus, aus), np.int64),
+            given=np.zeros((aus, aus), np.int64),
+            known=np.zeros(aus, np.int64),
+            expressions=np.zeros(expressions, np.int64),
+        )
+
     @property
     def records(self) -> int:
         return sum(sequence.records for sequence in self.sequences.values())
 
     def add_record(self, record: Mapping[str, Any]) -> None:
         """Counts one record as the builder yields it (texts are str)."""
-        occurrence = np.asarray(record["au"]["occurrence"])
-        positive = (occurrence == 1).astype(np.int64)
-        known = (occurrence >= 0).astype(np.int64)
-        self.pairs += np.outer(positive, positive)
-        self.given += np.outer(positive, known)
-        self.known += known
+        if "au" in record:
+            occurrence = np.asarray(record["au"]["occurrence"])
+            positive = (occurrence == 1).astype(np.int64)
+            known = (occurrence >= 0).astype(np.int64)
+            self.pairs += np.outer(positive, positive)
+            self.given += np.outer(positive, known)
+            self.known += known
         if record["expression"] >= 0:
             self.expressions[record["expression"]] += 1
-        self.scenes[record["scene"]] += 1
-        path = record["sequence"].split("/")
-        self.sub_scenes["/".join(path[:2])] += 1
-        self.tasks.add("/".join(path[:3]))
+        if "scene" in record:
+            self.scenes[record["scene"]] += 1
+            path = record["sequence"].split("/")
+            self.sub_scenes["/".join(path[:2])] += 1
+            self.tasks.add("/".join(path[:3]))
+        else:
+            self.tasks.update(filter(None, [record["task"]]))
         self.sources[LABEL_SOURCES[record["label_source"]]] += 1
-        self.words.update(caption_words(record["caption"]))
+        self.words.update(caption_words(record.get("caption", "")))
         self.subjects.update(filter(None, record["subject"].split("+")))
         sequence = self.sequences.setdefault(record["sequence"], SequenceTally(record["subject"]))
         sequence.records += 1

@@ -40,9 +40,10 @@ class BeamShard:
     scratch: Path
     part: str
     number: int
+    tally: Callable[[], Tally]  # an empty one
 
     def __call__(self) -> Iterator[Example]:
-        tally, skips = Tally(), []
+        tally, skips = self.tally(), []
         for chunk in self.chunks:
             built = self.build(chunk)
             tally.add(built.tally)

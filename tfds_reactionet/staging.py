@@ -64,6 +64,16 @@ def locked(path: Path, progress: bool) -> Iterator[None]:
         yield
 
 
+def check_space(folder: Path, needed: int) -> None:
+    """Raises InputError if the disk certainly cannot hold `needed` more bytes in `folder`."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(
+            f"{folder}: {free / 1e6:,.0f} MB free, the set needs about {needed / 1e6:,.0f} MB; "
+            "free some space or pass another --data_dir"
+        )
+
+
 def _replaced(path: Path) -> Path:
     return path.with_name(f"replaced_{path.name}")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from drr_jax.errors import InputError
 
-_NEEDED = ("parts", "fingerprint", "files", "built_from", "size", "stimulus_delay_frames")
+_NEEDED = ("parts", "fingerprint", "files", "built_from", "size", "au_names", "expression_names")
 
 
 def read_metadata(prepared: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Reads a prepared data set back, record by record, and compares it with its metadata."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from drr_jax.errors import InputError
-from tfds_reactionet.common import Tally, file_digests, fingerprint, with_texts
+from tfds_reactionet.common import Tally, file_digests, fingerprint, images_of, with_texts
 from tfds_reactionet.images import BadImageError, decode
 from tfds_reactionet.parallel import cores, ordered_map
 from tfds_reactionet.summary import read_metadata
@@ -23,6 +24,7 @@ class _Range:
     part: str
     start: int
     stop: int
+    tally: Callable[[], Tally]  # an empty one
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,25 @@ class _Result:
 def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) -> str:
     """Checks counts, images, contents and files of a prepared set; returns a line that says so.
 
-    Every record is read and both its images are decoded. Raises InputError naming the first bad
+    Every record is read and all its images are decoded. Raises InputError naming the first bad
     record, or the file or number that differs from the metadata.
     """
     metadata = read_metadata(prepared)
     parts = metadata["parts"]
     try:
+        empty = functools.partial(
+            Tally.of, len(metadata["au_names"]), len(metadata["expression_names"])
+        )
         ranges = [
-            _Range(prepared, part, start, min(start + _RANGE, _length(prepared, part, entry)))
+            _Range(
+                prepared, part, start, min(start + _RANGE, _length(prepared, part, entry)), empty
+            )
             for part, entry in parts.items()
             for start in range(0, entry["records"], _RANGE)
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{prepared / 'metadata.json'}: damaged ({error}); {_REMEDY}") from error
-    tallies = {part: Tally() for part in parts}
+    tallies = {part: empty() for part in parts}
     total = sum(entry["records"] for entry in parts.values())
     with tqdm(total=total, desc="verifying", unit=" records", disable=not progress) as bar:
         for piece, result in zip(
@@ -107,18 +114,21 @@ def _source(prepared: Path, part: str) -> Any:
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.read_only_builder import ReadOnlyBuilder
 
-    encoded = {"image": tfds.decode.SkipDecoding()}
     builder: Any = ReadOnlyBuilder(builder_dir=str(prepared))
-    return builder.as_data_source(part, decoders={"reaction": encoded, "stimulus": encoded})
+    decoders = {
+        name: {"image": tfds.decode.SkipDecoding()}
+        for name in images_of(builder.info.features.keys())
+    }
+    return builder.as_data_source(part, decoders=decoders)
 
 
 def _read_range(piece: _Range) -> _Result:
-    source, tally = _source(piece.folder, piece.part), Tally()
+    source, tally = _source(piece.folder, piece.part), piece.tally()
     for number in range(piece.start, piece.stop):
         try:
             record = with_texts(source[number])
-            for side in ("reaction", "stimulus"):
-                decode(record[side]["image"])
+            for name in images_of(record):
+                decode(record[name]["image"])
             tally.add_record(record)
         except BadImageError as error:
             return _Result(tally, (number, f"an image does not decode: {error}"))

@@ -1,29 +1,22 @@
 """TFDS builder for ReactioNet (ICCV 2023): stimulus, reaction and caption with action units."""
 
-import contextlib
 import dataclasses
-import functools
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core.splits import SplitDict
-from tqdm import tqdm
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
-from tfds_reactionet.common import Tally, file_digests, fingerprint, record_features
+from tfds_reactionet.catalog import defaults
+from tfds_reactionet.common import Tally, record_features
 from tfds_reactionet.folds import PARTS, Unit, balanced_parts, read_folds
-from tfds_reactionet.parallel import cores, ordered_map
-from tfds_reactionet.reactionet import layout, records
+from tfds_reactionet.parallel import ordered_map
+from tfds_reactionet.reactionet import DATA_SET, layout, records
 from tfds_reactionet.reactionet.labels import read_demographics, read_keyframes
-from tfds_reactionet.shards import BeamShard, LocalShard, merge_tallies
+from tfds_reactionet.sharded import Plan, ShardedBuilder
 from tfds_reactionet.skipped import Skip, SkipList
-
-Plan = dict[str, list[list[records.Chunk]]]  # part -> shards -> chunks
-Shards = Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Any]]]]]
 
 SHARD_RECORDS = 4 * records.CHUNK_FRAMES  # about 100 MB at 256 pixels
 
@@ -36,14 +29,10 @@ class ReactioNetConfig(tfds.core.BuilderConfig):
     rendered: bool = False
 
 
-class Builder(tfds.core.ShardBasedBuilder):
-    """ReactioNet's three cross-validation parts as ArrayRecord files.
+class Builder(ShardedBuilder):
+    """ReactioNet's three cross-validation parts as ArrayRecord files."""
 
-    Shards are streamed one after the other: TFDS's GeneratorBasedBuilder would hold a gigabyte in
-    memory and then need TensorFlow for its temporary files.
-    """
-
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version(DATA_SET.version)
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First version."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Ask the authors of ReactioNet for the data and unpack it so that manual_dir holds "
@@ -59,35 +48,8 @@ class Builder(tfds.core.ShardBasedBuilder):
         ),
     ]
 
-    def __init__(
-        self,
-        *,
-        size: int = 256,
-        stimulus_delay_frames: int = 0,
-        max_skipped: float = 0.01,
-        jobs: int | None = None,
-        progress: bool = True,
-        **kwargs: Any,
-    ):
-        """size: side of the stored images in pixels. stimulus_delay_frames: reaction frame f goes
-        with stimulus frame f - delay. max_skipped: share of frames that may be unusable.
-        jobs: processes (default: all cores).
-        """
-        mine = {
-            "size": size,
-            "stimulus_delay_frames": stimulus_delay_frames,
-            "max_skipped": max_skipped,
-            "jobs": jobs,
-            "progress": progress,
-        }
-        super().__init__(**{"file_format": "array_record", **kwargs})
-        self._original_state.update(mine)
-        self._options = records.Options(
-            size, stimulus_delay_frames, self._release_config.keyframes_only
-        )
-        self._max_skipped = max_skipped
-        self._jobs = jobs or cores()
-        self._progress = progress
+    OPTIONS = defaults(DATA_SET)
+    EXPECTED_REASONS = records.EXPECTED_REASONS
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
@@ -98,90 +60,43 @@ class Builder(tfds.core.ShardBasedBuilder):
             metadata=tfds.core.MetadataDict(),
         )
 
-    def _log_download_bytes(self) -> None:
-        """Keeps TFDS from printing sizes it does not know."""
-
-    def _log_download_done(self) -> None:
-        """The command prints a summary instead."""
-
     @property
     def _release_config(self) -> ReactioNetConfig:
         return cast(ReactioNetConfig, self.builder_config)
 
     @property
-    def skipped_path(self) -> Path:
-        """The list of skipped frames: key, reason, file."""
-        return Path(self.data_dir_root, self.name, f"skipped-{self._release_config.name}.csv")
+    def _record_options(self) -> records.Options:
+        return records.Options(**self.options, keyframes_only=self._release_config.keyframes_only)
 
     @property
-    def scratch_path(self) -> Path:
-        """Where Beam workers leave the statistics of their shards during a build."""
-        return self.skipped_path.with_name(f".tallies-{self._release_config.name}")
+    def shard_records(self) -> int:
+        return SHARD_RECORDS
 
-    def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
-        manual_dir = Path(dl_manager.manual_dir).resolve()
+    @classmethod
+    def check_release(cls, manual_dir: Path, config: str) -> None:
+        layout.find_sequences(layout.release_root(manual_dir))
+
+    @classmethod
+    def release_stamp(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> str:
+        root = layout.release_root(manual_dir)
+        return layout.stamp(root, layout.find_sequences(root))
+
+    def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
         root = layout.release_root(manual_dir)
         sequences = layout.find_sequences(root)
-        beam = download_config is not None and download_config.beam_runner is not None
-        with SkipList(self.skipped_path, self._max_skipped, records.EXPECTED_REASONS) as skips:
-            works = self._works(root, sequences, skips)
-            scans = self._scan(works, skips)
-            planned = sum(scan.records for scan in scans)
-            candidates = planned + skips.lost
-            skips.check(candidates)
-            parts, fold_source = self._parts(root, works, scans)
-            shards = self._shards(works, scans, parts)
-            tallies = {part: Tally() for part in PARTS}
-            ordered = (c for part in shards.values() for chunks in part for c in chunks)
-            with (
-                self._progress_bar("building", planned, "frames") as bar,
-                contextlib.closing(ordered_map(records.build, ordered, self._jobs)) as results,
-            ):
-
-                def record(part: str, built: records.Built) -> None:
-                    tallies[part].add(built.tally)
-                    skips.add(built.skips)
-                    skips.check(candidates)
-                    bar.update(len(built.records) + len(built.skips))
-
-                local = functools.partial(self._local_shards, results, record)
-                make = self._beam_shards if beam else local
-                self._write_parts(dl_manager, download_config, make(shards))
-            if beam:
-                for skipped in merge_tallies(self.scratch_path, tallies):
-                    skips.add(Skip(*fields) for fields in skipped)
-                shutil.rmtree(self.scratch_path)
-                skips.check(candidates)
-            for part, tally in tallies.items():
-                if not tally.records:
-                    raise InputError(f"no image of {part} decodes; see {self.skipped_path}")
-        stamp = layout.stamp(root, sequences)
-        cast(dict[str, Any], self.info.metadata).update(
-            {
-                **self._names(sequences),
-                "fold_source": fold_source,
-                "fingerprint": fingerprint(tallies),
-                "built_from": {"manual_dir": str(manual_dir), "stamp": stamp},
-                "parts": {part: tally.to_json() for part, tally in tallies.items()},
-                "skipped": dict(skips.counts),
-                "files": file_digests(Path(self.data_dir)),  # still the folder in the making
-            }
+        works = self._works(root, sequences, skips)
+        scans = self._scan(works, skips)
+        skips.check(sum(scan.records for scan in scans) + skips.lost)
+        parts, fold_source = self._parts(root, works, scans)
+        metadata = {**self._names(sequences), "fold_source": fold_source}
+        return Plan(
+            parts=self._chunks(works, scans, parts),
+            build=records.build,
+            tally=Tally,
+            image_bytes=self.options["size"] ** 2 // 10,  # two images of 0.05 byte a pixel
+            stamp=layout.stamp(root, sequences),
+            metadata=lambda _: metadata,
         )
-
-    def _write_parts(self, dl_manager: Any, download_config: Any, shards: Shards) -> None:
-        """Lets TFDS write one part at a time: its Beam pipeline would run again, with everything
-        before, for each further split.
-        """
-        infos = []
-        for part, callables in shards.items():
-            self._current = {part: callables}
-            super()._download_and_prepare(dl_manager, download_config)
-            infos.append(self.info.splits[part])
-            Path(self.data_dir, f"{self.name}-{part}.shard_infos.json").unlink(missing_ok=True)
-        self.info.set_splits(SplitDict(infos))
-
-    def _shard_iterators_per_split(self, dl_manager: Any) -> Shards:
-        return self._current
 
     def _works(
         self, root: Path, sequences: list[layout.Sequence], skips: SkipList
@@ -189,7 +104,7 @@ class Builder(tfds.core.ShardBasedBuilder):
         subjects = read_demographics(root / layout.DEMOGRAPHICS)
         keyframes = read_keyframes(root / layout.KEYFRAMES)
         keys = {sequence.key for sequence in sequences}
-        if self._options.keyframes_only and not keyframes:
+        if self._release_config.keyframes_only and not keyframes:
             raise InputError(
                 f"{root / layout.KEYFRAMES}: missing or empty; config keyframes needs it"
             )
@@ -203,8 +118,9 @@ class Builder(tfds.core.ShardBasedBuilder):
                 Skip(f"{key}/{frame}", records.NO_REACTION, str(root / layout.KEYFRAMES))
                 for frame in keyframes[key].frames.tolist()
             )
+        options = self._record_options
         return [
-            records.Work(s, subjects.get(s.key, ()), keyframes.get(s.key), self._options)
+            records.Work(s, subjects.get(s.key, ()), keyframes.get(s.key), options)
             for s in sequences
         ]
 
@@ -230,55 +146,17 @@ class Builder(tfds.core.ShardBasedBuilder):
         ]
         return balanced_parts(units), "components"
 
-    def _shards(
+    def _chunks(
         self, works: list[records.Work], scans: list[records.Scan], parts: dict[str, int]
-    ) -> Plan:
-        """The chunks of each shard of each part; keys number the planned records of a part."""
-        shards: Plan = {part: [[]] for part in PARTS}
+    ) -> dict[str, list[records.Chunk]]:
+        """The chunks of each part; keys number the planned records of a part."""
+        chunks: dict[str, list[records.Chunk]] = {part: [] for part in PARTS}
         planned = dict.fromkeys(PARTS, 0)
         for work, scan in zip(works, scans, strict=True):
             part = PARTS[parts[work.sequence.key]]
-            for chunk in records.chunks(work, scan.records, planned[part]):
-                last = shards[part][-1]
-                if last and chunk.stop - chunk.start + _frames(last) > SHARD_RECORDS:
-                    shards[part].append([])
-                shards[part][-1].append(chunk)
+            chunks[part] += records.chunks(work, scan.records, planned[part])
             planned[part] += scan.records
-        for part, count in planned.items():
-            if not count:
-                counts = ", ".join(f"{name} {n}" for name, n in planned.items())
-                raise InputError(
-                    f"no usable frame for {part} (frames: {counts}); "
-                    f"{self.skipped_path} lists what was skipped and why"
-                )
-        return shards
-
-    def _local_shards(
-        self,
-        results: Iterator[records.Built],
-        record: Callable[[str, records.Built], None],
-        plan: Plan,
-    ) -> Shards:
-        return {
-            part: [
-                LocalShard(results, len(chunks), functools.partial(record, part))
-                for chunks in shards
-            ]
-            for part, shards in plan.items()
-        }
-
-    def _beam_shards(self, plan: Plan) -> Shards:
-        shutil.rmtree(self.scratch_path, ignore_errors=True)
-        return {
-            part: [
-                BeamShard(records.build, tuple(chunks), self.scratch_path, part, number)
-                for number, chunks in enumerate(shards)
-            ]
-            for part, shards in plan.items()
-        }
-
-    def _progress_bar(self, what: str, total: int, unit: str) -> tqdm:
-        return tqdm(total=total, desc=what, unit=f" {unit}", disable=not self._progress)
+        return chunks
 
     def _names(self, sequences: list[layout.Sequence]) -> dict[str, Any]:
         return {
@@ -287,27 +165,5 @@ class Builder(tfds.core.ShardBasedBuilder):
             "scene_names": list(SCENES),
             "sub_scene_names": sorted({"/".join(s.key.split("/")[:2]) for s in sequences}),
             "rendered": self._release_config.rendered,
-            "size": self._options.size,
-            "stimulus_delay_frames": self._options.stimulus_delay_frames,
+            **self.options,
         }
-
-
-def _frames(chunks: Iterable[records.Chunk]) -> int:
-    return sum(chunk.stop - chunk.start for chunk in chunks)
-
-
-def release_stamp(manual_dir: Path) -> str:
-    """The stamp of a raw release, to compare with the one a prepared set was built from."""
-    root = layout.release_root(manual_dir)
-    return layout.stamp(root, layout.find_sequences(root))
-
-
-def check_release(manual_dir: Path) -> None:
-    """Raises InputError if a folder is no raw release at first sight."""
-    layout.find_sequences(layout.release_root(manual_dir))
-
-
-def least_bytes(manual_dir: Path, size: int) -> int:
-    """A low estimate of the prepared set's size: two images of 0.05 byte a pixel for each frame."""
-    sequences = layout.find_sequences(layout.release_root(manual_dir))
-    return sum(layout.find_frames(s, "reaction").length for s in sequences) * size * size // 10

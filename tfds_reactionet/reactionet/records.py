@@ -2,19 +2,18 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
-from tfds_reactionet.common import Tally
 from tfds_reactionet.images import BadImageError, VideoFrames, to_stored
 from tfds_reactionet.openface import OpenFaceFile
 from tfds_reactionet.reactionet.labels import KeyFrames, read_captions
 from tfds_reactionet.reactionet.layout import Frames, Sequence, find_frames
+from tfds_reactionet.sharded import Built
 from tfds_reactionet.skipped import Skip
 
 NO_REACTION = "label or stimulus without a reaction image"
@@ -81,14 +80,9 @@ class Chunk:
     stop: int
     first_key: int
 
-
-@dataclass
-class Built:
-    """Records of a chunk as (key, TFDS example), their statistics, and what failed."""
-
-    records: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
-    skips: list[Skip] = field(default_factory=list)
+    @property
+    def frames(self) -> int:
+        return self.stop - self.start
 
 
 def _openface(path: Path) -> OpenFaceFile | None:

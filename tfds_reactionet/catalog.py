@@ -1,0 +1,111 @@
+"""What the command line must know of a data set before its builder is imported.
+
+Every package of tfds_reactionet is a data set and declares one `DATA_SET`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tfds_reactionet
+from drr_jax.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice of the user that changes the records: `--name=value`, of the type of `default`.
+
+    With default None, the builder chooses, and the value is a text or None.
+    """
+
+    name: str
+    default: str | int | float | bool | None
+    help: str
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    why: str = ""  # the end of the message about a value out of range
+
+    def parse(self, text: str) -> str | int | float | bool:
+        """The value that a command line names. Raises InputError for another type."""
+        if isinstance(self.default, bool):
+            if text.lower() not in ("true", "false"):
+                raise InputError(f"{self.name}={text}, expected true or false")
+            return text.lower() == "true"
+        kind = type(self.default)
+        if kind not in (int, float):
+            return text
+        try:
+            return kind(text)
+        except ValueError as error:
+            kinds = {int: "a whole number", float: "a number"}
+            raise InputError(f"{self.name}={text}, expected {kinds[kind]}") from error
+
+    def check(self, value: Any) -> None:
+        """Raises InputError for a value out of range."""
+        if self.choices and value not in self.choices:
+            raise InputError(f"{self.name}={value}, expected {' or '.join(self.choices)}")
+        too_low = self.low is not None and not value >= self.low
+        if too_low or (self.high is not None and not value <= self.high):
+            wanted = f"at least {self.low}" if self.high is None else f"{self.low} to {self.high}"
+            raise InputError(f"{self.name}={value}, expected {wanted}{self.why}")
+
+
+SIZE = Option("size", 256, "side of the stored images", low=8, high=4096, why=" pixels")
+# The options of every set of faces (tfds_reactionet/faces.py).
+FACE_OPTIONS = (
+    SIZE,
+    Option(
+        "crop",
+        None,
+        "face: cut out by the release's landmarks or boxes; full: the whole image "
+        "(default: face where the release has them)",
+        choices=("face", "full"),
+    ),
+    Option("margin", 0.1, "room around a cut-out face, in widths of the face", low=0.0, high=2.0),
+    Option("image_format", "jpeg", "how images are stored", choices=("jpeg", "png")),
+)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set's version, configs and options."""
+
+    version: str
+    configs: Mapping[str, str]  # config -> folder in <data_dir>/downloads/manual; first is default
+    options: tuple[Option, ...] = FACE_OPTIONS
+    demo: str | None = None  # module of the rendered release for config "demo"
+
+
+def defaults(data_set: DataSet) -> dict[str, Any]:
+    """Default value of every option."""
+    return {option.name: option.default for option in data_set.options}
+
+
+def names() -> list[str]:
+    """Names of all data sets; ReactioNet comes first."""
+    found = [entry.name for entry in pkgutil.iter_modules(tfds_reactionet.__path__) if entry.ispkg]
+    return sorted(found, key=lambda name: (name != "reactionet", name))
+
+
+def find(name: str) -> DataSet:
+    """A data set by name. Raises InputError for an unknown one, naming the nearest."""
+    if name not in names():
+        raise InputError(f"unknown data set {name!r}; {nearest(name, names())}")
+    return importlib.import_module(f"tfds_reactionet.{name}").DATA_SET
+
+
+def checked_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, without those that are None.
+
+    Raises InputError for a name that the data set does not have, or a value out of range.
+    """
+    known = {option.name: option for option in find(name).options}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    for key, value in chosen.items():
+        if key not in known:
+            raise InputError(f"{name} has no option {key!r}; {nearest(key, tuple(known))}")
+        known[key].check(value)
+    return chosen

@@ -1,4 +1,7 @@
-"""OpenFace 1.x and 2.x CSV files: head pose, gaze, landmarks and action units by frame."""
+"""OpenFace 1.x and 2.x CSV files: head pose, gaze, landmarks and action units by frame.
+
+python -m tfds_reactionet.openface makes them with the user's own FeatureExtraction binary.
+"""
 
 import functools
 import math
@@ -7,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int8, Int64
+from jaxtyping import Bool, Float32, Int8, Int64
 
-from drr_jax.errors import InputError
+from drr_jax.errors import InputError, run
 from drr_jax.facs import REACTIONET_AUS
 from tfds_reactionet.tables import check_header, read_text
 
@@ -31,6 +34,16 @@ class Faces:
     head_pose: Float32[np.ndarray, "frames 6"]  # Tx Ty Tz in mm, Rx Ry Rz in radians
     gaze: Float32[np.ndarray, "frames 8"]  # two unit vectors, then the mean angles in radians
     landmarks: Float32[np.ndarray, "frames 68 2"]  # x, y in pixels of the original image
+    intensity: Float32[np.ndarray, "frames 17"]  # 0 to 5
+    occurrence: Int8[np.ndarray, "frames 17"]  # 0, 1
+
+
+@dataclass(frozen=True)
+class Track:
+    """All rows of one face, by rising frame number; columns a file lacks are NaN and -1."""
+
+    frames: Int64[np.ndarray, " frames"]
+    found: Bool[np.ndarray, " frames"]  # success, and confidence of at least MIN_CONFIDENCE
     intensity: Float32[np.ndarray, "frames 17"]  # 0 to 5
     occurrence: Int8[np.ndarray, "frames 17"]  # 0, 1
 
@@ -96,6 +109,35 @@ class OpenFaceFile:
         """Whether the file has the `_c` columns (FeatureExtraction was run with -aus)."""
         return bool(self._group(_OCCURRENCE))
 
+    @functools.cached_property
+    def has_intensity(self) -> bool:
+        """Whether the file has the `_r` columns (FeatureExtraction was run with -aus)."""
+        return bool(self._group(_INTENSITY))
+
+    def tracks(self) -> dict[int, Track]:
+        """Every face of the file with its action units, by face_id (0 in files of one face).
+
+        Raises InputError for a face_id that is no whole number.
+        """
+        names = (*_NEEDED, "face_id") if "face_id" in self._columns else _NEEDED
+        narrow = self._parse(self._rows, names)
+        ids = narrow[:, 3] if len(names) > len(_NEEDED) else np.zeros(len(narrow))
+        for row in np.flatnonzero(~(np.abs(ids) < 1e9) | (ids != np.floor(ids))):
+            raise self._wrong(self._rows[row], "face_id", "a whole number")
+        found = (narrow[:, 2] > 0) & (narrow[:, 1] >= MIN_CONFIDENCE)
+        tracks = {}
+        for face in np.unique(ids):
+            mine = np.flatnonzero(ids == face)
+            mine = mine[np.argsort(narrow[mine, 0], kind="stable")]
+            lines = [self._rows[row] for row in mine]
+            tracks[int(face)] = Track(
+                narrow[mine, 0].astype(np.int64),
+                found[mine],
+                self._optional(lines, _INTENSITY),
+                self._occurrence(lines),
+            )
+        return tracks
+
     def _group(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The columns of an optional group: all of them, or none; a part of them is an error."""
         present = [name for name in names if name in self._columns]
@@ -105,10 +147,12 @@ class OpenFaceFile:
 
     def occurrence(self, frames: Int64[np.ndarray, " frames"]) -> Int8[np.ndarray, "frames 17"]:
         """Automatic occurrence (`_c`) of frames that the file holds; -1 where it has no column."""
-        values = self._optional([self._row_of[int(frame)] for frame in frames], _OCCURRENCE)
+        return self._occurrence([self._row_of[int(frame)] for frame in frames])
+
+    def _occurrence(self, lines: list[int]) -> Int8[np.ndarray, "frames 17"]:
+        values = self._optional(lines, _OCCURRENCE)
         for row, column in np.argwhere((values != 0) & (values != 1) & ~np.isnan(values)):
-            line = self._row_of[int(frames[row])]
-            raise self._wrong(line, _OCCURRENCE[column], "0 or 1")
+            raise self._wrong(lines[row], _OCCURRENCE[column], "0 or 1")
         return np.where(np.isnan(values), -1, values).astype(np.int8)
 
     def faces(self, frames: Int64[np.ndarray, " frames"]) -> Faces:
@@ -165,3 +209,9 @@ def _is_number(cell: str) -> bool:
         return not math.isnan(float(cell)) or "nan" in cell.lower()
     except ValueError:
         return False
+
+
+if __name__ == "__main__":
+    from tfds_reactionet.openface_extract import main
+
+    run(main)

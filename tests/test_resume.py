@@ -1,0 +1,193 @@
+"""The training command killed, terminated, damaged and split over processes, from outside."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from drr_jax.logs import read_metrics
+from tfds_reactionet import build
+from tfds_reactionet.reactionet import demo
+
+ROOT = Path(__file__).parent.parent
+STEPS, EVERY = 30, 5  # checkpoints at 5, 10, ..., 30
+SETTINGS = {
+    "data.image_size": 48,
+    "data.batch_size": 8,
+    "encoder.width": 4,
+    "text.width": 16,
+    "text.layers": 1,
+    "text.vocabulary": 256,
+    "head.embedding": 16,
+    "head.projection": 16,
+    "graph.width": 16,
+    "optim.max_steps": STEPS,
+    "optim.warmup_steps": 5,
+    "log.every_steps": 1,
+    "log.checkpoint_every_steps": EVERY,
+    "log.keep_checkpoints": 4,
+    "log.eval_every_epochs": 2,  # of 61 tuples: every 15 steps
+}
+DEADLINE = 240  # seconds for what takes ten; a hang must not take the whole test run with it
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    release = folder / "downloads" / "manual" / "reactionet_demo"
+    demo.write_release(release, tuples=96, size=48, jobs=1, progress=False)
+    build.prepare("reactionet/demo", folder, size=48, jobs=1, progress=False)
+    return folder
+
+
+def start(data_dir, workdir, environment=None, **changes):
+    """Starts the command on one CPU device; stderr goes to a file beside the workdir."""
+    settings = SETTINGS | {"data.data_dir": data_dir} | changes
+    pairs = ",".join(f"{key}={value}" for key, value in settings.items())
+    with open(f"{workdir}.stderr", "w") as stderr:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "drr_jax.main", "--mode=train"),
+                f"--config={ROOT}/launch/reactionet.py:demo,{pairs}",
+                f"--workdir={workdir}",
+            ],
+            env=os.environ | {"XLA_FLAGS": ""} | (environment or {}),
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+
+
+def finish(process, workdir, code=0):
+    try:
+        found = process.wait(timeout=DEADLINE)
+    finally:
+        process.kill()
+    said = Path(f"{workdir}.stderr").read_text()
+    assert found == code, said
+    assert "Traceback" not in said
+    return said
+
+
+def wait_until(condition, process):
+    limit = time.monotonic() + DEADLINE
+    while not condition():
+        assert process.poll() is None, "it ended before the moment to stop it"
+        assert time.monotonic() < limit
+        time.sleep(0.005)
+
+
+def rows(workdir):
+    """All that was logged, but for the speed."""
+    found = read_metrics(workdir)
+    for row in found:
+        row.pop("steps_per_second", None)
+    return found
+
+
+def steps(workdir):
+    return sorted(int(path.name) for path in (workdir / "checkpoints").iterdir())
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data_dir, tmp_path_factory):
+    """The workdir of a run that nobody stopped."""
+    workdir = tmp_path_factory.mktemp("undisturbed") / "run"
+    finish(start(data_dir, workdir), workdir)
+    assert [row["step"] for row in rows(workdir) if "loss" in row] == list(range(1, STEPS + 1))
+    return workdir
+
+
+def test_kill_and_terminate_leave_the_run_bit_for_bit(data_dir, undisturbed, tmp_path):
+    workdir = tmp_path / "run"
+    events = workdir / "tensorboard"
+    at = random.randint(1, 18)
+    print(f"SIGKILL after step {at}")
+
+    process = start(data_dir, workdir)
+    metrics = workdir / "metrics.jsonl"
+    wait_until(lambda: metrics.exists() and metrics.read_bytes().count(b"\n") >= at, process)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+
+    process = start(data_dir, workdir)
+    wait_until(lambda: len(list(events.iterdir())) == 2, process)  # it is about to take a step
+    process.send_signal(signal.SIGTERM)
+    said = finish(process, workdir, code=75)
+    stopped = steps(workdir)[-1]
+    assert f"pre-empted: step {stopped} saved" in said
+    assert 0 < stopped < STEPS
+
+    process = start(data_dir, workdir)
+    finish(process, workdir)
+    assert len(list(events.iterdir())) == 3
+    assert rows(workdir) == rows(undisturbed)
+    assert steps(workdir)[-1] == STEPS
+
+
+def test_a_flipped_bit_costs_the_steps_since_the_checkpoint_before(data_dir, undisturbed):
+    """Goes on in the finished run: the last one is damaged, so its last steps are done again."""
+    before, (previous, newest) = rows(undisturbed), steps(undisturbed)[-2:]
+    assert (previous, newest) == (STEPS - EVERY, STEPS)
+    files = (undisturbed / "checkpoints" / str(newest) / "state").rglob("d/*")
+    largest = max(files, key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+
+    said = finish(start(data_dir, undisturbed), undisturbed)
+    [line] = [line for line in said.splitlines() if "damaged" in line]
+    assert f"checkpoint {undisturbed / 'checkpoints' / str(newest)} is damaged: " in line
+    assert (undisturbed / "damaged" / f"{newest}-0").is_dir()
+    assert rows(undisturbed) == before
+    assert steps(undisturbed)[-2:] == [previous, newest]
+
+
+@pytest.mark.parametrize(
+    "key, value, said", [("seed", 1, "seed was 0, is 1"), ("data.batch_size", 4, "was 8, is 4")]
+)
+def test_another_run_in_the_same_workdir_is_refused(data_dir, undisturbed, key, value, said):
+    before = (undisturbed / "record.json").read_bytes(), rows(undisturbed), steps(undisturbed)
+    process = start(data_dir, undisturbed, **{key: value})
+    line = finish(process, undisturbed, code=2).strip()
+    assert line.startswith(f"error: --workdir={undisturbed} holds a different run: {key} ")
+    assert said in line and "--allow_config_change" in line and "\n" not in line
+    after = (undisturbed / "record.json").read_bytes(), rows(undisturbed), steps(undisturbed)
+    assert after == before
+
+
+def test_two_processes_lose_as_one(data_dir, undisturbed, tmp_path):
+    """Each with one device and half of every batch.
+
+    Not loss/graph, nor what follows from it: its dropout masks go by row of the global batch, and
+    two hosts put the same tuples there in another order.
+    """
+    workdir = tmp_path / "run"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    variables = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": "2"}
+    running = [
+        start(
+            data_dir,
+            workdir,
+            variables | {"JAX_PROCESS_ID": str(index)},
+            **{"optim.max_steps": 5},
+        )
+        for index in range(2)
+    ]
+    for process in running:
+        finish(process, workdir)
+    one, two = rows(undisturbed), rows(workdir)
+    assert [row["step"] for row in two] == [1, 2, 3, 4, 5, 5]  # and the test part's scores
+    for name in ("loss/R", "loss/S", "loss/T", "loss/contrast"):
+        assert two[0][name] == pytest.approx(one[0][name], rel=1e-6)
+        assert two[1][name] == pytest.approx(one[1][name], rel=1e-3)
+    assert steps(workdir) == [5]
+    assert json.loads((workdir / "run.json").read_text())["device"].startswith("2 x ")

@@ -105,14 +105,18 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         """The command prints a summary instead."""
 
     @property
+    def config_name(self) -> str:
+        return cast(tfds.core.BuilderConfig, self.builder_config).name
+
+    @property
     def skipped_path(self) -> Path:
         """The list of skipped frames: key, reason, file."""
-        return Path(self.data_dir_root, self.name, f"skipped-{self.builder_config.name}.csv")
+        return Path(self.data_dir_root, self.name, f"skipped-{self.config_name}.csv")
 
     @property
     def scratch_path(self) -> Path:
         """Where Beam workers leave the statistics of their shards during a build."""
-        return self.skipped_path.with_name(f".tallies-{self.builder_config.name}")
+        return self.skipped_path.with_name(f".tallies-{self.config_name}")
 
     @property
     def shard_records(self) -> int:

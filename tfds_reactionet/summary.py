@@ -28,9 +28,7 @@ def summary(prepared: Path) -> str:
     lines = [f"{prepared}" + ("  (RENDERED demo, no recordings)" if metadata["rendered"] else "")]
     parts = metadata["parts"]
     total = sum(part["records"] for part in parts.values())
-    lines.append(
-        f"{total} records, folds from the {_fold_source(metadata)}, size {metadata['size']}"
-    )
+    lines.append(f"{total} records, {_fold_source(metadata)}, size {metadata['size']}")
     for name, part in parts.items():
         manual = part["label_source_counts"]["manual"]
         lines.append(
@@ -42,7 +40,8 @@ def summary(prepared: Path) -> str:
     shared = {s for i, ours in enumerate(seen) for theirs in seen[i + 1 :] for s in ours & theirs}
     if shared:
         lines.append(f"  WARNING: {len(shared)} subject(s) are in more than one part")
-    lines.append("base rates (share of records where the AU is known)")
+    if metadata["au_names"]:
+        lines.append("base rates (share of records where the AU is known)")
     for start in range(0, len(metadata["au_names"]), 6):
         cells = []
         for au in range(start, min(start + 6, len(metadata["au_names"]))):
@@ -51,6 +50,10 @@ def summary(prepared: Path) -> str:
             rate = f"{positive / known:.3f}" if known else "unknown"
             cells.append(f"{metadata['au_names'][au]} {rate}")
         lines.append("  " + "  ".join(cells))
+    counts = [sum(c) for c in zip(*(p["expression_counts"] for p in parts.values()), strict=True)]
+    if any(counts):
+        named = zip(metadata["expression_names"], counts, strict=True)
+        lines.append("expressions: " + "  ".join(f"{name} {count}" for name, count in named))
     if metadata["skipped"]:
         listed = prepared.parents[1] / f"skipped-{prepared.parent.name}.csv"
         lines.append(f"skipped frames, listed in {listed}")
@@ -62,5 +65,8 @@ def summary(prepared: Path) -> str:
 
 
 def _fold_source(metadata: dict[str, Any]) -> str:
+    if "protocol" in metadata:
+        kind = metadata["protocol"]["kind"]
+        return f"{kind} of the protocol, images {metadata['options']['crop']}"
     made = metadata["fold_source"] == "components"
-    return "subject-video graph" if made else "release's own lists"
+    return "folds from the " + ("subject-video graph" if made else "release's own lists")

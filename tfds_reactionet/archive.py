@@ -1,0 +1,111 @@
+"""Safe reading of zip files: nothing is ever unpacked to disk, and nothing hostile is read.
+
+A member whose name is absolute or climbs out with "..", a link, an encrypted member, and a member
+that is larger than allowed or packed more than 200 to 1 are refused with one line.
+"""
+
+import functools
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from drr_jax.errors import InputError
+
+MAX_MEMBER_BYTES = 256 << 20  # an uncompressed 8K frame has 100 MB
+MAX_RATIO = 200  # text and black images pack up to about 100 to 1; bombs 1000 to 1
+_RATIO_FROM = 1 << 20  # smaller members cannot do harm
+
+
+class Archive:
+    """A zip file's members by name. Raises InputError if it is no zip file, or is cut off."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"{path}: not a complete zip file ({error}); download or copy it again"
+            ) from error
+        self._members = {}
+        for info in self._zip.infolist():
+            if info.is_dir():
+                continue
+            self._check_name(info)
+            self._members[info.filename] = info
+
+    def names(self) -> Iterator[str]:
+        """Names of all files in it, as stored."""
+        return iter(self._members)
+
+    def read(self, name: str) -> bytes:
+        """Contents of a member. Raises InputError for one that is damaged, encrypted or a bomb."""
+        info = self._members.get(name)
+        if info is None:
+            raise InputError(f"{self.path}: no member {name[:80]!r}")
+        self._check_size(info)
+        try:
+            with self._zip.open(info) as file:
+                data = file.read(info.file_size + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:
+            raise InputError(f"{self.path}: member {name[:80]!r} is damaged ({error})") from error
+        if len(data) != info.file_size:
+            raise InputError(f"{self.path}: member {name[:80]!r} is not as long as it says")
+        return data
+
+    def _check_name(self, info: zipfile.ZipInfo) -> None:
+        name = info.filename
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if name.startswith(("/", "\\")) or ".." in parts or not parts or ":" in parts[0]:
+            raise InputError(
+                f"{self.path}: member {name[:80]!r} leads out of the archive; it is not read"
+            )
+        mode = info.external_attr >> 16
+        if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
+            raise InputError(f"{self.path}: member {name[:80]!r} is a link or device, not a file")
+        if info.flag_bits & 1:
+            raise InputError(
+                f"{self.path}: member {name[:80]!r} is encrypted; unpack it with its password"
+            )
+
+    def _check_size(self, info: zipfile.ZipInfo) -> None:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(
+                f"{self.path}: member {info.filename[:80]!r} is packed by a method other than "
+                "deflate; unpack the archive"
+            )
+        if info.file_size > MAX_MEMBER_BYTES:
+            raise InputError(
+                f"{self.path}: member {info.filename[:80]!r} has {info.file_size} bytes, "
+                f"expected at most {MAX_MEMBER_BYTES}"
+            )
+        packed = max(info.compress_size, 1)
+        if info.file_size > _RATIO_FROM and info.file_size > MAX_RATIO * packed:
+            raise InputError(
+                f"{self.path}: member {info.filename[:80]!r} unpacks {info.file_size // packed} "
+                f"to 1, expected at most {MAX_RATIO} to 1"
+            )
+
+
+def open_archive(path: Path) -> Archive:
+    """An archive, kept open for the next call with the same unchanged file."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return _opened(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(path: Path, changed: int, size: int) -> Archive:
+    del changed, size  # only part of the cache's key
+    return Archive(path)

@@ -1,0 +1,19 @@
+"""BP4D-Spontaneous: 41 subjects, 8 tasks, 12 benchmark action units."""
+
+from tfds_reactionet.catalog import FACE_OPTIONS, DataSet, Option
+
+DATA_SET = DataSet(
+    version="1.0.0",
+    configs={"rgb": "BP4D", "rgb_depth": "BP4D"},
+    options=(
+        *FACE_OPTIONS,
+        Option(
+            "frame_offset",
+            -1,
+            "image number minus frame number of the AU codes (-1: the official guide; 0: "
+            "FERA 2015, and lists of JAA-Net and ME-GraphAU)",
+            low=-1000,
+            high=1000,
+        ),
+    ),
+)

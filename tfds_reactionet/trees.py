@@ -1,0 +1,78 @@
+"""Finding things in a release's folders, whatever a user has nested or renamed around them."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from drr_jax.errors import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+
+
+def folders(
+    root: Path, depth: int, prune: Callable[[str], bool] = lambda _: False
+) -> Iterator[Path]:
+    """`root` and the folders in it down to `depth` levels, nearest first, sorted by name.
+
+    A folder whose name `prune` accepts is yielded but not entered: trees of a million images
+    must not be walked. Hidden folders and __MACOSX are left out.
+    """
+    level = [root]
+    for remaining in range(depth, -1, -1):
+        yield from level
+        if not remaining:
+            return
+        level = [
+            path / name
+            for path in level
+            if path == root or not prune(path.name)
+            for name in folder_names(path)
+        ]
+
+
+def folder_names(folder: Path) -> list[str]:
+    """Names of the folders in a folder, sorted."""
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in entries if not _hidden(e.name) and e.is_dir())
+
+
+def file_names(folder: Path) -> list[str]:
+    """Names of the files in a folder, sorted; hidden ones (.DS_Store, ._copies) left out."""
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in entries if not _hidden(e.name) and not e.is_dir())
+
+
+def has_images(folder: Path) -> bool:
+    """Whether a folder holds an image; a folder of a million is not listed for it."""
+    with os.scandir(folder) as entries:
+        return any(e.name.lower().endswith(IMAGE_SUFFIXES) and not _hidden(e.name) for e in entries)
+
+
+def matching(folder: Path, pattern: re.Pattern[str]) -> list[tuple[Path, re.Match[str]]]:
+    """Files of a folder whose whole name a pattern matches, with the matches."""
+    found = ((folder / name, pattern.fullmatch(name)) for name in file_names(folder))
+    return [(path, match) for path, match in found if match]
+
+
+def numbered_images(folder: Path) -> dict[int, Path]:
+    """Images of a folder by the whole number that their names consist of: 7.jpg, 0007.jpg.
+
+    Raises InputError if two images have one number. Other files are left out.
+    """
+    files: dict[int, Path] = {}
+    for name in file_names(folder):
+        stem, suffix = os.path.splitext(name)
+        if suffix.lower() not in IMAGE_SUFFIXES or not re.fullmatch("[0-9]{1,9}", stem):
+            continue
+        number = int(stem)
+        if number in files:
+            raise InputError(
+                f"{folder / name}: frame {number} is there twice, also as {files[number].name}"
+            )
+        files[number] = folder / name
+    return files
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"

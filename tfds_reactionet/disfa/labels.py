@@ -1,0 +1,69 @@
+"""DISFA's label files: one `frame,intensity` a line, frames from 1, CRLF (spec/datasets.md 3)."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from drr_jax.errors import InputError
+from drr_jax.facs import au_names
+from tfds_reactionet.tables import frame_number, read_text
+from tfds_reactionet.trees import matching
+
+CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
+CODED_AUS = au_names(*CODED)
+_FILE = re.compile(r"SN[0-9]{3}_au([0-9]{1,2})\.txt", re.IGNORECASE)
+_INTENSITIES = {str(code): float(code) for code in range(6)}
+
+
+def read_intensity(path: Path) -> dict[int, float]:
+    """Intensity 0 to 5 by frame number. Raises InputError naming the line of a defect."""
+    found: dict[int, float] = {}
+    for line, text in enumerate(read_text(path).splitlines(), 1):
+        if not text.strip():
+            continue
+        cells = [cell.strip() for cell in text.split(",")]
+        if len(cells) != 2:
+            raise InputError(f"{path}: line {line}: {text[:40]!r}, expected frame,intensity")
+        frame = frame_number(cells[0], path, line)
+        if frame in found:
+            raise InputError(f"{path}: line {line}: frame {frame} is there twice")
+        if cells[1] not in _INTENSITIES:
+            raise InputError(f"{path}: line {line}: intensity {cells[1][:20]!r}, expected 0 to 5")
+        found[frame] = _INTENSITIES[cells[1]]
+    return found
+
+
+def read_subject(folder: Path) -> tuple[list[int], np.ndarray]:
+    """(frames, intensities [frames, 12]) of a subject; NaN where a file or a row is missing.
+
+    Raises InputError if none of the twelve files is there, or one is there twice.
+    """
+    by_au: dict[int, Path] = {}
+    for path, match in matching(folder, _FILE):
+        number = int(match[1])
+        if number in by_au:
+            raise InputError(f"{path}: AU {number} is also in {by_au[number].name}")
+        if number in CODED:
+            by_au[number] = path
+    if not by_au:
+        raise InputError(f"{folder}: no label file; expected {folder.name}_au1.txt and eleven more")
+    columns = {number: read_intensity(path) for number, path in by_au.items()}
+    frames = sorted(set().union(*columns.values()))
+    values = np.full((len(frames), len(CODED)), np.nan, np.float32)
+    for number, column in columns.items():
+        values[:, CODED.index(number)] = [column.get(frame, np.nan) for frame in frames]
+    return frames, values
+
+
+def occurrence(intensities: np.ndarray, threshold: int) -> np.ndarray:
+    """Occurrence int8: intensity >= threshold; -1 where the intensity is unknown."""
+    found = (intensities >= threshold).astype(np.int8)
+    found[np.isnan(intensities)] = -1
+    return found
+
+
+def label_files(folder: Path) -> Sequence[Path]:
+    """The label files of a subject's folder."""
+    return [path for path, _ in matching(folder, _FILE)]

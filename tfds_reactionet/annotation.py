@@ -7,9 +7,6 @@ demographics  DeepFace.analyze results, as in Table 1
 """
 
 import argparse
-import os
-import tempfile
-from collections.abc import Mapping
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -17,31 +14,8 @@ from tqdm import tqdm
 
 from drr_jax.errors import InputError, run
 from tfds_reactionet import agreement, demographics, review, suspicious
+from tfds_reactionet.outputs import csv_text, refuse_existing, write_files
 from tfds_reactionet.suspicious_sheet import Strongest, sheet
-
-
-def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Writes files into a folder, each whole or not at all.
-
-    Raises InputError if one of them is there already: it may hold somebody's work.
-    """
-    for name in files:
-        if (folder / name).exists():
-            raise InputError(
-                f"{folder / name} exists already and may hold corrections; name another --out"
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        data = content if isinstance(content, bytes) else content.encode()
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{name}-", delete=False) as file:
-            try:
-                file.write(data)
-                file.flush()
-                os.chmod(file.name, 0o644)
-                os.replace(file.name, folder / name)
-            except BaseException:
-                os.unlink(file.name)
-                raise
 
 
 def _suspicious(args: argparse.Namespace) -> None:
@@ -51,7 +25,7 @@ def _suspicious(args: argparse.Namespace) -> None:
             "expected intensity > 0, count >= 1, episodes >= 0"
         )
     out = Path(args.out)
-    _refuse(out, "review.csv", "counts.csv", "contact_sheet.html")
+    refuse_existing(out, "review.csv", "counts.csv", "contact_sheet.html")
     files = [Path(args.csv)] if args.csv else suspicious.find_files(Path(args.folder))
     counts: dict[tuple[str, str], suspicious.Count] = {}
     rows, strongest = [], Strongest(args.episodes)
@@ -76,8 +50,8 @@ def _suspicious(args: argparse.Namespace) -> None:
     write_files(
         out,
         {
-            "review.csv": review.csv_text(review.REVIEW_COLUMNS, rows),
-            "counts.csv": review.csv_text(["level", "folder", *names], table),
+            "review.csv": csv_text(review.REVIEW_COLUMNS, rows),
+            "counts.csv": csv_text(["level", "folder", *names], table),
             "contact_sheet.html": sheet(strongest, args.intensity, args.count, summary),
         },
     )
@@ -87,7 +61,7 @@ def _suspicious(args: argparse.Namespace) -> None:
 
 def _merge(args: argparse.Namespace) -> None:
     out = Path(args.out)
-    _refuse(out.parent, out.name)
+    refuse_existing(out.parent, out.name)
     merged = review.merge(Path(args.review), Path(args.keyframes) if args.keyframes else None)
     if not merged.reviewed and not merged.kept:
         raise InputError(f"{args.review}: no row has a reviewer; fill that column and the AUs")
@@ -102,8 +76,9 @@ def _merge(args: argparse.Namespace) -> None:
 
 def _kappa(args: argparse.Namespace) -> None:
     found = agreement.read_agreement([Path(file) for file in args.files])
-    text = review.csv_text(agreement.COLUMNS, (task.cells() for task in found.tasks))
+    text = csv_text(agreement.COLUMNS, (task.cells() for task in found.tasks))
     if args.out:
+        refuse_existing(Path(args.out), "kappa.csv")
         write_files(Path(args.out), {"kappa.csv": text})
     print(
         f"{len(args.files)} coders, {found.common} frames coded by all"
@@ -123,13 +98,14 @@ def _demographics(args: argparse.Namespace) -> None:
         raise InputError(f"subject {twice!r} occurs twice in the files; expected one result each")
     rows = demographics.table_rows(people)
     if args.out:
+        refuse_existing(Path(args.out), "subjects.csv", "table1.csv")
         listed = [[p.subject, _years(p.age), p.race or "unknown"] for p in people]
         header = ("subject", "age", "dominant_race")
         write_files(
             Path(args.out),
             {
-                "subjects.csv": review.csv_text(header, listed),
-                "table1.csv": review.csv_text(("attribute", "group", "number", "paper"), rows),
+                "subjects.csv": csv_text(header, listed),
+                "table1.csv": csv_text(("attribute", "group", "number", "paper"), rows),
             },
         )
     print(f"{len(people)} subjects")
@@ -139,15 +115,6 @@ def _demographics(args: argparse.Namespace) -> None:
 
 def _years(age: float | None) -> str:
     return "unknown" if age is None else f"{age:g}"
-
-
-def _refuse(folder: Path, *names: str) -> None:
-    """Refuses before work is done what `write_files` would refuse after it."""
-    for name in names:
-        if (folder / name).exists():
-            raise InputError(
-                f"{folder / name} exists already and may hold corrections; name another --out"
-            )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,8 +1,6 @@
 """The list an expert goes through, and the merge of the corrections with automatic labels."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import numpy as np
 
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import EXPRESSIONS, SCENES
+from tfds_reactionet.outputs import csv_text
 from tfds_reactionet.reactionet.labels import AU_COLUMNS, read_keyframes
 from tfds_reactionet.suspicious import Flagged
 from tfds_reactionet.tables import frame_number, inner_path, read_table
@@ -33,15 +32,6 @@ MERGED_COLUMNS = (
     *AUTOMATIC_COLUMNS,
 )
 _CODES = {0: "0", 1: "1", -1: "9"}
-
-
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A CSV file's text."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
 
 
 def review_rows(flagged: Flagged) -> list[list[Any]]:

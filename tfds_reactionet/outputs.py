@@ -1,0 +1,45 @@
+"""Result files that are whole or absent."""
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from drr_jax.errors import InputError
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A CSV file's text."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Writes files into a folder, each whole or not at all; earlier ones are replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        data = content if isinstance(content, bytes) else content.encode()
+        handle, unfinished = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(unfinished, 0o644)
+            os.replace(unfinished, folder / name)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+
+
+def refuse_existing(folder: Path, *names: str) -> None:
+    """Raises InputError if a file is there already: it may hold somebody's work."""
+    for name in names:
+        if (folder / name).exists():
+            raise InputError(
+                f"{folder / name} exists already and may hold corrections; name another --out"
+            )

@@ -131,8 +131,8 @@ class Reader:
         paths = [self.images]
         for folder in (self.occurrence, self.intensity, self.landmarks):
             if folder is not None:
-                paths += [folder, *(folder / name for name in file_names(folder))]
-                paths += [folder / name for name in folder_names(folder)]
+                for place in (folder, *(folder / name for name in folder_names(folder))):
+                    paths += [place, *(place / name for name in file_names(place))]
         return [*paths, *(self.images / unit.subject / unit.task for unit in self.units())]
 
     def unread(self) -> list[Skip]:

@@ -76,7 +76,7 @@ class Checkpoints:
         A step that is already saved is left alone. Raises InputError if this or the previous save
         fails (full disk, read-only folder); the older checkpoints then stay as they are.
         """
-        self.wait(LATEST)
+        self._wait_for_all()
         if distributed.everywhere(step not in self.steps()):
             self._save(LATEST, step, state, {"step": step})
 
@@ -85,7 +85,7 @@ class Checkpoints:
 
         Raises InputError as `save` does.
         """
-        self.wait(BEST)
+        self._wait_for_all()
         best = self.best_f1()
         if best is not None and f1 <= best:
             return False
@@ -152,6 +152,11 @@ class Checkpoints:
             name, manager = self._managers.popitem()
             with self._disk(name):
                 manager.close()
+
+    def _wait_for_all(self) -> None:
+        # Two managers that save at once meet at Orbax's barriers, whose names do not tell them
+        # apart: on many processes "barrier is already ongoing" ends the run.
+        self.wait()
 
     def __enter__(self) -> "Checkpoints":
         return self

@@ -19,6 +19,7 @@ from tfds_reactionet.reactionet import demo
 ROOT = Path(__file__).parent.parent
 STEPS, EVERY = 30, 5  # checkpoints at 5, 10, ..., 30
 SETTINGS = {
+    "domains": "RT",  # one ResNet less to compile; a second process cannot use JAX's cache
     "data.image_size": 48,
     "data.batch_size": 8,
     "encoder.width": 4,
@@ -186,7 +187,7 @@ def test_two_processes_lose_as_one(data_dir, undisturbed, tmp_path):
         finish(process, workdir)
     one, two = rows(undisturbed), rows(workdir)
     assert [row["step"] for row in two] == [1, 2, 3, 4, 5, 5]  # and the test part's scores
-    for name in ("loss/R", "loss/S", "loss/T", "loss/contrast"):
+    for name in ("loss/R", "loss/T", "loss/contrast"):
         assert two[0][name] == pytest.approx(one[0][name], rel=1e-6)
         assert two[1][name] == pytest.approx(one[1][name], rel=1e-3)
     assert steps(workdir) == [5]

@@ -73,6 +73,9 @@ def share_figure(
             axis.text(x, np.nan_to_num(value) + top * 0.012, words, **style)
     under = [f"{name}\n{MEANING.get(name, '')}" if meanings else name for name in au_names]
     under = [label.replace(" ", "\n") for label in under]
+    if len(au_names) > 20:
+        under = _numbers(au_names)
+        axis.set_xlabel("AU", fontsize=9.5)
     axis.set_xticks(range(len(au_names)), under, fontsize=9.5 if len(au_names) < 10 else 8)
     axis.set_xlim(-0.6, len(au_names) - 0.4)
     axis.set_ylim(0, max(top * 1.13, 1e-3))
@@ -128,7 +131,7 @@ def relation_figure(
     figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     cmap = LinearSegmentedColormap.from_list("share", ["#f7f8fa", BLUE])
-    ticks = [name.removeprefix("AU").lstrip("0") for name in au_names]
+    ticks = _numbers(au_names)
     for axis, values, title in (
         (left, half_sums, "Co-occurrence, (C + Cᵀ) / 2"),
         (right, prior, prior_title),
@@ -158,7 +161,7 @@ def relation_figure(
 
 
 def intensity_figure(histogram: Int[np.ndarray, "aus bins"], au_names: Sequence[str]) -> bytes:
-    """One panel an AU: share of frames by intensity, on a logarithmic scale."""
+    """One panel an AU: share of frames by intensity, on a logarithmic scale; no AU without any."""
     columns = 5
     rows = -(-len(au_names) // columns)
     figure = Figure(figsize=(WIDTH, 1.75 * rows + 0.3), layout="constrained")
@@ -166,10 +169,7 @@ def intensity_figure(histogram: Int[np.ndarray, "aus bins"], au_names: Sequence[
     edges = np.arange(BINS) * BIN
     for axis, name, counts in zip(axes, au_names, histogram, strict=False):
         axis.set_title(named(name), loc="left", fontsize=9.5)
-        if counts.sum():
-            axis.bar(edges, counts / counts.sum(), width=BIN * 0.92, align="edge", color=BLUE)
-        else:
-            axis.text(2.5, 0.02, "not given", ha="center", fontsize=9, color=GREY)
+        axis.bar(edges, counts / counts.sum(), width=BIN * 0.92, align="edge", color=BLUE)
         axis.set_yscale("log")
         axis.set_xlim(0, 5)
         axis.set_xticks(range(6))
@@ -204,6 +204,10 @@ def delay_figure(delay: Delay) -> bytes:
         axis.xaxis.set_major_locator(MaxNLocator(10, integer=True))
         _plain(axis)
     return png(figure)
+
+
+def _numbers(au_names: Sequence[str]) -> list[str]:
+    return [name.removeprefix("AU").lstrip("0") for name in au_names]
 
 
 def _plain(axis: Axes) -> None:

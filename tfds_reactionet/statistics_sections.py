@@ -286,13 +286,18 @@ def intensity(study: Study) -> list[str]:
     histogram = study.counts.intensity
     if not study.au_names or not histogram.sum():
         return [html.missing("this data set has no AU intensities.")]
+    given = np.flatnonzero(histogram.sum(axis=1))
+    shown = [study.au_names[au] for au in given]
+    lacking = [name for name in study.au_names if name not in shown]
+    note = f" Not given for {', '.join(lacking)}." if lacking else ""
     edges = [f"{n * BIN:g}" for n in range(BINS)]
     return [
         study.picture(
             "intensity",
-            figures.intensity_figure(histogram, study.au_names),
+            figures.intensity_figure(histogram[given], shown),
             "histograms of AU intensity",
-            f"Share of the frames where it is given, in bins of {BIN:g}, on a logarithmic scale.",
+            f"Share of the frames where it is given, in bins of {BIN:g}, on a logarithmic scale."
+            + note,
         ),
         study.data(
             "intensity",

@@ -7,6 +7,7 @@ demographics  DeepFace.analyze results, as in Table 1
 """
 
 import argparse
+from collections import Counter
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from drr_jax.errors import InputError, run
 from tfds_reactionet import agreement, demographics, review, suspicious
-from tfds_reactionet.outputs import csv_text, refuse_existing, write_files
+from tfds_reactionet.outputs import csv_lines, csv_text, refuse_existing, write_files
 from tfds_reactionet.suspicious_sheet import Strongest, sheet
 
 
@@ -28,10 +29,11 @@ def _suspicious(args: argparse.Namespace) -> None:
     refuse_existing(out, "review.csv", "counts.csv", "contact_sheet.html")
     files = [Path(args.csv)] if args.csv else suspicious.find_files(Path(args.folder))
     counts: dict[tuple[str, str], suspicious.Count] = {}
-    rows, strongest = [], Strongest(args.episodes)
+    # As text: a row of cells takes twenty times the memory, and a release has a million frames.
+    lines, strongest = [csv_lines([review.REVIEW_COLUMNS])], Strongest(args.episodes)
     for path in tqdm(files, desc="checking", unit=" files", disable=len(files) < 20):
         for flagged in suspicious.check(path, args.intensity, args.count):
-            rows += review.review_rows(flagged)
+            lines.append(csv_lines(review.review_rows(flagged)))
             strongest.add(flagged)
             for level in suspicious.levels(flagged.key):
                 counts.setdefault(level, suspicious.Count()).add(flagged)
@@ -50,7 +52,7 @@ def _suspicious(args: argparse.Namespace) -> None:
     write_files(
         out,
         {
-            "review.csv": csv_text(review.REVIEW_COLUMNS, rows),
+            "review.csv": "".join(lines),
             "counts.csv": csv_text(["level", "folder", *names], table),
             "contact_sheet.html": sheet(strongest, args.intensity, args.count, summary),
         },
@@ -92,10 +94,11 @@ def _kappa(args: argparse.Namespace) -> None:
 
 def _demographics(args: argparse.Namespace) -> None:
     people = [p for file in args.files for p in demographics.read_deepface(Path(file))]
-    subjects = [person.subject for person in people]
-    twice = next((s for n, s in enumerate(subjects) if s in subjects[:n]), None)
-    if twice is not None:
-        raise InputError(f"subject {twice!r} occurs twice in the files; expected one result each")
+    named = Counter(person.subject for person in people).most_common(1)
+    if named and named[0][1] > 1:
+        raise InputError(
+            f"subject {named[0][0]!r} occurs twice in the files; expected one result each"
+        )
     rows = demographics.table_rows(people)
     if args.out:
         refuse_existing(Path(args.out), "subjects.csv", "table1.csv")

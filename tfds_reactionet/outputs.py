@@ -11,13 +11,16 @@ from typing import Any
 from drr_jax.errors import InputError
 
 
+def csv_lines(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as lines of a CSV file."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A CSV file's text."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
+    return csv_lines([header]) + csv_lines(rows)
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:

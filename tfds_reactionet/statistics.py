@@ -16,9 +16,12 @@ from drr_jax.errors import InputError, run
 from tfds_reactionet import agreement
 from tfds_reactionet import statistics_sections as sections
 from tfds_reactionet.build import find_prepared, prepared_path
+from tfds_reactionet.demographics import read_people
 from tfds_reactionet.outputs import write_files
+from tfds_reactionet.reactionet.layout import DEMOGRAPHICS
 from tfds_reactionet.statistics_counts import count_records
 from tfds_reactionet.statistics_study import Study, read_set
+from tfds_reactionet.statistics_words import stop_words
 
 SECTIONS: dict[str, tuple[str, Callable[[Study], list[str]]]] = {
     "scenes": ("Scenes, tasks and sequences (Figure 1)", sections.scenes),
@@ -59,6 +62,9 @@ def write_statistics(
     paths = [_prepared(other, data_dir) for other in beside]
     others = {_full_name(path): read_set(path) for path in paths if path != prepared}
     agreed = agreement.read_agreement([Path(file) for file in coders]) if coders else None
+    demographics = _release(metadata, manual_dir) / DEMOGRAPHICS
+    people = read_people(demographics) if demographics.is_file() else []
+    stop_words()  # a missing package is an error before the records are read, not after
     study = Study(
         _full_name(prepared),
         prepared,
@@ -66,7 +72,8 @@ def write_statistics(
         count_records(prepared, metadata, jobs, progress),
         others,
         agreed,
-        _release(metadata, manual_dir),
+        demographics,
+        people,
         max_lag,
     )
     body = [_head(study)]
@@ -91,8 +98,8 @@ def _full_name(prepared: Path) -> str:
     return "/".join(prepared.parts[-3:-1])
 
 
-def _release(metadata: Any, manual_dir: str | None) -> Path | None:
-    """The folder of the raw release that holds labels/, if it can be found."""
+def _release(metadata: Any, manual_dir: str | None) -> Path:
+    """The folder of the raw release that holds labels/, where it is or should be."""
     if manual_dir is not None and not Path(manual_dir).is_dir():
         raise InputError(f"manual_dir {manual_dir} does not exist; expected the raw release")
     root = Path(manual_dir or metadata["built_from"]["manual_dir"])

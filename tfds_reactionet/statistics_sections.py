@@ -13,7 +13,6 @@ from tfds_reactionet import demographics as people
 from tfds_reactionet import statistics_figures as figures
 from tfds_reactionet import statistics_words as words_of
 from tfds_reactionet.reaction_delay import MIN_PAIRS, measure
-from tfds_reactionet.reactionet.layout import DEMOGRAPHICS
 from tfds_reactionet.statistics_counts import BIN, BINS
 from tfds_reactionet.statistics_study import Study, au_shares
 
@@ -84,13 +83,13 @@ def scenes(study: Study) -> list[str]:
 
 def demographics(study: Study) -> list[str]:
     """Table 1: ages and ethnicities as DeepFace estimated them."""
-    path = None if study.manual_dir is None else study.manual_dir / DEMOGRAPHICS
-    if path is None or not path.is_file():
-        where = path or DEMOGRAPHICS
-        return [html.missing(f"{where} is not there; --manual_dir names the raw release.")]
-    found = people.read_people(path)
+    found = study.people
     if not found:
-        return [html.missing(f"{path} lists nobody.")]
+        return [
+            html.missing(
+                f"{study.demographics} is not there or empty; --manual_dir names the raw release."
+            )
+        ]
     ethnicity, age = people.table_1(found)
     unknown = sum(person.age is None and person.race is None for person in found)
     panels = {"ethnicity, subjects": ethnicity, "age in years, subjects": age}

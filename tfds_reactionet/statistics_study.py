@@ -11,6 +11,7 @@ import numpy as np
 from drr_jax import report_page as html
 from drr_jax.errors import InputError
 from tfds_reactionet.agreement import Agreement
+from tfds_reactionet.demographics import Person
 from tfds_reactionet.outputs import csv_text
 from tfds_reactionet.statistics_counts import Counts
 from tfds_reactionet.summary import read_metadata
@@ -26,7 +27,8 @@ class Study:
     counts: Counts
     others: Mapping[str, Mapping[str, Any]]  # metadata of data sets shown beside, by name
     coders: Agreement | None
-    manual_dir: Path | None  # the raw release, where it is still there
+    demographics: Path  # labels/demographics.csv of the raw release, which need not be there
+    people: Sequence[Person]  # its subjects
     max_lag: int
     files: dict[str, str | bytes] = field(default_factory=dict)
 
@@ -60,10 +62,12 @@ class Study:
 def read_set(prepared: Path) -> dict[str, Any]:
     """Metadata of a prepared set of any kind. Raises InputError if it is damaged."""
     metadata = read_metadata(prepared)
-    names = metadata.get("au_names")
-    if not isinstance(names, list) or not isinstance(metadata["parts"], dict):
+    names, source = metadata.get("au_names"), metadata["built_from"]
+    whole = isinstance(source, dict) and isinstance(source.get("manual_dir"), str)
+    if not whole or not isinstance(names, list) or not isinstance(metadata["parts"], dict):
         raise InputError(
-            f"{prepared / 'metadata.json'}: no list au_names or no parts; build it again"
+            f"{prepared / 'metadata.json'}: no list au_names, no parts or no built_from; "
+            "build it again"
         )
     for part, entry in metadata["parts"].items():
         try:

@@ -111,6 +111,7 @@ class Loss:
 class Optim:
     """SGD of supplement 3.2 and its schedule."""
 
+    name: str = "sgd"  # sgd, or adamw as for ViT
     lr: float = 0.01  # for batches up to 64; scaled by batch / 64 above that
     schedule: str = "step"  # step (lr, then lr_late after lr_epochs) or cosine (to zero)
     lr_late: float = 0.001
@@ -171,6 +172,7 @@ CHOICES = {
     "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
     "contrast.prior": ("on", "identity", "all_ones", "soft", "learned"),
     "contrast.pairs": ("dyadic", "all"),
+    "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine"),
     "domains": ("RST", "RS", "RT", "R"),
     "predict": ("reaction", "fuse", "graph", "stimulus"),
@@ -204,9 +206,9 @@ POSITIVE = (
 )
 
 
-def flatten(config: Config) -> dict[str, object]:
+def flatten(config: Config) -> dict[str, typing.Any]:
     """Returns {"data.batch_size": 64, ...}, in the order of the definitions."""
-    flat: dict[str, object] = {}
+    flat: dict[str, typing.Any] = {}
     for outer in dataclasses.fields(config):
         value = getattr(config, outer.name)
         if dataclasses.is_dataclass(value):

@@ -8,9 +8,9 @@ A batch is a dict of host-local arrays, b = batch size / hosts, S = image size, 
   weight               float32[b]       1, or 0 in the padding of an evaluation's last batch
   reaction_draw, stimulus_draw  float32[b,5]  only when the device augments (augment.DRAW_SIZE)
 
-Hosts: example k of the global order belongs to host k mod process_count, so a global batch is the
-same set of examples on any number of hosts. Put together from host-local batches in host order,
-its rows stand interleaved: all of host 0's, then all of host 1's.
+Hosts: each takes its block of consecutive examples from every global batch. Put together from
+host-local batches in host order, a global batch has the same rows in the same order on any number
+of hosts; dropout masks and groups of rows, which go by row, are then the same too.
 
 Nothing here uses JAX, so reading threads and worker processes never touch a device (Grain imports
 the package, but starts no backend).
@@ -119,7 +119,7 @@ def _host_batches(
             f"{process_count} hosts"
         )
     local = data.batch_size // process_count
-    return examples[process_index::process_count].batch(local, batch_fn=assemble)
+    return examples.batch(local, batch_fn=assemble)[process_index::process_count]
 
 
 def _iterate(batches: grain.MapDataset[Batch], data: Data) -> grain.DatasetIterator[Batch]:

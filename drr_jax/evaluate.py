@@ -11,12 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import distributed, losses, metrics, report_run, tokenizer
+from drr_jax import distributed, losses, metrics, record, report_run, tokenizer
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
 from drr_jax.models import drr
-from drr_jax.record import write_json
 from drr_jax.source import Source
 
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
@@ -82,13 +81,15 @@ def make_evaluation(experiment: Experiment) -> Callable[[State], Result]:
     return evaluation
 
 
-def evaluate(experiment: Experiment, workdir: Path) -> dict[str, Any]:
+def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) -> dict[str, Any]:
     """Scores the last and the best checkpoint of a run and stores tuples for the report.
 
     Writes results.json (selection "last"), results-best.json (selection "best", chosen by the
     test part's own F1 as the literature does, hence optimistic) and samples-fold{k}.npz; returns
-    the first. Raises InputError if `workdir` has no checkpoint.
+    the first. Raises InputError if `workdir` has no checkpoint or holds another run: a model must
+    not be scored on parts it was trained on.
     """
+    record.require_record(workdir, experiment.identity, allow_change)
     target = abstract(experiment.abstract_state, experiment.shardings)
     test, results = make_evaluation(experiment), {}
     with Checkpoints(workdir, read_only=True) as checkpoints:
@@ -119,9 +120,9 @@ def evaluate(experiment: Experiment, workdir: Path) -> dict[str, Any]:
             "--config=... --workdir=... --mode=train"
         )
     if distributed.is_main_process():
-        write_json(workdir / "results.json", results["last"])
+        record.write_json(workdir / "results.json", results["last"])
         if "best" in results:
-            write_json(workdir / "results-best.json", results["best"])
+            record.write_json(workdir / "results-best.json", results["best"])
     return results["last"]
 
 
@@ -142,7 +143,7 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
             "folds": folds,
         }
         if distributed.is_main_process():
-            write_json(workdir / name, tables[name])
+            record.write_json(workdir / name, tables[name])
     return tables["results.json"]
 
 

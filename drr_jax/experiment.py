@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from drr_jax import data, distributed, facs, label_counts, optim, source, tokenizer
-from drr_jax.config import Config
+from drr_jax.config import Config, flatten
 from drr_jax.models import drr
 
 
@@ -49,6 +49,18 @@ class Experiment:
     graph_prior: Float[np.ndarray, "classes classes"]
     contrast_prior: Float[np.ndarray, "classes classes"]
     augment_on: str
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must not change between two starts in one workdir."""
+        return {
+            **flatten(self.config),
+            "fold": self.fold,
+            "dataset": self.prepared.name,
+            "version": self.prepared.version,
+            "fingerprint": self.prepared.fingerprint,
+            "au_names": self.au_names,
+        }
 
     @property
     def abstract_state(self) -> State:

@@ -181,7 +181,7 @@ def _train_and_evaluate(command: Command, folds: list[int]) -> int:
                 print(f"pre-empted: {stop}; the same command goes on from there", file=sys.stderr)
                 return PREEMPTED
         if command.mode in ("all", "evaluate"):
-            results.append(evaluate.evaluate(parts, workdir))
+            results.append(evaluate.evaluate(parts, workdir, command.allow_config_change))
             print(summary_line(results[-1]))
     if len(results) > 1:
         print(summary_line(evaluate.combine_folds(command.workdir)))

@@ -1,4 +1,4 @@
-"""SGD as in PyTorch, and the learning rates of supplement 3.2."""
+"""SGD and AdamW as in PyTorch, and the learning rates of supplement 3.2."""
 
 import math
 
@@ -55,7 +55,14 @@ def decay_mask(params: optax.Params) -> optax.Params:
 
 
 def optimizer(config: Optim, schedule: optax.Schedule) -> optax.GradientTransformation:
-    """SGD with momentum, the decay added to the gradient before it (supplement 3.2; as PyTorch)."""
+    """The config's optimiser.
+
+    sgd: momentum, the decay added to the gradient before it (supplement 3.2; as PyTorch).
+    adamw: betas 0.9 and 0.999, the decay beside the gradient (supplement 3.2 names it for ViT).
+    """
+    if config.name == "adamw":
+        mask = None if config.decay_all else decay_mask
+        return optax.adamw(schedule, weight_decay=config.weight_decay, mask=mask)
     return optax.chain(
         optax.add_decayed_weights(
             config.weight_decay, mask=None if config.decay_all else decay_mask

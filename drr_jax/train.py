@@ -18,7 +18,6 @@ from jaxtyping import Array
 import drr_jax
 from drr_jax import device_augment, distributed, evaluate, losses, record
 from drr_jax.checkpoint import Checkpoints, abstract
-from drr_jax.config import flatten
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
 from drr_jax.logs import Metrics, progress
@@ -125,7 +124,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
     the workdir holds another run or a loss term is not finite.
     """
     log = experiment.config.log
-    record.check_record(workdir, run_record(experiment), allow_change)
+    record.check_record(workdir, experiment.identity, allow_change)
     if distributed.is_main_process():
         record.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
@@ -182,19 +181,6 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             bar.close()
             metrics.close()
     describe_run(experiment, workdir, state, seconds=time.monotonic() - started)
-
-
-def run_record(experiment: Experiment) -> dict:
-    """What must not change between two starts in one workdir."""
-    prepared = experiment.prepared
-    return {
-        **flatten(experiment.config),
-        "fold": experiment.fold,
-        "dataset": prepared.name,
-        "version": prepared.version,
-        "fingerprint": prepared.fingerprint,
-        "au_names": experiment.au_names,
-    }
 
 
 def describe_run(experiment: Experiment, workdir: Path, state: State, seconds: float = 0.0) -> None:

@@ -164,11 +164,7 @@ def test_another_run_in_the_same_workdir_is_refused(data_dir, undisturbed, key, 
 
 
 def test_two_processes_lose_as_one(data_dir, undisturbed, tmp_path):
-    """Each with one device and half of every batch.
-
-    Not loss/graph, nor what follows from it: its dropout masks go by row of the global batch, and
-    two hosts put the same tuples there in another order.
-    """
+    """Each with one device and half of every batch; only the order of sums differs."""
     workdir = tmp_path / "run"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -187,8 +183,8 @@ def test_two_processes_lose_as_one(data_dir, undisturbed, tmp_path):
         finish(process, workdir)
     one, two = rows(undisturbed), rows(workdir)
     assert [row["step"] for row in two] == [1, 2, 3, 4, 5, 5]  # and the test part's scores
-    for name in ("loss/R", "loss/T", "loss/contrast"):
-        assert two[0][name] == pytest.approx(one[0][name], rel=1e-6)
-        assert two[1][name] == pytest.approx(one[1][name], rel=1e-3)
+    for name in (name for name in one[0] if name.startswith("loss")):
+        found, expected = ([row[name] for row in run[:5]] for run in (two, one))
+        assert found == pytest.approx(expected, rel=1e-4)
     assert steps(workdir) == [5]
     assert json.loads((workdir / "run.json").read_text())["device"].startswith("2 x ")

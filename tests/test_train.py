@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import distributed, evaluate, experiment, main, metrics, source, train
+from drr_jax import distributed, evaluate, experiment, main, metrics, record, source, train
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from tfds_reactionet import build
@@ -29,6 +29,7 @@ TINY = {
     "head.projection": 8,
     "graph.width": 8,
     "contrast.group_size": 8,
+    "conv": "lax",  # compiles in half the time
     "optim.max_steps": 5,
     "optim.warmup_steps": 0,
     "log.every_steps": 1,
@@ -152,6 +153,12 @@ def run(data_dir, workdir, *arguments, **changes):
     return main.run(main.parse([*command, *arguments]))
 
 
+@pytest.fixture(autouse=True)
+def started():
+    """As main does, before anything touches a device; later calls find it done."""
+    distributed.start()
+
+
 def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, tmp_path):
     changes = {"log.checkpoint_every_steps": 1, "optim.lr": 1e38, "optim.max_steps": 20}
     with pytest.raises(InputError) as error:
@@ -197,9 +204,15 @@ def test_batches_that_the_devices_do_not_divide_are_refused(data_dir):
         experiment_of(data_dir, fsdp=3)
 
 
-def test_evaluating_nothing_says_so(data_dir, tmp_path):
-    with pytest.raises(InputError, match="no checkpoint to evaluate"):
+def test_evaluating_nothing_or_another_run_says_so(data_dir, tmp_path):
+    with pytest.raises(InputError, match=r"record.json is missing"):
         run(data_dir, tmp_path / "empty", "--mode=evaluate")
+    parts = experiment_of(data_dir)
+    record.check_record(tmp_path / "run", parts.identity, False)
+    with pytest.raises(InputError, match="no checkpoint to evaluate"):
+        evaluate.evaluate(parts, tmp_path / "run")
+    with pytest.raises(InputError, match="fold was 0, is 1"):
+        evaluate.evaluate(dataclasses.replace(parts, fold=1), tmp_path / "run")
 
 
 def test_without_weights_every_class_counts_alike(data_dir):

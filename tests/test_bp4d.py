@@ -346,7 +346,7 @@ def test_any_bytes_give_intensities_or_one_line(
 def test_damaged_landmark_files_give_landmarks_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, release: tuple[Path, Any], data: st.DataObject
 ) -> None:
-    from tfds_reactionet.bp4d.reader import _read_landmarks
+    from tfds_reactionet.bp4d.reader import read_landmarks
 
     content = bytearray((release[0] / "BP4D/2DFeatures/F001_T1.mat").read_bytes())
     for _ in range(data.draw(st.integers(1, 5))):
@@ -354,7 +354,7 @@ def test_damaged_landmark_files_give_landmarks_or_one_line(
     path = tmp_path_factory.mktemp("mat") / "F001_T1.mat"
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
-        for landmarks in _read_landmarks(path).values():
+        for landmarks in read_landmarks(path).values():
             assert landmarks.shape == (49, 2)
     except InputError as error:
         assert str(path) in str(error) and "\n" not in str(error)

@@ -19,7 +19,8 @@ from tfds_reactionet.crop import face_transform, move
 from tfds_reactionet.disfa.labels import read_intensity
 from tfds_reactionet.disfa.reader import NO_IMAGE, PARTS
 from tfds_reactionet.face_records import BAD_IMAGE, NO_FACE
-from tfds_reactionet.pixels import Video, VideoImage, rotated
+from tfds_reactionet.images import VideoFrames
+from tfds_reactionet.pixels import VideoImage, rotated
 from tfds_reactionet.summary import read_metadata
 from tfds_reactionet.verify import verify
 
@@ -89,14 +90,18 @@ def test_chunks_of_a_video_are_read_on_without_seeking(
     from tfds_reactionet import face_builder, pixels
 
     reads: list[int] = []
-    frame = Video.frame
-    monkeypatch.setattr(Video, "frame", lambda self, n: reads.append(n) or frame(self, n))
-    monkeypatch.setattr(pixels, "_videos", {})
+    grab, read = VideoFrames.frame, reads.append
+    monkeypatch.setattr(VideoFrames, "frame", lambda self, n: read(n) or grab(self, n))
+    starts: list[Path] = []
+    begin = VideoFrames._open
+    monkeypatch.setattr(VideoFrames, "_open", lambda v: starts.append(v.path) or begin(v))
+    pixels.open_video.cache_clear()
     whole = build("disfa", release[0], tmp_path / "whole", crop="full")
     monkeypatch.setattr(face_builder, "CHUNK_FRAMES", 2)
     pieces = build("disfa", release[0], tmp_path / "pieces", crop="full")
     assert read_metadata(whole)["fingerprint"] == read_metadata(pieces)["fingerprint"]
-    assert reads == [*range(4), *range(5)] * 2
+    assert reads == [*range(1, 5), *range(1, 6)] * 2
+    assert len(starts) == 4  # both videos, once for each build
 
 
 def video_of_greys(path: Path, count: int) -> None:

@@ -59,16 +59,20 @@ def to_stored(data: bytes, size: int) -> tuple[bytes, tuple[int, int]]:
 
 
 class VideoFrames:
-    """Frames of a video by number, the first being 1, asked for in rising order."""
+    """Frames of a video by number, the first being 1. Cheap if asked for in rising order.
+
+    Frames are counted by grabbing them, since seeking lands on key frames in many containers; for
+    an earlier frame the video is read again from its start.
+    """
 
     def __init__(self, path: Path):
         self.path = path
-        self._capture = cv2.VideoCapture(str(path))
-        self._next = 1
+        self._open()
 
-    def stored(self, number: int, size: int) -> tuple[bytes, tuple[int, int]]:
-        """As `to_stored`, for frame `number`. Raises BadImageError if it cannot be decoded."""
-        # Frames are counted by grabbing them: seeking lands on key frames in many containers.
+    def frame(self, number: int) -> UInt8[np.ndarray, "height width 3"]:
+        """RGB pixels of a frame. Raises BadImageError if it cannot be decoded."""
+        if number < self._next:
+            self._open()
         while self._next < number:
             if not self._capture.grab():
                 raise BadImageError(f"video ends before frame {number}")
@@ -77,7 +81,16 @@ class VideoFrames:
         self._next += 1
         if not ok:
             raise BadImageError(f"frame {number} does not decode")
-        return encode(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), size), image.shape[:2]
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+    def stored(self, number: int, size: int) -> tuple[bytes, tuple[int, int]]:
+        """As `to_stored`, for frame `number`. Raises BadImageError if it cannot be decoded."""
+        image = self.frame(number)
+        return encode(image, size), image.shape[:2]
+
+    def _open(self) -> None:
+        self._capture = cv2.VideoCapture(str(self.path))
+        self._next = 1
 
 
 def video_length(path: Path) -> int:

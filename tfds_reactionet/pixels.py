@@ -5,6 +5,7 @@ raises BadImageError (a skipped frame) if they cannot be had. Archives and video
 the frames of a worker process. A video is never sought: its frames are counted by decoding them.
 """
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from tfds_reactionet.archive import open_archive
-from tfds_reactionet.images import BadImageError
+from tfds_reactionet.images import BadImageError, VideoFrames
 
 ROTATIONS = {
     0: None,
@@ -85,7 +86,7 @@ class VideoImage:
         return str(self.video)
 
     def read(self) -> UInt8[np.ndarray, "height width 3"]:
-        return rotated(_video(self.video).frame(self.number), self.rotation)
+        return rotated(open_video(self.video).frame(self.number + 1), self.rotation)
 
 
 @dataclass(frozen=True)
@@ -113,41 +114,7 @@ def rotated(
     return image if how is None else cv2.rotate(image, how)
 
 
-class Video:
-    """A video read from its start to its end; asking for an earlier frame starts again."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        self._open()
-
-    def frame(self, number: int) -> UInt8[np.ndarray, "height width 3"]:
-        """RGB frame `number`, from 0. Raises BadImageError if the video has no such frame."""
-        if number < self._next:
-            self._open()
-        while self._next < number:
-            if not self._capture.grab():
-                raise BadImageError(f"video ends before frame {number}")
-            self._next += 1
-        ok, image = self._capture.read()
-        self._next += 1
-        if not ok:
-            raise BadImageError(f"frame {number} does not decode")
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-    def close(self) -> None:
-        self._capture.release()
-
-    def _open(self) -> None:
-        self._capture = cv2.VideoCapture(str(self.path))
-        self._next = 0
-
-
-_videos: dict[Path, Video] = {}  # of this process; two, for a sequence's colour and thermal videos
-
-
-def _video(path: Path) -> Video:
-    if path not in _videos:
-        while len(_videos) >= 2:
-            _videos.pop(next(iter(_videos))).close()
-        _videos[path] = Video(path)
-    return _videos[path]
+@functools.lru_cache(maxsize=2)  # a sequence's colour and thermal videos
+def open_video(path: Path) -> VideoFrames:
+    """A video that stays open in this process, where its last reader left it."""
+    return VideoFrames(path)

@@ -8,7 +8,7 @@ Folders are found by what they hold, at most four levels down: names around them
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ PARTS = listed(
 )
 NO_IMAGE = "AU codes without an image"
 NO_MESH = "image without a mesh (.obj)"
+
+POINTS = 49  # landmarks of a face
 
 _SUBJECT = re.compile("[FM][0-9]{3}")
 _TASK = re.compile("T[0-9]{1,2}")
@@ -155,30 +157,36 @@ def _holds_sequences(folder: Path) -> bool:
 
 
 def _landmarks_of(path: Path, number: int) -> np.ndarray | None:
-    return _read_landmarks(path).get(number) if path.is_file() else None
+    return read_landmarks(path).get(number) if path.is_file() else None
 
 
 @functools.lru_cache(maxsize=2)
-def _read_landmarks(path: Path) -> Mapping[int, np.ndarray]:
+def read_landmarks(path: Path) -> Mapping[int, np.ndarray]:
     """Landmarks [49, 2] of a sequence by image number; lost frames are left out.
 
     `fit` is an array of structs in the order of the images, the first being number 0, unless
     they carry a field `frame`, counted from 1 (BP4D+). Raises InputError for another content.
     """
-    fit = np.ravel(read_variable(path, "fit"))
-    names: Sequence[str] = fit.dtype.names or ()
-    field = next((name for name in ("pred", "pts_2d") if name in names), None)
-    if field is None:
-        raise InputError(f"{path}: `fit` has no field pred or pts_2d; found {', '.join(names)}")
+    fit = read_variable(path, "fit")
+    if not (isinstance(fit, list) and all(isinstance(entry, dict) for entry in fit)):
+        raise InputError(f"{path}: `fit` is not an array of structs")
     found = {}
     for row, entry in enumerate(fit):
-        number = row
-        if "frame" in names:
-            frames = np.ravel(entry["frame"])
-            if len(frames) != 1 or not np.issubdtype(frames.dtype, np.number):
-                continue
-            number = int(frames[0]) - 1
-        landmarks = points(entry[field], (49,), path, f"entry {row + 1}")
-        if landmarks is not None:
+        field = next((name for name in ("pred", "pts_2d") if name in entry), None)
+        if field is None:
+            raise InputError(
+                f"{path}: `fit` has no field pred or pts_2d; found {', '.join(entry)[:80]}"
+            )
+        landmarks = points(entry[field], POINTS, path, f"entry {row + 1}")
+        number = _frame_of(entry, path, row) if "frame" in entry else row
+        if landmarks is not None and number is not None:
             found[number] = landmarks
     return found
+
+
+def _frame_of(entry: Mapping[str, Any], path: Path, row: int) -> int | None:
+    """Image number of an entry that carries its frame, from 1; None if that is empty."""
+    frame = entry["frame"]
+    if not isinstance(frame, np.ndarray) or frame.size > 1:
+        raise InputError(f"{path}: entry {row + 1}: frame is not a number")
+    return int(frame.flat[0]) - 1 if frame.size and np.isfinite(frame).all() else None

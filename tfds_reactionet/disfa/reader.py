@@ -163,4 +163,4 @@ def _landmark_files(folder: Path) -> dict[int, Path]:
 @functools.lru_cache(maxsize=4)
 def _read_landmarks(path: Path) -> np.ndarray | None:
     """Landmarks [66, 2] of a frame, or None if they are lost."""
-    return points(read_variable(path, "pts"), (66,), path, "pts")
+    return points(read_variable(path, "pts"), 66, path, "pts")

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
-from tfds_reactionet.images import BadImageError, VideoFrames, to_stored
+from tfds_reactionet.images import BadImageError, to_stored
 from tfds_reactionet.openface import OpenFaceFile
+from tfds_reactionet.pixels import open_video
 from tfds_reactionet.reactionet.labels import KeyFrames, read_captions
 from tfds_reactionet.reactionet.layout import Frames, Sequence, find_frames
 from tfds_reactionet.sharded import Built
@@ -223,7 +224,7 @@ def build(chunk: Chunk) -> Built:
 def _reader(frames: Frames, size: int) -> Callable[[int], tuple[bytes, tuple[int, int]]]:
     """A function from frame number to (JPEG to store, original height and width)."""
     if frames.files is None:
-        video = VideoFrames(frames.source)
+        video = open_video(frames.source)
         return lambda frame: video.stored(frame, size)
 
     def read(frame: int) -> tuple[bytes, tuple[int, int]]:

@@ -6,6 +6,7 @@ import struct
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from drr_jax.errors import InputError
 from tfds_reactionet import archive
 from tfds_reactionet.archive import Archive, open_archive
+from tfds_reactionet.images import BadImageError, decode
 
 CONTENT = {"F001/T1/0000.jpg": b"first" * 50, "F001/T1/0001.jpg": bytes(range(256))}
 
@@ -112,6 +114,20 @@ def test_files_that_are_cut_off_or_no_zip(tmp_path: Path) -> None:
             open_archive(bad)
     with pytest.raises(InputError, match=r"absent\.zip: cannot be read"):
         open_archive(tmp_path / "absent.zip")
+
+
+def test_images_that_claim_a_vast_size_are_not_decoded() -> None:
+    small = np.zeros((8, 8, 3), np.uint8)
+    png = bytearray(cv2.imencode(".png", small)[1].tobytes())
+    struct.pack_into(">II", png, 16, 60_000, 60_000)
+    jpeg = bytearray(cv2.imencode(".jpg", small)[1].tobytes())
+    at = jpeg.find(b"\xff\xc0")
+    struct.pack_into(">HH", jpeg, at + 5, 60_000, 60_000)
+    for data in (png, jpeg):
+        with pytest.raises(BadImageError, match="60000 x 60000 pixels"):
+            decode(bytes(data))
+    with pytest.raises(BadImageError):
+        decode(bytes(png[:12]))
 
 
 @settings(max_examples=150, deadline=None)

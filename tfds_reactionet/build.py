@@ -192,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     """The options that all data sets have."""
     parser = argparse.ArgumentParser(
         prog="python -m tfds_reactionet.build",
+        usage="python -m tfds_reactionet.build NAME[/CONFIG] [--option=value ...]",
         description=__doc__,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -92,7 +92,13 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
         counts = self._scan(reader, units, skips)
         parts: dict[str, list[Chunk]] = {part: [] for part in spec.protocol.parts}
         planned = dict.fromkeys(parts, 0)
+        last: dict[str, str] = {}
+        seen: set[tuple[str, str]] = set()
         for unit, count in zip(units, counts, strict=True):
+            if last.get(unit.part) != unit.sequence and (unit.part, unit.sequence) in seen:
+                raise ValueError(f"units of {unit.sequence} do not follow each other")
+            last[unit.part] = unit.sequence
+            seen.add((unit.part, unit.sequence))
             for start in range(0, count, CHUNK_FRAMES):
                 stop = min(start + CHUNK_FRAMES, count)
                 key = planned[unit.part] + start

@@ -94,7 +94,7 @@ def build(chunk: Chunk) -> Built:
     for key, frame in enumerate(frames, chunk.first_key):
         images = _images(frame, chunk.spec, chunk.stored)
         if isinstance(images, _Failure):
-            skip_key = "/".join(filter(None, (unit.part, unit.sequence, str(frame.number))))
+            skip_key = f"{unit.sequence}/{frame.number}"
             built.skips.append(Skip(skip_key, images.reason, images.file))
             continue
         record = {

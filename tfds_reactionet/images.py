@@ -1,5 +1,6 @@
 """Images and videos of a raw release as JPEGs of one size."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,9 @@ import simplejpeg
 from jaxtyping import UInt8
 
 JPEG_QUALITY = 95
+MAX_PIXELS = 1 << 27  # of an image; a larger one is damaged, or made to fill the memory
 _JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class BadImageError(ValueError):
@@ -18,11 +21,16 @@ class BadImageError(ValueError):
 def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
     """RGB pixels of an encoded image.
 
-    Raises BadImageError if it is cut off, damaged, or no image.
+    Raises BadImageError if it is cut off, damaged, or no image, or claims a vast size.
     """
     try:
-        if data.startswith(_JPEG) and simplejpeg.decode_jpeg_header(data)[2] != "CMYK":
-            return simplejpeg.decode_jpeg(data, "RGB")
+        if data.startswith(_JPEG):
+            height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+            _check_pixels(height, width)
+            if colours != "CMYK":
+                return simplejpeg.decode_jpeg(data, "RGB")
+        elif data.startswith(_PNG):
+            _check_pixels(*struct.unpack(">8xII", data[8:24].ljust(16, b"\0")))
     except ValueError as error:
         raise BadImageError(str(error)) from error
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -33,6 +41,11 @@ def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
     if image is None:
         raise BadImageError("not an image, or cut off")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _check_pixels(height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise BadImageError(f"{height} x {width} pixels, more than {MAX_PIXELS}")
 
 
 def encode(image: UInt8[np.ndarray, "height width 3"], size: int) -> bytes:

@@ -140,3 +140,23 @@ def test_decay_mask():
         tx = optimizer(Optim(decay_all=decay_all), optax.constant_schedule(1.0))
         updates, _ = tx.update(zeros, tx.init(params), params)
         assert sum(bool(u.any()) for u in jax.tree.leaves(updates)) == moved
+
+
+def test_adamw_equals_pytorch():
+    """Five steps on one matrix, decay beside the gradient, in float64."""
+    with jax.enable_x64(True):
+        start = np.random.default_rng(0).standard_normal((3, 4))
+        theirs = torch.nn.Parameter(torch.tensor(start))
+        adamw = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.05)
+        config = Optim(name="adamw", lr=0.1, weight_decay=0.05)
+        ours = optimizer(config, lambda step: 0.1)
+        params = {"kernel": jnp.asarray(start)}
+        state = ours.init(params)
+        for k in range(5):
+            adamw.zero_grad()
+            (torch.sin(theirs * (k + 1)) ** 2).sum().backward()
+            adamw.step()
+            gradient = jax.grad(lambda p, k=k: (jnp.sin(p["kernel"] * (k + 1)) ** 2).sum())(params)
+            updates, state = ours.update(gradient, state, params)
+            params = optax.apply_updates(params, updates)
+        np.testing.assert_allclose(params["kernel"], theirs.detach().numpy(), atol=1e-10)

@@ -1,9 +1,9 @@
 """Writes a rendered ReactioNet-like release, so that everything can be run without licensed data.
 
-    python -m tfds_reactionet.reactionet.demo --out=DIR --tuples=2400 --size=256
+    python -m tfds_reactionet.reactionet.demo --out=DIR --tuples=3600 --size=256
 
 No person is shown: faces, stimulus scenes, captions and labels are all made from random numbers.
-The layout is that of spec/datasets.md section 11, so the builder reads it as the real release.
+The layout is that of tfds_reactionet/reactionet/README.md, so the builder reads it as the real release.
 """
 
 import argparse
@@ -32,7 +32,8 @@ from tfds_reactionet.reactionet.demo_sequence import (
 )
 
 MARKER = "demo_release.json"
-DRAWING = 1  # raise it when the same parameters give other pixels or labels
+TUPLES = 3600  # a third is the test part; fewer subjects and videos would be learnt by heart
+DRAWING = 2  # raise it when the same parameters give other pixels or labels
 SMALLEST = 32  # pixels; below it nothing of a face is left
 README = """This is the demo release of the ReactioNet-in-JAX project: RENDERED, NOT RECORDED.
 
@@ -54,7 +55,7 @@ Written with: {parameters}
 
 def write_release(
     out_dir: str | os.PathLike[str],
-    tuples: int = 2400,
+    tuples: int = TUPLES,
     size: int = 256,
     seed: int = 0,
     jobs: int | None = None,
@@ -190,7 +191,7 @@ def main() -> int:
         "--out", help="folder to write; must be new, empty or hold the same release"
     )
     parser.add_argument(
-        "--tuples", type=int, default=2400, help="stimulus-reaction-caption tuples (default 2400)"
+        "--tuples", type=int, default=TUPLES, help=f"stimulus-reaction-caption tuples (default {TUPLES})"
     )
     parser.add_argument(
         "--size", type=int, default=256, help="width and height in pixels (default 256)"

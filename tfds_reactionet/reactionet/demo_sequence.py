@@ -32,7 +32,8 @@ from tfds_reactionet.reactionet.demo_reaction import Reaction, render_reaction, 
 from tfds_reactionet.reactionet.demo_stimuli import render_stimulus
 
 FRAMES_PER_SECOND = 25
-# of 2,400 tuples: sequences, videos, cohorts, subjects
+FRAMES = 9  # of a sequence, on average
+# What repeats: sequences, and their videos, cohorts and subjects
 BLOCK, VIDEOS, COHORTS, BLOCK_SUBJECTS = 180, 72, 24, 60
 KEY_FRAME_EVERY, UNKNOWN_SHARE = 6, 0.012
 QUALITY = 90  # of the JPEG files
@@ -57,8 +58,11 @@ class Release:
 
     @property
     def sequences(self) -> int:
-        """One for about 13 tuples, but 72 (three videos a sub-scene) as soon as possible."""
-        return max(1, round(self.tuples * BLOCK / 2400), min(VIDEOS, self.tuples // 4))
+        """One for about 9 tuples, but 72 (three videos a sub-scene) as soon as possible.
+
+        Neighbouring frames say much the same: longer sequences would leave less to learn from.
+        """
+        return max(1, round(self.tuples / FRAMES), min(VIDEOS, self.tuples // 4))
 
     def length(self, index: int) -> int:
         """Usable frames of a sequence; all of them together are `tuples`."""

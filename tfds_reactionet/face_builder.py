@@ -4,6 +4,7 @@ import abc
 import functools
 import hashlib
 import os
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -94,7 +95,8 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
         planned = dict.fromkeys(parts, 0)
         last: dict[str, str] = {}
         seen: set[tuple[str, str]] = set()
-        for unit, count in zip(units, counts, strict=True):
+        build_name = secrets.token_hex(8)
+        for number, (unit, count) in enumerate(zip(units, counts, strict=True)):
             if last.get(unit.part) != unit.sequence and (unit.part, unit.sequence) in seen:
                 raise ValueError(f"units of {unit.sequence} do not follow each other")
             last[unit.part] = unit.sequence
@@ -102,7 +104,9 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
             for start in range(0, count, CHUNK_FRAMES):
                 stop = min(start + CHUNK_FRAMES, count)
                 key = planned[unit.part] + start
-                parts[unit.part].append(Chunk(reader, spec, stored, unit, start, stop, key))
+                name = f"{build_name}/{number}"
+                chunk = Chunk(name, reader, spec, stored, unit, start, stop, key)
+                parts[unit.part].append(chunk)
             planned[unit.part] += count
         return Plan(
             parts=parts,

@@ -1,5 +1,6 @@
 """From frames to records: decoding, cropping and encoding, in a worker process (see faces.py)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,8 @@ BAD_DEPTH = "depth cannot be rendered"
 BAD_THERMAL = "thermal image does not decode"
 NO_FACE = "no face landmarks or box to cut the face out by"
 
-CHUNK_FRAMES = 512  # frames a process turns into records at a time
+# Frames a process turns into records at a time: few enough that all cores end together.
+CHUNK_FRAMES = 128
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Frames start to stop of a unit; `first_key` numbers the first of them in its split."""
+    """Frames start to stop of a unit; `first_key` numbers the first of them in its split.
 
+    `name` tells the unit from all others of all builds of this process.
+    """
+
+    name: str
     reader: Reader
     spec: Spec
     stored: Stored
@@ -90,7 +96,7 @@ def build(chunk: Chunk) -> Built:
     cv2.setNumThreads(1)
     spec, unit = chunk.spec, chunk.unit
     built = Built(tally=Tally.of(len(spec.au_names), len(spec.expression_names)))
-    frames = chunk.reader.frames(unit)[0][chunk.start : chunk.stop]
+    frames = _frames(chunk)[chunk.start : chunk.stop]
     for key, frame in enumerate(frames, chunk.first_key):
         images = _images(frame, chunk.spec, chunk.stored)
         if isinstance(images, _Failure):
@@ -109,6 +115,17 @@ def build(chunk: Chunk) -> Built:
         built.tally.add_record(record)
         built.records.append((key, record))
     return built
+
+
+_last: dict[str, Sequence[Frame]] = {}  # the unit read last: its chunks often follow each other
+
+
+def _frames(chunk: Chunk) -> Sequence[Frame]:
+    if chunk.name not in _last:
+        frames = chunk.reader.frames(chunk.unit)[0]
+        _last.clear()
+        _last[chunk.name] = frames
+    return _last[chunk.name]
 
 
 def _labels(frame: Frame, spec: Spec) -> dict[str, Any]:

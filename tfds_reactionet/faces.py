@@ -11,7 +11,7 @@ A *frame* is one record to be: a number, where its pixels are, its labels. The b
 
 1. makes the reader (main process) and lists its units, sorted by the reader as it likes;
 2. reads the frames of every unit, over processes, to count records and skips;
-3. cuts units into chunks; a worker reads a unit's frames again, decodes, crops, encodes.
+3. cuts units into chunks of 128; a worker reads a unit's frames again, decodes, crops, encodes.
 
 So `Reader` must be cheap to pickle (paths and options; no tables), `Unit.source` may hold what the
 unit needs (a path, a block of table rows), and `frames(unit)` must give the same frames each time.

@@ -95,6 +95,36 @@ def test_shrinking_averages_instead_of_skipping_pixels() -> None:
     assert np.abs(found.astype(int) - 127.5).max() < 2
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(st.integers(90, 400), st.integers(90, 400)),
+    place=st.tuples(st.floats(-60, 300), st.floats(-60, 300)),
+    side=st.floats(40, 700),
+    turn=st.floats(-3, 3),
+)
+def test_warp_agrees_with_a_finely_sampled_mean(
+    shape: tuple[int, int], place: tuple[float, float], side: float, turn: float
+) -> None:
+    """Smooth images: any way of shrinking must give the mean of what a pixel covers."""
+    height, width = shape
+    y, x = np.mgrid[:height, :width]
+    image = np.stack([x * 255 / width, y * 255 / height, (x + y) / 4], axis=-1).astype(np.uint8)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    transform = face_transform(landmarks(68, side * TEMPLATE @ rotation.T + place), 24, 0.0)
+    found = warp(image, transform, 24).astype(float)
+    points = np.stack(np.meshgrid(np.arange(24), np.arange(24)), axis=-1).reshape(-1, 2)
+    source = (points - transform[:, 2]) @ np.linalg.inv(transform[:, :2]).T
+    border = side / 24 * 2 + 2  # of pixels that lie partly outside
+    inside = (source > border).all(axis=1)
+    inside &= (source < (width - 1 - border, height - 1 - border)).all(axis=1)
+    expected = np.stack(
+        [source[:, 0] * 255 / width, source[:, 1] * 255 / height, source.sum(axis=1) / 4], axis=-1
+    )
+    assert np.abs(found.reshape(-1, 3) - expected)[inside].max(initial=0) < 2.5
+    outside = (source < -border).any(axis=1) | (source > (width + border, height + border)).any(1)
+    assert not found.reshape(-1, 3)[outside].any()
+
+
 def test_whole_image_transform_agrees_with_resizing() -> None:
     rng = np.random.default_rng(0)
     image = cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), (80, 60))

@@ -114,19 +114,40 @@ def warp(
 ) -> UInt8[np.ndarray, "size size channels"]:
     """An image under a transform, bilinear; outside of the image is black.
 
-    Bilinear sampling skips pixels when it shrinks by more than two: the image is first shrunk by
-    area to at most twice the wanted scale.
+    Bilinear sampling skips pixels when it shrinks by two or more: the part of the image that is
+    seen is first averaged over squares of k x k pixels, k being the largest whole number that
+    does not make it smaller than what is wanted.
     """
     scale = float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
-    if scale < 0.5:
+    factor = int(1 / scale + 1e-9)
+    if factor > 1:
+        image, corner = _seen(image, transform, size, factor)
         height, width = image.shape[:2]
-        smaller = (max(1, round(width * scale * 2)), max(1, round(height * scale * 2)))
-        image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
-        ratio = np.array([width / smaller[0], height / smaller[1]])
-        # x in the source = (x_small + 0.5) * ratio - 0.5
-        shift = transform[:, :2] @ (0.5 * ratio - 0.5) + transform[:, 2]
-        transform = np.column_stack([transform[:, :2] * ratio, shift])
+        image = cv2.resize(image, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
+        # x in the source = corner + (x_small + 0.5) * factor - 0.5
+        shift = transform[:, :2] @ (corner + 0.5 * factor - 0.5) + transform[:, 2]
+        transform = np.column_stack([transform[:, :2] * factor, shift])
     return cv2.warpAffine(image, transform, (size, size), flags=cv2.INTER_LINEAR)
+
+
+def _seen(
+    image: np.ndarray, transform: Transform, size: int, factor: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rectangle of an image that a transform shows, and its corner (x, y) in the image.
+
+    Its sides are multiples of `factor`; edge pixels are repeated for that, never more than needed.
+    """
+    corners = np.array([[x, y] for x in (-1.0, size) for y in (-1.0, size)])
+    inverse = np.linalg.inv(transform[:, :2])
+    places = (corners - transform[:, 2]) @ inverse.T
+    limits = np.array([image.shape[1], image.shape[0]])
+    low = np.clip(np.floor(places.min(axis=0)).astype(int) - factor, 0, limits - 1)
+    high = np.clip(np.ceil(places.max(axis=0)).astype(int) + factor, low + 1, limits)
+    right, bottom = -(high - low) % factor
+    cut = image[low[1] : high[1], low[0] : high[0]]
+    if right or bottom:
+        cut = cv2.copyMakeBorder(cut, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+    return cut, low
 
 
 def move(

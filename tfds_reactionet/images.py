@@ -26,7 +26,7 @@ def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
     try:
         if data.startswith(_JPEG):
             height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-            _check_pixels(height, width)
+            _check_pixels(int(height), int(width))
             if colours != "CMYK":
                 return simplejpeg.decode_jpeg(data, "RGB")
         elif data.startswith(_PNG):

@@ -83,6 +83,7 @@ def test_metadata_names_protocol_weights_and_options(prepared: Path) -> None:
     assert metadata["protocol"]["test"] == [["part1"], ["part2"], ["part3"]]
     assert metadata["protocol"]["train"][1] == ["part1", "part3"]
     assert metadata["options"]["frame_offset"] == -1 and metadata["options"]["crop"] == "full"
+    assert metadata["task_emotions"]["T8"] == "disgust"
     assert metadata["crop_version"] == CROP_VERSION
     parts = metadata["parts"]
     assert {name: part["subjects"] for name, part in parts.items()} == {

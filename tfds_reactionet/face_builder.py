@@ -146,6 +146,7 @@ def _metadata(
     spec: Spec, options: Mapping[str, Any], tallies: Mapping[str, Tally]
 ) -> dict[str, Any]:
     return {
+        **spec.metadata,
         "task": spec.task,
         "au_names": list(spec.au_names),
         "evaluated_aus": list(spec.evaluated_aus),

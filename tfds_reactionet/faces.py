@@ -62,6 +62,7 @@ class Spec:
     images: tuple[str, ...] = ("reaction",)  # also "depth", "thermal"
     landmarks: int = 0  # points of a face that are stored; 0: none
     extra: Mapping[str, tuple[tuple[int, ...], Any]] = field(default_factory=dict)  # shape, dtype
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # of this data set alone; JSON
 
 
 @dataclass(frozen=True)

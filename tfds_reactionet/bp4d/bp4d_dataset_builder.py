@@ -9,11 +9,23 @@ import tensorflow_datasets as tfds
 from drr_jax.facs import BP4D_AUS
 from tfds_reactionet.bp4d import DATA_SET
 from tfds_reactionet.bp4d.codes import CODED_AUS
-from tfds_reactionet.bp4d.reader import Reader
+from tfds_reactionet.bp4d.reader import POINTS, Reader
 from tfds_reactionet.catalog import defaults
 from tfds_reactionet.face_builder import FaceBuilder, builder_configs
 from tfds_reactionet.faces import Spec
 from tfds_reactionet.protocols import Protocol
+
+# What each task is meant to elicit (the official guide): no label of a frame.
+TASK_EMOTIONS = {
+    "T1": "happiness",
+    "T2": "sadness",
+    "T3": "surprise",
+    "T4": "embarrassment",
+    "T5": "fear",
+    "T6": "pain",
+    "T7": "anger",
+    "T8": "disgust",
+}
 
 
 class Builder(FaceBuilder):
@@ -40,7 +52,8 @@ class Builder(FaceBuilder):
             au_names=CODED_AUS,
             evaluated_aus=BP4D_AUS,
             images=("reaction", "depth") if config == "rgb_depth" else ("reaction",),
-            landmarks=49,
+            landmarks=POINTS,
+            metadata={"task_emotions": TASK_EMOTIONS},
         )
 
     @staticmethod

@@ -1,0 +1,21 @@
+"""CK+: 123 subjects pose expressions; the 309 sequences of six emotions, with FACS codes."""
+
+from tfds_reactionet.catalog import FACE_OPTIONS, DataSet, Option
+
+DATA_SET = DataSet(
+    version="1.0.0",
+    configs={"au": "CK+", "expression": "CK+"},
+    options=(
+        *FACE_OPTIONS,
+        Option("last", 3, "frames of a sequence that are taken, counted from its peak", low=1),
+        Option("folds", 3, "number of subject-exclusive folds", low=2, high=10),
+        Option(
+            "threshold",
+            0,
+            "least intensity that counts as occurrence (0: every AU that was coded, also without "
+            "an intensity; 2: OpenGraphAU)",
+            low=0,
+            high=5,
+        ),
+    ),
+)

@@ -95,7 +95,9 @@ def measure(root: Path, out: Path, jobs: int, crop: str, result: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--frames", type=int, nargs="+", default=[2000, 8000])
     parser.add_argument("--jobs", type=int, default=cores())
     parser.add_argument("--crop", choices=("face", "full"), default="face")

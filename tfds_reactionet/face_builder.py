@@ -23,11 +23,12 @@ from tfds_reactionet.face_records import (
     Stored,
     build,
     record_features,
+    scan,
 )
 from tfds_reactionet.faces import Reader, Spec, Unit
 from tfds_reactionet.parallel import ordered_map
 from tfds_reactionet.sharded import Plan, ShardedBuilder
-from tfds_reactionet.skipped import Skip, SkipList
+from tfds_reactionet.skipped import SkipList
 
 
 def builder_configs(data_set: DataSet, **descriptions: str) -> list[tfds.core.BuilderConfig]:
@@ -129,17 +130,12 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
         """Number of frames of every unit; what yields no record goes to `skips`."""
         counts = []
         with self._progress_bar("reading labels", len(units), "units") as bar:
-            scanned = ordered_map(functools.partial(_scan, reader), units, self._jobs)
+            scanned = ordered_map(functools.partial(scan, reader), units, self._jobs)
             for count, skipped in scanned:
                 counts.append(count)
                 skips.add(skipped)
                 bar.update()
         return counts
-
-
-def _scan(reader: Reader, unit: Unit) -> tuple[int, Sequence[Skip]]:
-    frames, skipped = reader.frames(unit)
-    return len(frames), skipped
 
 
 def _metadata(

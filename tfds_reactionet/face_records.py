@@ -12,7 +12,7 @@ from tfds_reactionet.crop import box_transform, face_transform, full_transform, 
 from tfds_reactionet.faces import Frame, Reader, Spec, Unit, value
 from tfds_reactionet.images import BadImageError, decode, encode, to_stored
 from tfds_reactionet.pixels import Pixels
-from tfds_reactionet.sharded import Built
+from tfds_reactionet.shards import Built
 from tfds_reactionet.skipped import Skip
 
 BAD_IMAGE = "image does not decode"
@@ -89,6 +89,12 @@ def record_features(spec: Spec, image_format: str) -> Any:
             "label_source": tfds.features.ClassLabel(names=list(LABEL_SOURCES)),
         }
     )
+
+
+def scan(reader: Reader, unit: Unit) -> tuple[int, Sequence[Skip]]:
+    """Number of frames of a unit, and what yields none; no image is read."""
+    frames, skipped = reader.frames(unit)
+    return len(frames), skipped
 
 
 def build(chunk: Chunk) -> Built:

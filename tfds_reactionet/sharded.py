@@ -5,7 +5,7 @@ import contextlib
 import functools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -16,22 +16,13 @@ from tqdm import tqdm
 from drr_jax.errors import InputError
 from tfds_reactionet.common import Tally, file_digests, fingerprint
 from tfds_reactionet.parallel import cores, ordered_map
-from tfds_reactionet.shards import BeamShard, LocalShard, merge_tallies
+from tfds_reactionet.shards import BeamShard, Built, LocalShard, merge_tallies
 from tfds_reactionet.skipped import Skip, SkipList
 from tfds_reactionet.staging import check_space
 
 Shards = Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Any]]]]]
 
 SHARD_RECORDS = 2048  # about 100 MB of image pairs at 256 pixels
-
-
-@dataclass
-class Built:
-    """Records of a chunk as (key, TFDS example), their statistics, and what failed."""
-
-    records: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
-    skips: list[Skip] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,32 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tfds_reactionet.common import Tally
+from tfds_reactionet.skipped import Skip
 
 Example = tuple[int, dict[str, Any]]
+
+
+@dataclass
+class Built:
+    """Records of a chunk as (key, TFDS example), their statistics, and what failed."""
+
+    records: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    skips: list[Skip] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class LocalShard:
     """The next `chunks` results of an iterator that all shards share and use up in order."""
 
-    results: Iterator[Any]  # objects with .records, .tally, .skips
+    results: Iterator[Built]
     chunks: int
-    record: Callable[[Any], None]  # told of each result, in order
+    record: Callable[[Built], None]  # told of each result, in order
 
     def __call__(self) -> Iterator[Example]:
         for built in itertools.islice(self.results, self.chunks):
@@ -35,7 +45,7 @@ class BeamShard:
     Beam may, writes the same file again.
     """
 
-    build: Callable[[Any], Any]
+    build: Callable[[Any], Built]
     chunks: tuple[Any, ...]
     scratch: Path
     part: str

@@ -14,7 +14,7 @@ from tfds_reactionet.openface import OpenFaceFile
 from tfds_reactionet.pixels import open_video
 from tfds_reactionet.reactionet.labels import KeyFrames, read_captions
 from tfds_reactionet.reactionet.layout import Frames, Sequence, find_frames
-from tfds_reactionet.sharded import Built
+from tfds_reactionet.shards import Built
 from tfds_reactionet.skipped import Skip
 
 NO_REACTION = "label or stimulus without a reaction image"

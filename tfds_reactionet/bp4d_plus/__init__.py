@@ -1,0 +1,32 @@
+"""BP4D+: 140 subjects, four coded tasks, 12 benchmark action units; colour, depth and thermal."""
+
+from tfds_reactionet.catalog import FACE_OPTIONS, DataSet, Option
+
+_FOLDER = "BP4D+"
+DATA_SET = DataSet(
+    version="1.0.0",
+    configs={"rgb": _FOLDER, "rgb_depth": _FOLDER, "rgb_depth_thermal": _FOLDER},
+    options=(
+        *FACE_OPTIONS,
+        Option(
+            "folds",
+            "subjects",
+            "subjects: the sorted subjects dealt out to three folds in turn; bigsmall_3fold: the "
+            "lists of BigSmall; or a file of lines `F001 2` (subject, part 1 to 3)",
+        ),
+        Option(
+            "frame_offset",
+            -1,
+            "image number minus frame number of the AU codes (-1: the official guide)",
+            low=-1000,
+            high=1000,
+        ),
+        Option(
+            "thermal_fps",
+            0.0,
+            "frames a second of the thermal videos (0: as each video's header says)",
+            low=0.0,
+            high=1000.0,
+        ),
+    ),
+)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 from drr_jax.errors import InputError
+from tfds_reactionet import matlab
 from tfds_reactionet.matlab import points, read_variable
 
 
@@ -45,6 +46,16 @@ def test_values_that_scipy_wrote(tmp_path: Path, packed: bool) -> None:
     assert text == "text" and seven.item() == 7
     with pytest.raises(InputError, match="no variable 'pred' in it; found first, fit"):
         read_variable(path, "pred")
+
+
+def test_unpacking_stops_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bomb.mat"
+    savemat(path, {"pts": np.zeros((1000, 1000))}, do_compression=True)
+    assert read_variable(path, "pts").shape == (1000, 1000)
+    monkeypatch.setattr(matlab, "MAX_BYTES", 1 << 20)
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(InputError, match="a packed variable is cut off or too large"):
+        read_variable(path, "pts")
 
 
 def test_points_are_landmarks_or_lost(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 
-MAX_BYTES = 512 << 20  # of a file, and of a variable when it is unpacked
+MAX_BYTES = 128 << 20  # of a file, and of a variable when it is unpacked
 _HEADER = 128  # bytes
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8"}
 _NUMBERS |= {13: "u8", 16: "u1", 17: "u2"}  # UTF-8 and UTF-16 text
@@ -154,6 +154,8 @@ def _matrix(content: memoryview, order: str, depth: int, wanted: str | None) -> 
     if not len(flags):
         raise _DefectError("an array without a class")
     kind = int(flags[0]) & 0xFF
+    if wanted is not None and kind not in (_CELL, _STRUCT, _CHAR, *_NUMERIC):
+        return "an object", None  # its layout is another, and nobody wants it
     shape = [int(length) for length in body.numbers()]
     name = bytes(body.element()[1]).decode("ascii", "replace")
     if wanted is not None and name != wanted:

@@ -10,8 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from prepared_faces import build, pixels, read
 from raw_bp4d import CODED, FIRST, FRAMES, GRADED, HEIGHT, SUBJECTS, TASKS, WIDTH, write_bp4d
 from scipy.io import savemat
@@ -304,61 +302,6 @@ def test_release_that_changed_is_noticed(raw: Path) -> None:
     add(INTENSITY, "90,5\n")(raw)
     with pytest.raises(InputError, match="holds something else now"):
         build("bp4d", raw, raw.parent / "data")
-
-
-CELL = st.text("019,x. \r\n-\x00é", max_size=60)
-
-
-@settings(max_examples=150, deadline=None)
-@given(text=CELL, header=st.booleans())
-@example(text="21" + ",0" * 99 + "\n", header=True)
-def test_any_text_gives_codes_or_one_line(
-    tmp_path_factory: pytest.TempPathFactory, text: str, header: bool
-) -> None:
-    path = tmp_path_factory.mktemp("codes") / "F001_T1.csv"
-    prefix = ",".join(map(str, range(100))) + "\n" if header else ""
-    path.write_bytes((prefix + text).encode())
-    try:
-        found = codes.read_occurrence(path)
-        assert found.values.shape == (len(found.frames), 34)
-        assert found.frames == sorted(set(found.frames))
-        assert set(np.unique(found.values)) <= {-1, 0, 1}
-    except InputError as error:
-        assert str(path) in str(error) and "\n" not in str(error)
-
-
-@settings(max_examples=150, deadline=None)
-@given(data=st.binary(max_size=40))
-@example(data=b"21,3\r\n22,9\r\n")
-def test_any_bytes_give_intensities_or_one_line(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
-    path = tmp_path_factory.mktemp("codes") / "F001_T1_AU06.csv"
-    path.write_bytes(data)
-    try:
-        found = codes.read_intensity(path)
-        assert all(np.isnan(value) or 0 <= value <= 5 for value in found.values())
-    except InputError as error:
-        assert str(path) in str(error) and "\n" not in str(error)
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_damaged_landmark_files_give_landmarks_or_one_line(
-    tmp_path_factory: pytest.TempPathFactory, release: tuple[Path, Any], data: st.DataObject
-) -> None:
-    from tfds_reactionet.bp4d.reader import read_landmarks
-
-    content = bytearray((release[0] / "BP4D/2DFeatures/F001_T1.mat").read_bytes())
-    for _ in range(data.draw(st.integers(1, 5))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path = tmp_path_factory.mktemp("mat") / "F001_T1.mat"
-    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    try:
-        for landmarks in read_landmarks(path).values():
-            assert landmarks.shape == (49, 2)
-    except InputError as error:
-        assert str(path) in str(error) and "\n" not in str(error)
 
 
 def test_reader_walks_past_other_trees(raw: Path) -> None:

@@ -1,0 +1,151 @@
+"""Where FER+'s files lie (spec/datasets.md section 6).
+
+    fer2013.csv, fer2013new.csv                                 joined row by row, or
+    data/FER2013Train|FER2013Valid|FER2013Test/label.csv, fer0000000.png ...
+
+The number of a frame is its row in the table or label file, from 0: names are not unique.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from drr_jax.errors import InputError
+from tfds_reactionet.faces import Frame, Unit
+from tfds_reactionet.fer_plus import tables
+from tfds_reactionet.fer_plus.votes import label
+from tfds_reactionet.pixels import ImageFile, Pixels
+from tfds_reactionet.skipped import Skip
+from tfds_reactionet.stills import blocks
+from tfds_reactionet.trees import folders, matching
+
+NO_LABEL = "votes that give no label (unknown, no face, or no agreement)"
+NO_IMAGE = "votes without an image"
+
+_FACES = re.compile(r"(fer2013|icml_face_data)\.csv", re.IGNORECASE)
+_VOTES = re.compile(r"fer2013new\.csv", re.IGNORECASE)
+_TREE = {"fer2013train": "train", "fer2013valid": "validation", "fer2013test": "test"}
+_PNG = re.compile(r"fer[0-9]+\.png")
+_LABELS = "label.csv"
+_LEVELS = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One face."""
+
+    number: int
+    voted: tables.Voted
+    pixels: Pixels | None
+    fer2013: int = -1  # the original label; -1 in a tree of images
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A release on the disk; see faces.Reader. Either a pair of tables, or a tree of images."""
+
+    rule: str
+    faces: Path | None
+    votes: Path | None
+    tree: Mapping[str, Path]  # folder of each split
+
+    @classmethod
+    def find(cls, root: Path, rule: str) -> "Reader":
+        """Raises InputError if neither is there."""
+        faces = votes = None
+        tree: dict[str, Path] = {}
+        for folder in folders(root, _LEVELS, lambda name: name.lower() in _TREE):
+            if folder.name.lower() in _TREE:
+                if (folder / _LABELS).is_file():
+                    tree.setdefault(_TREE[folder.name.lower()], folder)
+                continue
+            faces = faces or next((path for path, _ in matching(folder, _FACES)), None)
+            votes = votes or next((path for path, _ in matching(folder, _VOTES)), None)
+        if faces and votes:
+            return cls(rule, faces, votes, {})
+        if len(tree) == len(_TREE) and any(_has_png(folder) for folder in tree.values()):
+            return cls(rule, None, None, tree)
+        missing = "fer2013.csv" if votes else "fer2013new.csv"
+        raise InputError(
+            f"{root}: no {missing}; expected fer2013.csv and fer2013new.csv, or the folders "
+            "FER2013Train, FER2013Valid and FER2013Test with label.csv and fer0000000.png"
+        )
+
+    @property
+    def has_faces(self) -> bool:
+        return False
+
+    def units(self) -> list[Unit]:
+        rows: dict[str, list[Row]] = {split: [] for split in tables.SPLITS.values()}
+        if self.faces and self.votes:
+            for row in _joined(self.faces, self.votes):
+                rows[row.voted.split].append(row)
+        for split, folder in self.tree.items():
+            images = {path.name: path for path, _ in matching(folder, _PNG)}
+            for number, voted in enumerate(tables.read_labels(folder / _LABELS, split)):
+                path = images.get(voted.name)
+                rows[split].append(Row(number, voted, ImageFile(path) if path else None))
+        return [unit for split, found in rows.items() for unit in blocks(split, found)]
+
+    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
+        frames, skips = [], []
+        for row in unit.source:
+            expression, target = label(self.rule, row.voted.votes)
+            key = f"{unit.part}/{row.number}"
+            table = self.votes or self.tree[unit.part] / _LABELS
+            if expression < 0 and self.rule != "votes":
+                skips.append(Skip(key, NO_LABEL, f"{table}: line {row.voted.line}"))
+                continue
+            if row.pixels is None:
+                skips.append(Skip(key, NO_IMAGE, str(self.tree[unit.part] / row.voted.name)))
+                continue
+            frames.append(
+                Frame(
+                    row.number,
+                    row.pixels,
+                    expression=expression,
+                    extra={
+                        "votes": np.array(row.voted.votes, np.int8),
+                        "target": target,
+                        "fer2013": row.fer2013,
+                        "name": row.voted.name,
+                    },
+                )
+            )
+        return frames, skips
+
+    def stamped(self) -> list[Path]:
+        tables_ = [path for path in (self.faces, self.votes) if path]
+        return [*tables_, *self.tree.values(), *(f / _LABELS for f in self.tree.values())]
+
+    def unread(self) -> list[Skip]:
+        return []
+
+
+def _joined(faces: Path, votes: Path) -> list[Row]:
+    """Both tables row by row. Raises InputError where they do not belong together."""
+    rows = []
+    voted = tables.read_votes(votes)
+    for number, (left, right) in enumerate(zip_longest(tables.read_faces(faces), voted)):
+        if left is None or right is None:
+            short, long = (faces, votes) if left is None else (votes, faces)
+            raise InputError(
+                f"{short}: ends after {number} rows, but {long.name} has more; expected as many, "
+                "since rows belong together by their order"
+            )
+        split, code, pixels = left
+        if split != right.split:
+            raise InputError(
+                f"{votes}: line {right.line}: Usage is not that of {faces.name}, line "
+                f"{pixels.line}; expected both tables in their original order"
+            )
+        rows.append(Row(number, right, pixels, code))
+    return rows
+
+
+def _has_png(folder: Path) -> bool:
+    return bool(matching(folder, _PNG))

@@ -1,0 +1,121 @@
+"""MMI's XML files (spec/datasets.md section 9), read as a stream that refuses document types.
+
+    session.xml        <track filename="S001-117.avi" view="0"/>, <annotation filename="..."/>
+    S001-117.xml       <Metatag Name="Emotion" Value="1"/>
+
+Without a document type there are no entities of its own, so none that expand or name a file.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.parsers import expat
+
+from drr_jax.errors import InputError
+
+MAX_BYTES = 16 << 20  # the largest file of a session has some 100 KB
+VIEWS = ("0", "1", "2")
+_CODES = re.compile(r"[0-9]{1,2}([,;\s]+[0-9]{1,2})*")
+
+
+@dataclass(frozen=True)
+class Element:
+    """A start tag: its name, its attributes and its line."""
+
+    name: str
+    attributes: dict[str, str]
+    line: int
+
+
+def read_elements(path: Path) -> list[Element]:
+    """The start tags of an XML file, in order.
+
+    Raises InputError naming the line of a defect, or of a document type.
+    """
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MAX_BYTES else b""
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if size > MAX_BYTES:
+        raise InputError(f"{path}: {size} bytes, expected an XML file of at most {MAX_BYTES}")
+    elements: list[Element] = []
+    parser = expat.ParserCreate()
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        elements.append(Element(name, attributes, parser.CurrentLineNumber))
+
+    def document_type(*_: object) -> None:
+        raise InputError(
+            f"{path}: line {parser.CurrentLineNumber}: a document type (<!DOCTYPE ...>); "
+            "MMI's files have none, and it is not read"
+        )
+
+    parser.StartElementHandler = start
+    parser.StartDoctypeDeclHandler = document_type
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        what = expat.ErrorString(error.code)
+        raise InputError(f"{path}: line {error.lineno}: {what}; expected XML") from error
+    except (LookupError, ValueError) as error:  # the encoding that it declares
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: line 1: {' '.join(str(error).split())}") from error
+    return elements
+
+
+def emotions(path: Path) -> frozenset[int]:
+    """Codes of the emotions of a clip; empty if it has none. Raises InputError."""
+    found: set[int] = set()
+    for element in read_elements(path):
+        if element.name.lower() != "metatag":
+            continue
+        attributes = _lower(element)
+        if attributes.get("name", "").strip().lower() != "emotion":
+            continue
+        text = attributes.get("value", "").strip()
+        if text and not _CODES.fullmatch(text):
+            raise InputError(
+                f"{path}: line {element.line}: Emotion {text[:40]!r}, expected a number, or some"
+            )
+        found.update(int(code) for code in re.findall("[0-9]+", text))
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a session.xml says."""
+
+    views: Sequence[tuple[str, int]]  # (file name in upper case, view) of the tracks
+    annotations: frozenset[str]  # file names in lower case
+
+    def view(self, file: str) -> int | None:
+        """View of a file: its track's, or that of all tracks; None if that is not one."""
+        own = {view for name, view in self.views if name == file.upper()}
+        every = own or {view for _, view in self.views}
+        return every.pop() if len(every) == 1 else None
+
+
+def read_session(path: Path) -> Session:
+    """A session.xml. Raises InputError naming the line of a view that is not 0, 1 or 2."""
+    views, annotations = [], set()
+    for element in read_elements(path):
+        attributes = _lower(element)
+        name = attributes.get("filename", "").strip()
+        if "view" in attributes:
+            view = attributes["view"].strip()
+            if view not in VIEWS:
+                raise InputError(
+                    f"{path}: line {element.line}: view {view[:40]!r}, expected 0, 1 or 2"
+                )
+            views.append((name.upper(), int(view)))
+        if element.name.lower() == "annotation" and name:
+            annotations.add(name.lower())
+    return Session(tuple(views), frozenset(annotations))
+
+
+def _lower(element: Element) -> dict[str, str]:
+    """Attributes by their names in lower case."""
+    return {name.lower(): value for name, value in element.attributes.items()}

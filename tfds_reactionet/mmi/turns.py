@@ -1,0 +1,60 @@
+"""By how many degrees MMI's clips are turned: some are stored lying on their side.
+
+No file of the release says which ones; public loaders disagree. So nothing is turned unless the
+user asks for the usual rule, or gives a file.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from drr_jax.errors import InputError, nearest
+from tfds_reactionet.pixels import ROTATIONS
+from tfds_reactionet.tables import read_text
+
+_UPRIGHT = ("S053", "S054")
+_OTHER_WAY = ("S021",)
+_NAMES = ("none", "usual")
+_NAME = re.compile(r"S[0-9]{2,4}(-[0-9]{1,6})?")
+
+
+def file_of(rotation: str) -> Path | None:
+    """The file that the option names, or None. Raises InputError if there is no such file."""
+    if rotation in _NAMES:
+        return None
+    path = Path(rotation)
+    if not path.is_file():
+        raise InputError(
+            f"rotation={rotation}: no such file; {nearest(rotation, _NAMES)}; a file has lines "
+            "`S001 90` or `S001-117 90`: degrees clockwise of a subject or of a clip"
+        )
+    return path
+
+
+def read_file(path: Path) -> Mapping[str, int]:
+    """Degrees clockwise by subject or clip. Raises InputError naming the line of a defect."""
+    found: dict[str, int] = {}
+    for line, text in enumerate(read_text(path).splitlines(), 1):
+        cells = text.replace(",", " ").upper().split()
+        if not cells or cells[0].startswith("#"):
+            continue
+        degrees = [str(number) for number in ROTATIONS]
+        if len(cells) != 2 or not _NAME.fullmatch(cells[0]) or cells[1] not in degrees:
+            raise InputError(
+                f"{path}: line {line}: {text.strip()[:80]!r}, expected a subject or clip and "
+                f"{', '.join(degrees)}"
+            )
+        if cells[0] in found:
+            raise InputError(f"{path}: line {line}: {cells[0]} is there twice")
+        found[cells[0]] = int(cells[1])
+    return found
+
+
+def usual(subject: str, view: int, coded: bool) -> int:
+    """Degrees clockwise as public loaders turn clips before they are used (reconstruction).
+
+    Clips of view 2 stand upright, and so do those with AU codes.
+    """
+    if view == 2 or coded or subject in _UPRIGHT:
+        return 0
+    return 270 if subject in _OTHER_WAY else 90

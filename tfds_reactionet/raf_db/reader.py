@@ -1,0 +1,193 @@
+"""Where RAF-DB's files lie (spec/datasets.md section 7).
+
+    EmoLabel/list_patition_label.txt (the official spelling)     Annotation/manual, /boundingbox
+    Image/aligned/train_00001_aligned.jpg, or Image/aligned.zip; Image/original/train_00001.jpg
+
+or, as a mirror has them, DATASET/train/5/train_00001_aligned.jpg with train_labels.csv.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from drr_jax.errors import InputError
+from tfds_reactionet.crop import Box
+from tfds_reactionet.faces import Frame, Unit
+from tfds_reactionet.pixels import Pixels
+from tfds_reactionet.raf_db import labels
+from tfds_reactionet.raf_db.store import Store, find_store
+from tfds_reactionet.skipped import Skip
+from tfds_reactionet.stills import blocks
+from tfds_reactionet.trees import folder_names, folders, matching
+
+NO_IMAGE = "label without an image"
+
+_LIST = re.compile(r"list_par?tition_label\.txt", re.IGNORECASE)
+_SPLITS = ("train", "test")
+_LEVELS = 4
+# Folders of images or annotations: not walked any deeper.
+_LEAVES = frozenset(("aligned", "original", "manual", "boundingbox", "auto", *labels.CODES))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One face: its label, and where its image and annotations are."""
+
+    label: labels.Label
+    pixels: Pixels | None
+    attributes: str | None  # member of the store
+    box: str | None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A release on the disk; see faces.Reader. `label_files` has one file, or one a split."""
+
+    config: str
+    label_files: tuple[Path, ...]
+    images: Mapping[str, Store]  # by folder: one, or 14 of the mirror named train/1 and so on
+    attributes: Store | None
+    boxes: Store | None
+
+    @classmethod
+    def find(cls, root: Path, config: str) -> "Reader":
+        """Raises InputError if labels or images are not there."""
+        found = list(folders(root, _LEVELS, lambda name: name.lower() in _LEAVES))
+        for folder in found:
+            for path, _ in matching(folder, _LIST):
+                images = find_store(found, "image", config)
+                if images is None:
+                    raise InputError(f"{root}: no Image/{config} in it, and no {config}.zip")
+                annotations = [
+                    find_store(found, "annotation", n) for n in ("manual", "boundingbox")
+                ]
+                return cls(config, (path,), {"": images}, *annotations)
+        for folder in found:
+            mirror = _mirror(folder)
+            if mirror and config != "aligned":
+                raise InputError(f"{root}: holds aligned faces only; expected config aligned")
+            if mirror:
+                return cls(config, _mirror_labels(folder), mirror, None, None)
+        raise InputError(f"{root}: no labels; expected EmoLabel/list_patition_label.txt in it")
+
+    @property
+    def has_faces(self) -> bool:
+        return self.config == "original" and bool(self.attributes or self.boxes)
+
+    def units(self) -> list[Unit]:
+        images, folder_of = self._images()
+        attributes = _by_stem(self.attributes, "_manu_attri.txt")
+        boxes = _by_stem(self.boxes, "_boundingbox.txt")
+        rows: dict[str, list[Row]] = {split: [] for split in _SPLITS}
+        for label in self._labels(folder_of):
+            stem = label.stem
+            row = Row(label, images.get(stem), attributes.get(stem), boxes.get(stem))
+            rows[label.split].append(row)
+        return [unit for split, found in rows.items() for unit in blocks(split, found)]
+
+    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
+        frames, skips = [], []
+        for row in unit.source:
+            label = row.label
+            if row.pixels is None:
+                place = ", ".join(sorted({str(store.path) for store in self.images.values()}))
+                skips.append(Skip(f"{unit.part}/{label.stem}", NO_IMAGE, place[:200]))
+                continue
+            person, landmarks, box = dict.fromkeys(labels.PERSON, -1), None, None
+            if row.attributes and self.attributes:
+                found = labels.parse_attributes(
+                    self.attributes.text(row.attributes), self.attributes.where(row.attributes)
+                )
+                person, landmarks = found.person, found.landmarks
+            elif self.has_faces:
+                box = self._box(row)
+            frames.append(
+                Frame(
+                    label.number,
+                    row.pixels,
+                    expression=label.expression,
+                    landmarks=landmarks if self.config == "original" else None,
+                    box=box,
+                    extra={**person, "name": label.stem},
+                )
+            )
+        return frames, skips
+
+    def stamped(self) -> list[Path]:
+        stores = [*self.images.values(), self.attributes, self.boxes]
+        return [*self.label_files, *(store.path for store in stores if store)]
+
+    def unread(self) -> list[Skip]:
+        return []
+
+    def _box(self, row: Row) -> Box | None:
+        if not (row.box and self.boxes):
+            return None
+        return labels.parse_box(self.boxes.text(row.box), self.boxes.where(row.box))
+
+    def _images(self) -> tuple[dict[str, Pixels], dict[str, str]]:
+        """Images by stem, and the folder of each."""
+        found: dict[str, Pixels] = {}
+        folder_of: dict[str, str] = {}
+        for folder, store in self.images.items():
+            for name, member in store.names().items():
+                stem = labels.stem_of(name)
+                if stem is None:
+                    continue
+                if stem in found:
+                    raise InputError(f"{store.where(member)}: {stem} is there twice")
+                found[stem], folder_of[stem] = store.pixels(member), folder
+        return found, folder_of
+
+    def _labels(self, folder_of: Mapping[str, str]) -> list[labels.Label]:
+        if "" in self.images:
+            return labels.read_list(self.label_files[0])
+        in_folders = {
+            stem: labels.CODES[folder.split("/")[1]] for stem, folder in folder_of.items()
+        }
+        for stem, folder in folder_of.items():
+            if stem.split("_")[0] != folder.split("/")[0]:
+                raise InputError(f"{self.images[folder].path}: {stem} is of the other split")
+        if not self.label_files:
+            return [labels.Label(*item) for item in sorted(in_folders.items())]
+        found = []
+        for split, path in zip(_SPLITS, self.label_files, strict=True):
+            for label in labels.read_csv(path):
+                if label.split != split:
+                    raise InputError(f"{path}: {label.stem} is of the other split")
+                if in_folders.get(label.stem, label.expression) != label.expression:
+                    where = self.images[folder_of[label.stem]].path
+                    raise InputError(f"{path}: {label.stem} lies in {where}, of another label")
+                found.append(label)
+        return found
+
+
+def _by_stem(store: Store | None, ending: str) -> dict[str, str]:
+    """Annotation files by the stem of their image."""
+    names = store.names() if store else {}
+    return {
+        name.removesuffix(ending): member for name, member in names.items() if name.endswith(ending)
+    }
+
+
+def _mirror(folder: Path) -> dict[str, Store]:
+    """The folders train/1 to test/7 of a folder, by these names; empty if it is no mirror."""
+    inner = folder_names(folder)
+    if not set(_SPLITS) <= set(inner):
+        return {}
+    return {
+        f"{split}/{name}": Store(folder / split / name)
+        for split in _SPLITS
+        for name in folder_names(folder / split)
+        if name in labels.CODES
+    }
+
+
+def _mirror_labels(folder: Path) -> tuple[Path, ...]:
+    """train_labels.csv and test_labels.csv in a mirror's folder or beside it, if both are there."""
+    for place in (folder, folder.parent):
+        paths = tuple(place / f"{split}_labels.csv" for split in _SPLITS)
+        if all(path.is_file() for path in paths):
+            return paths
+    return ()

@@ -1,0 +1,173 @@
+"""AffectNet's lists of 2017 and label arrays of 2021 (spec/datasets.md section 8)."""
+
+import csv
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drr_jax.errors import InputError
+from drr_jax.facs import EXPRESSIONS
+from tfds_reactionet.crop import Box
+from tfds_reactionet.tables import check_header
+
+COLUMNS = (
+    "subDirectory_filePath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+)
+# Codes 0 to 6; 7 to 10 are contempt, none, uncertain, no face.
+CODES = tuple(
+    EXPRESSIONS.index(name)
+    for name in ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
+)
+_LAST_CODE = 10
+_INVALID = -2.0  # valence and arousal of an image without them
+_NUMBER = re.compile(r"[+-]?([0-9]{1,9}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,2})?")
+_INNER = re.compile(r"([^/\\\0:]{1,120})/([^/\\\0:]{1,120})")
+_MOST_BYTES = 4096  # of an array that holds one number
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of a list."""
+
+    number: int  # row, from 0
+    line: int
+    path: str  # below the folder of images
+    box: Box | None
+    expression: int  # index in EXPRESSIONS, -1 for another class
+    valence: float
+    arousal: float
+
+
+def read_list(path: Path) -> Iterator[Listed]:
+    """Rows of training.csv or validation.csv, with or without a header. Read line by line.
+
+    Raises InputError naming the line.
+    """
+    header: list[str] | None = None
+    number, line = 0, 1
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            for cells in reader:
+                line = reader.line_num
+                cells = [cell.strip() for cell in cells]
+                if not any(cells):
+                    continue
+                if header is None:
+                    header = cells if COLUMNS[0] in cells else list(COLUMNS)
+                    check_header(path, header, COLUMNS)
+                    if header is cells:
+                        continue
+                if len(cells) != len(header):
+                    raise InputError(
+                        f"{path}: line {line} has {len(cells)} columns, expected {len(header)} "
+                        f"({','.join(COLUMNS[:2])}, ...)"
+                    )
+                row = dict(zip(header, cells, strict=True))
+                yield _listed(row, number, line, f"{path}: line {line}")
+                number += 1
+    except csv.Error as error:
+        raise InputError(f"{path}: line {line}: {error}; expected CSV") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 after line {line}; expected CSV") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _listed(row: dict[str, str], number: int, line: int, where: str) -> Listed:
+    inner = _INNER.fullmatch(row[COLUMNS[0]])
+    if not inner or {inner[1], inner[2]} & {".", ".."}:
+        raise InputError(f"{where}: image {row[COLUMNS[0]][:80]!r}, expected folder/name.jpg")
+    code = expression(_number(row["expression"], f"{where}: expression"), where)
+    known = code >= 0
+    return Listed(
+        number,
+        line,
+        inner[0],
+        _box([row[name] for name in COLUMNS[1:5]], where) if known else None,
+        code,
+        *(
+            affect(_number(row[name], f"{where}: {name}"), f"{where}: {name}") if known else np.nan
+            for name in ("valence", "arousal")
+        ),
+    )
+
+
+def expression(code: float, where: str) -> int:
+    """Index in EXPRESSIONS of a code, or -1 for one that is not of the seven.
+
+    Raises InputError for a number that is no code.
+    """
+    if not code.is_integer() or not 0 <= code <= _LAST_CODE:
+        raise InputError(f"{where}: expression {code:g}, expected a whole number, 0 to 10")
+    return CODES[int(code)] if code < len(CODES) else -1
+
+
+def affect(value: float, where: str) -> float:
+    """Valence or arousal, -1 to 1; NaN for -2. Raises InputError for another number."""
+    if value == _INVALID:
+        return math.nan
+    if not -1.001 <= value <= 1.001:
+        raise InputError(f"{where} {value:g}, expected -1 to 1, or -2")
+    return value
+
+
+def read_scalar(path: Path) -> float:
+    """The number in an array file, which may hold it as a text. Nothing is ever unpickled.
+
+    Raises InputError for a file that is cut off, or is no such array.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        value = _scalar(data)
+    except Exception as error:  # numpy raises half a dozen kinds for damaged files
+        raise InputError(f"{path}: not an .npy file of one number") from error
+    return _number(str(value).strip(), f"{path}:")
+
+
+def _scalar(data: bytes) -> object:
+    if len(data) > _MOST_BYTES:
+        raise ValueError("too long")
+    file = io.BytesIO(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        version = np.lib.format.read_magic(file)
+        readers = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        shape, _, dtype = readers[version](file)
+    if dtype.kind not in "iufUS" or math.prod(shape) != 1 or not dtype.itemsize:
+        raise ValueError("not one number")
+    value = np.frombuffer(file.read(dtype.itemsize), dtype, count=1)[0]
+    return value.decode("ascii") if isinstance(value, bytes) else value
+
+
+def _number(text: str, where: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise InputError(f"{where} {text[:40]!r}, expected a number")
+    return float(text)
+
+
+def _box(cells: list[str], where: str) -> Box | None:
+    if any(cell.upper() in ("NULL", "") for cell in cells):
+        return None
+    return Box(*(_number(cell, f"{where}: face box") for cell in cells))

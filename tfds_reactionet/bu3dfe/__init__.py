@@ -1,0 +1,18 @@
+"""BU-3DFE: 100 subjects, six expressions in four levels and neutral, as images and 3D scans."""
+
+from tfds_reactionet.catalog import FACE_OPTIONS, DataSet, Option
+
+DATA_SET = DataSet(
+    version="1.0.0",
+    configs={"rgb": "BU_3DFE", "rgb_depth": "BU_3DFE"},
+    options=(
+        *FACE_OPTIONS,
+        Option("classes", 6, "6: without the neutral scans; 7: with them", low=6, high=7),
+        Option(
+            "levels",
+            "1-4",
+            "levels of intensity to take, 4 the strongest; neutral scans have none",
+            choices=("1-4", "2-4", "3-4", "4"),
+        ),
+    ),
+)

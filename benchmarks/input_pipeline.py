@@ -98,7 +98,11 @@ def sides(
 
     def ours(augment_on: str) -> Iterator:
         return data.train_dataset(
-            prepared, prepared.parts, config, pieces, seed=0, augment_on=augment_on
+            source.Source(prepared, prepared.parts, SIZE),
+            config,
+            pieces,
+            seed=0,
+            augment_on=augment_on,
         )
 
     def torchs() -> Iterator:

@@ -5,7 +5,6 @@ import os
 import types
 import typing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from drr_jax.errors import InputError, nearest
 
@@ -16,7 +15,7 @@ class Data:
 
     name: str = "reactionet/full"  # data set / builder config: full, keyframes or demo
     data_dir: str = field(default_factory=lambda: os.environ.get("DRR_DATA_DIR", "data"))
-    manual_dir: str = ""  # raw release; empty: <data_dir>/downloads/manual/ReactioNet
+    manual_dir: str = ""  # raw release; empty: <data_dir>/downloads/manual/NAME
     image_size: int = 256  # supplement 3.2
     batch_size: int = 64  # tuples in the global batch (supplement 3.2)
     augment_on: str = "auto"  # auto (host on CPU, device on accelerators), host or device
@@ -149,9 +148,10 @@ class Config:
     loss: Loss = field(default_factory=Loss)
     optim: Optim = field(default_factory=Optim)
     log: Log = field(default_factory=Log)
+    task: str = "au"  # au, or expression (softmax over the set's expressions)
     domains: str = "RST"  # training domains: RST, RS, RT or R; inference always needs R alone
     predict: str = "reaction"  # reaction (the paper's), fuse, graph or stimulus
-    fold: str = "0"  # test part: 0, 1, 2, or all for three runs
+    fold: str = "0"  # the fold whose test part is held out, or all for one run each
     seed: int = 0
     fsdp: int = 1  # devices that share one copy of the parameters
     conv: str = "auto"  # auto (im2col on CPU, lax on accelerators), im2col or lax
@@ -174,9 +174,9 @@ CHOICES = {
     "contrast.pairs": ("dyadic", "all"),
     "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine"),
+    "task": ("au", "expression"),
     "domains": ("RST", "RS", "RT", "R"),
     "predict": ("reaction", "fuse", "graph", "stimulus"),
-    "fold": ("0", "1", "2", "all"),
     "conv": ("auto", "im2col", "lax"),
     "precision": ("auto", "float32", "bfloat16"),
 }
@@ -289,6 +289,8 @@ def validate(config: Config) -> None:
 
 
 def _validate_together(config: Config) -> None:
+    if config.fold != "all" and not config.fold.isdecimal():
+        raise InputError(f"config key fold={config.fold!r}: expected 0, 1, 2, ... or all")
     data, graph, contrast = config.data, config.graph, config.contrast
     stride = 32 if config.encoder.stem == "imagenet" else 16
     if data.image_size % stride:
@@ -323,6 +325,12 @@ def _validate_together(config: Config) -> None:
             "config key contrast.prior=learned: it takes the graph's learned relation; set "
             "graph.enabled=true, graph.prior=learned and graph.assumption=both or heterophily"
         )
+    soft = "soft" in (config.graph.prior, config.contrast.prior)
+    if config.task != "au" and soft:
+        raise InputError(
+            f"config key task={config.task}: a soft prior needs classes that occur together; set "
+            "graph.prior and contrast.prior to on, identity, all_ones or learned"
+        )
     if config.predict in ("fuse", "graph") and not graph.enabled:
         raise InputError(f"config key predict={config.predict}: needs graph.enabled=true")
     if config.predict == "stimulus" and "S" not in config.domains:
@@ -330,8 +338,3 @@ def _validate_together(config: Config) -> None:
 
 
 LEARNING = ("both", "heterophily")
-
-
-def default_manual_dir(data: Data) -> Path:
-    """Where the raw release is looked for when data.manual_dir is empty (TFDS's convention)."""
-    return Path(data.manual_dir or Path(data.data_dir) / "downloads" / "manual" / "ReactioNet")

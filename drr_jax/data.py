@@ -1,9 +1,9 @@
 """Batches of stimulus-reaction-caption tuples: a pure function of (data set, seed, step).
 
-A batch is a dict of host-local arrays, b = batch size / hosts, S = image size, N = evaluated AUs:
-  reaction, stimulus   uint8[b,S,S,3]   RGB
-  tokens               int32[b,T]       word pieces of the caption, 0 is padding
-  labels               int8[b,N]        AU occurrence, -1 unknown
+A batch is a dict of host-local arrays, b = batch size / hosts, S = image size, N = classes:
+  reaction, stimulus   uint8[b,S,S,3]   RGB, of the domains that the source reads
+  tokens               int32[b,T]       word pieces of the caption, 0 is padding, if it reads them
+  labels               int8[b,N]        1, 0 or -1 (unknown): AU occurrence, or one expression
   index                int32[b]         record number over the parts read, -1 in padding
   weight               float32[b]       1, or 0 in the padding of an evaluation's last batch
   reaction_draw, stimulus_draw  float32[b,5]  only when the device augments (augment.DRAW_SIZE)
@@ -33,8 +33,7 @@ from tokenizers import Tokenizer
 from drr_jax import augment
 from drr_jax.config import Config, Data
 from drr_jax.errors import InputError
-from drr_jax.facs import REACTIONET_AUS_12
-from drr_jax.source import DOMAINS, Prepared, Source
+from drr_jax.source import DOMAINS, Source
 from drr_jax.tokenizer import encode
 
 Batch = dict[str, np.ndarray]
@@ -43,8 +42,7 @@ Placed = TypeVar("Placed")
 
 
 def train_dataset(
-    prepared: Prepared,
-    parts: Sequence[str],
+    source: Source,
     config: Config,
     tokenizer: Tokenizer,
     *,
@@ -53,30 +51,28 @@ def train_dataset(
     start_step: int = 0,
     process_index: int = 0,
     process_count: int = 1,
-    au_names: Sequence[str] = REACTIONET_AUS_12,
 ) -> grain.DatasetIterator[Batch]:
     """Endless training batches from `start_step` on, which costs the same at any step.
 
-    Order and augmentation depend on (parts, batch size, seed, step) alone: not on the hosts, nor
+    Order and augmentation depend on (source, batch size, seed, step) alone: not on the hosts, nor
     on worker_count and read_threads. Every epoch has an order of its own; a batch may hold the end
     of one epoch and the start of the next. R and S are augmented by independent draws of one
     policy, the caption is not (supplement 3.2).
 
     augment_on: "host" augments here; "device" ships raw images and their draws.
-    Raises InputError if the parts hold less than a batch or the hosts do not divide it. Close the
-    iterator (`.close()`) to stop its threads.
+    Raises InputError if the source holds less than a batch or the hosts do not divide it. Close
+    the iterator (`.close()`) to stop its threads.
     """
     if augment_on not in ("host", "device"):
         raise ValueError(f"augment_on={augment_on!r}: expected host or device")
-    source = Source(prepared, parts, config.data.image_size, au_names)
     if len(source) < config.data.batch_size:
         raise InputError(
-            f"config key data.batch_size={config.data.batch_size}: the training parts "
-            f"{', '.join(parts)} of {prepared.name} hold only {len(source)} records"
+            f"config key data.batch_size={config.data.batch_size}: the training parts of "
+            f"{source.name} hold only {len(source)} records"
         )
-    # the draws come before the hosts' slices, or they would depend on the number of hosts
     draw = functools.partial(_with_draws, policy=config.augment)
     records = grain.MapDataset.source(_Records(source, len(source)))
+    # the draws come before the hosts' slices, or they would depend on the number of hosts
     examples = records.seed(seed).shuffle().repeat().random_map(draw)
     assemble = _Assemble(source, tokenizer, config.text.max_tokens, augment_on == "host")
     batches = _host_batches(examples, assemble, config.data, process_index, process_count)
@@ -84,21 +80,18 @@ def train_dataset(
 
 
 def eval_dataset(
-    prepared: Prepared,
-    parts: Sequence[str],
+    source: Source,
     config: Config,
     tokenizer: Tokenizer,
     *,
     process_index: int = 0,
     process_count: int = 1,
-    au_names: Sequence[str] = REACTIONET_AUS_12,
 ) -> grain.DatasetIterator[Batch]:
-    """One pass over `parts` in stored order, every record exactly once over all hosts.
+    """One pass over `source` in stored order, every record exactly once over all hosts.
 
     All hosts have the same number of batches of the same size; the last one is padded with black
     images of weight 0, index -1 and unknown labels. Raises InputError as `train_dataset`.
     """
-    source = Source(prepared, parts, config.data.image_size, au_names)
     padded = -(-len(source) // config.data.batch_size) * config.data.batch_size
     records = grain.MapDataset.source(_Records(source, padded))
     assemble = _Assemble(source, tokenizer, config.text.max_tokens, augments=False)
@@ -168,19 +161,20 @@ class _Assemble:
     def __call__(self, records: Sequence[dict[str, Any]]) -> Batch:
         count = sum(1 for record in records if record)  # padding stands at the end
         batch: Batch = {
-            "tokens": np.zeros((len(records), self._max_tokens), np.int32),
             "labels": np.full((len(records), self._source.classes), -1, np.int8),
             "index": np.full(len(records), -1, np.int32),
             "weight": np.zeros(len(records), np.float32),
         }
         records, padding = records[:count], len(records) - count
         batch["weight"][:count] = 1.0
-        captions = [record["caption"] for record in records]
-        batch["tokens"][:count] = encode(self._tokenizer, captions, self._max_tokens)
+        if self._source.has_captions:
+            captions = [record["caption"] for record in records]
+            batch["tokens"] = np.zeros((count + padding, self._max_tokens), np.int32)
+            batch["tokens"][:count] = encode(self._tokenizer, captions, self._max_tokens)
         for name in ("labels", "index"):
             for row, record in enumerate(records):
                 batch[name][row] = record[name]
-        for domain in DOMAINS:
+        for domain in self._source.domains:
             draws = [record[f"{domain}_draw"] for record in records if f"{domain}_draw" in record]
             batch[domain] = self._images(domain, records, draws, padding)
             if draws and not self._augments:

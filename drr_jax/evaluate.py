@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import distributed, losses, metrics, record, report_run, tokenizer
+from drr_jax import distributed, metrics, record, report_run, tokenizer
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
 from drr_jax.models import drr
-from drr_jax.source import Source
+from drr_jax.source import DOMAINS
 
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
 
@@ -26,15 +26,21 @@ class Result:
     """Scores of one pass, and every prediction in the order of the test part."""
 
     summary: dict[str, Any]
-    loss: float  # binary cross-entropy of the probabilities, no class weights
+    loss: float  # cross-entropy of the probabilities, no class weights
     probability: Float[np.ndarray, "records classes"]
     label: Int8[np.ndarray, "records classes"]
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is best by: mean F1 of AUs, accuracy of expressions."""
+        return self.summary.get("accuracy", self.summary["f1_mean"])
 
     def logged(self) -> dict[str, float]:
         """What metrics.jsonl keeps of it."""
         return {
             "eval/f1_mean": self.summary["f1_mean"],
             "eval/accuracy_mean": self.summary["accuracy_mean"],
+            **({"eval/accuracy": self.score} if "accuracy" in self.summary else {}),
             "eval/loss": self.loss,
         }
 
@@ -46,22 +52,28 @@ def make_evaluation(experiment: Experiment) -> Callable[[State], Result]:
     number of hosts. With predict=reaction only the face is read (supplement 2.1).
     """
     config, everywhere = experiment.config, distributed.replicated(experiment.mesh)
-    classes = len(experiment.au_names)
+    classes = len(experiment.names)
 
     def score(params, batch_stats, batch):
         variables = {"params": params, "batch_stats": batch_stats}
         probability = drr.predict(experiment.model, variables, batch, config.predict)
-        logits = jnp.clip(jnp.log(probability) - jnp.log1p(-probability), -30, 30)
+        labels, weight = batch["labels"], batch["weight"]
+        p = jnp.clip(probability, 1e-7, 1 - 1e-7)
+        each = -jnp.where(labels == 1, jnp.log(p), jnp.log1p(-p))
+        # Of an expression only the class that is present has a term (softmax).
+        counted = labels >= 0 if config.task == "au" else labels == 1
+        number = jnp.maximum(counted.sum(1), 1)
         # Padding is unknown everywhere, so it adds nothing to the sum over the batch.
-        loss = losses.masked_bce(logits, batch["labels"], jnp.ones(classes)) * len(logits)
-        counts = metrics.counts(probability, batch["labels"], batch["weight"])
+        loss = ((each * counted).sum(1) / number).sum()
+        count = metrics.counts if config.task == "au" else metrics.confusion
+        counts = count(probability, labels, weight)
         return counts, loss, probability, batch["labels"], batch["index"]
 
     score = jax.jit(score, out_shardings=everywhere)
 
     def evaluation(state: State) -> Result:
         records = experiment.prepared.records(experiment.test_parts)
-        total, loss = np.zeros((classes, 4), np.int64), 0.0
+        total, loss = 0, 0.0
         probability = np.zeros((records, classes), np.float32)
         label = np.full((records, classes), -1, np.int8)
         batches = experiment.test_batches()
@@ -69,13 +81,14 @@ def make_evaluation(experiment: Experiment) -> Callable[[State], Result]:
             for batch in batches:
                 out = score(state.params, state.batch_stats, batch)
                 counts, batch_loss, p, y, index = jax.device_get(out)
-                total += counts
+                total = total + counts.astype(np.int64)
                 loss += float(batch_loss)
                 real = index >= 0
                 probability[index[real]], label[index[real]] = p[real], y[real]
         finally:
             batches.close()
-        summary = metrics.summary(total, experiment.au_names)
+        summarise = metrics.summary if config.task == "au" else metrics.expression_summary
+        summary = summarise(total, experiment.names)
         return Result(summary, loss / max(records, 1), probability, label)
 
     return evaluation
@@ -158,17 +171,14 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     rows = report_run.choose_samples(
         result.probability, result.label, sequence, config.log.samples, config.seed
     )
-    test = _source(experiment, experiment.test_parts)
+    test = experiment.source(experiment.test_parts)
     records = [test[int(row)] for row in rows]
     identities = [test.identity(int(row)) for row in rows]
     apply = _make_apply(experiment, state)
     batch = _batch(experiment, records)
     outputs = apply(batch)
     samples = {
-        "reaction": batch["reaction"],
-        "stimulus": batch["stimulus"],
-        "caption": np.array([record["caption"] for record in records]),
-        "caption_tokens": _token_table(experiment, batch["tokens"]),
+        **{name: values for name, values in batch.items() if name != "tokens"},
         **{f"attention_{d}": outputs["attention"][d] for d in config.domains},
         "probability": result.probability[rows],
         "label": result.label[rows],
@@ -177,17 +187,11 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
         "all_probability": result.probability,
         "all_label": result.label,
     }
+    if "tokens" in batch:
+        samples["caption"] = np.array([record["caption"] for record in records])
+        samples["caption_tokens"] = _token_table(experiment, batch["tokens"])
     if config.graph.enabled:
-        train = _source(experiment, experiment.train_parts)
-        drawn = np.random.default_rng(config.seed).permutation(len(train))
-        chunks = drawn[: min(PROTOTYPE_TUPLES, len(drawn))]
-        # Whole batches of the size that is compiled already.
-        chunks = chunks[: len(chunks) // len(rows) * len(rows)].reshape(-1, len(rows))
-        prototypes = [
-            apply(_batch(experiment, [train[int(row)] for row in chunk]))["graph"]["prototype"]
-            for chunk in chunks
-        ]
-        prototype = np.mean(prototypes or [outputs["graph"]["prototype"]], axis=(0, 1))
+        prototype = _mean_prototype(experiment, apply, len(rows))
         norm = np.linalg.norm(prototype, axis=1, keepdims=True)
         direction = prototype / np.maximum(norm, 1e-9)
         relations = [v for k, v in outputs["graph"].items() if k.startswith("relation/")]
@@ -199,19 +203,31 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     return samples
 
 
-def _source(experiment: Experiment, parts: tuple[str, ...]) -> Source:
-    size = experiment.config.data.image_size
-    return Source(experiment.prepared, parts, size, experiment.au_names)
+def _mean_prototype(
+    experiment: Experiment, apply: Callable[[dict], dict], size: int
+) -> Float[np.ndarray, "classes features"]:
+    """Mean U-SR prototype of training tuples, in batches of the size that is compiled already."""
+    train = experiment.source(experiment.train_parts)
+    drawn = np.random.default_rng(experiment.config.seed).permutation(len(train))
+    batches = max(1, min(PROTOTYPE_TUPLES, len(drawn)) // size)
+    prototypes = [
+        apply(_batch(experiment, [train[int(row)] for row in rows]))["graph"]["prototype"]
+        for rows in np.resize(drawn, (batches, size))
+    ]
+    return np.mean(prototypes, axis=(0, 1))
 
 
 def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    captions = [record["caption"] for record in records]
-    max_tokens = experiment.config.text.max_tokens
-    return {
-        "reaction": np.stack([record["reaction"] for record in records]),
-        "stimulus": np.stack([record["stimulus"] for record in records]),
-        "tokens": tokenizer.encode(experiment.tokenizer, captions, max_tokens),
+    batch = {
+        name: np.stack([record[name] for record in records])
+        for name in DOMAINS
+        if name in records[0]
     }
+    if "caption" in records[0]:
+        captions = [record["caption"] for record in records]
+        max_tokens = experiment.config.text.max_tokens
+        batch["tokens"] = tokenizer.encode(experiment.tokenizer, captions, max_tokens)
+    return batch
 
 
 def _make_apply(experiment: Experiment, state: State) -> Callable[[dict[str, np.ndarray]], dict]:

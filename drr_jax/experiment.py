@@ -15,7 +15,10 @@ from jaxtyping import Array, Float
 
 from drr_jax import data, distributed, facs, label_counts, optim, source, tokenizer
 from drr_jax.config import Config, flatten
+from drr_jax.errors import InputError
 from drr_jax.models import drr
+
+DOMAIN_INPUTS = {"R": "reaction", "S": "stimulus", "T": "caption"}
 
 
 @flax.struct.dataclass
@@ -37,7 +40,7 @@ class Experiment:
     prepared: source.Prepared
     train_parts: tuple[str, ...]
     test_parts: tuple[str, ...]
-    au_names: tuple[str, ...]
+    names: tuple[str, ...]  # classes: AUs or expressions
     tokenizer: Any
     mesh: Mesh
     model: drr.DRR
@@ -59,7 +62,7 @@ class Experiment:
             "dataset": self.prepared.name,
             "version": self.prepared.version,
             "fingerprint": self.prepared.fingerprint,
-            "au_names": self.au_names,
+            "classes": self.names,
         }
 
     @property
@@ -76,11 +79,16 @@ class Experiment:
         """The state before the first step: compiled as one program, placed as it is sharded."""
         return jax.jit(partial(initial_state, self), out_shardings=self.shardings)()
 
+    def source(self, parts: tuple[str, ...], inputs: tuple[str, ...] = source.INPUTS):
+        """Records of `parts` with the run's image size and labels; `inputs` as far as there."""
+        size = self.config.data.image_size
+        return source.Source(self.prepared, parts, size, self.names, self.config.task, inputs)
+
     def train_batches(self, start_step: int):
         """Endless global batches on the devices, from `start_step` on; close it when done."""
+        inputs = tuple(DOMAIN_INPUTS[domain] for domain in self.config.domains)
         batches = data.train_dataset(
-            self.prepared,
-            self.train_parts,
+            self.source(self.train_parts, inputs),
             self.config,
             self.tokenizer,
             seed=self.config.seed,
@@ -88,20 +96,19 @@ class Experiment:
             start_step=start_step,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
-            au_names=self.au_names,
         )
         return self._on_devices(batches)
 
     def test_batches(self):
         """One exact pass over the test parts; close it when done."""
+        # The paper's prediction needs the face alone.
+        alone = self.config.predict == "reaction"
         batches = data.eval_dataset(
-            self.prepared,
-            self.test_parts,
+            self.source(self.test_parts, ("reaction",) if alone else source.INPUTS),
             self.config,
             self.tokenizer,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
-            au_names=self.au_names,
         )
         return self._on_devices(batches)
 
@@ -113,25 +120,33 @@ class Experiment:
 def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     """Builds the run of `config` on `fold`.
 
-    Raises InputError for a batch that the devices do not divide, an AU that the data lack, or an
-    image size or prior that does not fit, before anything is compiled.
+    Raises InputError for a batch that the devices do not divide, and for a fold, a task or a domain
+    that the data lack, before anything is compiled.
     """
     mesh = distributed.make_mesh(config.fsdp)
     distributed.check_batch(config.data.batch_size, mesh)
     prepared = source.open_dataset(prepared_dir)
     train_parts, test_parts = source.fold_parts(prepared, fold)
-    names = facs.REACTIONET_AUS_12
-    # Opening the parts checks the AU names and the records before the devices have any work.
-    source.Source(prepared, (*train_parts, *test_parts), config.data.image_size, names)
-    pairs, given = label_counts.pair_counts(prepared, train_parts, names)
-    priors = {
-        choice: facs.relation(choice, names, pairs, given)
-        for choice in {config.graph.prior, config.contrast.prior}
-    }
+    for domain in config.domains:
+        if DOMAIN_INPUTS[domain] not in prepared.inputs:
+            raise InputError(
+                f"config key domains={config.domains}: data set {prepared.name} has no "
+                f"{DOMAIN_INPUTS[domain]}; it has {', '.join(prepared.inputs)}"
+            )
+    names = prepared.classes(config.task)
+    # Opening the parts checks the records before the devices have any work.
+    source.Source(prepared, (*train_parts, *test_parts), config.data.image_size, names, config.task)
+    choices = {config.graph.prior, config.contrast.prior}
     weights = np.ones(len(names))
-    if config.loss.au_weights:
-        weights = label_counts.class_weights(prepared, train_parts, names)
-    words = source.caption_words(prepared, train_parts)
+    if config.task == "au":
+        counts = label_counts.pair_counts(prepared, train_parts, names)
+        priors = {choice: facs.relation(choice, names, *counts) for choice in choices}
+        if config.loss.au_weights:
+            weights = label_counts.class_weights(prepared, train_parts, names)
+    else:
+        known = facs.expression_prior(names).astype(float)
+        priors = {choice: facs.fixed_relation(choice, known) for choice in choices}
+    words = source.caption_words(prepared, train_parts) if "T" in config.domains else {}
     vocabulary = tokenizer.build_vocabulary(words, config.text.vocabulary)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
@@ -148,7 +163,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         prepared=prepared,
         train_parts=train_parts,
         test_parts=test_parts,
-        au_names=names,
+        names=names,
         tokenizer=tokenizer.from_vocabulary(vocabulary),
         mesh=mesh,
         model=drr.build(

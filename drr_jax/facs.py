@@ -171,16 +171,20 @@ def relation(
     on and learned: the known prior of the set, else the co-occurrence rule on the training counts;
     soft: their half-sums as weights; identity and all_ones: for ablations (method section 11).
     """
-    if choice == "identity":
-        return np.eye(len(names))
-    if choice == "all_ones":
-        return np.ones((len(names), len(names)))
     half_sums = conditional_half_sums(pairs, given)
     if choice == "soft":
         return half_sums
     if tuple(names) in _AU_EDGES:
-        return au_prior(names).astype(float)
-    return (half_sums >= CO_OCCURRENCE_THRESHOLD).astype(float)
+        return fixed_relation(choice, au_prior(names).astype(float))
+    return fixed_relation(choice, (half_sums >= CO_OCCURRENCE_THRESHOLD).astype(float))
+
+
+def fixed_relation(
+    choice: str, prior: Float[np.ndarray, "classes classes"]
+) -> Float[np.ndarray, "classes classes"]:
+    """`prior` itself (on, learned), or what an ablation puts in its place."""
+    others = {"identity": np.eye(len(prior)), "all_ones": np.ones_like(prior)}
+    return others.get(choice, prior)
 
 
 def check_prior(prior: np.ndarray, classes: int) -> None:

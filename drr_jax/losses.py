@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
@@ -23,6 +24,23 @@ def masked_bce(
     known = (labels >= 0).astype(jnp.float32)
     terms = optax.sigmoid_binary_cross_entropy(logits, (labels == 1).astype(jnp.float32))
     return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
+
+
+def softmax_ce(
+    logits: Float[Array, "batch classes"],
+    labels: Labels,
+    class_weights: Float[Array, " classes"],
+) -> Float[Array, ""]:
+    """Cross-entropy of the one class that is present, mean over the samples that have one.
+
+    Source: supplement 3.1 (expression recognition); method 9.5.
+    """
+    present = (labels == 1).astype(jnp.float32)
+    terms = -(present * class_weights * jax.nn.log_softmax(logits)).sum(1)
+    return terms.sum() / jnp.maximum(present.sum(), 1)
+
+
+CLASSIFICATION = {"au": masked_bce, "expression": softmax_ce}
 
 
 def domain_pairs(domains: str, pairs: str) -> list[tuple[str, str]]:
@@ -104,20 +122,22 @@ def total_loss(
     contrast_prior: Float[Array, "classes classes"],
     loss: Loss,
     contrast: Contrast,
+    task: str = "au",
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """L = sum_d omega_d L_cls(d) + lambda_g L_cls(graph) + lambda_c L_con, and its terms by name.
 
     The terms, before their weights, are loss/R, loss/S, loss/T, loss/graph and loss/contrast.
     Source: supplement 2.1 (graph and non-graph losses); weights: reconstruction (method 9.5).
     """
+    classify = CLASSIFICATION[task]
     omega = {"R": loss.omega_reaction, "S": loss.omega_stimulus, "T": loss.omega_text}
     terms = {
-        f"loss/{domain}": masked_bce(logits, labels, class_weights)
+        f"loss/{domain}": classify(logits, labels, class_weights)
         for domain, logits in outputs["logits"].items()
     }
     total = sum((omega[name[-1]] * term for name, term in terms.items()), jnp.zeros(()))
     if "graph_logits" in outputs:
-        terms["loss/graph"] = masked_bce(outputs["graph_logits"], labels, class_weights)
+        terms["loss/graph"] = classify(outputs["graph_logits"], labels, class_weights)
         total = total + loss.lambda_graph * terms["loss/graph"]
     if "projections" in outputs:
         terms["loss/contrast"] = contrastive(

@@ -120,7 +120,7 @@ def find_data(config: configs.Config) -> Path:
     found = build.find_prepared(data.name, data.data_dir)
     if found:
         return found
-    manual_dir = configs.default_manual_dir(data)
+    manual_dir = Path(data.manual_dir or build.default_manual_dir(data.name, data.data_dir))
     demo = data.name.endswith("/demo")
     if not demo and not manual_dir.is_dir():
         raise InputError(
@@ -142,9 +142,8 @@ def run(command: Command) -> int:
     from drr_jax import report
 
     workdir = command.workdir
-    folds = [0, 1, 2] if command.config.fold == "all" else [int(command.config.fold)]
     if command.mode != "report":
-        code = _train_and_evaluate(command, folds)
+        code = _train_and_evaluate(command)
         if code:
             return code
     if command.mode in ("all", "report") and int(os.environ.get("JAX_PROCESS_ID") or 0) == 0:
@@ -152,7 +151,7 @@ def run(command: Command) -> int:
     return 0
 
 
-def _train_and_evaluate(command: Command, folds: list[int]) -> int:
+def _train_and_evaluate(command: Command) -> int:
     prepared = find_data(command.config)
 
     import jax
@@ -168,8 +167,11 @@ def _train_and_evaluate(command: Command, folds: list[int]) -> int:
         cpu.tune_malloc()
 
     from drr_jax import evaluate, experiment
+    from drr_jax.source import open_dataset
     from drr_jax.train import Preempted, train
 
+    count = len(open_dataset(prepared).folds)
+    folds = list(range(count)) if command.config.fold == "all" else [int(command.config.fold)]
     results = []
     for fold in folds:
         workdir = command.workdir / f"fold{fold}" if len(folds) > 1 else command.workdir
@@ -190,6 +192,11 @@ def _train_and_evaluate(command: Command, folds: list[int]) -> int:
 
 def summary_line(result: dict) -> str:
     """One line: mean F1 beside that of always saying yes, and mean accuracy."""
+    if "confusion" in result:
+        return (
+            f"{result['dataset']} fold {result['fold']} ({result['selection']} checkpoint): "
+            f"accuracy {result['accuracy']:.3f} over {len(result['expression'])} expressions"
+        )
     return (
         f"{result['dataset']} fold {result['fold']} ({result['selection']} checkpoint): "
         f"F1 {result['f1_mean']:.3f}, always yes {result['all_positive_f1_mean']:.3f}, "

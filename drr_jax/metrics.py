@@ -79,15 +79,52 @@ def all_positive_f1(total: Int[Any, "classes 4"]) -> Float[np.ndarray, "classes"
     return _ratio(2 * (tp + fn), 2 * (tp + fn) + fp + tn)
 
 
-def summary(total: Int[Any, "classes 4"], au_names: Sequence[str]) -> dict[str, Any]:
-    """The per-AU block of results.json: F1, accuracy, positives and known labels, and their means.
+def confusion(
+    probabilities: Float[Array, "batch classes"],
+    labels: Int8[Array, "batch classes"],
+    weight: Float[Array, "batch"],
+) -> Int[Array, "classes classes"]:
+    """Samples by true class (row) and most probable class (column); unknown ones count nowhere."""
+    classes = labels.shape[1]
+    truth = (labels == 1) & (weight > 0)[:, None]
+    chosen = jnp.argmax(probabilities, axis=1)[:, None] == jnp.arange(classes)
+    return jnp.einsum("bt,bp->tp", truth.astype(jnp.int32), chosen.astype(jnp.int32))
+
+
+def one_against_rest(matrix: Int[Any, "classes classes"]) -> Int[np.ndarray, "classes 4"]:
+    """The counts of every class against all others, from a confusion matrix."""
+    table = np.asarray(matrix, np.int64)
+    hit, present, claimed = np.diag(table), table.sum(1), table.sum(0)
+    rest = table.sum() - claimed - present + hit
+    return np.stack([hit, claimed - hit, present - hit, rest], axis=1)
+
+
+def expression_summary(matrix: Int[Any, "classes classes"], names: Sequence[str]) -> dict[str, Any]:
+    """The expression block of results.json: top-1 accuracy, confusion matrix, each class by name.
+
+    `accuracy` is the number that the literature reports (method 8.1); the classes' own entries are
+    one against the rest, as `summary` has them.
+    """
+    table = np.asarray(matrix, np.int64)
+    total = table.sum()
+    return {
+        "accuracy": float(np.trace(table) / total) if total else 0.0,
+        "confusion": table.tolist(),
+        **summary(one_against_rest(table), names, "expression"),
+    }
+
+
+def summary(
+    total: Int[Any, "classes 4"], au_names: Sequence[str], task: str = "au"
+) -> dict[str, Any]:
+    """The per-class block of results.json: F1, accuracy, positives and known labels, their means.
 
     Raises ValueError if the number of names is not the number of classes.
     """
     tp, fp, fn, tn = _columns(total)
     columns = f1(total), accuracy(total), tp + fn, tp + fp + fn + tn
     return {
-        "au": {
+        task: {
             name: {"f1": float(f), "accuracy": float(a), "positives": int(p), "count": int(n)}
             for name, f, a, p, n in zip(au_names, *columns, strict=True)
         },
@@ -100,7 +137,7 @@ def summary(total: Int[Any, "classes 4"], au_names: Sequence[str]) -> dict[str, 
 def counts_of(result: Mapping[str, Any]) -> Int[np.ndarray, "classes 4"]:
     """The counts behind one `summary`, recovered exactly from its ratios (below 10^7 positives)."""
     rows = []
-    for au in result["au"].values():
+    for au in result[task_of(result)].values():
         positives, count = au["positives"], au["count"]
         wrong = round((1 - au["accuracy"]) * count)
         # f1 = 2 tp / (2 tp + wrong)
@@ -110,29 +147,41 @@ def counts_of(result: Mapping[str, Any]) -> Int[np.ndarray, "classes 4"]:
     return np.array(rows, np.int64)
 
 
+def task_of(result: Mapping[str, Any]) -> str:
+    """Which block of classes a results.json has: au or expression."""
+    return "expression" if "expression" in result else "au"
+
+
 def fold_table(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One table over the folds of a cross validation, with the keys of `summary` and more.
 
     Plain keys are means over folds (the protocol's number), `*_std` their sample standard
     deviation (0 for a single fold), `*_pooled` come from the counts of all folds together.
-    Raises ValueError if there is no fold or the folds do not have the same AUs.
+    Raises ValueError if there is no fold or the folds do not have the same classes.
     """
-    names = list(results[0]["au"]) if results else []
-    if not names or any(list(result["au"]) != names for result in results):
-        raise ValueError("fold_table needs at least one fold, and the same AUs in each")
-    pooled = summary(np.sum([counts_of(result) for result in results], axis=0), names)
+    task = task_of(results[0]) if results else "au"
+    names = list(results[0][task]) if results else []
+    if not names or any(list(result.get(task, ())) != names for result in results):
+        raise ValueError("fold_table needs at least one fold, and the same classes in each")
+    pooled = summary(np.sum([counts_of(result) for result in results], axis=0), names, task)
+    if task == "expression":
+        confusion = np.sum([result["confusion"] for result in results], axis=0)
+        pooled = expression_summary(confusion, names)
 
     def spread(values: list[float]) -> float:
         return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
-    table: dict[str, Any] = {"au": {}}
+    table: dict[str, Any] = {task: {}}
+    if task == "expression":
+        table["confusion"] = pooled["confusion"]
     for name in names:
-        row = table["au"][name] = dict(pooled["au"][name])
+        row = table[task][name] = dict(pooled[task][name])
         for key in ("f1", "accuracy"):
-            values = [result["au"][name][key] for result in results]
+            values = [result[task][name][key] for result in results]
             row |= {f"{key}_pooled": row[key], key: float(np.mean(values))}
             row[f"{key}_std"] = spread(values)
-    for key in ("f1_mean", "all_positive_f1_mean", "accuracy_mean"):
+    means = [key for key, value in pooled.items() if isinstance(value, float)]
+    for key in means:
         values = [result[key] for result in results]
         table |= {key: float(np.mean(values)), f"{key}_std": spread(values)}
         table[f"{key}_pooled"] = pooled[key]

@@ -96,7 +96,7 @@ def _training(run: Run, images: Images) -> list[str]:
 
 def _rows(run: Run) -> dict[str, dict[str, float]]:
     rows: dict[str, dict[str, float]] = {}
-    for name, au in run.results["au"].items():
+    for name, au in run.classes.items():
         rate = au["positives"] / au["count"] if au["count"] else 0.0
         rows[name] = {**au, "base_rate": rate, "all_positive_f1": 2 * rate / (1 + rate)}
     return rows
@@ -107,7 +107,7 @@ def _units(run: Run, images: Images) -> list[str]:
     images["f1"] = figures.bar_figure(rows)
     gain = {name: row["f1"] - row["all_positive_f1"] for name, row in rows.items()}
     most, least = max(gain, key=gain.__getitem__), min(gain, key=gain.__getitem__)
-    head = ["Action unit", "F1", "Always yes", "Gain", "Accuracy", "Positives", "Labels", "Base"]
+    head = [run.noun, "F1", "Always yes", "Gain", "Accuracy", "Positives", "Labels", "Base"]
     if run.best:
         head.insert(2, "F1, best step")
 
@@ -116,7 +116,7 @@ def _units(run: Run, images: Images) -> list[str]:
         cells += [f"{gain[name]:+.3f}", f"{row['accuracy']:.3f}", f"{row['positives']:,}"]
         cells += [f"{row['count']:,}", f"{100 * row['base_rate']:.1f} %"]
         if run.best:
-            cells.insert(2, f"{run.best['au'][name]['f1']:.3f}")
+            cells.insert(2, f"{run.best[run.task][name]['f1']:.3f}")
         return cells
 
     mean, always = run.results["f1_mean"], run.results["all_positive_f1_mean"]
@@ -127,12 +127,12 @@ def _units(run: Run, images: Images) -> list[str]:
     return [
         html.text(
             f"F1 is above that of always saying yes for {sum(g > 0 for g in gain.values())} of "
-            f"{len(gain)} AUs: furthest for {figures.named(most)} ({gain[most]:+.3f}), least for "
-            f"{figures.named(least)} ({gain[least]:+.3f})."
+            f"{len(gain)} {run.noun}s: furthest for {figures.named(most)} ({gain[most]:+.3f}), "
+            f"least for {figures.named(least)} ({gain[least]:+.3f})."
         ),
         html.figure(
             images["f1"],
-            "F1 of every action unit beside its base rate and the F1 of always saying yes",
+            f"F1 of every {run.noun} beside its base rate and the F1 of always saying yes",
             "A bar is worth something only past its orange tick, 2p / (1 + p) with base rate p. "
             "Probability threshold 0.5; counts over all test frames; unknown labels left out."
             + (" Whiskers: standard deviation over folds." if "folds" in run.results else ""),
@@ -164,13 +164,13 @@ def _radar(run: Run, images: Images) -> list[str]:
     if scores is None:
         return _without_samples(run)
     probability, label, whole = scores
-    images["radar"] = figures.radar_figure(probability, label, run.au_names)
+    images["radar"] = figures.radar_figure(probability, label, run.names)
     source = "the test part" if whole else "the sampled tuples"
     return [
         html.figure(
             images["radar"],
-            "radar charts of predicted probabilities for positives and negatives of four AUs",
-            f"Up to 36 positives (P, above) and 36 negatives (N, below) of each AU, drawn at "
+            "radar charts of predicted probabilities for positives and negatives of four classes",
+            f"Up to 36 positives (P, above) and 36 negatives (N, below) of each class, drawn at "
             f"random from {source}; one spoke each, clockwise in order of probability. Radius is "
             "the predicted probability, the rim is 1 and the dashed circle the threshold. "
             "Positives belong outside it, negatives inside; a red cross is on the wrong side. "
@@ -182,17 +182,17 @@ def _radar(run: Run, images: Images) -> list[str]:
 def _attention(run: Run, images: Images) -> list[str]:
     if not run.samples or "attention_R" not in run.samples:
         return _without_samples(run)
-    cards, strips = tuples.attention_cards(run.samples, run.au_names)
+    cards, strips = tuples.attention_cards(run.samples, run.names)
     images.update(strips)
     if not cards:
-        return [html.missing("no sampled tuple has an action unit present.")]
+        return [html.missing("no sampled tuple has a class present.")]
     return [
         html.text(
             "Class-wise attention over the face (R), the stimulus (S) and the caption (T), for "
-            "AUs that are present. Bright is much, grey is little; 'peak 8 × even' means that the "
-            "strongest cell gets eight times what it would get if attention were spread evenly, "
-            f"and full brightness needs {tuples.FLOOR:.0f}. Only R is used to predict; S and T "
-            "take part in training."
+            "classes that are present. Bright is much, grey is little; 'peak 8 × even' means that "
+            "the strongest cell gets eight times what it would get if attention were spread "
+            f"evenly, and full brightness needs {tuples.FLOOR:.0f}. Only R is used to predict; "
+            "S and T take part in training."
         ),
         *cards,
     ]
@@ -204,12 +204,12 @@ def _relations(run: Run, images: Images) -> list[str]:
     learned = np.asarray(run.samples["prototype_relation"], np.float64)
     prior = run.record.get("class_prior")
     prior = None if prior is None else np.asarray(prior, np.float64)
-    images["relations"] = relations.relation_figure(prior, learned, run.au_names)
+    images["relations"] = relations.relation_figure(prior, learned, run.names)
     body = [
         html.figure(
             images["relations"],
             "relation prior beside the cosine similarity of the learned prototypes",
-            "Left: which AUs the prior relates. Right: how alike their learned prototypes are, "
+            "Left: which classes the prior relates. Right: how alike their learned prototypes are, "
             "related pairs outlined in orange; the scale leaves out the diagonal, which is 1.",
         )
     ]
@@ -227,9 +227,9 @@ def _relations(run: Run, images: Images) -> list[str]:
                 ),
             )
     nodes = run.samples.get("relation")
-    if nodes is not None and len(nodes) > len(run.au_names):
+    if nodes is not None and len(nodes) > len(run.names):
         images["adjacency"] = relations.adjacency_figure(
-            nodes, run.au_names, str(run.config.get("domains", relations.DOMAINS))
+            nodes, run.names, str(run.config.get("domains", relations.DOMAINS))
         )
         png = html.data_url(images["adjacency"], "png")
         body.append(
@@ -243,14 +243,14 @@ def _relations(run: Run, images: Images) -> list[str]:
 def _prototype(run: Run, images: Images) -> list[str]:
     if not run.samples or "prototype" not in run.samples:
         return _without_samples(run)
-    images["prototype"] = relations.prototype_figure(run.samples["prototype"], run.au_names)
+    images["prototype"] = relations.prototype_figure(run.samples["prototype"], run.names)
     return [
         html.figure(
             images["prototype"],
-            "mean U-SR state of every action unit",
-            "Universal stimulus-reaction prototypes: the mean state of each AU's node after the "
+            "mean U-SR state of every class",
+            "Universal stimulus-reaction prototypes: the mean state of each class's node after the "
             "graph, over domains and up to 256 tuples drawn from the training parts. Columns are "
-            "features, grouped by the AU in which they are largest.",
+            "features, grouped by the class in which they are largest.",
         )
     ]
 
@@ -262,21 +262,21 @@ def _tuples(run: Run, images: Images) -> list[str]:
     scores = _scores(run)
     all_loss = log_loss(scores[0], scores[1]) if scores and scores[2] else None
     note = (
-        "By mean log loss over the known AUs of a tuple. Best ones are taken among tuples with an "
-        "AU present; p is the predicted probability."
+        "By mean log loss over the known labels of a tuple. Best ones are taken among tuples with "
+        "a class present; p is the predicted probability."
     )
     return [
         html.text(note),
         "<h3>Best</h3>",
-        tuples.tuple_table(run.samples, best, run.au_names, all_loss),
+        tuples.tuple_table(run, best, all_loss),
         "<h3>Worst</h3>",
-        tuples.tuple_table(run.samples, worst, run.au_names, all_loss),
+        tuples.tuple_table(run, worst, all_loss),
     ]
 
 
 def _folds(run: Run, images: Images) -> list[str]:
-    folds, table = run.results["folds"], run.results["au"]
-    head = ["Action unit", *(f"Fold {fold.get('fold', k)}" for k, fold in enumerate(folds))]
+    folds, table = run.results["folds"], run.classes
+    head = [run.noun, *(f"Fold {fold.get('fold', k)}" for k, fold in enumerate(folds))]
     head += ["Mean", "SD", "Pooled", "Accuracy", "SD", "Pooled"]
 
     def numbers(row: Mapping[str, Any], end: str = "") -> list[str]:
@@ -285,7 +285,11 @@ def _folds(run: Run, images: Images) -> list[str]:
         return [f"{row[key]:.3f}" if key in row else "" for key in keys]
 
     rows = (
-        [figures.named(name), *(f"{fold['au'][name]['f1']:.3f}" for fold in folds), *numbers(row)]
+        [
+            figures.named(name),
+            *(f"{fold[run.task][name]['f1']:.3f}" for fold in folds),
+            *numbers(row),
+        ]
         for name, row in table.items()
     )
     total = ["Mean", *(f"{fold['f1_mean']:.3f}" for fold in folds), *numbers(run.results, "_mean")]

@@ -19,8 +19,9 @@ TESTED = {
 def title(run: Run) -> str:
     """What was run, in one line."""
     fold = run.results.get("fold")
-    part = "three folds" if fold == "all" else f"fold {fold}"
-    return f"DRR action units on {run.record.get('dataset', 'an unnamed data set')}, {part}"
+    part = "all folds" if fold == "all" else f"fold {fold}"
+    what = {"au": "action units", "expression": "expressions"}[run.task]
+    return f"DRR {what} on {run.record.get('dataset', 'an unnamed data set')}, {part}"
 
 
 def headline(run: Run, sections: Mapping[str, str]) -> str:
@@ -30,14 +31,17 @@ def headline(run: Run, sections: Mapping[str, str]) -> str:
     spread = f" ± {results['f1_mean_std']:.3f} over folds" if "f1_mean_std" in results else ""
     label = f"{results.get('selection', 'last')} step{_step(results)}"
     tiles = [
-        ("first", f"{mean:.3f}", f"test F1, mean of {len(run.au_names)} AUs{spread}; {label}"),
+        ("first", f"{mean:.3f}", f"test F1, mean of {len(run.names)} {run.noun}s{spread}; {label}"),
         ("", f"{always:.3f}", "F1 of always saying yes, the floor to beat"),
         ("", f"{mean - always:+.3f}", "above that floor"),
     ]
     if run.best:
         note = f"best step{_step(run.best)}: picked by F1 on this same test part, so optimistic"
         tiles.insert(1, ("", f"{run.best['f1_mean']:.3f}", note))
-    tiles.append(("", f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
+    if run.task == "au":
+        tiles.append(("", f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
+    else:
+        tiles.append(("", f"{results['accuracy']:.3f}", "accuracy, the most probable expression"))
     parts = [
         f"<h1>{escape(title(run))}</h1>",
         html.text(

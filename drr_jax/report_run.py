@@ -27,9 +27,24 @@ class Run:
     samples: Samples | None
 
     @property
-    def au_names(self) -> list[str]:
-        """Names of the evaluated action units, in the order of the label columns."""
-        return list(self.results["au"])
+    def task(self) -> str:
+        """Which block of classes the results have: au or expression."""
+        return "expression" if "expression" in self.results else "au"
+
+    @property
+    def noun(self) -> str:
+        """What a class is called in the text."""
+        return {"au": "AU", "expression": "expression"}[self.task]
+
+    @property
+    def classes(self) -> dict[str, dict[str, float]]:
+        """The scores of every evaluated class, in the order of the label columns."""
+        return self.results[self.task]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the evaluated classes, in the order of the label columns."""
+        return list(self.classes)
 
 
 def read_run(workdir: Path, samples: Samples | None = None) -> Run:
@@ -47,8 +62,10 @@ def read_run(workdir: Path, samples: Samples | None = None) -> Run:
                 f"{_command(workdir)}{mode} writes it"
             )
     results = _read_json(workdir / "results.json")
-    if not results.get("au"):
-        raise InputError(f"{workdir / 'results.json'}: no 'au' table; evaluate the run again")
+    if not (results.get("au") or results.get("expression")):
+        raise InputError(
+            f"{workdir / 'results.json'}: no table 'au' or 'expression'; evaluate the run again"
+        )
     best = workdir / "results-best.json"
     config = _places(workdir, "config.json")
     logs = _places(workdir, "metrics.jsonl")

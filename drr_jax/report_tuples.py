@@ -10,7 +10,7 @@ from PIL import Image
 
 from drr_jax import report_page as html
 from drr_jax.report_figures import named
-from drr_jax.report_run import Samples, log_loss
+from drr_jax.report_run import Run, Samples, log_loss
 
 TUPLES, UNITS = 4, 3  # tuples shown with attention, AUs shown for each
 MARKS = ("", "[PAD]", "[CLS]", "[SEP]", "<pad>", "<s>", "</s>")
@@ -92,7 +92,7 @@ def attention_cards(samples: Samples, names: Sequence[str]) -> tuple[list[str], 
         )
         rows = [f"<tr><th class='side'></th><th>{_where(samples, i)}</th>{heads}</tr>"]
         strip = []
-        for domain, key in (("R", "reaction"), ("S", "stimulus")):
+        for domain, key in _pictures(samples):
             image = samples[key][i]
             cells, strip_row = [html.picture(image, key, 320)], [image]
             for n in units if f"attention_{domain}" in samples else ():
@@ -111,12 +111,18 @@ def attention_cards(samples: Samples, names: Sequence[str]) -> tuple[list[str], 
                 + "</tr>"
             )
             strip.append(np.concatenate(strip_row, axis=1))
-        rows.append(_caption_row(samples, i, units))
+        if "caption" in samples:
+            rows.append(_caption_row(samples, i, units))
         cards.append(f'<article><table class="maps">{"".join(rows)}</table></article>')
         width = max(row.shape[1] for row in strip)
         strip = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in strip]
         strips[f"attention-{number}"] = html.encode_png(np.concatenate(strip))
     return cards, strips
+
+
+def _pictures(samples: Samples) -> list[tuple[str, str]]:
+    """The image domains that the data set has."""
+    return [(key[0].upper(), key) for key in ("reaction", "stimulus") if key in samples]
 
 
 def _caption_row(samples: Samples, i: int, units: Sequence[int]) -> str:
@@ -158,18 +164,15 @@ def _listed(names: Sequence[str], p: np.ndarray, mask: np.ndarray, kind: str) ->
     return f'<span class="{kind}">{", ".join(items)}</span>' if items else "none"
 
 
-def tuple_table(
-    samples: Samples,
-    rows: Sequence[int],
-    names: Sequence[str],
-    all_loss: Float[np.ndarray, "batch"] | None,
-) -> str:
+def tuple_table(run: Run, rows: Sequence[int], all_loss: Float[np.ndarray, "batch"] | None) -> str:
     """Tuples with thumbnails, truth, prediction, and what was missed or falsely claimed."""
+    samples, names = run.samples or {}, run.names
     loss = log_loss(samples["probability"], samples["label"])
+    keys = [key for _, key in _pictures(samples)]
     lines = []
     for i in rows:
         p, label = samples["probability"][i], samples["label"][i]
-        claimed = p >= 0.5
+        claimed = p >= 0.5 if run.task == "au" else p == p.max()
         truth = ", ".join(names[int(n)] for n in np.flatnonzero(label > 0)) or "none"
         wrong = [
             f"{word} {_listed(names, p, mask, 'wrong')}"
@@ -179,19 +182,17 @@ def tuple_table(
             )
             if mask.any()
         ]
+        pictures = "".join(f"<td>{html.picture(samples[key][i], key, 184)}</td>" for key in keys)
         lines.append(
-            f"<tr><td>{html.picture(samples['reaction'][i], 'reaction', 184)}</td>"
-            f"<td>{html.picture(samples['stimulus'][i], 'stimulus', 184)}</td>"
-            f'<td class="where">{_where(samples, i)}</td><td>{truth}</td>'
+            f'<tr>{pictures}<td class="where">{_where(samples, i)}</td><td>{truth}</td>'
             f"<td>{_listed(names, p, claimed & (label > 0), 'hit')}</td>"
             f"<td>{'<br>'.join(wrong) or 'none'}</td>"
             f'<td class="n">{loss[i]:.3f}<br><span class="quiet">'
             f"{rank_of(float(loss[i]), all_loss)}</span></td></tr>"
         )
-    head = "".join(
-        f"<th>{word}</th>"
-        for word in ("Reaction", "Stimulus", "Where", "AUs present", "Found (p)", "Errors&nbsp;(p)")
-    )
+    titles = [key.capitalize() for key in keys]
+    titles += ["Where", f"{run.noun}s present", "Found (p)", "Errors&nbsp;(p)"]
+    head = "".join(f"<th>{word}</th>" for word in titles)
     return (
         f'<table class="tuples"><thead><tr>{head}<th class="n">Log loss</th></tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table>"

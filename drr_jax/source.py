@@ -11,18 +11,16 @@ import cv2
 import numpy as np
 import simplejpeg
 import tensorflow_datasets as tfds
-from jaxtyping import UInt8
+from jaxtyping import Int8, UInt8
 
 from drr_jax.errors import InputError
-from drr_jax.facs import REACTIONET_AUS_12
+from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12
 
 JPEG_MAGIC = b"\xff\xd8"
 DOMAINS = ("reaction", "stimulus")  # the domains that are images
-# What a batch is made of. Parsing a record for these alone, with images left encoded, takes a
-# fraction of TFDS's time for all of it; TFDS's own partial decoding needs TensorFlow.
-FIELDS = {"reaction": ("image",), "stimulus": ("image",), "au": ("occurrence",)}
+INPUTS = (*DOMAINS, "caption")
+TASKS = ("au", "expression")
 IDENTITY = ("sequence", "frame")
-ENCODED = {domain: {"image": tfds.decode.SkipDecoding()} for domain in DOMAINS}
 REBUILD = "build it again: python -m tfds_reactionet.build"
 
 
@@ -49,6 +47,41 @@ class Prepared:
     @property
     def parts(self) -> tuple[str, ...]:
         return tuple(sorted(self.metadata["parts"]))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What its records have of reaction, stimulus and caption."""
+        return tuple(name for name in INPUTS if name in self.builder.info.features)
+
+    def classes(self, task: str) -> tuple[str, ...]:
+        """Names of the classes of a task: the evaluated AUs, or the expressions.
+
+        Raises InputError if the set has no labels of that task.
+        """
+        if task == "expression":
+            names = tuple(self.metadata["expression_names"])
+        else:
+            names = tuple(self.metadata.get("evaluated_aus") or self.au_names)
+            if names == REACTIONET_AUS:  # 17 are coded, the paper evaluates 12
+                names = REACTIONET_AUS_12
+        # Other sets say what they are made for, so that no label that is never known is learnt.
+        if not names or task != self.metadata.get("task", task):
+            raise InputError(
+                f"config key task={task}: data set {self.name} has labels for "
+                f"task={self.metadata.get('task', 'au')}"
+            )
+        return names
+
+    @property
+    def folds(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+        """(training parts, test parts) by fold: the official ones, or fold k tests part k + 1."""
+        protocol = self.metadata.get("protocol")
+        if protocol:
+            pairs = zip(protocol["train"], protocol["test"], strict=True)
+            return tuple((tuple(train), tuple(test)) for train, test in pairs)
+        return tuple(
+            (tuple(part for part in self.parts if part != test), (test,)) for test in self.parts
+        )
 
     def records(self, parts: Sequence[str]) -> int:
         """Number of records in `parts`."""
@@ -107,9 +140,13 @@ def _reason(error: Exception) -> str:
 
 
 def fold_parts(prepared: Prepared, fold: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(training parts, test parts) of a fold: fold k tests the k-th part (method 8.2)."""
-    test = prepared.parts[fold]
-    return tuple(part for part in prepared.parts if part != test), (test,)
+    """(training parts, test parts) of a fold (method 8.2). Raises InputError if it has no such."""
+    folds = prepared.folds
+    if fold >= len(folds):
+        raise InputError(
+            f"config key fold={fold}: data set {prepared.name} has folds 0 to {len(folds) - 1}"
+        )
+    return folds[fold]
 
 
 def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
@@ -125,8 +162,10 @@ class Source:
     """Random access to the decoded records of some parts, one after the other.
 
     `source[i]` is {"reaction", "stimulus": uint8[S,S,3], "caption": str, "labels": int8[N],
-    "index": int32}, with S = image_size and N = len(au_names). It pickles.
-    Raises InputError for an unknown AU or part, and, on access, for a record that cannot be read.
+    "index": int32}, with S = image_size and N classes; of the first three only those that are among
+    `inputs` and that the set has. Labels are 1, 0 or -1 (unknown); of an expression, 1 for one
+    class. It pickles. Raises InputError for an unknown class or part, and, on access, for a record
+    that cannot be read.
     """
 
     def __init__(
@@ -134,10 +173,12 @@ class Source:
         prepared: Prepared,
         parts: Sequence[str],
         image_size: int,
-        au_names: Sequence[str] = REACTIONET_AUS_12,
+        names: Sequence[str] = REACTIONET_AUS_12,
+        task: str = "au",
+        inputs: Sequence[str] = INPUTS,
     ):
-        known = prepared.au_names
-        missing = [name for name in au_names if name not in known]
+        known = prepared.au_names if task == "au" else prepared.classes(task)
+        missing = [name for name in names if name not in known]
         if missing:
             raise InputError(
                 f"data set {prepared.name} has no {', '.join(missing)}; it has {', '.join(known)}"
@@ -150,16 +191,25 @@ class Source:
             )
         self._parts = tuple(parts)
         self._starts = [0, *accumulate(prepared.records([part]) for part in parts)]
-        self._columns = np.array([known.index(name) for name in au_names])
+        self._columns = np.array([known.index(name) for name in names])
         self._size = image_size
-        self._au_names = tuple(au_names)
+        self._names, self._task = tuple(names), task
         self._prepared = prepared
+        self._inputs = tuple(name for name in prepared.inputs if name in inputs)
+        self.domains = tuple(domain for domain in DOMAINS if domain in self._inputs)
+        self.has_captions = "caption" in self._inputs
         features: Any = prepared.builder.info.features
-        nested = {
-            outer: {inner: features[outer][inner] for inner in names}
-            for outer, names in FIELDS.items()
-        }
-        self._fields = tfds.features.FeaturesDict({**nested, "caption": features["caption"]})
+        # What a batch is made of. Parsing a record for these alone, with images left encoded, takes
+        # a fraction of TFDS's time for all of it; TFDS's own partial decoding needs TensorFlow.
+        fields: dict[str, Any] = {d: {"image": features[d]["image"]} for d in self.domains}
+        if task == "au":
+            fields["au"] = {"occurrence": features["au"]["occurrence"]}
+        else:
+            fields["expression"] = features["expression"]
+        if self.has_captions:
+            fields["caption"] = features["caption"]
+        self._fields = tfds.features.FeaturesDict(fields)
+        self._encoded = {d: {"image": tfds.decode.SkipDecoding()} for d in self.domains}
         self._identity = tfds.features.FeaturesDict({name: features[name] for name in IDENTITY})
         try:
             self._readers = [
@@ -174,14 +224,15 @@ class Source:
     def __reduce__(self):
         """A worker process opens the data set itself."""
         directory = self._prepared.directory
-        return _reopen, (directory, self._parts, self._size, self._au_names)
+        arguments = (self._parts, self._size, self._names, self._task, self._inputs)
+        return _reopen, (directory, arguments)
 
     def __len__(self) -> int:
         return self._starts[-1]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         record = self.read(index)
-        images = {domain: self._new_image() for domain in DOMAINS}
+        images = {domain: self._new_image() for domain in self.domains}
         for domain, image in images.items():
             self.decode_into(record, domain, image)
         return {**record, **images}
@@ -191,16 +242,22 @@ class Source:
         which = bisect.bisect_right(self._starts, index) - 1
         try:
             example: Any = self._fields.deserialize_example_np(
-                self._readers[which][index - self._starts[which]], decoders=ENCODED
+                self._readers[which][index - self._starts[which]], decoders=self._encoded
             )
         except Exception as error:  # array_record and protobuf have their own
             raise InputError(self._describe(index, "", error)) from None
-        return {
-            **{domain: example[domain]["image"] for domain in DOMAINS},
-            "caption": example["caption"].decode("utf-8"),
-            "labels": np.asarray(example["au"]["occurrence"], np.int8)[self._columns],
-            "index": np.int32(index),
-        }
+        record = {domain: example[domain]["image"] for domain in self.domains}
+        if self.has_captions:
+            record["caption"] = example["caption"].decode("utf-8")
+        return {**record, "labels": self._labels(example), "index": np.int32(index)}
+
+    def _labels(self, example: Any) -> Int8[np.ndarray, "classes"]:
+        if self._task == "au":
+            return np.asarray(example["au"]["occurrence"], np.int8)[self._columns]
+        truth = int(example["expression"])
+        if truth not in self._columns:  # unknown, or a class that is left out
+            return np.full(len(self._columns), -1, np.int8)
+        return (self._columns == truth).astype(np.int8)
 
     def identity(self, index: int) -> tuple[str, int]:
         """("scene/sub_scene/task/sequence", frame number) of a record."""
@@ -224,12 +281,16 @@ class Source:
             raise InputError(self._describe(int(record["index"]), f"{domain} ", error)) from None
 
     @property
+    def name(self) -> str:
+        return self._prepared.name
+
+    @property
     def image_size(self) -> int:
         return self._size
 
     @property
     def classes(self) -> int:
-        """N, the number of AUs in `labels`."""
+        """N, the number of classes in `labels`."""
         return len(self._columns)
 
     def _new_image(self) -> UInt8[np.ndarray, "size size 3"]:
@@ -245,10 +306,8 @@ class Source:
         )
 
 
-def _reopen(
-    directory: Path, parts: Sequence[str], image_size: int, au_names: Sequence[str]
-) -> Source:
-    return Source(open_dataset(directory), parts, image_size, au_names)
+def _reopen(directory: Path, arguments: tuple) -> Source:
+    return Source(open_dataset(directory), *arguments)
 
 
 def decode(encoded: bytes) -> UInt8[np.ndarray, "height width 3"]:

@@ -37,30 +37,35 @@ def make_step(experiment: Experiment) -> Step:
     statistics are those of the global batch, so that any number of devices gives the same run.
     The state is donated: the one passed in is gone.
     """
-    config, classes = experiment.config, len(experiment.au_names)
-    weights = jnp.asarray(experiment.class_weights, jnp.float32)
-    fixed_prior = jnp.asarray(experiment.contrast_prior, jnp.float32)
+    config, classes = experiment.config, len(experiment.names)
+    # Arguments, not constants: then the folds of a run share one compiled program.
+    relations = (
+        np.asarray(experiment.class_weights, np.float32),
+        np.asarray(experiment.contrast_prior, np.float32),
+    )
 
-    def contrast_prior(outputs):
+    def contrast_prior(outputs, fixed):
         if config.contrast.prior != "learned":
-            return fixed_prior
+            return fixed
         # The contrast follows the graph's relation, and must not bend it to its own ease.
         learned = jax.lax.stop_gradient(outputs["graph"]["relation/heterophily"])
         return jnp.where(jnp.eye(classes) > 0, 1.0, losses.class_relation(learned, classes))
 
-    def step(state: State, batch: Mapping[str, Array]) -> tuple[State, Terms]:
+    def step(state: State, batch: Mapping[str, Array], relations) -> tuple[State, Terms]:
+        weights, fixed_prior = relations
         rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
-        images = {
+        inputs = {
             name: device_augment.augment_batch(batch[name], batch[f"{name}_draw"])
             if f"{name}_draw" in batch
             else batch[name]
-            for name in ("reaction", "stimulus")
+            for name in ("reaction", "stimulus", "tokens")
+            if name in batch
         }
 
         def loss(params):
             outputs, updated = experiment.model.apply(
                 {"params": params, "batch_stats": state.batch_stats},
-                {**images, "tokens": batch["tokens"]},
+                inputs,
                 train=True,
                 rngs={"dropout": rng},
                 mutable=["batch_stats"],
@@ -69,9 +74,10 @@ def make_step(experiment: Experiment) -> Step:
                 outputs,
                 batch["labels"],
                 weights,
-                contrast_prior(outputs),
+                contrast_prior(outputs, fixed_prior),
                 config.loss,
                 config.contrast,
+                config.task,
             )
             return total, (terms, updated["batch_stats"])
 
@@ -90,27 +96,27 @@ def make_step(experiment: Experiment) -> Step:
 
     shardings, everywhere = experiment.shardings, distributed.replicated(experiment.mesh)
     batch_sharding = distributed.batch_sharding(experiment.mesh)
-    return jax.jit(
+    compiled = jax.jit(
         step,
-        in_shardings=(shardings, batch_sharding),
+        in_shardings=(shardings, batch_sharding, everywhere),
         out_shardings=(shardings, everywhere),
         donate_argnums=0,
     )
+    return lambda state, batch: compiled(state, batch, relations)
 
 
-def check_finite(step: int, terms: Mapping[str, Array], workdir: Path, saved: list[int]) -> dict:
+def check_finite(step: int, terms: Mapping[str, Array], checkpoints: Checkpoints) -> dict:
     """Returns the terms as Python floats. Raises InputError naming the first that is not finite."""
     values = {name: float(value) for name, value in jax.device_get(dict(terms)).items()}
     # The terms before their sum, so that the message names the one that broke.
     for name in sorted(values, key=lambda name: name == "loss"):
         if not math.isfinite(values[name]):
-            kept = (
-                f"checkpoint {saved[-1]} in {workdir} is the last good one"
-                if saved
-                else ("no checkpoint had been written yet")
-            )
+            checkpoints.wait()
+            saved = checkpoints.steps()
+            kept = f"checkpoint {saved[-1]} is the last good one" if saved else "none was saved yet"
             raise InputError(
-                f"step {step}: {name} is {values[name]}, training stopped; {kept}; "
+                f"step {step}: {name} is {values[name]}, training stopped; {kept} in "
+                f"{checkpoints.workdir}; "
                 "try a lower optim.lr or a longer optim.warmup_steps with another --workdir"
             )
     return values
@@ -144,7 +150,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
                 return
             step, terms = running
             running = None
-            values = check_finite(step, terms, workdir, checkpoints.steps())
+            values = check_finite(step, terms, checkpoints)
             bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
             if step % log.every_steps == 0 or step == experiment.steps:
                 rate = (step - first) / (time.monotonic() - started)
@@ -169,7 +175,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
                     settle()
                     result = test(state)
                     metrics.write(step, result.logged())
-                    checkpoints.save_best(step, state, result.summary["f1_mean"])
+                    checkpoints.save_best(step, state, result.score)
                 if last or stop or step % log.checkpoint_every_steps == 0:
                     settle()
                     checkpoints.save(step, state)
@@ -197,7 +203,8 @@ def describe_run(experiment: Experiment, workdir: Path, state: State, seconds: f
         "rendered": bool(experiment.prepared.metadata["rendered"]),
         "fold": experiment.fold,
         "test_parts": list(experiment.test_parts),
-        "au_names": list(experiment.au_names),
+        "task": experiment.config.task,
+        "au_names": list(experiment.names),
         "class_prior": np.asarray(experiment.graph_prior).tolist(),
         "device": f"{len(devices)} x {devices[0].device_kind}",
         **record.versions(),

@@ -1,4 +1,4 @@
-"""Eight virtual CPU devices, one compilation cache for all test processes, flags marked parsed."""
+"""Eight virtual CPU devices, one compilation cache for all test processes, JAX started as by main."""
 
 import os
 from pathlib import Path
@@ -17,4 +17,7 @@ os.environ |= {
 def pytest_configure() -> None:
     from absl import flags
 
+    from drr_jax import distributed
+
     flags.FLAGS.mark_as_parsed()  # Grain's worker processes read absl flags
+    distributed.start()  # as the command does; not possible once a test has touched a device

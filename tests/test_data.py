@@ -50,7 +50,12 @@ def settings(**changes):
 def train(prepared, pieces, count, config=None, seed=7, augment_on="host", **kwargs):
     config = config or settings()
     batches = data.train_dataset(
-        prepared, PARTS, config, pieces, seed=seed, augment_on=augment_on, **kwargs
+        source.Source(prepared, PARTS, SIZE),
+        config,
+        pieces,
+        seed=seed,
+        augment_on=augment_on,
+        **kwargs,
     )
     try:
         return list(islice(batches, count))
@@ -169,7 +174,11 @@ def test_evaluation_sees_every_record_once(prepared, pieces, hosts, parts):
     passes = [
         list(
             data.eval_dataset(
-                prepared, parts, settings(), pieces, process_index=host, process_count=hosts
+                source.Source(prepared, parts, SIZE),
+                settings(),
+                pieces,
+                process_index=host,
+                process_count=hosts,
             )
         )
         for host in range(hosts)
@@ -200,7 +209,7 @@ prepared = source.open_dataset({str(directory)!r})
 pieces = tokenizer.from_vocabulary(tokenizer.build_vocabulary({{}}))
 settings = config.Config(data=config.Data(image_size=32, batch_size=4))
 batches = data.train_dataset(
-    prepared, prepared.parts, settings, pieces, seed=0, augment_on="host"
+    source.Source(prepared, prepared.parts, 32), settings, pieces, seed=0, augment_on="host"
 )
 next(batches)
 batches.close()

@@ -35,6 +35,17 @@ def test_masked_bce_is_the_sum_over_known_labels():
     assert float(result) == pytest.approx(np.mean(samples), rel=1e-5)
 
 
+def test_softmax_ce_is_over_the_samples_that_have_a_class():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(3, 4)).astype(np.float32)
+    labels = np.array([[0, 1, 0, 0], [-1, -1, -1, -1], [0, 0, 0, 1]], np.int8)
+    weights = np.array([1, 2, 1, 0.5], np.float32)
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    expected = -(2 * log_p[0, 1] + 0.5 * log_p[2, 3]) / 2
+    result = losses.softmax_ce(jnp.asarray(logits), jnp.asarray(labels), jnp.asarray(weights))
+    assert float(result) == pytest.approx(expected, rel=1e-5)
+
+
 def reference(z, labels, prior, config):
     """The contrastive loss of method 6.2, one anchor and one candidate at a time."""
     domains = list(z)

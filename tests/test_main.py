@@ -46,7 +46,7 @@ def test_defaults_are_the_supplements_protocol():
         ([f"{LAUNCH}:optim.lr=fast"], "expected a float"),
         ([LAUNCH, "--config.data.batch_size=many"], "batch_size"),
         ([LAUNCH, "--config.domains=RSX"], "domains"),
-        ([LAUNCH, "--config.fold=4"], "fold"),
+        ([LAUNCH, "--config.fold=two"], "fold"),
         ([LAUNCH, "--config.optim.lr=-1"], "above 0"),
         ([LAUNCH, "--config.data.image_size=100"], "multiple of 32"),
         ([LAUNCH, "--config.data.batch_size=96"], "contrast.group_size"),

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from drr_jax import metrics
 
@@ -107,7 +107,7 @@ def test_fold_table_means_spread_and_pooled():
     assert table["f1_mean"] == pytest.approx(scores.mean())
     assert table["f1_mean_std"] == pytest.approx(scores.mean(1).std(ddof=1))
     assert metrics.fold_table(folds[:1])["f1_mean_std"] == 0
-    with pytest.raises(ValueError, match="same AUs"):
+    with pytest.raises(ValueError, match="same classes"):
         metrics.fold_table([folds[0], {"au": {"AU99": {}}}])
 
 
@@ -118,3 +118,36 @@ def test_counts_are_recovered_from_a_full_size_summary():
     total[100:120, 0] = 0
     result = metrics.summary(total, [f"{n}" for n in range(len(total))])
     np.testing.assert_array_equal(metrics.counts_of(json.loads(json.dumps(result))), total)
+
+
+def test_confusion_and_accuracy_equal_scikit_learn():
+    rng = np.random.default_rng(0)
+    truth, chosen = rng.integers(0, 5, 300), rng.integers(0, 5, 300)
+    labels = np.eye(5, dtype=np.int8)[truth]
+    labels[::7] = -1  # unknown
+    probability = rng.uniform(0, 0.5, (300, 5)) + np.eye(5)[chosen]
+    weight = (np.arange(300) < 290).astype(np.float32)  # the last ten are padding
+    known = (labels[:, 0] >= 0) & (weight > 0)
+    matrix = metrics.confusion(probability, labels, weight)
+    expected = confusion_matrix(truth[known], chosen[known], labels=range(5))
+    np.testing.assert_array_equal(matrix, expected)
+    summary = metrics.expression_summary(matrix, "abcde")
+    accuracy = accuracy_score(truth[known], chosen[known])
+    assert summary["accuracy"] == pytest.approx(accuracy)
+    each = f1_score(truth[known], chosen[known], average=None, labels=range(5))
+    np.testing.assert_allclose([row["f1"] for row in summary["expression"].values()], each)
+    assert metrics.expression_summary(np.zeros((5, 5)), "abcde")["accuracy"] == 0
+
+
+def test_expression_folds_are_averaged_and_pooled():
+    rng = np.random.default_rng(1)
+    matrices = [rng.integers(0, 9, (3, 3)) for _ in range(2)]
+    results = [metrics.expression_summary(matrix, "abc") for matrix in matrices]
+    table = metrics.fold_table(results)
+    assert table["accuracy"] == pytest.approx(np.mean([r["accuracy"] for r in results]))
+    total = sum(matrices)
+    assert table["accuracy_pooled"] == pytest.approx(np.trace(total) / total.sum())
+    assert table["confusion"] == total.tolist()
+    assert table["expression"]["b"]["f1_pooled"] == pytest.approx(
+        2 * total[1, 1] / (total[1].sum() + total[:, 1].sum())
+    )

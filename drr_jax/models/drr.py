@@ -1,6 +1,6 @@
 """Dyadic Relation Reasoning: encoders, class-wise heads, common space and graph in one module."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import flax.linen as nn
@@ -17,6 +17,7 @@ from drr_jax.models.text import PAD, SmallTextEncoder
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+ACTIVATIONS = {"au": nn.sigmoid, "expression": nn.softmax}  # logits -> probabilities, by task
 RESNETS = {"resnet18": partial(ResNet, stage_sizes=(2, 2, 2, 2))}
 
 
@@ -120,9 +121,8 @@ class DRR(nn.Module):
         self, reaction: UInt8[Array, "batch height width 3"]
     ) -> Float[Array, "batch classes"]:
         """Probabilities from the face alone, the paper's inference (supplement 2.1)."""
-        return nn.sigmoid(
-            self._image_domain(self.encoder_R, self.head_R, reaction, train=False)["logits"]
-        )
+        head = self._image_domain(self.encoder_R, self.head_R, reaction, train=False)
+        return ACTIVATIONS[self.config.task](head["logits"])
 
 
 def predict(
@@ -135,20 +135,22 @@ def predict(
         return reaction
     outputs = model.apply(variables, batch)
     assert isinstance(outputs, dict)
-    return probabilities(outputs, choice)
+    return probabilities(outputs, choice, ACTIVATIONS[model.config.task])
 
 
-def probabilities(outputs: Mapping, predict: str) -> Float[Array, "batch classes"]:
+def probabilities(
+    outputs: Mapping, predict: str, activation: Callable = nn.sigmoid
+) -> Float[Array, "batch classes"]:
     """Class probabilities from a DRR's outputs; reaction is the paper's choice (supplement 2.1).
 
     fuse is half the mean over domains and half the graph's (supplement 3.5; method 9.4).
     """
     if predict == "graph":
-        return nn.sigmoid(outputs["graph_logits"])
+        return activation(outputs["graph_logits"])
     if predict == "fuse":
-        domains = jnp.stack([nn.sigmoid(logits) for logits in outputs["logits"].values()])
-        return domains.mean(0) / 2 + nn.sigmoid(outputs["graph_logits"]) / 2
-    return nn.sigmoid(outputs["logits"]["S" if predict == "stimulus" else "R"])
+        domains = jnp.stack([activation(logits) for logits in outputs["logits"].values()])
+        return domains.mean(0) / 2 + activation(outputs["graph_logits"]) / 2
+    return activation(outputs["logits"]["S" if predict == "stimulus" else "R"])
 
 
 def build(

@@ -1,0 +1,21 @@
+"""Expression recognition on RAF-DB: 7 classes, 12,271 images to train and 3,068 to test.
+
+    python -m drr_jax.main --config=launch/raf_db.py --workdir=runs/raf_db \
+        --config.data.manual_dir=/data/RAF-DB --config.fold=all
+
+The supplement's protocol (3.1, 3.2): 7 classes,
+the official parts. Softmax over the classes; accuracy of the most probable
+one. The face is the only domain; the number of epochs is a reconstruction.
+"""
+
+from drr_jax.config import Config, parse_arg
+
+
+def get_config(arg: str = "") -> Config:
+    """`arg` stands behind the file's name: KEY=VALUE pairs, with commas."""
+    config = Config()
+    config.data.name = "raf_db"
+    config.domains = "R"
+    config.task = "expression"
+    config.optim.epochs = 20.0
+    return parse_arg(config, arg, {})

@@ -3,9 +3,9 @@
     python -m drr_jax.main --config=launch/affectnet.py --workdir=runs/affectnet \
         --config.data.manual_dir=/data/AffectNet --config.fold=all
 
-The supplement's protocol (3.1, 3.2): 7 classes
-without contempt, 283,901 images to train and 3,500 to test. Softmax over the classes; accuracy of the most probable
-one. The face is the only domain; the number of epochs is a reconstruction.
+The supplement's protocol (3.1, 3.2): 7 classes without contempt, 283,901 images to train and
+3,500 to test. Softmax over the classes; accuracy of the most probable one. The face is the only
+domain; the number of epochs is a reconstruction.
 """
 
 from drr_jax.config import Config, parse_arg

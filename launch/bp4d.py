@@ -3,9 +3,9 @@
     python -m drr_jax.main --config=launch/bp4d.py --workdir=runs/bp4d \
         --config.data.manual_dir=/data/BP4D --config.fold=all
 
-The supplement's protocol (3.1, 3.2): 12 AUs,
-subject-exclusive three-fold cross validation. The face is the only domain, so the graph relates
-classes alone. 20 epochs are a reconstruction (docs/method.md 9.6).
+The supplement's protocol (3.1, 3.2): 12 AUs, subject-exclusive three-fold cross validation. The
+face is the only domain, so the graph relates classes alone. 20 epochs are a reconstruction
+(docs/method.md 9.6).
 """
 
 from drr_jax.config import Config, parse_arg

@@ -3,9 +3,9 @@
     python -m drr_jax.main --config=launch/ck_plus.py --workdir=runs/ck_plus \
         --config.data.manual_dir=/data/CK+ --config.fold=all
 
-The supplement's protocol (3.1, 3.2): 309
-sequences of 106 subjects; the split is not stated, so subject-exclusive folds are drawn. The face is the only domain, so the graph relates
-classes alone. 20 epochs are a reconstruction (docs/method.md 9.6).
+The supplement's protocol (3.1, 3.2): 309 sequences of 106 subjects; the split is not stated, so
+subject-exclusive folds are drawn. The face is the only domain, so the graph relates classes
+alone. 20 epochs are a reconstruction (docs/method.md 9.6).
 """
 
 from drr_jax.config import Config, parse_arg

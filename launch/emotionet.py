@@ -3,9 +3,9 @@
     python -m drr_jax.main --config=launch/emotionet.py --workdir=runs/emotionet \
         --config.data.manual_dir=/data/EmotioNet --config.fold=all
 
-The supplement's protocol (3.1, 3.2): the
-validation set's 25 K images; the split is not stated, so folds are drawn. The face is the only domain, so the graph relates
-classes alone. 20 epochs are a reconstruction (docs/method.md 9.6).
+The supplement's protocol (3.1, 3.2): the validation set's 25 K images; the split is not stated,
+so folds are drawn. The face is the only domain, so the graph relates classes alone. 20 epochs are
+a reconstruction (docs/method.md 9.6).
 """
 
 from drr_jax.config import Config, parse_arg

@@ -3,9 +3,9 @@
     python -m drr_jax.main --config=launch/mmi.py --workdir=runs/mmi \
         --config.data.manual_dir=/data/MMI --config.fold=all
 
-The supplement's protocol (3.1, 3.2): six
-classes; the split is not stated, so ten subject folds are drawn. Softmax over the classes; accuracy of the most probable
-one. The face is the only domain; the number of epochs is a reconstruction.
+The supplement's protocol (3.1, 3.2): six classes; the split is not stated, so ten subject folds
+are drawn. Softmax over the classes; accuracy of the most probable one. The face is the only
+domain; the number of epochs is a reconstruction.
 """
 
 from drr_jax.config import Config, parse_arg

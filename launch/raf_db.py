@@ -3,9 +3,9 @@
     python -m drr_jax.main --config=launch/raf_db.py --workdir=runs/raf_db \
         --config.data.manual_dir=/data/RAF-DB --config.fold=all
 
-The supplement's protocol (3.1, 3.2): 7 classes,
-the official parts. Softmax over the classes; accuracy of the most probable
-one. The face is the only domain; the number of epochs is a reconstruction.
+The supplement's protocol (3.1, 3.2): 7 classes, the official parts. Softmax over the classes;
+accuracy of the most probable one. The face is the only domain; the number of epochs is a
+reconstruction.
 """
 
 from drr_jax.config import Config, parse_arg

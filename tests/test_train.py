@@ -113,7 +113,7 @@ def test_learned_relation_is_trained_by_the_graph_alone(data_dir):
     _, state = losses_of(parts, 2)
     theta = jax.device_get(state.params["graph_module"]["relation_heterophily"]["theta"])
     decay = 1 - np.max(np.abs(theta)) / np.max(np.abs(start))
-    assert 0 <= decay < 1e-4 and np.ptp(theta) < 1e-6  # only weight decay moved it
+    assert 0 <= decay < 1e-3 and np.ptp(theta) < 1e-6  # only weight decay moved it
 
 
 def test_evaluation_counts_every_record_once(data_dir):

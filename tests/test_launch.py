@@ -1,0 +1,70 @@
+"""Every launch config is valid, names a data set that can be built, and trains a few steps."""
+
+import json
+from pathlib import Path
+
+import prepared_faces
+import pytest
+import raw_bp4d
+
+from drr_jax import config as configs
+from drr_jax import facs, main
+from drr_jax.errors import InputError
+from tfds_reactionet import build
+
+ROOT = Path(__file__).parent.parent
+LAUNCH = sorted(path.stem for path in (ROOT / "launch").glob("*.py"))
+EXPRESSIONS = {"fer_plus", "raf_db", "affectnet", "mmi", "bu3dfe"}
+
+
+@pytest.mark.parametrize("name", LAUNCH)
+def test_config_is_valid_and_its_data_set_exists(name):
+    config = main.parse(["m", f"--config={ROOT}/launch/{name}.py", "--workdir=x"]).config
+    configs.validate(config)
+    assert build.resolve(config.data.name)[0] == name
+    assert config.task == ("expression" if name in EXPRESSIONS else "au")
+    assert config.data.image_size == 256 and config.data.batch_size == 64
+    if name != "reactionet":
+        assert config.domains == "R"
+
+
+TINY = {
+    "data.image_size": 32,
+    "data.batch_size": 8,
+    "encoder.stem": "small",
+    "encoder.width": 4,
+    "head.embedding": 8,
+    "head.projection": 8,
+    "graph.width": 8,
+    "conv": "lax",
+    "contrast.group_size": 8,
+    "optim.max_steps": 2,
+    "log.samples": 4,
+}
+
+
+def run(name, data_dir, workdir, **changes):
+    pairs = ",".join(f"{k}={v}" for k, v in (TINY | {"data.data_dir": data_dir} | changes).items())
+    arguments = ["m", f"--config={ROOT}/launch/{name}.py:{pairs}", f"--workdir={workdir}"]
+    assert main.run(main.parse(arguments)) == 0
+    return json.loads((workdir / "results.json").read_text())
+
+
+def test_bp4d_trains_evaluates_and_reports(tmp_path):
+    raw_bp4d.write_bp4d(tmp_path / "raw", meshes=False)
+    prepared = prepared_faces.build("bp4d/rgb", tmp_path / "raw", tmp_path / "data")
+    result = run("bp4d", tmp_path / "data", tmp_path / "run", fold=1)
+    assert list(result["au"]) == list(facs.BP4D_AUS)
+    parts = json.loads((prepared / "metadata.json").read_text())["parts"]
+    assert result["au"]["AU12"]["count"] == parts["part2"]["records"]
+    assert "bp4d/rgb" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_domain_that_the_set_lacks_is_refused(tmp_path):
+    raw_bp4d.write_bp4d(tmp_path / "raw", meshes=False)
+    prepared_faces.build("bp4d/rgb", tmp_path / "raw", tmp_path / "data")
+    with pytest.raises(InputError, match=r"domains=RS.*has no stimulus; it has reaction"):
+        run("bp4d", tmp_path / "data", tmp_path / "run", domains="RS")
+    with pytest.raises(InputError, match=r"task=expression.*labels for task=au"):
+        run("bp4d", tmp_path / "data", tmp_path / "run", task="expression")
+    assert not (tmp_path / "run").exists()

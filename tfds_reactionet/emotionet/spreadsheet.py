@@ -1,0 +1,96 @@
+"""EmotioNet's workbook of labels: the rows of every sheet that has URLs and AUs."""
+
+import importlib
+import io
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from drr_jax.errors import InputError
+from tfds_reactionet.archive import open_archive
+from tfds_reactionet.emotionet.labels import AUS, Coded, coded, find_columns
+
+_PROTECTED = b"\xd0\xcf\x11\xe0"  # the container of a workbook with a password
+_MOST_COLUMNS = AUS + 20
+_MOST_ROWS = 1 << 20  # of any workbook
+
+
+def read_workbook(path: Path) -> Iterator[Coded]:
+    """Rows of EmotioNet_FACS_aws_2020_24600.xlsx; line numbers are those of the sheet.
+
+    Raises InputError naming sheet and line; also if the package openpyxl is absent, or the workbook
+    is protected by a password.
+    """
+    excel = _openpyxl(path)
+    _check(path)
+    found = False
+    for title, rows in _sheets(excel, path):
+        columns = None
+        for line, cells in rows:
+            where = f"{path}: sheet {title!r}: line {line}"
+            if columns is None:
+                columns = find_columns(["" if c is None else str(c) for c in cells], where)
+                if columns is None:
+                    break  # another sheet, with notes
+                found = True
+            else:
+                yield coded(cells[: columns.width], columns, line, where)
+    if not found:
+        raise InputError(f"{path}: no sheet with a header of URL, 'AU 1', 'AU 2', ...")
+
+
+def _openpyxl(path: Path) -> Any:
+    try:
+        return importlib.import_module("openpyxl")
+    except ImportError as error:
+        raise InputError(
+            f"{path}: reading it needs the package openpyxl; pip install openpyxl, or save it as "
+            f"{path.with_suffix('.csv').name}"
+        ) from error
+
+
+def _check(path: Path) -> None:
+    """Raises InputError for a workbook with a password, a damaged one, and one made to do harm."""
+    with open(path, "rb") as file:
+        if file.read(4) == _PROTECTED:
+            raise InputError(
+                f"{path}: protected by a password; open it with the password you were given and "
+                "save it without one"
+            )
+    archive = open_archive(path)
+    for name in archive.names():
+        if b"<!DOCTYPE" in archive.read(name):
+            raise InputError(f"{path}: {name[:80]} defines entities; it is not read")
+
+
+def _sheets(excel: Any, path: Path) -> Iterator[tuple[str, Iterator[tuple[int, tuple]]]]:
+    """Title and rows of each sheet."""
+    content = io.BytesIO(path.read_bytes())
+    book = _guard(path, lambda: excel.load_workbook(content, read_only=True, data_only=True))
+    for sheet in _guard(path, lambda: list(book.worksheets)):
+        yield str(sheet.title)[:40], _rows(sheet, path)
+
+
+def _rows(sheet: Any, path: Path) -> Iterator[tuple[int, tuple]]:
+    """(line, cells) of the rows that are not blank."""
+    sheet.reset_dimensions()  # some programs write wrong ones
+    rows = sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS)
+    for line in range(1, _MOST_ROWS + 1):
+        cells = _guard(path, lambda: next(rows, None))
+        if cells is None:
+            return
+        if any(cell is not None and str(cell).strip() for cell in cells):
+            yield line, cells
+    raise InputError(f"{path}: more than {_MOST_ROWS} rows")
+
+
+def _guard(path: Path, function: Any) -> Any:
+    """function(); whatever openpyxl says about a damaged workbook becomes one line."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles that openpyxl does not know
+            return function()
+    except Exception as error:  # zip, XML, key and type errors
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not a readable workbook ({reason})") from error

@@ -30,8 +30,8 @@ def demo(config: Config) -> None:
     config.augment.rotation = 8.0
     config.augment.brightness = config.augment.contrast = config.augment.saturation = 0.2
     config.optim.name = "adamw"
-    config.optim.lr = 0.002
-    config.optim.weight_decay = 0.01
+    config.optim.lr = 0.003
+    config.optim.weight_decay = 0.05
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 50
     config.optim.epochs = 10.0

@@ -42,7 +42,8 @@ def write_2017(root: Path, header: bool = True) -> list[np.ndarray]:
         name = f"{600 + number % 3}/{number:032x}{suffix}"
         path = root / "Manually_Annotated_Images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 100] if suffix.lower() == ".jpg" else []
+        cv2.imwrite(str(path), image[..., ::-1], quality)
         cells = [str(cell) for cell in box] if box else ["NULL"] * 4
         points = ";".join(f"{x:.2f}" for x in rng.uniform(0, 60, 136))
         values = [points, str(code), f"{valence:g}", f"{arousal:g}"]

@@ -13,6 +13,7 @@ from prepared_faces import build, pixels, read
 from raw_fer_plus import FOLDERS, HEADER, ROWS, write_pair, write_tree
 
 from drr_jax.errors import InputError
+from tfds_reactionet import stills
 from tfds_reactionet.face_records import BAD_IMAGE
 from tfds_reactionet.fer_plus import tables
 from tfds_reactionet.fer_plus.reader import NO_IMAGE, NO_LABEL
@@ -154,6 +155,19 @@ def test_every_value_of_every_record(
         "test": [["test"]],
     }
     assert "verified" in verify(prepared, jobs=1, progress=False)
+
+
+def test_same_set_from_two_processes_in_small_blocks(
+    release: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None: the data set's own defaults
+    one = build("fer_plus/votes", release[0], tmp_path / "1", size=None)
+    options = read_metadata(one)["options"]
+    assert (options["size"], options["image_format"], options["crop"]) == (48, "png", "full")
+    monkeypatch.setattr(stills, "BLOCK_ROWS", 2)
+    two = build("fer_plus/votes", release[0], tmp_path / "2", size=None, jobs=2)
+    assert read_metadata(one)["fingerprint"] == read_metadata(two)["fingerprint"]
+    assert list(read(one)) == list(read(two))
 
 
 def test_tree_of_images(tmp_path: Path) -> None:

@@ -75,6 +75,24 @@ def test_every_value_of_every_record(tmp_path: Path, config: str, zips: bool) ->
     assert "verified: 7 records" in verify(prepared, jobs=1, progress=False)
 
 
+def test_compound_set_beside_the_basic_set(tmp_path: Path) -> None:
+    written = write_raf_db(tmp_path / "raw/basic")
+    write_raf_db(tmp_path / "raw/compound")
+    (tmp_path / "raw/compound" / LIST).write_text("train_0001.jpg 11\n")
+    shutil.rmtree(tmp_path / "raw/compound/Annotation")
+    prepared = build("raf_db", tmp_path / "raw", tmp_path / "data")
+    check_records(read(prepared), {name: truth["aligned"] for name, truth in written.items()})
+    shutil.rmtree(tmp_path / "raw/basic/Image")  # images of another set must not stand in
+    with pytest.raises(InputError, match=r"raw/basic: no Image/aligned in it, and no aligned"):
+        build("raf_db", tmp_path / "raw", tmp_path / "other")
+
+
+def test_same_set_from_two_processes(tmp_path: Path) -> None:
+    write_raf_db(tmp_path / "raw", zips=True)
+    one, two = (build("raf_db", tmp_path / "raw", tmp_path / str(n), jobs=n) for n in (1, 2))
+    assert read_metadata(one)["fingerprint"] == read_metadata(two)["fingerprint"]
+
+
 @pytest.mark.parametrize("tables", [True, False])
 def test_mirror(tmp_path: Path, tables: bool) -> None:
     colours = write_mirror(tmp_path / "raw", tables)

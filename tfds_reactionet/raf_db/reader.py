@@ -56,12 +56,12 @@ class Reader:
         found = list(folders(root, _LEVELS, lambda name: name.lower() in _LEAVES))
         for folder in found:
             for path, _ in matching(folder, _LIST):
-                images = find_store(found, "image", config)
+                around = path.parent.parent if folder != root else root  # not the compound set's
+                near = [other for other in found if other.is_relative_to(around)]
+                images = find_store(near, "image", config)
                 if images is None:
-                    raise InputError(f"{root}: no Image/{config} in it, and no {config}.zip")
-                annotations = [
-                    find_store(found, "annotation", n) for n in ("manual", "boundingbox")
-                ]
+                    raise InputError(f"{around}: no Image/{config} in it, and no {config}.zip")
+                annotations = [find_store(near, "annotation", n) for n in ("manual", "boundingbox")]
                 return cls(config, (path,), {"": images}, *annotations)
         for folder in found:
             mirror = _mirror(folder)

@@ -228,7 +228,7 @@ DEFECTS = {
     "code": (replace(OCCURRENCE, "\n22,", "\n22,7,"), "F001_T1.csv: line 3 has 101 columns"),
     "value": (lambda raw: set_code(raw, "7"), "line 3: AU code '7', expected 0, 1 or 9"),
     "header": (replace(OCCURRENCE, "0,1,2", "0,1,1"), "line 1: column 1 is there twice"),
-    "header name": (replace(OCCURRENCE, "0,1,2", "frame,1,2"), "line 1: column 'frame'"),
+    "header name": (replace(OCCURRENCE, "0,1,2", "time,1,2"), "line 1: column 'time'"),
     "no column": (replace(OCCURRENCE, ",24,", ",240,"), "line 1: no column 24"),
     "frame twice": (replace(OCCURRENCE, "\n22,", "\n21,"), "line 3: frame 21 is there twice"),
     "frame": (replace(OCCURRENCE, "\n22,", "\n2x,"), "line 3: frame '2x'"),

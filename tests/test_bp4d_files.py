@@ -71,3 +71,13 @@ def test_damaged_landmark_files_give_landmarks_or_one_line(
             assert landmarks.shape == (49, 2)
     except InputError as error:
         assert str(path) in str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("first", ["0", "Frame", ""])
+def test_frame_column_goes_by_its_place_too(tmp_path: Path, first: str) -> None:
+    names = [first, *map(str, range(1, 100))]
+    cells = ["7", "1", *["0"] * 98]
+    file = tmp_path / "F001_T1.csv"
+    file.write_text(",".join(names) + "\n" + ",".join(cells) + "\n")
+    read = codes.read_occurrence(file)
+    assert read.frames == [7] and read.values[0, 0] == 1 and not read.values[0, 1:].any()

@@ -22,6 +22,7 @@ CODED_AUS = au_names(*CODED)
 BENCHMARK = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 GRADED = (6, 10, 12, 14, 17)
 _OCCURRENCE = {"0": 0, "1": 1, "9": -1}
+_FRAME_NAMES = ("", "frame")
 _INTENSITY = {**{str(code): float(code) for code in range(6)}, "9": float("nan")}
 _HEADER = re.compile("[0-9]{1,4}")
 
@@ -41,6 +42,8 @@ def read_occurrence(path: Path) -> Codes:
         raise InputError(f"{path}: empty; expected a header 0,1,2,...")
     columns: dict[int, int] = {}
     for position, cell in enumerate(lines[0][1]):
+        if position == 0 and cell.lower() in _FRAME_NAMES:
+            cell = "0"  # BP4D writes 0; of BP4D+ only the place of the column is documented
         if not _HEADER.fullmatch(cell):
             raise InputError(f"{path}: line 1: column {cell[:20]!r}, expected AU numbers 0,1,2,...")
         if int(cell) in columns:

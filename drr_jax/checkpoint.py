@@ -1,7 +1,7 @@
 """Checkpoints: asynchronous, the latest few and the best one, and none trusted unchecked.
 
 Orbax writes them. What it does not do is here: a digest of every leaf, falling back to an older
-checkpoint when the newest is damaged, and one line for a full disk (spec/design.md section 3).
+checkpoint when the newest is damaged, and one line for a full disk.
 """
 
 import contextlib

@@ -191,7 +191,7 @@ def state_shardings(abstract_state: Any, mesh: Mesh) -> Any:
     """Returns a sharding for each leaf of the state (jax.ShapeDtypeStructs or arrays).
 
     Replicated, except that with an fsdp axis above 1 each leaf of at least 4,096 elements is split
-    along its largest axis that the fsdp axis divides (spec/design.md section 3).
+    along its largest axis that the fsdp axis divides.
     """
     fsdp = mesh.shape["fsdp"]
 

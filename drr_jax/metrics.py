@@ -1,6 +1,6 @@
 """F1 and accuracy of action units: counts on the device, ratios on the host in float64.
 
-Source: spec/method.md 8.1. Counts are summed over all frames of the test fold before any ratio is
+Source: docs/method.md 8.1. Counts are summed over all frames of the test fold before any ratio is
 taken, labels marked unknown (-1) and padded rows count nowhere, and the F1 of an AU without a true
 positive is 0.
 """

@@ -13,7 +13,7 @@ from drr_jax.facs import CO_OCCURRENCE_THRESHOLD
 from drr_jax.report_figures import WIDTH, named, png
 from drr_jax.report_page import BLUE, INK, ORANGE
 
-DOMAINS = "RST"  # node index = domain * classes + class (spec/method.md 5.3)
+DOMAINS = "RST"  # node index = domain * classes + class (docs/method.md 5.3)
 
 
 def related(prior: Float[np.ndarray, "classes classes"]) -> Bool[np.ndarray, "classes classes"]:

@@ -1,4 +1,4 @@
-"""Eight virtual CPU devices, one compilation cache for all test processes, JAX started as by main."""
+"""Eight virtual CPU devices, one compilation cache for all processes, JAX started as main does."""
 
 import os
 from pathlib import Path

@@ -1,11 +1,14 @@
 """Every launch config is valid, names a data set that can be built, and trains a few steps."""
 
+import importlib
 import json
+import shutil
 from pathlib import Path
 
 import prepared_faces
 import pytest
 import raw_bp4d
+import raw_raf_db
 
 from drr_jax import config as configs
 from drr_jax import facs, main
@@ -68,3 +71,28 @@ def test_a_domain_that_the_set_lacks_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"task=expression.*labels for task=au"):
         run("bp4d", tmp_path / "data", tmp_path / "run", task="expression")
     assert not (tmp_path / "run").exists()
+
+
+def test_raf_db_trains_on_its_official_part_with_softmax(tmp_path):
+    raw_raf_db.write_raf_db(tmp_path / "raw", landmarks=False)
+    labels = tmp_path / "raw/EmoLabel/list_patition_label.txt"
+    images = tmp_path / "raw/Image/aligned"
+    for number in range(101, 109):  # enough for a batch
+        with labels.open("a") as file:
+            file.write(f"train_{number:05d}.jpg {number % 7 + 1}\n")
+        shutil.copy(images / "train_00001_aligned.jpg", images / f"train_{number:05d}_aligned.jpg")
+    prepared = prepared_faces.build("raf_db/aligned", tmp_path / "raw", tmp_path / "data")
+    result = run("raf_db", tmp_path / "data", tmp_path / "run")
+    parts = json.loads((prepared / "metadata.json").read_text())["parts"]
+    assert sum(map(sum, result["confusion"])) == parts["test"]["records"]
+    assert len(result["expression"]) == 7 and 0 <= result["accuracy"] <= 1
+
+
+@pytest.mark.parametrize("name", sorted(EXPRESSIONS))
+def test_expressions_of_every_set_have_a_relation(name):
+    module = importlib.import_module(f"tfds_reactionet.{name}.{name}_dataset_builder")
+    config = build.resolve(
+        main.parse(["m", f"--config={ROOT}/launch/{name}.py", "--workdir=x"]).config.data.name
+    )[1]
+    spec = module.Builder.spec(config, module.Builder.OPTIONS)
+    facs.check_prior(facs.expression_prior(spec.expression_names), len(spec.expression_names))

@@ -1,4 +1,4 @@
-"""F1 against scikit-learn, over batches, shards and masks (spec/method.md test T7)."""
+"""F1 against scikit-learn, over batches, shards and masks (docs/method.md test T7)."""
 
 import json
 

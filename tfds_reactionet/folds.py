@@ -82,7 +82,7 @@ def balanced_parts(units: Sequence[Unit], seed: int = 0) -> dict[str, int]:
     each evaluated AU and the frames of each sub-scene, each relative to its total.
 
     Raises InputError if there are fewer than three components.
-    Source: spec/method.md 8.2 (a reconstruction: the paper's own lists are not public).
+    Source: docs/method.md 8.2 (a reconstruction: the paper's own lists are not public).
     """
     units = sorted(units, key=lambda unit: unit.key)
     tasks = {unit.key: unit.key.rsplit("/", 1)[0] for unit in units}

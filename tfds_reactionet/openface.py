@@ -53,7 +53,7 @@ class OpenFaceFile:
 
     Several rows of one frame are several faces: the most confident successful one is kept.
     Raises InputError naming the file and the line for every defect.
-    Source: spec/datasets.md section 12.
+    Source: docs/datasets.md section 12.
     """
 
     def __init__(self, path: Path):

@@ -1,4 +1,4 @@
-"""AffectNet's lists of 2017 and label arrays of 2021 (spec/datasets.md section 8)."""
+"""AffectNet's lists of 2017 and label arrays of 2021 (docs/datasets.md section 8)."""
 
 import csv
 import io

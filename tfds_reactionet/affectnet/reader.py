@@ -1,4 +1,4 @@
-"""Where AffectNet's files lie (spec/datasets.md section 8), in either of two official layouts.
+"""Where AffectNet's files lie (docs/datasets.md section 8), in either of two official layouts.
 
 2017:  Manually_Annotated_file_lists/training.csv, validation.csv
        Manually_Annotated_Images/689/737db2.jpg          whole images, with a box for each face

@@ -1,4 +1,4 @@
-"""AU_OCC and AU_INT files of BP4D and BP4D+ (spec/datasets.md sections 1 and 2).
+"""AU_OCC and AU_INT files of BP4D and BP4D+ (docs/datasets.md sections 1 and 2).
 
 AU_OCC/F001_T1.csv has a header of column numbers: column 0 is the frame, column n AU n; codes are
 0, 1 and 9 (unknown). AU_INT/AU06/F001_T1_AU06.csv, or flat in AU_INT/, has no header and lines

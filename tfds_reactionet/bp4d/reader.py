@@ -1,4 +1,4 @@
-"""Where BP4D's files lie (spec/datasets.md section 1).
+"""Where BP4D's files lie (docs/datasets.md section 1).
 
     2DFeatures/F001_T1.mat        AUCoding/AU_OCC/F001_T1.csv      AUCoding/AU_INT/AU06/...
     Sequences(2D+3D)/F001/T1/0000.jpg, 0000.obj                    or BP4D-training/F001/T1/2440.jpg

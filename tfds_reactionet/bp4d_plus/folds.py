@@ -1,4 +1,4 @@
-"""Subject folds of BP4D+: no list of the AU papers is public (spec/datasets.md section 2)."""
+"""Subject folds of BP4D+: no list of the AU papers is public (docs/datasets.md section 2)."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where BP4D+'s files lie (spec/datasets.md section 2).
+"""Where BP4D+'s files lie (docs/datasets.md section 2).
 
     2D+3D/F001.zip, or unpacked 2D+3D/F001/T1/0000.jpg     2DFeatures/F001_T1.mat
     AUCoding/AU_OCC/F001_T1.csv                            AUCoding/AU_INT/AU06/F001_T1_AU06.csv

@@ -1,4 +1,4 @@
-"""Thermal videos and their landmarks in BP4D+ (spec/datasets.md section 2).
+"""Thermal videos and their landmarks in BP4D+ (docs/datasets.md section 2).
 
 Thermal/F001/T1.wmv           25 frames a second, about 726x480
 IRFeatures/F001_T1.txt        a line for each thermal frame: x y of 28 points; all 0: lost

@@ -1,4 +1,4 @@
-"""What a file name of BU-3DFE says: F0001_AN01WH_F2D.bmp (spec/datasets.md section 10).
+"""What a file name of BU-3DFE says: F0001_AN01WH_F2D.bmp (docs/datasets.md section 10).
 
 Subject, expression, level (01 to 04; 00 for neutral), race and kind of file.
 """

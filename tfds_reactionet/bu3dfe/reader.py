@@ -1,4 +1,4 @@
-"""Where BU-3DFE's files lie (spec/datasets.md section 10).
+"""Where BU-3DFE's files lie (docs/datasets.md section 10).
 
     BU_3DFE/F0001/F0001_AN01WH_F2D.bmp, F0001_AN01WH_F3D.wrl
 

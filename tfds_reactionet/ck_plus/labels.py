@@ -1,4 +1,4 @@
-"""Label files of CK+ (spec/datasets.md section 4): numbers like `   3.0000000e+00`, by blanks.
+"""Label files of CK+ (docs/datasets.md section 4): numbers like `   3.0000000e+00`, by blanks.
 
 Emotion: one code. FACS: lines of AU and intensity, 1 (A) to 5 (E), or 0 for an AU that is there but
 was not graded. Landmarks: 68 lines of x and y.

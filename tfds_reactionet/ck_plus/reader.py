@@ -1,4 +1,4 @@
-"""Where CK+'s files lie (spec/datasets.md section 4).
+"""Where CK+'s files lie (docs/datasets.md section 4).
 
     cohn-kanade-images/S005/001/S005_001_00000011.png
     Emotion/S005/001/S005_001_00000011_emotion.txt     only 327 of 593 sequences have one

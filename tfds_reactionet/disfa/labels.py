@@ -1,4 +1,4 @@
-"""DISFA's label files: one `frame,intensity` a line, frames from 1, CRLF (spec/datasets.md 3)."""
+"""DISFA's label files: one `frame,intensity` a line, frames from 1, CRLF (docs/datasets.md 3)."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Where DISFA's files lie (spec/datasets.md section 3).
+"""Where DISFA's files lie (docs/datasets.md section 3).
 
     Videos_LeftCamera/LeftVideoSN001_comp.avi      or frames extracted by the user: SN001/0.png
     ActionUnit_Labels/SN001/SN001_au1.txt          Landmark_Points/SN001/tmp_frame_lm/l00000_lm.mat

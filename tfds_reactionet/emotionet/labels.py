@@ -1,4 +1,4 @@
-"""EmotioNet's label files (spec/datasets.md section 5): spreadsheet, CSV, and lists of URLs.
+"""EmotioNet's label files (docs/datasets.md section 5): spreadsheet, CSV, and lists of URLs.
 
 Spreadsheet and CSV have a header whose names are in quotes, such as 'AU 1', and URLs in quotes.
 The lists dataFile_0001.txt have no header: URL, original URL, then AU 1 to AU 60, by tabs. Values

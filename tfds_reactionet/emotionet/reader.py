@@ -1,4 +1,4 @@
-"""Where EmotioNet's files lie (spec/datasets.md section 5).
+"""Where EmotioNet's files lie (docs/datasets.md section 5).
 
     EmotioNet_FACS_aws_2020_24600.xlsx, or EmotioNet_FACS.csv          codes by experts
     emotioNet_challenge_files_server_challenge_1.2_aws/dataFile_0001.txt ...        by a machine

@@ -1,4 +1,4 @@
-"""Where FER+'s files lie (spec/datasets.md section 6).
+"""Where FER+'s files lie (docs/datasets.md section 6).
 
     fer2013.csv, fer2013new.csv                                 joined row by row, or
     data/FER2013Train|FER2013Valid|FER2013Test/label.csv, fer0000000.png ...

@@ -1,4 +1,4 @@
-"""FER+'s tables (spec/datasets.md section 6): votes of each row, and where its pixels are.
+"""FER+'s tables (docs/datasets.md section 6): votes of each row, and where its pixels are.
 
 fer2013.csv and fer2013new.csv belong together row by row, and by nothing else: names are missing
 for images without a face, and four names occur twice. fer2013.csv has 300 MB, so rows are kept as

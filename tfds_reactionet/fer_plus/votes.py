@@ -1,4 +1,4 @@
-"""From ten votes to a label: the rules of FER+ (Barsoum et al., 2016; spec/datasets.md section 6).
+"""From ten votes to a label: the rules of FER+ (Barsoum et al., 2016; docs/datasets.md section 6).
 
 All but `argmax8` first drop expressions that a single voter saw. A rule gives the weights of the
 eight expressions, or None if the votes are for "unknown" or "no face", or do not agree.

@@ -1,4 +1,4 @@
-"""MMI's XML files (spec/datasets.md section 9), read as a stream that refuses document types.
+"""MMI's XML files (docs/datasets.md section 9), read as a stream that refuses document types.
 
     session.xml        <track filename="S001-117.avi" view="0"/>, <annotation filename="..."/>
     S001-117.xml       <Metatag Name="Emotion" Value="1"/>

@@ -1,4 +1,4 @@
-"""Where MMI's files lie (spec/datasets.md section 9).
+"""Where MMI's files lie (docs/datasets.md section 9).
 
     Sessions/<id>/session.xml       <id>/S001-117.avi, or .jpg       <id>/S001-117.xml
 

@@ -1,4 +1,4 @@
-"""Label and attribute files of RAF-DB (spec/datasets.md section 7)."""
+"""Label and attribute files of RAF-DB (docs/datasets.md section 7)."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Where RAF-DB's files lie (spec/datasets.md section 7).
+"""Where RAF-DB's files lie (docs/datasets.md section 7).
 
     EmoLabel/list_patition_label.txt (the official spelling)     Annotation/manual, /boundingbox
     Image/aligned/train_00001_aligned.jpg, or Image/aligned.zip; Image/original/train_00001.jpg

@@ -3,7 +3,7 @@
     python -m tfds_reactionet.reactionet.demo --out=DIR --tuples=3600 --size=256
 
 No person is shown: faces, stimulus scenes, captions and labels are all made from random numbers.
-The layout is that of tfds_reactionet/reactionet/README.md, so the builder reads it as the real release.
+The layout is that of the README.md beside this file, so the builder reads it as the real release.
 """
 
 import argparse
@@ -191,7 +191,10 @@ def main() -> int:
         "--out", help="folder to write; must be new, empty or hold the same release"
     )
     parser.add_argument(
-        "--tuples", type=int, default=TUPLES, help=f"stimulus-reaction-caption tuples (default {TUPLES})"
+        "--tuples",
+        type=int,
+        default=TUPLES,
+        help="stimulus-reaction-caption tuples (default %(default)s)",
     )
     parser.add_argument(
         "--size", type=int, default=256, help="width and height in pixels (default 256)"

@@ -1,7 +1,7 @@
 """Affect model of the demo release: scene and event -> emotion -> AU intensities over time.
 
 Events and their emotions are invented; the emotion -> AU table follows the FACS prototypes of basic
-and compound emotions (spec/method.md 3.1), with the controlled smile that gives BP4D's and
+and compound emotions (docs/method.md 3.1), with the controlled smile that gives BP4D's and
 supplement Figure 7's pairs 12-14, 12-15, 12-17 and 12-23 (reconstruction).
 """
 

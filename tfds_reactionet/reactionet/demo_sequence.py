@@ -175,7 +175,7 @@ def _openface_row(
     intensity: Float[np.ndarray, "17"],
     occurrence: Int[np.ndarray, "18"],
 ) -> list[str]:
-    """Text of one row, in OpenFace 2.2's decimals (spec/datasets.md section 12)."""
+    """Text of one row, in OpenFace 2.2's decimals (docs/datasets.md section 12)."""
     across, down = shot.gaze_angle
     gaze = []
     for turn in (across + 0.06, across - 0.06):  # both eyes meet before the face

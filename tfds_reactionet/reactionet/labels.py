@@ -1,4 +1,4 @@
-"""ReactioNet's hand-made labels: key frames, captions and demographics (spec/datasets.md 11)."""
+"""ReactioNet's hand-made labels: key frames, captions and demographics (docs/datasets.md 11)."""
 
 import json
 from bisect import bisect_right

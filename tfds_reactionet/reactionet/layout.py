@@ -6,7 +6,7 @@ ROOT/<scene>/<sub_scene>/<task>/<sequence>/
     openface.csv              captions.csv or captions.json
 ROOT/labels/keyframes.csv     ROOT/labels/demographics.csv     ROOT/splits/fold1.txt .. fold3.txt
 ```
-Source: spec/datasets.md section 11, a proposal; the frame numbers of both sides mean one instant.
+Source: docs/datasets.md section 11, a proposal; the frame numbers of both sides mean one instant.
 """
 
 import hashlib

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import signal
 import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -21,7 +23,7 @@ VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 
 def start() -> None:
-    """Starts jax.distributed, also for one process: only then does SIGTERM reach `preempted`.
+    """Starts jax.distributed, also for one process: there is one code path.
 
     Looks for JAX_COORDINATOR_ADDRESS + JAX_NUM_PROCESSES + JAX_PROCESS_ID (JAX itself reads only
     the first), then for a cluster JAX knows (SLURM, Open MPI, TPU, Kubernetes), else runs as one
@@ -128,12 +130,23 @@ def is_main_process() -> bool:
     return jax.process_index() == 0
 
 
-def preempted(step: int) -> bool:
-    """Whether to save now and leave, since some process received SIGTERM; ask after every step.
+@contextlib.contextmanager
+def preemption() -> Iterator[Callable[[int], bool]]:
+    """Within it SIGTERM asks for a save: yields preempted(step), to be called after every step.
 
-    All processes get True at the same step, which can be one later than the signal.
+    Of many processes all get True at the same step, some steps after the signal (JAX's protocol).
+    One process alone gets it at once, by a handler of its own: JAX's takes a second to arrive, and
+    would keep swallowing SIGTERM afterwards.
     """
-    return multihost_utils.reached_preemption_sync_point(step)
+    if jax.process_count() > 1:
+        yield multihost_utils.reached_preemption_sync_point
+        return
+    asked = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    try:
+        yield lambda step: asked.is_set()
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def on_main(task: Callable[[], None]) -> None:

@@ -134,7 +134,8 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
     if distributed.is_main_process():
         record.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
-    with Checkpoints(workdir, log.keep_checkpoints) as checkpoints:
+    saving = Checkpoints(workdir, log.keep_checkpoints)
+    with saving as checkpoints, distributed.preemption() as preempted:
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
         describe_run(experiment, workdir, state)
@@ -170,7 +171,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
                 running = step, terms
                 bar.update()
                 last = step == experiment.steps
-                stop = distributed.preempted(step)
+                stop = preempted(step)
                 if last or step % eval_every == 0:
                     settle()
                     result = test(state)

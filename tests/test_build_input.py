@@ -216,7 +216,7 @@ def test_one_group_of_people_cannot_be_split(raw: Path) -> None:
     ("name", "options", "message"),
     [
         ("reactionet/ful", {}, "did you mean full?"),
-        ("reactonet", {}, "did you mean reactionet?"),
+        ("reactonet", {}, "did you mean reactionet"),
         ("imagenet", {}, "known: "),
         ("reactionet", {"max_skipped": 2}, "max_skipped=2, expected"),
         ("reactionet", {"size": 4}, "size=4, expected"),

@@ -184,11 +184,12 @@ distributed.start()
 distributed.start()  # a second call does nothing
 import jax
 step = 0
-while not distributed.preempted(step):
-    step += 1
-    if step == 1:
-        print(jax.process_count(), flush=True)
-    time.sleep(0.002)
+with distributed.preemption() as preempted:
+    while not preempted(step):
+        step += 1
+        if step == 1:
+            print(jax.process_count(), flush=True)
+        time.sleep(0.002)
 raise SystemExit(75)
 """
 

@@ -26,6 +26,7 @@ def tiny(**changes) -> configs.Config:
         "head.projection": 4,
         "graph.width": 8,
         "data.image_size": 32,
+        "conv": "lax",  # compiles in half the time; test_resnet compares the two
     }.items():
         configs.set_key(config, key, str(value))
     for key, value in changes.items():
@@ -115,7 +116,7 @@ def test_text_padding_does_not_change_the_words():
     assert not np.allclose(logits(changed, variables), logits(base["tokens"], variables))
 
 
-@pytest.mark.parametrize("domains", ["RST", "RS", "RT", "R"])
+@pytest.mark.parametrize("domains", ["RS", "RT", "R"])
 def test_domains_decide_what_is_built(domains):
     model, variables = run(tiny(domains=domains))
     outputs = model.apply(variables, batch())
@@ -138,7 +139,7 @@ def test_domains_decide_what_is_built(domains):
     ],
 )
 def test_switches_build_and_predict(changes):
-    config = tiny(**changes)
+    config = tiny(**{"domains": "RT"} | changes)
     model, variables = run(config)
     outputs = model.apply(variables, batch())
     assert ("graph_logits" in outputs) == config.graph.enabled

@@ -286,7 +286,7 @@ def test_a_set_without_scenes_and_captions_says_so(
     ("arguments", "message"),
     [
         (["reactionet/keyframes"], "reactionet/keyframes is not prepared in"),
-        (["reactionett"], "did you mean reactionet?"),
+        (["reactionett"], "did you mean reactionet"),
         (["reactionet", "--beside", "reactionet/demo"], "reactionet/demo is not prepared in"),
         (["reactionet", "--coders", "none.csv"], "1 coder file, expected at least 2"),
         (["reactionet", "--manual_dir=none"], "manual_dir none does not exist"),

@@ -31,7 +31,7 @@ class Archive:
             ) from error
         self._members = {}
         for info in self._zip.infolist():
-            if info.is_dir():
+            if info.filename.endswith("/"):  # a folder; is_dir() fails for a name without a letter
                 continue
             self._check_name(info)
             self._members[info.filename] = info

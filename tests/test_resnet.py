@@ -87,7 +87,11 @@ def test_training_equals_pytorch(impl):
 
 @pytest.mark.parametrize(
     ("height", "width", "size", "stride"),
-    [(8, 10, 3, 1), (9, 7, 3, 2), (8, 6, 3, 2), (16, 12, 7, 2), (7, 8, 1, 1), (9, 8, 1, 2)],
+    [
+        *[(8, 10, 3, 1), (7, 8, 1, 1), (6, 5, 7, 1)],
+        *[(9, 7, 3, 2), (8, 6, 3, 2), (16, 12, 7, 2), (9, 5, 1, 2)],
+        *[(5, 8, 3, 2), (10, 16, 7, 2), (9, 15, 7, 2), (9, 8, 1, 2)],  # four pixels together
+    ],
 )
 def test_convolutions_agree(height, width, size, stride):
     rng = np.random.default_rng(3)

@@ -134,8 +134,11 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
                 f"{DOMAIN_INPUTS[domain]}; it has {', '.join(prepared.inputs)}"
             )
     names = prepared.classes(config.task)
-    # Opening the parts checks the records before the devices have any work.
-    source.Source(prepared, (*train_parts, *test_parts), config.data.image_size, names, config.task)
+    # A file that was cut short is found before the devices have any work, not after an epoch.
+    for part in (*train_parts, *test_parts):
+        check = source.Source(prepared, [part], config.data.image_size, names, config.task)
+        for index in (0, len(check) - 1):
+            check.read(index)
     choices = {config.graph.prior, config.contrast.prior}
     weights = np.ones(len(names))
     if config.task == "au":

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -239,3 +240,13 @@ def test_without_weights_every_class_counts_alike(data_dir):
     plain = experiment_of(data_dir, **{"loss.au_weights": "false"}).class_weights
     np.testing.assert_array_equal(plain, 1)
     assert configs.Config().loss.au_weights
+
+
+def test_a_test_part_that_was_cut_short_is_named_before_training(data_dir, tmp_path):
+    prepared = tmp_path / "data" / "reactionet" / "demo"
+    shutil.copytree(data_dir / "reactionet" / "demo", prepared)
+    file = next(prepared.glob("*/*part1*array_record*"))
+    file.write_bytes(file.read_bytes()[:-2000])
+    with pytest.raises(InputError, match="part1"):
+        run(tmp_path / "data", tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+import tensorflow_datasets as tfds
 import torch
 from PIL import Image
 from torchvision import transforms
@@ -59,7 +60,8 @@ class TorchTuples(torch.utils.data.Dataset):
 
 def write_images(prepared: source.Prepared, folder: Path) -> None:
     """Copies the encoded images of the first records to files for torch."""
-    parts = prepared.builder.as_data_source(list(prepared.parts), decoders=source.ENCODED)
+    encoded = {domain: {"image": tfds.decode.SkipDecoding()} for domain in source.DOMAINS}
+    parts = prepared.builder.as_data_source(list(prepared.parts), decoders=encoded)
     records = (record for part in parts for record in part)
     count = 0
     for index, record in enumerate(islice(records, TUPLES_ON_DISK)):

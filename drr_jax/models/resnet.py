@@ -126,7 +126,8 @@ def _kernel_grad_strided(x: Array, grad: Array, rows: int, columns: int, stride:
     blocks = -(-window // step)
     right = (count + blocks - 1) * step - width - left
     zero = jnp.zeros((), x.dtype)
-    x = jax.lax.pad(x, zero, [(0, 0, 0), (top, rows + stride - top, 0), (left, right, 0), (0,) * 3])
+    widths = [(0, 0, 0), (top, rows + stride - top, 0), (left, right, 0), (0, 0, 0)]
+    x = jax.lax.pad(x, zero, widths)
     x = x.reshape(batch, x.shape[1], -1, step * channels)
     across = [x[:, :, i : i + count, : (window - i * step) * channels] for i in range(blocks)]
     x = _beside([(part, (0, 0), (0, 0)) for part in across])

@@ -50,12 +50,19 @@ def one_line(error: BaseException, path: Path) -> str:
 def silence() -> None:
     """Stops Orbax from printing tracebacks of failures that reach the caller as exceptions."""
     logging.getLogger("absl").addFilter(_not_orbax)
+    logging.getLogger("asyncio").addFilter(_not_abandoned_read)
     if not isinstance(sys.unraisablehook, _IgnoreAbandonedReads):
         sys.unraisablehook = _IgnoreAbandonedReads(sys.unraisablehook)
 
 
 def _not_orbax(record: logging.LogRecord) -> bool:
     return f"{os.sep}orbax{os.sep}" not in record.pathname
+
+
+def _not_abandoned_read(record: logging.LogRecord) -> bool:
+    """asyncio reports, when it may, that nobody asked a read beside the failed one for its error."""
+    text = record.getMessage()
+    return not ("never retrieved" in text and f"{os.sep}orbax{os.sep}" in text)
 
 
 class _IgnoreAbandonedReads:

@@ -60,7 +60,7 @@ def _not_orbax(record: logging.LogRecord) -> bool:
 
 
 def _not_abandoned_read(record: logging.LogRecord) -> bool:
-    """asyncio reports, when it may, that nobody asked a read beside the failed one for its error."""
+    """asyncio reports, at times, that nobody asked a read beside the failed one for its error."""
     text = record.getMessage()
     return not ("never retrieved" in text and f"{os.sep}orbax{os.sep}" in text)
 

@@ -154,7 +154,7 @@ class Config:
     fold: str = "0"  # the fold whose test part is held out, or all for one run each
     seed: int = 0
     fsdp: int = 1  # devices that share one copy of the parameters
-    # auto (im2col on CPU, where it makes the kernel gradients a product; lax elsewhere), im2col, lax
+    # auto: im2col on CPU, where kernel gradients are better a matrix product, lax on accelerators
     conv: str = "auto"
     precision: str = "auto"  # auto (float32 on CPU, bfloat16 on accelerators), float32, bfloat16
 

@@ -90,7 +90,7 @@ def test_one_and_eight_devices_take_the_same_steps(data_dir):
     for step in range(5):
         for name in one[step]:
             # the sum of squares over all gradients gathers more rounding than the losses
-            close = 1e-2 if name == "grad_norm" else 1e-5
+            close = 1e-3 if name == "grad_norm" else 1e-5
             assert eight[step][name] == pytest.approx(one[step][name], abs=close, rel=close)
             assert shared[step][name] == pytest.approx(one[step][name], abs=close, rel=close)
     specs = {leaf.sharding.spec for leaf in jax.tree.leaves(split_state)}

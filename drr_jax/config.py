@@ -73,7 +73,7 @@ class Graph:
     assumption: str = "both"  # both, homophily, heterophily or none
     het_form: str = "strict"  # strict, full or cross_only
     semantics: str = "label"  # label, similarity or filter
-    conv: str = "gcn"  # gcn, h2gcn, fagcn, acm or gprgnn
+    conv: str = "gcn"  # gcn, h2gcn, fagcn, acm, gprgnn or cpgnn
     prior: str = "on"  # on, identity, all_ones, soft or learned
     layers: int = 2
     width: int = 256  # G
@@ -167,7 +167,7 @@ CHOICES = {
     "graph.assumption": ("both", "homophily", "heterophily", "none"),
     "graph.het_form": ("strict", "full", "cross_only"),
     "graph.semantics": ("label", "similarity", "filter"),
-    "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn"),
+    "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn", "cpgnn"),
     "graph.prior": ("on", "identity", "all_ones", "soft", "learned"),
     "graph.readout": ("per_class", "concat_fc"),
     "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),

@@ -74,7 +74,7 @@ class Adjacency(nn.Module):
 
     @nn.compact
     def __call__(self) -> Float[Array, "nodes nodes"]:
-        fixed = jnp.asarray(self.adjacency, jnp.float32)
+        fixed = jnp.asarray(self.adjacency, float)
         if not self.learned:
             return fixed
         start = np.log(np.e - 1)  # softplus(start) = 1
@@ -115,13 +115,11 @@ class GraphModule(nn.Module):
             fixed = extended_adjacency(prior, domains, branch, self.het_form, self.semantics)
             learned = self.learned and branch != "none"
             relation = Adjacency(tuple(map(tuple, fixed)), learned, name=f"relation_{branch}")()
-            high_pass = self.semantics == "filter" and branch == "heterophily"
+            own: dict[str, int] = {"classes": classes} if self.conv == "cpgnn" else {}
+            if self.semantics == "filter" and branch == "heterophily":
+                own["high_pass"] = True
             convolution = CONVOLUTIONS[self.conv](
-                self.width,
-                self.layers,
-                self.dropout,
-                **({"high_pass": True} if high_pass else {}),
-                name=f"{self.conv}_{branch}",
+                self.width, self.layers, self.dropout, **own, name=f"{self.conv}_{branch}"
             )
             outputs.append(convolution(nodes, relation, train))
             named[f"relation/{branch}"] = relation

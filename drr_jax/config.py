@@ -39,9 +39,11 @@ class Augment:
 class Encoder:
     """The image encoder of R and S, with separate weights for each domain."""
 
-    backbone: str = "resnet18"
-    width: int = 64  # channels of the first stage
-    stem: str = "imagenet"  # imagenet (7x7/2, pool: stride 32 in all) or small (3x3/2: stride 16)
+    backbone: str = "resnet18"  # resnet18, resnet50, vit_s16 or vit_b16
+    width: int = 64  # of a ResNet's first stage or a ViT's attention head; 64 as published
+    depth: int = 0  # layers of a ViT; 0: as published
+    # of a ResNet: imagenet (7x7/2, pool: stride 32 in all) or small (3x3/2: stride 16)
+    stem: str = "imagenet"
     bn_group: int = 0  # BatchNorm statistics over groups of this many tuples; 0: global batch
 
 
@@ -161,7 +163,7 @@ class Config:
 
 CHOICES = {
     "data.augment_on": ("auto", "host", "device"),
-    "encoder.backbone": ("resnet18",),
+    "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
     "encoder.stem": ("imagenet", "small"),
     "text.encoder": ("small",),
     "graph.assumption": ("both", "homophily", "heterophily", "none"),
@@ -293,11 +295,19 @@ def _validate_together(config: Config) -> None:
     if config.fold != "all" and not config.fold.isdecimal():
         raise InputError(f"config key fold={config.fold!r}: expected 0, 1, 2, ... or all")
     data, graph, contrast = config.data, config.graph, config.contrast
-    stride = 32 if config.encoder.stem == "imagenet" else 16
+    encoder = config.encoder
+    vit = encoder.backbone.startswith("vit")
+    stride = 32 if encoder.stem == "imagenet" and not vit else 16
     if data.image_size % stride:
+        owner = f"backbone={encoder.backbone}" if vit else f"stem={encoder.stem}"
         raise InputError(
             f"config key data.image_size={data.image_size}: expected a multiple of {stride}, "
-            f"the stride of encoder.stem={config.encoder.stem}"
+            f"the stride of encoder.{owner}"
+        )
+    if encoder.depth < 0 or (encoder.depth and not vit):
+        raise InputError(
+            f"config key encoder.depth={encoder.depth}: expected the layers of a ViT, or 0; "
+            f"encoder.backbone={encoder.backbone}"
         )
     if config.text.width % config.text.heads:
         raise InputError(

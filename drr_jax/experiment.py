@@ -196,6 +196,6 @@ def initial_state(experiment: Experiment) -> State:
     return State(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        batch_stats=variables["batch_stats"],
+        batch_stats=variables.get("batch_stats", {}),  # a ViT has none
         opt_state=experiment.optimizer.init(params),
     )

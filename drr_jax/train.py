@@ -79,7 +79,7 @@ def make_step(experiment: Experiment) -> Step:
                 config.contrast,
                 config.task,
             )
-            return total, (terms, updated["batch_stats"])
+            return total, (terms, updated.get("batch_stats", {}))
 
         (total, (terms, batch_stats)), gradient = jax.value_and_grad(loss, has_aux=True)(
             state.params

@@ -10,7 +10,8 @@ import torch
 import torch_reference
 
 from drr_jax.config import Config, Optim
-from drr_jax.models.resnet import BatchNorm, Conv, ResNet18
+from drr_jax.models.layers import BatchNorm, Conv
+from drr_jax.models.resnet import ResNet18
 from drr_jax.optim import decay_mask, optimizer, schedule, total_steps
 
 

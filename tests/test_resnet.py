@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch_reference
 
-from drr_jax.models.resnet import BatchNorm, ResNet18, conv2d, resolve_conv
+from drr_jax.models.layers import BatchNorm, conv2d, resolve_conv
+from drr_jax.models.resnet import ResNet18, ResNet50
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -17,10 +18,10 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def reference(width=8, stem="imagenet", seed=0):
-    """A PyTorch ResNet-18 in float64 whose normalisation is not the identity."""
+def reference(width=8, stem="imagenet", seed=0, build=torch_reference.ResNet18):
+    """A PyTorch ResNet in float64 whose normalisation is not the identity."""
     torch.manual_seed(seed)
-    model = torch_reference.ResNet18(width, stem).double()
+    model = build(width, stem).double()
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             for values in (module.weight.data, module.running_var):
@@ -56,6 +57,28 @@ def test_evaluation_equals_pytorch(impl, stem):
     features = jax.jit(lambda x: model.apply(variables, x, train=False))(x)
     assert features.shape == ((2, 2, 2, 128) if stem == "imagenet" else (2, 4, 4, 128))
     np.testing.assert_allclose(features, expected, atol=1e-5 * abs(expected).max())
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_resnet50_equals_pytorch_at_evaluation(size):
+    theirs = reference(8, build=torch_reference.ResNet50).float().eval()
+    x = np.random.default_rng(0).standard_normal((2, size, size, 3), np.float32)
+    with torch.no_grad():
+        expected = theirs(torch.tensor(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    model = ResNet50(width=8)
+    variables = torch_reference.to_flax(theirs.state_dict())
+    assert jax.tree.map(np.shape, variables) == jax.tree.map(
+        np.shape, jax.eval_shape(lambda: model.init(jax.random.key(0), x, train=True))
+    )
+    features, pooled = jax.jit(
+        lambda x: (
+            model.apply(variables, x, train=False),
+            model.apply(variables, x, train=False, method="pooled"),
+        )
+    )(x)
+    assert features.shape == (2, size // 32, size // 32, 256)
+    np.testing.assert_allclose(features, expected, atol=1e-5 * abs(expected).max())
+    np.testing.assert_allclose(pooled, expected.mean((1, 2)), atol=1e-5 * abs(expected).max())
 
 
 @pytest.mark.parametrize("impl", ["lax", "im2col"])

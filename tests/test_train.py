@@ -209,6 +209,13 @@ def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
     assert "DRR expressions on reactionet/demo" in page and "surprise" in page
 
 
+def test_an_encoder_without_batch_norm_trains_and_is_restored(data_dir, tmp_path):
+    changes = {"encoder.backbone": "vit_s16", "encoder.depth": 1, "domains": "R"}
+    changes |= {"graph.enabled": "false", "contrast.enabled": "false", "optim.max_steps": 2}
+    assert run(data_dir, tmp_path / "run", **changes) == 0
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["step"] == 2
+
+
 def test_what_the_data_lack_is_said_before_anything_runs(data_dir):
     with pytest.raises(InputError, match=r"fold=3.*folds 0 to 2"):
         config = config_of(data_dir)

@@ -10,23 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from drr_jax.config import Config
+from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.graph import GraphModule
 from drr_jax.models.heads import ClassHead, Projection
-from drr_jax.models.resnet import ResNet, resolve_conv
 from drr_jax.models.text import PAD, SmallTextEncoder
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 ACTIVATIONS = {"au": nn.sigmoid, "expression": nn.softmax}  # logits -> probabilities, by task
-RESNETS = {"resnet18": partial(ResNet, stage_sizes=(2, 2, 2, 2))}
-
-
-def normalise_image(
-    image: UInt8[Array, "batch height width 3"], dtype: jnp.dtype
-) -> Float[Array, "batch height width 3"]:
-    """Grey levels 0 to 255 -> ImageNet's mean 0 and deviation 1, computed in float32."""
-    scaled = image.astype(jnp.float32) / 255
-    return ((scaled - jnp.asarray(IMAGENET_MEAN)) / jnp.asarray(IMAGENET_STD)).astype(dtype)
 
 
 class DRR(nn.Module):
@@ -43,14 +32,7 @@ class DRR(nn.Module):
 
     def setup(self):
         config = self.config
-        image_encoder = partial(
-            RESNETS[config.encoder.backbone],
-            width=config.encoder.width,
-            stem=config.encoder.stem,
-            bn_group=config.encoder.bn_group,
-            conv_impl=resolve_conv(config.conv),
-            dtype=self.dtype,
-        )
+        image_encoder = partial(build_image_encoder, config, self.dtype)
         class_head = partial(ClassHead, self.classes, config.head.embedding)
         self.encoder_R, self.head_R = image_encoder(), class_head()
         if "S" in config.domains:

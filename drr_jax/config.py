@@ -6,6 +6,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 
+from drr_jax import prior_file
 from drr_jax.errors import InputError, nearest
 
 
@@ -76,7 +77,7 @@ class Graph:
     het_form: str = "strict"  # strict, full or cross_only
     semantics: str = "label"  # label, similarity or filter
     conv: str = "gcn"  # gcn, h2gcn, fagcn, acm, gprgnn or cpgnn
-    prior: str = "on"  # on, identity, all_ones, soft or learned
+    prior: str = "on"  # on, identity, all_ones, soft, learned or file:PATH.csv
     layers: int = 2
     width: int = 256  # G
     dropout: float = 0.2
@@ -89,7 +90,7 @@ class Contrast:
 
     enabled: bool = True
     scope: str = "batch_gated"  # batch_gated (C2), tuple (C1) or tuple_batchneg (C3)
-    prior: str = "on"  # on, identity, all_ones, soft or learned
+    prior: str = "on"  # on, identity, all_ones, soft, learned or file:PATH.csv
     pairs: str = "dyadic"  # dyadic (R with S, R with T) or all
     tau: float = 0.07
     related_weight: float = 1.0  # rho, weight of a related class as a positive
@@ -170,10 +171,10 @@ CHOICES = {
     "graph.het_form": ("strict", "full", "cross_only"),
     "graph.semantics": ("label", "similarity", "filter"),
     "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn", "cpgnn"),
-    "graph.prior": ("on", "identity", "all_ones", "soft", "learned"),
+    "graph.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
     "graph.readout": ("per_class", "concat_fc"),
     "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
-    "contrast.prior": ("on", "identity", "all_ones", "soft", "learned"),
+    "contrast.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
     "contrast.pairs": ("dyadic", "all"),
     "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine"),
@@ -283,7 +284,9 @@ def validate(config: Config) -> None:
     """Raises InputError for the first value that cannot work, before any device is touched."""
     flat = flatten(config)
     for key, choices in CHOICES.items():
-        if flat[key] not in choices:
+        if key.endswith(".prior") and prior_file.is_file(flat[key]):
+            prior_file.read(flat[key].removeprefix(prior_file.PREFIX))
+        elif flat[key] not in choices:
             raise InputError(f"config key {key}={flat[key]!r}: {nearest(str(flat[key]), choices)}")
     for key in POSITIVE:
         if flat[key] <= 0:

@@ -1,6 +1,7 @@
 """The parts of one run, built from its config: data, relations, model, optimiser, shardings."""
 
 import dataclasses
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
-from drr_jax import data, distributed, facs, label_counts, optim, source, tokenizer
+from drr_jax import data, distributed, facs, label_counts, optim, prior_file, source, tokenizer
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
 from drr_jax.models import drr
@@ -56,8 +57,16 @@ class Experiment:
     @property
     def identity(self) -> dict[str, Any]:
         """What must not change between two starts in one workdir."""
+        priors = {"graph.prior": self.graph_prior, "contrast.prior": self.contrast_prior}
+        flat = flatten(self.config)
         return {
-            **flatten(self.config),
+            **flat,
+            # A file may hold something else at the next start.
+            **{
+                f"{key} digest": f"{zlib.crc32(prior.tobytes()):08x}"
+                for key, prior in priors.items()
+                if prior_file.is_file(flat[key])
+            },
             "fold": self.fold,
             "dataset": self.prepared.name,
             "version": self.prepared.version,
@@ -148,7 +157,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
             weights = label_counts.class_weights(prepared, train_parts, names)
     else:
         known = facs.expression_prior(names).astype(float)
-        priors = {choice: facs.fixed_relation(choice, known) for choice in choices}
+        priors = {choice: facs.fixed_relation(choice, known, names) for choice in choices}
     words = source.caption_words(prepared, train_parts) if "T" in config.domains else {}
     vocabulary = tokenizer.build_vocabulary(words, config.text.vocabulary)
     on_cpu = jax.default_backend() == "cpu"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from drr_jax import prior_file
 from drr_jax.errors import InputError, nearest
 
 
@@ -169,20 +170,28 @@ def relation(
     """The relation P that `graph.prior` or `contrast.prior` names, for a set of AUs.
 
     on and learned: the known prior of the set, else the co-occurrence rule on the training counts;
-    soft: their half-sums as weights; identity and all_ones: for ablations (method section 11).
+    soft: their half-sums as weights; identity and all_ones: for ablations (method section 11);
+    file:PATH.csv: what the file says. Raises InputError if that is not a prior of these classes.
     """
     half_sums = conditional_half_sums(pairs, given)
     if choice == "soft":
         return half_sums
     if tuple(names) in _AU_EDGES:
-        return fixed_relation(choice, au_prior(names).astype(float))
-    return fixed_relation(choice, (half_sums >= CO_OCCURRENCE_THRESHOLD).astype(float))
+        return fixed_relation(choice, au_prior(names).astype(float), names)
+    return fixed_relation(choice, (half_sums >= CO_OCCURRENCE_THRESHOLD).astype(float), names)
 
 
 def fixed_relation(
-    choice: str, prior: Float[np.ndarray, "classes classes"]
+    choice: str, prior: Float[np.ndarray, "classes classes"], names: Sequence[str]
 ) -> Float[np.ndarray, "classes classes"]:
-    """`prior` itself (on, learned), or what an ablation puts in its place."""
+    """`prior` itself (on, learned), or what an ablation or a file puts in its place.
+
+    Raises InputError if `prior` or the file's is not [classes, classes], symmetric and of unit
+    diagonal, or if the file has other classes than `names`.
+    """
+    if prior_file.is_file(choice):
+        return prior_file.load(choice, names)
+    check_prior(prior, len(names))
     others = {"identity": np.eye(len(prior)), "all_ones": np.ones_like(prior)}
     return others.get(choice, prior)
 

@@ -1,12 +1,13 @@
-"""Typed configuration: what launch/*.py return, how it is overridden, and what may not be asked."""
+"""Typed configuration: what launch/*.py return, and how a key is set; config_rules.py checks it."""
 
 import dataclasses
+import functools
 import os
+import re
 import types
 import typing
 from dataclasses import dataclass, field
 
-from drr_jax import prior_file
 from drr_jax.errors import InputError, nearest
 
 
@@ -138,9 +139,37 @@ class Log:
 
 
 @dataclass
+class DomainEncoder:
+    """What one domain's encoder starts from."""
+
+    weights: str = "none"  # none (random), PATH of a file or folder, or hf:ORG/NAME
+
+
+@dataclass
+class Encoders:
+    """The encoders by domain; what they are made of stands under `encoder` and `text`."""
+
+    R: DomainEncoder = field(default_factory=DomainEncoder)
+    S: DomainEncoder = field(default_factory=DomainEncoder)
+    T: DomainEncoder = field(default_factory=DomainEncoder)
+    V: DomainEncoder = field(default_factory=DomainEncoder)
+    D: DomainEncoder = field(default_factory=DomainEncoder)
+    Th: DomainEncoder = field(default_factory=DomainEncoder)
+
+
+@dataclass
+class Model:
+    """Which system learns: DRR, a baseline or a comparator of the paper's tables."""
+
+    name: str = "drr"
+    encoders: Encoders = field(default_factory=Encoders)
+
+
+@dataclass
 class Config:
     """One run. Overridden by --config.a.b=VALUE or by `:KEY=VALUE` behind the config file."""
 
+    model: Model = field(default_factory=Model)
     data: Data = field(default_factory=Data)
     augment: Augment = field(default_factory=Augment)
     encoder: Encoder = field(default_factory=Encoder)
@@ -152,9 +181,15 @@ class Config:
     optim: Optim = field(default_factory=Optim)
     log: Log = field(default_factory=Log)
     task: str = "au"  # au, or expression (softmax over the set's expressions)
-    domains: str = "RST"  # training domains: RST, RS, RT or R; inference always needs R alone
+    # Training domains: of R (reaction), S (stimulus), T (caption), or of the same face's modalities
+    # V (visible), D (depth), Th (thermal). DRR's inference needs R alone.
+    domains: str = "RST"
     predict: str = "reaction"  # reaction (the paper's), fuse, graph or stimulus
     fold: str = "0"  # the fold whose test part is held out, or all for one run each
+    # Whose results count: the last checkpoint's, or that of the one which is best on a validation
+    # part; `validation_share` of the training records, of other people, are then held out for it.
+    selection: str = "last"
+    validation_share: float = 0.15
     seed: int = 0
     fsdp: int = 1  # devices that share one copy of the parameters
     # auto: im2col on CPU, where kernel gradients are better a matrix product, lax on accelerators
@@ -162,67 +197,21 @@ class Config:
     precision: str = "auto"  # auto (float32 on CPU, bfloat16 on accelerators), float32, bfloat16
 
 
-CHOICES = {
-    "data.augment_on": ("auto", "host", "device"),
-    "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
-    "encoder.stem": ("imagenet", "small"),
-    "text.encoder": ("small",),
-    "graph.assumption": ("both", "homophily", "heterophily", "none"),
-    "graph.het_form": ("strict", "full", "cross_only"),
-    "graph.semantics": ("label", "similarity", "filter"),
-    "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn", "cpgnn"),
-    "graph.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
-    "graph.readout": ("per_class", "concat_fc"),
-    "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
-    "contrast.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
-    "contrast.pairs": ("dyadic", "all"),
-    "optim.name": ("sgd", "adamw"),
-    "optim.schedule": ("step", "cosine"),
-    "task": ("au", "expression"),
-    "domains": ("RST", "RS", "RT", "R"),
-    "predict": ("reaction", "fuse", "graph", "stimulus"),
-    "conv": ("auto", "im2col", "lax"),
-    "precision": ("auto", "float32", "bfloat16"),
-}
-POSITIVE = (
-    "data.image_size",
-    "data.batch_size",
-    "data.prefetch",
-    "encoder.width",
-    "text.vocabulary",
-    "text.max_tokens",
-    "text.width",
-    "text.layers",
-    "text.heads",
-    "head.embedding",
-    "head.projection",
-    "graph.layers",
-    "graph.width",
-    "contrast.tau",
-    "contrast.group_size",
-    "optim.lr",
-    "optim.epochs",
-    "log.every_steps",
-    "log.eval_every_epochs",
-    "log.checkpoint_every_steps",
-    "log.keep_checkpoints",
-    "fsdp",
-)
-
-
-def flatten(config: Config) -> dict[str, typing.Any]:
+def flatten(config: typing.Any) -> dict[str, typing.Any]:
     """Returns {"data.batch_size": 64, ...}, in the order of the definitions."""
     flat: dict[str, typing.Any] = {}
     for outer in dataclasses.fields(config):
         value = getattr(config, outer.name)
         if dataclasses.is_dataclass(value):
-            flat |= {
-                f"{outer.name}.{inner.name}": getattr(value, inner.name)
-                for inner in dataclasses.fields(value)
-            }
+            flat |= {f"{outer.name}.{inner}": leaf for inner, leaf in flatten(value).items()}
         else:
             flat[outer.name] = value
     return flat
+
+
+def letters(domains: str) -> tuple[str, ...]:
+    """The domains that a config's `domains` names: "RST" -> R, S, T; "VDTh" -> V, D, Th."""
+    return tuple(re.findall("Th|.", domains))
 
 
 def check_key(key: str) -> None:
@@ -239,7 +228,7 @@ def set_key(config: Config, key: str, text: str) -> None:
     """Sets `key` (as in "optim.lr") from its text. Raises InputError for a bad key or value."""
     check_key(key)
     *outer, name = key.split(".")
-    owner = getattr(config, outer[0]) if outer else config
+    owner = functools.reduce(getattr, outer, config)
     kind = typing.get_type_hints(type(owner))[name]
     try:
         value = _BOOLEANS[text.lower()] if kind is bool else kind(text)
@@ -278,77 +267,3 @@ def parse_arg(config: Config, arg: str, variants: typing.Mapping[str, typing.Cal
                 f"config argument {item!r} is unknown: {nearest(item, list(variants))}"
             )
     return config
-
-
-def validate(config: Config) -> None:
-    """Raises InputError for the first value that cannot work, before any device is touched."""
-    flat = flatten(config)
-    for key, choices in CHOICES.items():
-        if key.endswith(".prior") and prior_file.is_file(flat[key]):
-            prior_file.read(flat[key].removeprefix(prior_file.PREFIX))
-        elif flat[key] not in choices:
-            raise InputError(f"config key {key}={flat[key]!r}: {nearest(str(flat[key]), choices)}")
-    for key in POSITIVE:
-        if flat[key] <= 0:
-            raise InputError(f"config key {key}={flat[key]}: expected a value above 0")
-    _validate_together(config)
-
-
-def _validate_together(config: Config) -> None:
-    if config.fold != "all" and not config.fold.isdecimal():
-        raise InputError(f"config key fold={config.fold!r}: expected 0, 1, 2, ... or all")
-    data, graph, contrast = config.data, config.graph, config.contrast
-    encoder = config.encoder
-    vit = encoder.backbone.startswith("vit")
-    stride = 32 if encoder.stem == "imagenet" and not vit else 16
-    if data.image_size % stride:
-        owner = f"backbone={encoder.backbone}" if vit else f"stem={encoder.stem}"
-        raise InputError(
-            f"config key data.image_size={data.image_size}: expected a multiple of {stride}, "
-            f"the stride of encoder.{owner}"
-        )
-    if encoder.depth < 0 or (encoder.depth and not vit):
-        raise InputError(
-            f"config key encoder.depth={encoder.depth}: expected the layers of a ViT, or 0; "
-            f"encoder.backbone={encoder.backbone}"
-        )
-    if config.text.width % config.text.heads:
-        raise InputError(
-            f"config key text.width={config.text.width}: expected a multiple of "
-            f"text.heads={config.text.heads}"
-        )
-    for key, group in (
-        ("contrast.group_size", contrast.group_size),
-        ("encoder.bn_group", config.encoder.bn_group),
-    ):
-        if group and data.batch_size > group and data.batch_size % group:
-            raise InputError(
-                f"config key data.batch_size={data.batch_size}: expected at most {key}={group} "
-                "or a multiple of it"
-            )
-    if not 0 <= graph.dropout < 1:
-        raise InputError(f"config key graph.dropout={graph.dropout}: expected 0 <= dropout < 1")
-    if graph.semantics == "filter" and graph.conv != "gcn":
-        raise InputError(
-            f"config key graph.conv={graph.conv}: graph.semantics=filter needs graph.conv=gcn, "
-            "the other convolutions bring filters of their own"
-        )
-    learns = graph.enabled and graph.prior == "learned" and graph.assumption in LEARNING
-    if contrast.enabled and contrast.prior == "learned" and not learns:
-        raise InputError(
-            "config key contrast.prior=learned: it takes the graph's learned relation; set "
-            "graph.enabled=true, graph.prior=learned and graph.assumption=both or heterophily"
-        )
-    soft = "soft" in (config.graph.prior, config.contrast.prior)
-    if config.task != "au" and soft:
-        raise InputError(
-            f"config key task={config.task}: a soft prior needs classes that occur together; set "
-            "graph.prior and contrast.prior to on, identity, all_ones or learned"
-        )
-    if config.predict in ("fuse", "graph") and not graph.enabled:
-        raise InputError(f"config key predict={config.predict}: needs graph.enabled=true")
-    if config.predict == "stimulus" and "S" not in config.domains:
-        raise InputError(f"config key predict=stimulus: domains={config.domains} has no S")
-
-
-LEARNING = ("both", "heterophily")

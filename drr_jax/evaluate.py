@@ -15,7 +15,6 @@ from drr_jax import distributed, metrics, record, report_run, tokenizer
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
-from drr_jax.models import drr
 from drr_jax.source import DOMAINS
 
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
@@ -45,18 +44,21 @@ class Result:
         }
 
 
-def make_evaluation(experiment: Experiment) -> Callable[[State], Result]:
-    """A function that evaluates a state on the fold's test part.
+def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[State], Result]:
+    """A function that evaluates a state on the fold's test part, or on the run's validation part.
 
     Counts are summed on the devices over global batches; every record counts exactly once on any
-    number of hosts. With predict=reaction only the face is read (supplement 2.1).
+    number of hosts. Only the inputs that the system predicts from are read: of DRR the face
+    (supplement 2.1).
     """
     config, everywhere = experiment.config, distributed.replicated(experiment.mesh)
-    classes = len(experiment.names)
+    classes, records = len(experiment.names), len(experiment.source(which))
+    rows = experiment.validation_rows if which == "validation" else None
 
     def score(params, batch_stats, batch):
         variables = {"params": params, "batch_stats": batch_stats}
-        probability = drr.predict(experiment.model, variables, batch, config.predict)
+        probability = experiment.model.apply(variables, batch, method="predict")
+        assert isinstance(probability, jax.Array)
         labels, weight = batch["labels"], batch["weight"]
         p = jnp.clip(probability, 1e-7, 1 - 1e-7)
         each = -jnp.where(labels == 1, jnp.log(p), jnp.log1p(-p))
@@ -72,11 +74,10 @@ def make_evaluation(experiment: Experiment) -> Callable[[State], Result]:
     score = jax.jit(score, out_shardings=everywhere)
 
     def evaluation(state: State) -> Result:
-        records = experiment.prepared.records(experiment.test_parts)
         total, loss = 0, 0.0
         probability = np.zeros((records, classes), np.float32)
         label = np.full((records, classes), -1, np.int8)
-        batches = experiment.test_batches()
+        batches = experiment.held_out_batches(which)
         try:
             for batch in batches:
                 out = score(state.params, state.batch_stats, batch)
@@ -84,7 +85,8 @@ def make_evaluation(experiment: Experiment) -> Callable[[State], Result]:
                 total = total + counts.astype(np.int64)
                 loss += float(batch_loss)
                 real = index >= 0
-                probability[index[real]], label[index[real]] = p[real], y[real]
+                place = index[real] if rows is None else np.searchsorted(rows, index[real])
+                probability[place], label[place] = p[real], y[real]
         finally:
             batches.close()
         summarise = metrics.summary if config.task == "au" else metrics.expression_summary
@@ -95,21 +97,23 @@ def make_evaluation(experiment: Experiment) -> Callable[[State], Result]:
 
 
 def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) -> dict[str, Any]:
-    """Scores the last and the best checkpoint of a run and stores tuples for the report.
+    """Scores a run's checkpoints on the test part and stores tuples for the report.
 
-    Writes results.json (selection "last"), results-best.json (selection "best", chosen by the
-    test part's own F1 as the literature does, hence optimistic) and samples-fold{k}.npz; returns
-    the first. Raises InputError if `workdir` has no checkpoint or holds another run: a model must
-    not be scored on parts it was trained on.
+    With selection=last: results.json is the last checkpoint's, results-best.json that of the best
+    one, chosen by the test part's own F1 as the literature does, hence optimistic. With
+    selection=validation: results.json is that of the checkpoint which was best on the validation
+    part, with its score there, and the test part is read this once. Writes samples-fold{k}.npz,
+    too, and returns results.json. Raises InputError if `workdir` has no checkpoint or holds another
+    run: a model must not be scored on parts it was trained on.
     """
     record.require_record(workdir, experiment.identity, allow_change)
     target = abstract(experiment.abstract_state, experiment.shardings)
     test, results = make_evaluation(experiment), {}
     with Checkpoints(workdir, read_only=True) as checkpoints:
-        for selection, restore in (
-            ("last", checkpoints.restore),
-            ("best", checkpoints.restore_best),
-        ):
+        restores = {"last": checkpoints.restore, "best": checkpoints.restore_best}
+        if experiment.config.selection == "validation":
+            restores = {"validation": checkpoints.restore_best}
+        for selection, restore in restores.items():
             restored = restore(target)
             if restored is None:
                 continue
@@ -120,23 +124,29 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                 "fold": experiment.fold,
                 "selection": selection,
                 "step": step,
+                "model": experiment.config.model.name,
+                "domains": experiment.config.domains,
                 "predict": experiment.config.predict,
                 **result.summary,
             }
-            if selection == "last":
+            if selection == "validation":
+                chosen = make_evaluation(experiment, "validation")(state)
+                results[selection]["validation_score"] = chosen.score
+            if selection == experiment.config.selection:
                 samples = collect_samples(experiment, state, result)
                 if distributed.is_main_process():
                     report_run.save_samples(workdir, experiment.fold, samples)
-    if "last" not in results:
+    if experiment.config.selection not in results:
         raise InputError(
             f"{workdir} holds no checkpoint to evaluate; train first: python -m drr_jax.main "
             "--config=... --workdir=... --mode=train"
         )
+    counted = results[experiment.config.selection]
     if distributed.is_main_process():
-        record.write_json(workdir / "results.json", results["last"])
+        record.write_json(workdir / "results.json", counted)
         if "best" in results:
             record.write_json(workdir / "results-best.json", results["best"])
-    return results["last"]
+    return counted
 
 
 def combine_folds(workdir: Path) -> dict[str, Any]:
@@ -148,6 +158,8 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
     for name in ("results.json", "results-best.json"):
         files = sorted(workdir.glob(f"fold?/{name}"))
         folds = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        if not folds:  # selection=validation has no best by the test part
+            continue
         tables[name] = {
             "dataset": folds[0]["dataset"],
             "fold": "all",
@@ -171,7 +183,7 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     rows = report_run.choose_samples(
         result.probability, result.label, sequence, config.log.samples, config.seed
     )
-    test = experiment.source(experiment.test_parts)
+    test = experiment.source("test")
     records = [test[int(row)] for row in rows]
     identities = [test.identity(int(row)) for row in rows]
     apply = _make_apply(experiment, state)
@@ -179,7 +191,7 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     outputs = apply(batch)
     samples = {
         **{name: values for name, values in batch.items() if name != "tokens"},
-        **{f"attention_{d}": outputs["attention"][d] for d in config.domains},
+        **{f"attention_{d}": maps for d, maps in outputs.get("attention", {}).items()},
         "probability": result.probability[rows],
         "label": result.label[rows],
         "sequence": np.array([sequence for sequence, _ in identities]),
@@ -190,7 +202,7 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     if "tokens" in batch:
         samples["caption"] = np.array([record["caption"] for record in records])
         samples["caption_tokens"] = _token_table(experiment, batch["tokens"])
-    if config.graph.enabled:
+    if "graph" in outputs:
         prototype = _mean_prototype(experiment, apply, len(rows))
         norm = np.linalg.norm(prototype, axis=1, keepdims=True)
         direction = prototype / np.maximum(norm, 1e-9)
@@ -207,7 +219,7 @@ def _mean_prototype(
     experiment: Experiment, apply: Callable[[dict], dict], size: int
 ) -> Float[np.ndarray, "classes features"]:
     """Mean U-SR prototype of training tuples, in batches of the size that is compiled already."""
-    train = experiment.source(experiment.train_parts)
+    train = experiment.source("train")
     drawn = np.random.default_rng(experiment.config.seed).permutation(len(train))
     batches = max(1, min(PROTOTYPE_TUPLES, len(drawn)) // size)
     prototypes = [

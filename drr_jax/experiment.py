@@ -14,12 +14,21 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
-from drr_jax import data, distributed, facs, label_counts, optim, prior_file, source, tokenizer
-from drr_jax.config import Config, flatten
+from drr_jax import (
+    data,
+    distributed,
+    facs,
+    label_counts,
+    optim,
+    prior_file,
+    source,
+    split,
+    tokenizer,
+)
+from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError
-from drr_jax.models import drr
-
-DOMAIN_INPUTS = {"R": "reaction", "S": "stimulus", "T": "caption"}
+from drr_jax.models import systems
+from drr_jax.models.system import System
 
 
 @flax.struct.dataclass
@@ -41,10 +50,12 @@ class Experiment:
     prepared: source.Prepared
     train_parts: tuple[str, ...]
     test_parts: tuple[str, ...]
+    train_rows: split.Rows | None  # of the records of the training parts, if some are held out
+    validation_rows: split.Rows | None
     names: tuple[str, ...]  # classes: AUs or expressions
     tokenizer: Any
     mesh: Mesh
-    model: drr.DRR
+    model: System
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     steps: int
@@ -88,16 +99,20 @@ class Experiment:
         """The state before the first step: compiled as one program, placed as it is sharded."""
         return jax.jit(partial(initial_state, self), out_shardings=self.shardings)()
 
-    def source(self, parts: tuple[str, ...], inputs: tuple[str, ...] = source.INPUTS):
-        """Records of `parts` with the run's image size and labels; `inputs` as far as there."""
-        size = self.config.data.image_size
-        return source.Source(self.prepared, parts, size, self.names, self.config.task, inputs)
+    def source(self, which: str, inputs: tuple[str, ...] = source.INPUTS) -> source.Source:
+        """Records to train on, of the validation or of the test ("train", "validation", "test").
+
+        They have the run's image size and labels, and of `inputs` what the data set has.
+        """
+        parts = self.test_parts if which == "test" else self.train_parts
+        rows = {"train": self.train_rows, "validation": self.validation_rows}.get(which)
+        size, task = self.config.data.image_size, self.config.task
+        return source.Source(self.prepared, parts, size, self.names, task, inputs, rows)
 
     def train_batches(self, start_step: int):
         """Endless global batches on the devices, from `start_step` on; close it when done."""
-        inputs = tuple(DOMAIN_INPUTS[domain] for domain in self.config.domains)
         batches = data.train_dataset(
-            self.source(self.train_parts, inputs),
+            self.source("train", self.model.train_inputs),
             self.config,
             self.tokenizer,
             seed=self.config.seed,
@@ -108,12 +123,10 @@ class Experiment:
         )
         return self._on_devices(batches)
 
-    def test_batches(self):
-        """One exact pass over the test parts; close it when done."""
-        # The paper's prediction needs the face alone.
-        alone = self.config.predict == "reaction"
+    def held_out_batches(self, which: str):
+        """One exact pass over the test or validation records; close it when done."""
         batches = data.eval_dataset(
-            self.source(self.test_parts, ("reaction",) if alone else source.INPUTS),
+            self.source(which, self.model.test_inputs),
             self.config,
             self.tokenizer,
             process_index=jax.process_index(),
@@ -136,12 +149,6 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     distributed.check_batch(config.data.batch_size, mesh)
     prepared = source.open_dataset(prepared_dir)
     train_parts, test_parts = source.fold_parts(prepared, fold)
-    for domain in config.domains:
-        if DOMAIN_INPUTS[domain] not in prepared.inputs:
-            raise InputError(
-                f"config key domains={config.domains}: data set {prepared.name} has no "
-                f"{DOMAIN_INPUTS[domain]}; it has {', '.join(prepared.inputs)}"
-            )
     names = prepared.classes(config.task)
     # A file that was cut short is found before the devices have any work, not after an epoch.
     for part in (*train_parts, *test_parts):
@@ -158,14 +165,29 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     else:
         known = facs.expression_prior(names).astype(float)
         priors = {choice: facs.fixed_relation(choice, known, names) for choice in choices}
-    words = source.caption_words(prepared, train_parts) if "T" in config.domains else {}
+    words = source.caption_words(prepared, train_parts) if "T" in letters(config.domains) else {}
     vocabulary = tokenizer.build_vocabulary(words, config.text.vocabulary)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
+    train_rows = validation_rows = None
     records = prepared.records(train_parts)
+    if config.selection == "validation":
+        train_rows, validation_rows = split.validation_rows(
+            prepared, train_parts, config.validation_share, config.seed
+        )
+        records = len(train_rows)
     steps_per_epoch = records / config.data.batch_size
     steps = optim.total_steps(config, records)
     schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
+    dtype = jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32)
+    model = systems.build(config, len(names), priors[config.graph.prior], dtype)
+    for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
+        if name not in prepared.inputs:
+            raise InputError(
+                f"config key domains={config.domains}: model.name={config.model.name} needs "
+                f"{name}, and data set {prepared.name} has no {name}; it has "
+                f"{', '.join(prepared.inputs)}"
+            )
     augment_on = config.data.augment_on
     if augment_on == "auto":
         augment_on = "host" if on_cpu else "device"
@@ -175,15 +197,12 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         prepared=prepared,
         train_parts=train_parts,
         test_parts=test_parts,
+        train_rows=train_rows,
+        validation_rows=validation_rows,
         names=names,
         tokenizer=tokenizer.from_vocabulary(vocabulary),
         mesh=mesh,
-        model=drr.build(
-            config,
-            len(names),
-            priors[config.graph.prior],
-            jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32),
-        ),
+        model=model,
         optimizer=optim.optimizer(config.optim, schedule),
         schedule=schedule,
         steps=steps,
@@ -199,7 +218,10 @@ def initial_state(experiment: Experiment) -> State:
     """Parameters drawn from the seed, the optimiser at rest, step 0."""
     size, tokens = experiment.config.data.image_size, experiment.config.text.max_tokens
     image = jnp.zeros((1, size, size, 3), jnp.uint8)
-    batch = {"reaction": image, "stimulus": image, "tokens": jnp.ones((1, tokens), jnp.int32)}
+    batch = dict.fromkeys(("reaction", "stimulus", "depth", "thermal"), image) | {
+        "tokens": jnp.ones((1, tokens), jnp.int32),
+        "landmarks": jnp.full((1, 68, 2), size / 2),
+    }
     variables = experiment.model.init(jax.random.key(experiment.config.seed), batch)
     params = variables["params"]
     return State(

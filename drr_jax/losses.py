@@ -1,7 +1,8 @@
 """The loss: per-domain and graph classification, relation-aware contrast, every term named."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
@@ -10,6 +11,15 @@ from jaxtyping import Array, Float, Int
 from drr_jax.config import Contrast, Loss
 
 Labels = Int[Array, "batch classes"]  # 1, 0 or -1 (unknown)
+
+
+@flax.struct.dataclass
+class Targets:
+    """What a batch's outputs are held against."""
+
+    labels: Labels
+    class_weights: Float[Array, " classes"]
+    contrast_prior: Float[Array, "classes classes"]
 
 
 def masked_bce(
@@ -43,15 +53,17 @@ def softmax_ce(
 CLASSIFICATION = {"au": masked_bce, "expression": softmax_ce}
 
 
-def domain_pairs(domains: str, pairs: str) -> list[tuple[str, str]]:
+def domain_pairs(domains: Sequence[str], pairs: str) -> list[tuple[str, str]]:
     """Ordered domain pairs that are contrasted; one domain alone is contrasted with itself.
 
-    dyadic pairs R with every other domain, both ways; all adds S with T. Source: method 6.2.
+    dyadic pairs the first domain, R, with every other one, both ways; all adds S with T.
+    Source: method 6.2.
     """
+    first = domains[0]
     if len(domains) == 1:
-        return [(domains, domains)]
+        return [(first, first)]
     return [
-        (a, b) for a in domains for b in domains if a != b and (pairs == "all" or "R" in (a, b))
+        (a, b) for a in domains for b in domains if a != b and (pairs == "all" or first in (a, b))
     ]
 
 
@@ -70,7 +82,7 @@ def contrastive(
     all classes of the other tuples. Unknown labels are neither anchors nor candidates in C2.
     Source: supplement 1.9 and 2.2 say that the prior shapes it; its form is a reconstruction.
     """
-    domains = "".join(projections)
+    domains = tuple(projections)
     batch, classes, features = projections[domains[0]].shape
     group = min(config.group_size, batch)
     related = jnp.eye(classes) + config.related_weight * (prior - jnp.eye(classes))
@@ -130,12 +142,17 @@ def total_loss(
     Source: supplement 2.1 (graph and non-graph losses); weights: reconstruction (method 9.5).
     """
     classify = CLASSIFICATION[task]
-    omega = {"R": loss.omega_reaction, "S": loss.omega_stimulus, "T": loss.omega_text}
+    # Modalities of one face (DRR MM) all weigh as the reaction does.
+    omega = {"S": loss.omega_stimulus, "T": loss.omega_text}
+    logits = outputs["logits"]
     terms = {
-        f"loss/{domain}": classify(logits, labels, class_weights)
-        for domain, logits in outputs["logits"].items()
+        f"loss/{domain}": classify(values, labels, class_weights)
+        for domain, values in logits.items()
     }
-    total = sum((omega[name[-1]] * term for name, term in terms.items()), jnp.zeros(()))
+    total = sum(
+        (omega.get(domain, loss.omega_reaction) * terms[f"loss/{domain}"] for domain in logits),
+        jnp.zeros(()),
+    )
     if "graph_logits" in outputs:
         terms["loss/graph"] = classify(outputs["graph_logits"], labels, class_weights)
         total = total + loss.lambda_graph * terms["loss/graph"]

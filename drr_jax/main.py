@@ -21,7 +21,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from drr_jax import config as configs
-from drr_jax import errors
+from drr_jax import config_rules, errors
 from drr_jax.errors import InputError, nearest
 
 PREEMPTED = 75  # EX_TEMPFAIL: schedulers requeue on it
@@ -77,7 +77,7 @@ def parse(argv: Sequence[str]) -> Command:
         raise InputError(
             f"--mode={values['mode'].value}: {nearest(str(values['mode'].value), MODES)}"
         )
-    configs.validate(values["config"].value)
+    config_rules.validate(values["config"].value)
     return Command(
         values["config"].value,
         Path(values["workdir"].value),
@@ -91,7 +91,7 @@ def help_text(values: flags.FlagValues) -> str:
     keys = "\n".join(
         f"  --config.{key}={value}" + (f"  ({', '.join(choices)})" if choices else "")
         for key, value in configs.flatten(configs.Config()).items()
-        for choices in [configs.CHOICES.get(key, ())]
+        for choices in [config_rules.CHOICES.get(key, ())]
     )
     lines = [f"  --{name}: {values[name].help}" for name in ("config", "workdir", "mode")]
     lines.append(f"  --allow_config_change: {values['allow_config_change'].help}")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import simplejpeg
 import tensorflow_datasets as tfds
-from jaxtyping import Int8, UInt8
+from jaxtyping import Int, Int8, UInt8
 
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12
@@ -164,8 +164,9 @@ class Source:
     `source[i]` is {"reaction", "stimulus": uint8[S,S,3], "caption": str, "labels": int8[N],
     "index": int32}, with S = image_size and N classes; of the first three only those that are among
     `inputs` and that the set has. Labels are 1, 0 or -1 (unknown); of an expression, 1 for one
-    class. It pickles. Raises InputError for an unknown class or part, and, on access, for a record
-    that cannot be read.
+    class. With `rows` it holds only those of the parts' records; `index` is still the number among
+    all of them. It pickles. Raises InputError for an unknown class or part, and, on access, for a
+    record that cannot be read.
     """
 
     def __init__(
@@ -176,6 +177,7 @@ class Source:
         names: Sequence[str] = REACTIONET_AUS_12,
         task: str = "au",
         inputs: Sequence[str] = INPUTS,
+        rows: Int[np.ndarray, " records"] | None = None,
     ):
         known = prepared.au_names if task == "au" else prepared.classes(task)
         missing = [name for name in names if name not in known]
@@ -192,7 +194,7 @@ class Source:
         self._parts = tuple(parts)
         self._starts = [0, *accumulate(prepared.records([part]) for part in parts)]
         self._columns = np.array([known.index(name) for name in names])
-        self._size = image_size
+        self._size, self._rows = image_size, rows
         self._names, self._task = tuple(names), task
         self._prepared = prepared
         self._inputs = tuple(name for name in prepared.inputs if name in inputs)
@@ -224,11 +226,14 @@ class Source:
     def __reduce__(self):
         """A worker process opens the data set itself."""
         directory = self._prepared.directory
-        arguments = (self._parts, self._size, self._names, self._task, self._inputs)
+        arguments = (self._parts, self._size, self._names, self._task, self._inputs, self._rows)
         return _reopen, (directory, arguments)
 
     def __len__(self) -> int:
-        return self._starts[-1]
+        return self._starts[-1] if self._rows is None else len(self._rows)
+
+    def _record(self, index: int) -> int:
+        return index if self._rows is None else int(self._rows[index])
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         record = self.read(index)
@@ -239,6 +244,7 @@ class Source:
 
     def read(self, index: int) -> dict[str, Any]:
         """A record with its images still encoded, as bytes."""
+        index = self._record(index)
         which = bisect.bisect_right(self._starts, index) - 1
         try:
             example: Any = self._fields.deserialize_example_np(
@@ -261,6 +267,7 @@ class Source:
 
     def identity(self, index: int) -> tuple[str, int]:
         """("scene/sub_scene/task/sequence", frame number) of a record."""
+        index = self._record(index)
         which = bisect.bisect_right(self._starts, index) - 1
         example: Any = self._identity.deserialize_example_np(
             self._readers[which][index - self._starts[which]]

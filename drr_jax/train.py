@@ -37,30 +37,24 @@ def make_step(experiment: Experiment) -> Step:
     statistics are those of the global batch, so that any number of devices gives the same run.
     The state is donated: the one passed in is gone.
     """
-    config, classes = experiment.config, len(experiment.names)
+    config = experiment.config
     # Arguments, not constants: then the folds of a run share one compiled program.
     relations = (
         np.asarray(experiment.class_weights, np.float32),
         np.asarray(experiment.contrast_prior, np.float32),
     )
 
-    def contrast_prior(outputs, fixed):
-        if config.contrast.prior != "learned":
-            return fixed
-        # The contrast follows the graph's relation, and must not bend it to its own ease.
-        learned = jax.lax.stop_gradient(outputs["graph"]["relation/heterophily"])
-        return jnp.where(jnp.eye(classes) > 0, 1.0, losses.class_relation(learned, classes))
-
     def step(state: State, batch: Mapping[str, Array], relations) -> tuple[State, Terms]:
         weights, fixed_prior = relations
         rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
         inputs = {
-            name: device_augment.augment_batch(batch[name], batch[f"{name}_draw"])
+            name: device_augment.augment_batch(value, batch[f"{name}_draw"])
             if f"{name}_draw" in batch
-            else batch[name]
-            for name in ("reaction", "stimulus", "tokens")
-            if name in batch
+            else value
+            for name, value in batch.items()
         }
+        inputs["progress"] = state.step / experiment.steps
+        targets = losses.Targets(batch["labels"], weights, fixed_prior)
 
         def loss(params):
             outputs, updated = experiment.model.apply(
@@ -70,15 +64,7 @@ def make_step(experiment: Experiment) -> Step:
                 rngs={"dropout": rng},
                 mutable=["batch_stats"],
             )
-            total, terms = losses.total_loss(
-                outputs,
-                batch["labels"],
-                weights,
-                contrast_prior(outputs, fixed_prior),
-                config.loss,
-                config.contrast,
-                config.task,
-            )
+            total, terms = experiment.model.loss(outputs, inputs, targets)
             return total, (terms, updated.get("batch_stats", {}))
 
         (total, (terms, batch_stats)), gradient = jax.value_and_grad(loss, has_aux=True)(
@@ -125,9 +111,9 @@ def check_finite(step: int, terms: Mapping[str, Array], checkpoints: Checkpoints
 def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> None:
     """Trains to the last step, going on from the newest whole checkpoint in `workdir`.
 
-    Evaluates the test part every `log.eval_every_epochs` and at the end, keeps the latest
-    checkpoints and the best. Raises Preempted after SIGTERM, when all is saved, and InputError if
-    the workdir holds another run or a loss term is not finite.
+    Evaluates the test part, or with selection=validation that part, every `log.eval_every_epochs`
+    and at the end, keeps the latest checkpoints and the best. Raises Preempted after SIGTERM, when
+    all is saved, and InputError if the workdir holds another run or a loss term is not finite.
     """
     log = experiment.config.log
     record.check_record(workdir, experiment.identity, allow_change)
@@ -139,7 +125,10 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
         describe_run(experiment, workdir, state)
-        step_function, test = make_step(experiment), evaluate.make_evaluation(experiment)
+        # With selection=validation the test part stays unseen until the run is done.
+        held_out = "validation" if experiment.config.selection == "validation" else "test"
+        test = evaluate.make_evaluation(experiment, held_out)
+        step_function = make_step(experiment)
         started, batches = time.monotonic(), experiment.train_batches(first)
         bar = progress(experiment.steps, first, f"fold {experiment.fold}")
         metrics = Metrics(workdir, first)
@@ -205,6 +194,7 @@ def describe_run(experiment: Experiment, workdir: Path, state: State, seconds: f
         "fold": experiment.fold,
         "test_parts": list(experiment.test_parts),
         "task": experiment.config.task,
+        "model": experiment.config.model.name,
         "au_names": list(experiment.names),
         "class_prior": np.asarray(experiment.graph_prior).tolist(),
         "device": f"{len(devices)} x {devices[0].device_kind}",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import facs
-from drr_jax.models import drr
+from drr_jax import config_rules, facs, losses
+from drr_jax.models import systems
 
 PRIOR = facs.au_prior(facs.REACTIONET_AUS_12)
 
@@ -31,7 +31,7 @@ def tiny(**changes) -> configs.Config:
         configs.set_key(config, key, str(value))
     for key, value in changes.items():
         configs.set_key(config, key.replace("__", "."), str(value))
-    configs.validate(config)
+    config_rules.validate(config)
     return config
 
 
@@ -50,12 +50,13 @@ class Model:
     """A DRR whose calls are compiled: eager, every operation would be compiled by itself."""
 
     def __init__(self, module):
+        self.probabilities = module.probabilities
         self.apply = jax.jit(module.apply, static_argnames="method")
         self.variables = jax.jit(lambda: module.init(jax.random.key(0), batch()))()
 
 
 def run(config):
-    model = Model(drr.build(config, 12, PRIOR))
+    model = Model(systems.build(config, 12, PRIOR))
     return model, model.variables
 
 
@@ -78,11 +79,9 @@ def test_one_call_names_everything_in_between():
 
 def test_inference_sees_the_reaction_alone():
     model, variables = run(tiny())
-    reference = drr.probabilities(model.apply(variables, batch()), "reaction")
+    reference = model.probabilities(model.apply(variables, batch()))
     other = batch(1) | {"reaction": batch()["reaction"]}
-    np.testing.assert_array_equal(
-        drr.probabilities(model.apply(variables, other), "reaction"), reference
-    )
+    np.testing.assert_array_equal(model.probabilities(model.apply(variables, other)), reference)
     # All parameters but the reaction's may go.
     needed = {
         kind: {name: tree for name, tree in trees.items() if name.endswith("_R")}
@@ -91,8 +90,33 @@ def test_inference_sees_the_reaction_alone():
     assert set(needed["params"]) == {"encoder_R", "head_R"}
     alone = model.apply(needed, batch()["reaction"], method="predict_reaction")
     np.testing.assert_allclose(alone, reference, atol=1e-6)
+    face = {"reaction": batch()["reaction"]}
+    np.testing.assert_array_equal(model.apply(needed, face, method="predict"), alone)
     with pytest.raises(flax.errors.ScopeParamNotFoundError):
         model.apply(needed, batch())
+
+
+def test_modalities_of_one_face_are_domains_like_others():
+    config = tiny(domains="VDTh", predict="fuse", contrast__pairs="all")
+    module = systems.build(config, 12, PRIOR)
+    faces = dict.fromkeys(("reaction", "depth", "thermal"), batch()["reaction"])
+    variables = jax.jit(lambda: module.init(jax.random.key(0), faces))()
+    assert {name for name in variables["params"] if name.startswith("encoder")} == {
+        "encoder_V",
+        "encoder_D",
+        "encoder_Th",
+    }
+    outputs = module.apply(variables, faces)
+    assert module.train_inputs == module.test_inputs == ("reaction", "depth", "thermal")
+    parts = [jax.nn.sigmoid(logits) for logits in outputs["logits"].values()]
+    expected = sum(parts) / 6 + jax.nn.sigmoid(outputs["graph_logits"]) / 2
+    np.testing.assert_allclose(module.probabilities(outputs), expected, atol=1e-6)
+    labels = jnp.ones((2, 12), jnp.int8)
+    targets = losses.Targets(labels, jnp.ones(12), jnp.asarray(PRIOR, jnp.float32))
+    total, terms = module.loss(outputs, faces, targets)
+    assert set(terms) == {"loss/V", "loss/D", "loss/Th", "loss/graph", "loss/contrast"}
+    weighted = sum(terms.values()) + (config.loss.lambda_contrast - 1) * terms["loss/contrast"]
+    np.testing.assert_allclose(total, weighted, rtol=1e-6)
 
 
 def test_text_padding_does_not_change_the_words():
@@ -144,7 +168,7 @@ def test_switches_build_and_predict(changes):
     outputs = model.apply(variables, batch())
     assert ("graph_logits" in outputs) == config.graph.enabled
     assert ("projections" in outputs) == config.contrast.enabled
-    assert np.all(np.isfinite(drr.probabilities(outputs, "reaction")))
+    assert np.all(np.isfinite(model.probabilities(outputs)))
 
 
 def test_predictions_are_chosen_by_name():
@@ -159,14 +183,17 @@ def test_predictions_are_chosen_by_name():
         "fuse": sum(map(sigmoid, domains.values())) / 6 + graph / 2,
     }
     for predict, probability in expected.items():
-        np.testing.assert_allclose(drr.probabilities(outputs, predict), probability, atol=1e-6)
+        chosen = systems.build(tiny(predict=predict), 12, PRIOR)
+        np.testing.assert_allclose(chosen.probabilities(outputs), probability, atol=1e-6)
+        needs = {"reaction": ("reaction",), "stimulus": ("stimulus",)}
+        assert chosen.test_inputs == needs.get(predict, ("reaction", "stimulus", "caption"))
 
 
 def test_bfloat16_keeps_parameters_and_logits_in_float32():
-    model = Model(drr.build(tiny(), 12, PRIOR, jnp.bfloat16))
+    model = Model(systems.build(tiny(), 12, PRIOR, jnp.bfloat16))
     variables = model.variables
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
     outputs = model.apply(variables, batch())
     assert outputs["logits"]["R"].dtype == outputs["graph_logits"].dtype == jnp.float32
-    full = Model(drr.build(tiny(), 12, PRIOR)).apply(variables, batch())
+    full = Model(systems.build(tiny(), 12, PRIOR)).apply(variables, batch())
     np.testing.assert_allclose(outputs["logits"]["R"], full["logits"]["R"], atol=0.15)

@@ -10,8 +10,7 @@ import pytest
 import raw_bp4d
 import raw_raf_db
 
-from drr_jax import config as configs
-from drr_jax import facs, main
+from drr_jax import config_rules, facs, main
 from drr_jax.errors import InputError
 from tfds_reactionet import build
 
@@ -23,7 +22,7 @@ EXPRESSIONS = {"fer_plus", "raf_db", "affectnet", "mmi", "bu3dfe"}
 @pytest.mark.parametrize("name", LAUNCH)
 def test_config_is_valid_and_its_data_set_exists(name):
     config = main.parse(["m", f"--config={ROOT}/launch/{name}.py", "--workdir=x"]).config
-    configs.validate(config)
+    config_rules.validate(config)
     assert build.resolve(config.data.name)[0] == name
     assert config.task == ("expression" if name in EXPRESSIONS else "au")
     assert config.data.image_size == 256 and config.data.batch_size == 64

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import main
+from drr_jax import config_rules, main
 from drr_jax.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -74,8 +74,8 @@ def test_wrong_command_lines_say_what_is_wrong(arguments, said):
 
 def test_every_key_of_the_tables_exists():
     flat = configs.flatten(configs.Config())
-    assert set(configs.CHOICES) | set(configs.POSITIVE) <= set(flat)
-    for key, choices in configs.CHOICES.items():
+    assert set(config_rules.CHOICES) | set(config_rules.POSITIVE) <= set(flat)
+    for key, choices in config_rules.CHOICES.items():
         assert flat[key] in choices
 
 

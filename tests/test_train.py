@@ -195,6 +195,26 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     assert "report:" in capsys.readouterr().out
 
 
+def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
+    changes = {"selection": "validation", "domains": "R", "log.eval_every_epochs": 0.5}
+    parts = experiment_of(data_dir, **changes)
+    records = parts.prepared.records(parts.train_parts)
+    held_out = parts.source("validation")
+    assert len(parts.source("train")) + len(held_out) == records
+    assert 0 < len(held_out) < records / 2
+    result = evaluate.make_evaluation(parts, "validation")(parts.init())
+    labels = np.stack([held_out[i]["labels"] for i in range(len(held_out))])
+    np.testing.assert_array_equal(result.label, labels)
+    assert run(data_dir, tmp_path / "run", **changes) == 0
+    scored = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert scored["selection"] == "validation" and not (tmp_path / "run/results-best.json").exists()
+    text = (tmp_path / "run" / "metrics.jsonl").read_text()
+    logged = [json.loads(line) for line in text.splitlines()]
+    scores = {row["step"]: row["eval/f1_mean"] for row in logged if "eval/f1_mean" in row}
+    assert scored["validation_score"] == pytest.approx(max(scores.values()))
+    assert scores[scored["step"]] == max(scores.values())
+
+
 def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
     assert run(data_dir, tmp_path / "run", task="expression", domains="R") == 0
     result = json.loads((tmp_path / "run" / "results.json").read_text())

@@ -1,48 +1,37 @@
 """Dyadic Relation Reasoning: encoders, class-wise heads, common space and graph in one module."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from drr_jax.config import Config
-from drr_jax.models.encoders import build_image_encoder, normalise_image
+from drr_jax import losses
+from drr_jax.losses import Targets
+from drr_jax.models.encoders import build_image_encoder, build_text_encoder, normalise_image
 from drr_jax.models.graph import GraphModule
 from drr_jax.models.heads import ClassHead, Projection
-from drr_jax.models.text import PAD, SmallTextEncoder
+from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
+from drr_jax.models.text import PAD
 
-ACTIVATIONS = {"au": nn.sigmoid, "expression": nn.softmax}  # logits -> probabilities, by task
+PREDICT_DOMAINS = {"reaction": ("R", "V"), "stimulus": ("S",)}  # whose logits are the prediction
 
 
-class DRR(nn.Module):
+class DRR(System):
     """The framework of the paper (supplement 2; forward pass: reconstruction, method 9.1).
 
-    The prediction needs the reaction image alone (supplement 2.1): `predict_reaction` touches no
-    parameter of the other domains, of the common space or of the graph.
+    Domains are R, S and T, or the modalities V, D and Th of one face (DRR MM, supplement 3.5). The
+    prediction needs one image alone (supplement 2.1), unless `predict` asks for the graph: it
+    touches no parameter of the other domains, of the common space or of the graph.
     """
-
-    config: Config
-    classes: int
-    prior: Sequence[Sequence[float]]  # P of the graph, [classes, classes]
-    dtype: jnp.dtype = jnp.float32
 
     def setup(self):
         config = self.config
-        image_encoder = partial(build_image_encoder, config, self.dtype)
-        class_head = partial(ClassHead, self.classes, config.head.embedding)
-        self.encoder_R, self.head_R = image_encoder(), class_head()
-        if "S" in config.domains:
-            self.encoder_S, self.head_S = image_encoder(), class_head()
-        if "T" in config.domains:
-            text = config.text
-            self.encoder_T = SmallTextEncoder(
-                text.vocabulary, text.width, text.layers, text.heads, self.dtype
-            )
-            self.head_T = class_head()
+        for domain in self.domains:
+            build = build_text_encoder if domain == "T" else build_image_encoder
+            setattr(self, f"encoder_{domain}", build(config, self.dtype))
+            setattr(self, f"head_{domain}", ClassHead(self.classes, config.head.embedding))
         if config.contrast.enabled:
             self.projection = Projection(config.head.projection)
         if config.graph.enabled:
@@ -60,28 +49,40 @@ class DRR(nn.Module):
                 graph.readout,
             )
 
-    def _image_domain(self, encoder: nn.Module, head: nn.Module, image, train: bool):
-        features = encoder(normalise_image(image, self.dtype), train=train)
-        batch, height, width, channels = features.shape
-        out = head(features.reshape(batch, height * width, channels))
-        return out | {"attention": out["attention"].reshape(batch, height, width, -1)}
+    @property
+    def predicted_domain(self) -> str | None:
+        """The domain whose own logits are the prediction, None if the graph takes part."""
+        wanted = PREDICT_DOMAINS.get(self.config.predict, ())
+        return next((domain for domain in wanted if domain in self.domains), None)
+
+    @property
+    def test_inputs(self) -> tuple[str, ...]:
+        """The predicted domain's image alone, or all if the graph takes part."""
+        domain = self.predicted_domain
+        return (DOMAIN_INPUTS[domain],) if domain else self.train_inputs
+
+    def _domain(self, domain: str, batch: Mapping[str, Array], train: bool) -> dict[str, Array]:
+        """Steps 1 to 7 of method 9.1 for one domain."""
+        encoder, head = getattr(self, f"encoder_{domain}"), getattr(self, f"head_{domain}")
+        value = batch[batch_key(domain)]
+        if domain == "T":
+            return head(encoder(value), value != PAD)
+        features = encoder(normalise_image(value, self.dtype), train=train)
+        size, height, width, channels = features.shape
+        out = head(features.reshape(size, height * width, channels))
+        return out | {"attention": out["attention"].reshape(size, height, width, -1)}
 
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Runs every training domain and the graph; names everything in between.
 
-        `batch` holds reaction and stimulus uint8 [batch, height, width, 3] and tokens int32
-        [batch, tokens]. Returns logits {domain: [batch, classes]}; attention {domain: [batch,
-        height, width, classes], T: [batch, tokens, classes]}; embeddings {domain: [batch, classes,
-        features]}; with contrast also projections {domain: [batch, classes, projection]}; with the
-        graph graph_logits [batch, classes] and graph {prototype (u of the U-SR relation), states,
+        `batch` holds uint8 images [batch, height, width, 3] and int32 tokens [batch, tokens].
+        Returns logits {domain: [batch, classes]}; attention {domain: [batch, height, width,
+        classes], T: [batch, tokens, classes]}; embeddings {domain: [batch, classes, features]};
+        with contrast also projections {domain: [batch, classes, projection]}; with the graph
+        graph_logits [batch, classes] and graph {prototype (u of the U-SR relation), states,
         relation/BRANCH}.
         """
-        heads = {"R": self._image_domain(self.encoder_R, self.head_R, batch["reaction"], train)}
-        if "S" in self.config.domains:
-            heads["S"] = self._image_domain(self.encoder_S, self.head_S, batch["stimulus"], train)
-        if "T" in self.config.domains:
-            tokens = batch["tokens"]
-            heads["T"] = self.head_T(self.encoder_T(tokens), tokens != PAD)
+        heads = {domain: self._domain(domain, batch, train) for domain in self.domains}
         outputs: dict = {
             name: {domain: head[key] for domain, head in heads.items()}
             for name, key in (
@@ -99,47 +100,53 @@ class DRR(nn.Module):
             outputs["graph_logits"], outputs["graph"] = self.graph_module(nodes, train)
         return outputs
 
+    def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
+        """Class probabilities; of a domain's own logits by running that domain alone."""
+        domain = self.predicted_domain
+        if domain:
+            return self.activation(self._domain(domain, batch, train=False)["logits"])
+        return self.probabilities(self(batch))
+
     def predict_reaction(
         self, reaction: UInt8[Array, "batch height width 3"]
     ) -> Float[Array, "batch classes"]:
         """Probabilities from the face alone, the paper's inference (supplement 2.1)."""
-        head = self._image_domain(self.encoder_R, self.head_R, reaction, train=False)
-        return ACTIVATIONS[self.config.task](head["logits"])
+        domain = "V" if "V" in self.domains else "R"
+        return self.activation(self._domain(domain, {"reaction": reaction}, False)["logits"])
 
+    @nn.nowrap
+    def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:
+        """Class probabilities from a call's outputs, chosen by `predict`.
 
-def predict(
-    model: DRR, variables: Mapping, batch: Mapping[str, Array], choice: str
-) -> Float[Array, "batch classes"]:
-    """Class probabilities of a trained DRR; choice "reaction" runs the face's encoder alone."""
-    if choice == "reaction":
-        reaction = model.apply(variables, batch["reaction"], method="predict_reaction")
-        assert isinstance(reaction, jax.Array)
-        return reaction
-    outputs = model.apply(variables, batch)
-    assert isinstance(outputs, dict)
-    return probabilities(outputs, choice, ACTIVATIONS[model.config.task])
+        reaction is the paper's choice (supplement 2.1); fuse is half the mean over domains and
+        half the graph's (supplement 3.5; method 9.4).
+        """
+        domain = self.predicted_domain
+        if domain:
+            return self.activation(outputs["logits"][domain])
+        graph = self.activation(outputs["graph_logits"])
+        if self.config.predict == "graph":
+            return graph
+        domains = jnp.stack([self.activation(logits) for logits in outputs["logits"].values()])
+        return domains.mean(0) / 2 + graph / 2
 
-
-def probabilities(
-    outputs: Mapping, predict: str, activation: Callable = nn.sigmoid
-) -> Float[Array, "batch classes"]:
-    """Class probabilities from a DRR's outputs; reaction is the paper's choice (supplement 2.1).
-
-    fuse is half the mean over domains and half the graph's (supplement 3.5; method 9.4).
-    """
-    if predict == "graph":
-        return activation(outputs["graph_logits"])
-    if predict == "fuse":
-        domains = jnp.stack([activation(logits) for logits in outputs["logits"].values()])
-        return domains.mean(0) / 2 + activation(outputs["graph_logits"]) / 2
-    return activation(outputs["logits"]["S" if predict == "stimulus" else "R"])
-
-
-def build(
-    config: Config,
-    classes: int,
-    prior: Float[np.ndarray, "classes classes"],
-    dtype: jnp.dtype = jnp.float32,
-) -> DRR:
-    """The DRR of a config; `prior` is the graph's P after `graph.prior` was applied."""
-    return DRR(config, classes, tuple(tuple(map(float, row)) for row in prior), dtype)
+    @nn.nowrap
+    def loss(
+        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
+    ) -> tuple[Float[Array, ""], Terms]:
+        """Method 9.5; a learned relation of the graph also shapes the contrast, if asked."""
+        config, prior = self.config, targets.contrast_prior
+        if config.contrast.enabled and config.contrast.prior == "learned":
+            # The contrast follows the graph's relation, and must not bend it to its own ease.
+            learned = jax.lax.stop_gradient(outputs["graph"]["relation/heterophily"])
+            related = losses.class_relation(learned, self.classes)
+            prior = jnp.where(jnp.eye(self.classes) > 0, 1.0, related)
+        return losses.total_loss(
+            outputs,
+            targets.labels,
+            targets.class_weights,
+            prior,
+            config.loss,
+            config.contrast,
+            config.task,
+        )

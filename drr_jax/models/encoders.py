@@ -1,4 +1,4 @@
-"""Image encoders by name, and what goes into them.
+"""Encoders by name, and what goes into them.
 
 An encoder's call `encoder(images, train=...)` maps normalised images [batch, height, width, 3] to
 features [batch, rows, columns, channels]; its method `pooled` maps them to [batch, channels].
@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, UInt8
 from drr_jax.config import Config
 from drr_jax.models.layers import resolve_conv
 from drr_jax.models.resnet import ResNet18, ResNet50
+from drr_jax.models.text import SmallTextEncoder
 from drr_jax.models.vit import DEPTH, ViTB16, ViTS16
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -46,4 +47,14 @@ def build_image_encoder(
         conv_impl=resolve_conv(config.conv),
         dtype=dtype,
         name=name,
+    )
+
+
+def build_text_encoder(
+    config: Config, dtype: jnp.dtype = jnp.float32, name: str | None = None
+) -> nn.Module:
+    """The encoder of `text.encoder`: token ids -> [batch, tokens, features]; id 0 is padding."""
+    text = config.text
+    return SmallTextEncoder(
+        text.vocabulary, text.width, text.layers, text.heads, dtype=dtype, name=name
     )

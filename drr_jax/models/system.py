@@ -1,0 +1,88 @@
+"""What every system of the paper's tables gives the training loop and the evaluation."""
+
+from collections.abc import Mapping, Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from drr_jax.config import Config, letters
+from drr_jax.losses import CLASSIFICATION, Targets
+
+ACTIVATIONS = {"au": nn.sigmoid, "expression": nn.softmax}  # logits -> probabilities, by task
+DOMAIN_INPUTS = {
+    "R": "reaction",
+    "S": "stimulus",
+    "T": "caption",
+    "V": "reaction",
+    "D": "depth",
+    "Th": "thermal",
+}
+# What a batch holds for an input of the data set, if it is not called the same.
+BATCH_KEYS = {"caption": "tokens"}
+Terms = dict[str, Float[Array, ""]]
+
+
+def batch_key(domain: str) -> str:
+    """Where a batch has a domain: "S" -> "stimulus", "T" -> "tokens"."""
+    return BATCH_KEYS.get(DOMAIN_INPUTS[domain], DOMAIN_INPUTS[domain])
+
+
+class System(nn.Module):
+    """Base of DRR, the baselines and the comparators: a batch in, named outputs out.
+
+    A system defines `__call__(batch, train)`, which returns a dict with `logits` {name: [batch,
+    classes]} and whatever else its loss or the report wants, and overrides the rest where the
+    defaults do not fit. The batch has uint8 images [batch, height, width, 3] under reaction,
+    stimulus, depth and thermal, int32 tokens [batch, tokens], float32 landmarks [batch, 68, 2] in
+    pixels, of these what `train_inputs` and `test_inputs` ask for; in training also `progress`, the
+    share of the run that is done, and `labels`.
+    """
+
+    config: Config
+    classes: int
+    prior: Sequence[Sequence[float]]  # relation P, [classes, classes], after graph.prior
+    dtype: jnp.dtype = jnp.float32
+    descriptions: Sequence[Sequence[int]] = ()  # token ids of a sentence a class
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The training domains, as in R, S, T."""
+        return letters(self.config.domains)
+
+    @property
+    def train_inputs(self) -> tuple[str, ...]:
+        """Inputs of the data set that training reads."""
+        return tuple(DOMAIN_INPUTS[domain] for domain in self.domains)
+
+    @property
+    def test_inputs(self) -> tuple[str, ...]:
+        """Inputs of the data set that a prediction reads."""
+        return self.train_inputs
+
+    @nn.nowrap
+    def activation(self, logits: Float[Array, "batch classes"]) -> Float[Array, "batch classes"]:
+        """Probabilities of logits: a sigmoid for AUs, a softmax for the other tasks."""
+        return ACTIVATIONS[self.config.task](logits)
+
+    @nn.nowrap
+    def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:
+        """The prediction among a call's outputs; here of the only logits."""
+        (logits,) = outputs["logits"].values()
+        return self.activation(logits)
+
+    def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
+        """Class probabilities; `batch` has the test inputs."""
+        return self.probabilities(self(batch, train=False))
+
+    @nn.nowrap
+    def loss(
+        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
+    ) -> tuple[Float[Array, ""], Terms]:
+        """The training loss and its terms by name; here the classification loss of all logits."""
+        classify = CLASSIFICATION[self.config.task]
+        terms = {
+            f"loss/{name}": classify(logits, targets.labels, targets.class_weights)
+            for name, logits in outputs["logits"].items()
+        }
+        return sum(terms.values(), jnp.zeros(())), terms

@@ -10,6 +10,7 @@ import torch
 import torch_reference
 
 from drr_jax import config as configs
+from drr_jax import config_rules
 from drr_jax.models import encoders, vit
 
 
@@ -18,7 +19,7 @@ def config_of(**changes):
     pairs = {"encoder.width": 4, "data.image_size": 32, "conv": "lax"} | changes
     for key, value in pairs.items():
         configs.set_key(config, key, str(value))
-    configs.validate(config)
+    config_rules.validate(config)
     return config
 
 

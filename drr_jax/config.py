@@ -116,11 +116,14 @@ class Optim:
 
     name: str = "sgd"  # sgd, or adamw as for ViT
     lr: float = 0.01  # for batches up to 64; scaled by batch / 64 above that
-    schedule: str = "step"  # step (lr, then lr_late after lr_epochs) or cosine (to zero)
+    # step (lr, then lr_late after lr_epochs), cosine (to zero) or decay (lr_factor every lr_epochs)
+    schedule: str = "step"
     lr_late: float = 0.001
     lr_epochs: float = 2.0
+    lr_factor: float = 0.3
     warmup_steps: int = 0
     momentum: float = 0.9
+    nesterov: bool = False  # sgd
     weight_decay: float = 1e-4
     decay_all: bool = True  # as PyTorch; False spares biases and normalisation
     epochs: float = 12.0

@@ -22,7 +22,7 @@ CHOICES = {
     "contrast.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
     "contrast.pairs": ("dyadic", "all"),
     "optim.name": ("sgd", "adamw"),
-    "optim.schedule": ("step", "cosine"),
+    "optim.schedule": ("step", "cosine", "decay"),
     "task": ("au", "expression"),
     "domains": tuple(
         "".join(some)
@@ -52,6 +52,7 @@ POSITIVE = (
     "contrast.tau",
     "contrast.group_size",
     "optim.lr",
+    "optim.lr_factor",
     "optim.epochs",
     "log.every_steps",
     "log.eval_every_epochs",
@@ -111,6 +112,11 @@ def _validate_together(config: Config) -> None:
         raise InputError(
             f"config key validation_share={config.validation_share}: expected a share between 0 "
             "and 1"
+        )
+    if config.optim.schedule == "decay" and config.optim.lr_epochs <= 0:
+        raise InputError(
+            f"config key optim.lr_epochs={config.optim.lr_epochs}: optim.schedule=decay lowers the "
+            "rate every lr_epochs epochs; expected a value above 0"
         )
     if not 0 <= graph.dropout < 1:
         raise InputError(f"config key graph.dropout={graph.dropout}: expected 0 <= dropout < 1")

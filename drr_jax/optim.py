@@ -23,7 +23,8 @@ def schedule(
     """Returns step -> learning rate, the first step being 0.
 
     "step" is `lr` for `lr_epochs` epochs and `lr_late` after them (supplement 3.2), "cosine" falls
-    from `lr` to zero at `total_steps`. Over the first `warmup_steps` the rate rises linearly.
+    from `lr` to zero at `total_steps`, "decay" multiplies by `lr_factor` every `lr_epochs` epochs
+    (JAA-Net's, method 7.2). Over the first `warmup_steps` the rate rises linearly.
 
     Reconstruction: batches above 64 scale the rate by batch / 64 (Goyal et al. 2017), and then the
     first epoch warms up if `warmup_steps` does not say otherwise.
@@ -40,6 +41,9 @@ def schedule(
         if config.schedule == "cosine":
             done = jnp.clip((step - warmup) / fall, 0, 1)
             lr = config.lr * (1 + jnp.cos(jnp.pi * done)) / 2
+        elif config.schedule == "decay":
+            times = jnp.floor(step / (config.lr_epochs * steps_per_epoch))
+            lr = config.lr * config.lr_factor**times
         else:
             lr = jnp.where(step < late, config.lr, config.lr_late)
         return factor * lr * jnp.minimum((step + 1) / max(warmup, 1), 1)
@@ -57,7 +61,8 @@ def decay_mask(params: optax.Params) -> optax.Params:
 def optimizer(config: Optim, schedule: optax.Schedule) -> optax.GradientTransformation:
     """The config's optimiser.
 
-    sgd: momentum, the decay added to the gradient before it (supplement 3.2; as PyTorch).
+    sgd: momentum, of Nesterov if asked, the decay added to the gradient before it (supplement 3.2;
+    as PyTorch).
     adamw: betas 0.9 and 0.999, the decay beside the gradient (supplement 3.2 names it for ViT).
     """
     if config.name == "adamw":
@@ -67,5 +72,5 @@ def optimizer(config: Optim, schedule: optax.Schedule) -> optax.GradientTransfor
         optax.add_decayed_weights(
             config.weight_decay, mask=None if config.decay_all else decay_mask
         ),
-        optax.sgd(schedule, momentum=config.momentum),
+        optax.sgd(schedule, momentum=config.momentum, nesterov=config.nesterov),
     )

@@ -9,7 +9,9 @@ import pytest
 import torch
 import torch_reference
 
+from drr_jax import config_rules
 from drr_jax.config import Config, Optim
+from drr_jax.errors import InputError
 from drr_jax.models.layers import BatchNorm, Conv
 from drr_jax.models.resnet import ResNet18
 from drr_jax.optim import decay_mask, optimizer, schedule, total_steps
@@ -101,6 +103,24 @@ def test_cosine_schedule_and_warmup():
     assert [float(rate(s)) for s in (24, 30)] == pytest.approx([0, 0], abs=1e-9)
 
 
+def test_decay_lowers_the_rate_every_few_epochs():
+    """JAA-Net's recipe (method 7.2) against PyTorch's StepLR, an epoch being ten steps."""
+    sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
+    theirs = torch.optim.lr_scheduler.StepLR(sgd, step_size=2, gamma=0.3)
+    rate = schedule(Optim(schedule="decay"), steps_per_epoch=10, total_steps=120, batch_size=16)
+    for epoch in range(12):
+        expected = theirs.get_last_lr()
+        assert [float(rate(10 * epoch + s)) for s in (0, 9)] == pytest.approx(2 * expected)
+        sgd.step()
+        theirs.step()
+
+
+def test_a_decay_that_would_never_pause_is_refused():
+    config = Config(optim=Optim(schedule="decay", lr_epochs=0))
+    with pytest.raises(InputError, match=r"optim\.lr_epochs=0: optim\.schedule=decay lowers"):
+        config_rules.validate(config)
+
+
 def test_large_batches_scale_the_rate_and_warm_up():
     rate = schedule(Optim(), steps_per_epoch=5, total_steps=60, batch_size=256)
     values = [float(rate(s)) for s in (0, 1, 4, 5, 9, 10)]
@@ -143,20 +163,31 @@ def test_decay_mask():
         assert sum(bool(u.any()) for u in jax.tree.leaves(updates)) == moved
 
 
-def test_adamw_equals_pytorch():
-    """Five steps on one matrix, decay beside the gradient, in float64."""
+@pytest.mark.parametrize(
+    ("kind", "options", "config"),
+    [
+        ("AdamW", {"weight_decay": 0.05}, Optim(name="adamw", weight_decay=0.05)),
+        (
+            "SGD",
+            {"weight_decay": 5e-4, "momentum": 0.9, "nesterov": True},
+            Optim(weight_decay=5e-4, nesterov=True),
+        ),
+    ],
+    ids=["adamw", "nesterov"],
+)
+def test_other_optimisers_equal_pytorch(kind, options, config):
+    """Five steps on one matrix, AdamW's decay beside the gradient, in float64."""
     with jax.enable_x64(True):
         start = np.random.default_rng(0).standard_normal((3, 4))
         theirs = torch.nn.Parameter(torch.tensor(start))
-        adamw = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.05)
-        config = Optim(name="adamw", lr=0.1, weight_decay=0.05)
+        peer = getattr(torch.optim, kind)([theirs], lr=0.1, **options)
         ours = optimizer(config, lambda step: 0.1)
         params = {"kernel": jnp.asarray(start)}
         state = ours.init(params)
         for k in range(5):
-            adamw.zero_grad()
+            peer.zero_grad()
             (torch.sin(theirs * (k + 1)) ** 2).sum().backward()
-            adamw.step()
+            peer.step()
             gradient = jax.grad(lambda p, k=k: (jnp.sin(p["kernel"] * (k + 1)) ** 2).sum())(params)
             updates, state = ours.update(gradient, state, params)
             params = optax.apply_updates(params, updates)

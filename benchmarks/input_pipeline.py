@@ -31,6 +31,7 @@ from tfds_reactionet.build import prepare
 
 BATCH, SIZE, GPUS = 64, 256, 8
 WARM_BATCHES = 2  # a round's first ones wait for threads and processes to start
+DOMAINS = ("reaction", "stimulus")
 TUPLES_ON_DISK = 512
 
 
@@ -54,18 +55,18 @@ class TorchTuples(torch.utils.data.Dataset):
         return TUPLES_ON_DISK
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
-        paths = (self._folder / f"{index}-{domain}.jpg" for domain in source.DOMAINS)
+        paths = (self._folder / f"{index}-{domain}.jpg" for domain in DOMAINS)
         return tuple(self._transform(Image.open(path).convert("RGB")) for path in paths)
 
 
 def write_images(prepared: source.Prepared, folder: Path) -> None:
     """Copies the encoded images of the first records to files for torch."""
-    encoded = {domain: {"image": tfds.decode.SkipDecoding()} for domain in source.DOMAINS}
+    encoded = {domain: {"image": tfds.decode.SkipDecoding()} for domain in DOMAINS}
     parts = prepared.builder.as_data_source(list(prepared.parts), decoders=encoded)
     records = (record for part in parts for record in part)
     count = 0
     for index, record in enumerate(islice(records, TUPLES_ON_DISK)):
-        for domain in source.DOMAINS:
+        for domain in DOMAINS:
             (folder / f"{index}-{domain}.jpg").write_bytes(record[domain]["image"])
         count += 1
     if count < TUPLES_ON_DISK:
@@ -152,7 +153,7 @@ def main() -> int:
     for name, label in (("host", "torchvision"), ("device", "torchvision, device augments")):
         ratio = statistics.median(each[name] / each["torch"] for each in rounds)
         print(f"{label}: {ratio:.1f}x")
-    need = GPUS * flags.images_per_gpu / len(source.DOMAINS)
+    need = GPUS * flags.images_per_gpu / len(DOMAINS)
     print(
         f"estimate, not measured: {GPUS} GPUs at {flags.images_per_gpu:,.0f} images/s each (an "
         f"assumption) take {need:,.0f} tuples/s: {need / medians['device']:.0f} cores like these "

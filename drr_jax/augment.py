@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
+from drr_jax.landmarks import MIRROR
+
 DRAW_SIZE = 5  # angle (degrees), flip (0 or 1), brightness, contrast, saturation (factors)
 ANGLES_PER_DEGREE = 16  # angles lie on a grid, so that sine and cosine are the same whole numbers
 TRIG_BITS = 16  # fractional bits of sine and cosine
@@ -46,6 +48,27 @@ def draw(rng: np.random.Generator, policy: Policy) -> Float32[np.ndarray, "5"]:
         for strength in (policy.brightness, policy.contrast, policy.saturation)
     ]
     return np.array([angle, flip, *factors], np.float32)
+
+
+def geometry(draw: Float32[np.ndarray, "5"]) -> Float32[np.ndarray, "5"]:
+    """The draw's rotation and flip without its jitter, for other images of the same face."""
+    return np.array([*draw[:2], 1, 1, 1], np.float32)
+
+
+def move_landmarks(
+    points: Float32[np.ndarray, "68 2"], draw: Float32[np.ndarray, "5"], size: int
+) -> Float32[np.ndarray, "68 2"]:
+    """Where landmarks of a size x size image lie after `apply`, in pixels; NaN stays NaN.
+
+    Pixel centres are whole numbers. A flip exchanges the points of the left and the right, so that
+    each keeps its meaning in the 68-point scheme. Points may leave the image.
+    """
+    turn = np.deg2rad(float(draw[0]))
+    x, y = (points.astype(np.float64) - (size - 1) / 2).T
+    moved = np.stack([np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x], 1)
+    if draw[1] > 0.5:
+        moved = moved[list(MIRROR)] * [-1, 1]
+    return (moved + (size - 1) / 2).astype(np.float32)
 
 
 def apply(

@@ -1,12 +1,16 @@
 """Batches of stimulus-reaction-caption tuples: a pure function of (data set, seed, step).
 
-A batch is a dict of host-local arrays, b = batch size / hosts, S = image size, N = classes:
-  reaction, stimulus   uint8[b,S,S,3]   RGB, of the domains that the source reads
-  tokens               int32[b,T]       word pieces of the caption, 0 is padding, if it reads them
+A batch is a dict of host-local arrays, b = batch size / hosts, S = image size, N = classes. Of the
+first four only what the source reads:
+  reaction, stimulus   uint8[b,S,S,3]   RGB
+  depth, thermal       uint8[b,S,S,3]   grey ones have three equal channels
+  tokens               int32[b,T]       word pieces of the caption, 0 is padding
+  landmarks            float32[b,68,2]  x, y in the augmented reaction image, NaN where unknown
   labels               int8[b,N]        1, 0 or -1 (unknown): AU occurrence, or one expression
   index                int32[b]         record number over the parts read, -1 in padding
   weight               float32[b]       1, or 0 in the padding of an evaluation's last batch
-  reaction_draw, stimulus_draw  float32[b,5]  only when the device augments (augment.DRAW_SIZE)
+  reaction_draw, stimulus_draw, depth_draw, thermal_draw   float32[b,5]
+                                        of each image, if the device augments (augment.DRAW_SIZE)
 
 Hosts: each takes its block of consecutive examples from every global batch. Put together from
 host-local batches in host order, a global batch has the same rows in the same order on any number
@@ -27,13 +31,14 @@ import cv2
 import grain
 import numpy as np
 from absl import flags
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from tokenizers import Tokenizer
 
 from drr_jax import augment
 from drr_jax.config import Config, Data
 from drr_jax.errors import InputError
-from drr_jax.source import DOMAINS, Source
+from drr_jax.landmarks import POINTS
+from drr_jax.source import Source
 from drr_jax.tokenizer import encode
 
 Batch = dict[str, np.ndarray]
@@ -57,9 +62,11 @@ def train_dataset(
     Order and augmentation depend on (source, batch size, seed, step) alone: not on the hosts, nor
     on worker_count and read_threads. Every epoch has an order of its own; a batch may hold the end
     of one epoch and the start of the next. R and S are augmented by independent draws of one
-    policy, the caption is not (supplement 3.2).
+    policy, the caption is not (supplement 3.2). Depth and thermal image and the landmarks are of
+    the face in R, and take its rotation and flip (reconstruction).
 
-    augment_on: "host" augments here; "device" ships raw images and their draws.
+    augment_on: "host" augments here; "device" ships raw images and their draws. Landmarks are
+    moved here in both cases.
     Raises InputError if the source holds less than a batch or the hosts do not divide it. Close
     the iterator (`.close()`) to stop its threads.
     """
@@ -144,8 +151,11 @@ class _Records:
 def _with_draws(
     record: dict[str, Any], rng: np.random.Generator, policy: augment.Policy
 ) -> dict[str, Any]:
-    draws = {f"{domain}_draw": augment.draw(rng, policy) for domain in DOMAINS}
-    return {**record, **draws}
+    # both in any case: what else is read must not change the draws
+    reaction, stimulus = augment.draw(rng, policy), augment.draw(rng, policy)
+    face = augment.geometry(reaction)
+    draws = {"reaction": reaction, "stimulus": stimulus, "depth": face, "thermal": face}
+    return {**record, **{f"{domain}_draw": draw for domain, draw in draws.items()}}
 
 
 class _Assemble:
@@ -174,12 +184,26 @@ class _Assemble:
         for name in ("labels", "index"):
             for row, record in enumerate(records):
                 batch[name][row] = record[name]
+        if self._source.has_landmarks:
+            batch["landmarks"] = self._landmarks(records, padding)
         for domain in self._source.domains:
             draws = [record[f"{domain}_draw"] for record in records if f"{domain}_draw" in record]
             batch[domain] = self._images(domain, records, draws, padding)
             if draws and not self._augments:
                 batch[f"{domain}_draw"] = np.stack(draws)
         return batch
+
+    def _landmarks(
+        self, records: Sequence[dict[str, Any]], padding: int
+    ) -> Float32[np.ndarray, "batch 68 2"]:
+        points = np.full((len(records) + padding, POINTS, 2), np.nan, np.float32)
+        for row, record in enumerate(records):
+            points[row] = record["landmarks"]
+            if "reaction_draw" in record:
+                points[row] = augment.move_landmarks(
+                    points[row], record["reaction_draw"], self._source.image_size
+                )
+        return points
 
     def _images(
         self, domain: str, records: Sequence[dict[str, Any]], draws: list, padding: int

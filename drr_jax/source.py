@@ -11,14 +11,16 @@ import cv2
 import numpy as np
 import simplejpeg
 import tensorflow_datasets as tfds
-from jaxtyping import Int, Int8, UInt8
+from jaxtyping import Float32, Int, Int8, UInt8
 
+from drr_jax import landmarks
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12
 
 JPEG_MAGIC = b"\xff\xd8"
-DOMAINS = ("reaction", "stimulus")  # the domains that are images
-INPUTS = (*DOMAINS, "caption")
+DOMAINS = ("reaction", "stimulus", "depth", "thermal")  # the domains that are images
+TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
+INPUTS = (*TUPLE, "depth", "thermal", "landmarks")
 TASKS = ("au", "expression")
 IDENTITY = ("sequence", "frame")
 REBUILD = "build it again: python -m tfds_reactionet.build"
@@ -50,8 +52,12 @@ class Prepared:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What its records have of reaction, stimulus and caption."""
-        return tuple(name for name in INPUTS if name in self.builder.info.features)
+        """What its records have of INPUTS; landmarks only of a scheme that is part of the 68."""
+        features = self.builder.info.features
+        found = tuple(name for name in INPUTS if name in features)
+        if "landmarks" in found and features["landmarks"].shape[0] not in landmarks.SCHEMES:
+            return tuple(name for name in found if name != "landmarks")
+        return found
 
     def classes(self, task: str) -> tuple[str, ...]:
         """Names of the classes of a task: the evaluated AUs, or the expressions.
@@ -161,12 +167,15 @@ def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
 class Source:
     """Random access to the decoded records of some parts, one after the other.
 
-    `source[i]` is {"reaction", "stimulus": uint8[S,S,3], "caption": str, "labels": int8[N],
-    "index": int32}, with S = image_size and N classes; of the first three only those that are among
-    `inputs` and that the set has. Labels are 1, 0 or -1 (unknown); of an expression, 1 for one
-    class. With `rows` it holds only those of the parts' records; `index` is still the number among
-    all of them. It pickles. Raises InputError for an unknown class or part, and, on access, for a
-    record that cannot be read.
+    `source[i]` is {"reaction", "stimulus", "depth", "thermal": uint8[S,S,3], "caption": str,
+    "landmarks": float32[68,2], "labels": int8[N], "index": int32}, with S = image_size and N
+    classes; but for labels and index only what is among `inputs` and what the set has. A grey
+    image (depth, most thermal ones) has three equal channels. Landmarks are x, y in pixels of the
+    scaled reaction image (centres are whole numbers) in the 68-point scheme, NaN where unknown.
+    Labels are 1, 0 or -1 (unknown); of an expression, 1 for one class. With `rows` it holds only
+    those of the parts' records; `index` is still the number among all of them. It pickles. Raises
+    InputError for an unknown class or part, for landmarks in a set that does not say its images'
+    size, and, on access, for a record that cannot be read.
     """
 
     def __init__(
@@ -176,7 +185,7 @@ class Source:
         image_size: int,
         names: Sequence[str] = REACTIONET_AUS_12,
         task: str = "au",
-        inputs: Sequence[str] = INPUTS,
+        inputs: Sequence[str] = TUPLE,
         rows: Int[np.ndarray, " records"] | None = None,
     ):
         known = prepared.au_names if task == "au" else prepared.classes(task)
@@ -200,6 +209,12 @@ class Source:
         self._inputs = tuple(name for name in prepared.inputs if name in inputs)
         self.domains = tuple(domain for domain in DOMAINS if domain in self._inputs)
         self.has_captions = "caption" in self._inputs
+        self.has_landmarks = "landmarks" in self._inputs
+        if self.has_landmarks and "size" not in prepared.metadata:
+            raise InputError(
+                f"prepared data set {prepared.directory}: metadata.json lacks size, the side "
+                f"of the images that landmarks lie in; {REBUILD}"
+            )
         features: Any = prepared.builder.info.features
         # What a batch is made of. Parsing a record for these alone, with images left encoded, takes
         # a fraction of TFDS's time for all of it; TFDS's own partial decoding needs TensorFlow.
@@ -208,8 +223,9 @@ class Source:
             fields["au"] = {"occurrence": features["au"]["occurrence"]}
         else:
             fields["expression"] = features["expression"]
-        if self.has_captions:
-            fields["caption"] = features["caption"]
+        for name in ("caption", "landmarks"):
+            if name in self._inputs:
+                fields[name] = features[name]
         self._fields = tfds.features.FeaturesDict(fields)
         self._encoded = {d: {"image": tfds.decode.SkipDecoding()} for d in self.domains}
         self._identity = tfds.features.FeaturesDict({name: features[name] for name in IDENTITY})
@@ -255,6 +271,8 @@ class Source:
         record = {domain: example[domain]["image"] for domain in self.domains}
         if self.has_captions:
             record["caption"] = example["caption"].decode("utf-8")
+        if self.has_landmarks:
+            record["landmarks"] = self._landmarks(example["landmarks"])
         return {**record, "labels": self._labels(example), "index": np.int32(index)}
 
     def _labels(self, example: Any) -> Int8[np.ndarray, "classes"]:
@@ -264,6 +282,10 @@ class Source:
         if truth not in self._columns:  # unknown, or a class that is left out
             return np.full(len(self._columns), -1, np.int8)
         return (self._columns == truth).astype(np.int8)
+
+    def _landmarks(self, stored: np.ndarray) -> Float32[np.ndarray, "68 2"]:
+        scale = self._size / self._prepared.metadata["size"]
+        return (landmarks.to_68(stored) + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
 
     def identity(self, index: int) -> tuple[str, int]:
         """("scene/sub_scene/task/sequence", frame number) of a record."""

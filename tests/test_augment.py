@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from drr_jax import augment, config
+from drr_jax import augment, config, landmarks
 from drr_jax.device_augment import augment_batch
+from tfds_reactionet.reactionet import demo_face_shape
 
 POLICY = config.Augment()
 CORNERS = [
@@ -132,3 +133,64 @@ def test_device_warp_equals_host_bit_for_bit():
     draws[:, 1] = rng.integers(0, 2, 24)
     host = np.stack([augment.apply(*pair) for pair in zip(images, draws, strict=True)])
     np.testing.assert_array_equal(host, jax.jit(augment_batch)(images, draws))
+
+
+def dotted_image(points, size):
+    """A dark image with a soft bright dot at every point."""
+    y, x = np.mgrid[:size, :size]
+    squares = (x - points[:, 0, None, None]) ** 2 + (y - points[:, 1, None, None]) ** 2
+    image = np.exp(-squares / (2 * 1.5**2)).sum(0)
+    return np.rint(np.clip(image * 250, 0, 255)).astype(np.uint8)[..., None].repeat(3, 2)
+
+
+def found_dot(image, near):
+    """Centroid of the brightness within 5 pixels of a place."""
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    weight = image[..., 0] * (np.hypot(x - near[0], y - near[1]) < 5.0)
+    return np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
+
+
+@pytest.mark.parametrize("flip", [0, 1])
+@pytest.mark.parametrize("angle", [0, 30, -45, 13.0625])
+@pytest.mark.parametrize("size", [96, 97])
+def test_landmarks_stay_on_the_dots_of_a_turned_image(angle, flip, size):
+    rng = np.random.default_rng(17)
+    points = np.full((68, 2), np.nan, np.float32)
+    chosen = [3, 13, 30, 36, 57]  # far apart below, so that each dot is alone
+    places = np.float32([[25, 30], [70, 25], [48.5, 47], [30.25, 68], [66, 62.75]])
+    points[chosen] = places + rng.uniform(-2, 2, (5, 2))
+    draw = np.float32([angle, flip, 1, 1, 1])
+    image = dotted_image(points[chosen], size)
+    moved = augment.move_landmarks(points, draw, size)
+    host = augment.apply(image, draw)
+    device = np.asarray(jax.jit(augment_batch)(image[None], draw[None]))[0]
+    np.testing.assert_array_equal(host, device)
+    where = [landmarks.MIRROR.index(point) if flip else point for point in chosen]
+    assert sorted(np.flatnonzero(np.isfinite(moved[:, 0]))) == sorted(where)
+    for point in where:
+        assert np.hypot(*(found_dot(host, moved[point]) - moved[point])) < 0.15
+
+
+def test_mirror_of_the_scheme_is_the_mirror_image_of_a_face():
+    who = demo_face_shape.sample_identity(np.random.default_rng(0))
+    face = demo_face_shape.build_face(who, np.zeros(17)).landmarks  # frontal and symmetric
+    mirrored = face[list(landmarks.MIRROR)] * [-1, 1]
+    np.testing.assert_allclose(mirrored, face, atol=1e-9)
+    assert [landmarks.MIRROR[i] for i in landmarks.MIRROR] == list(range(68))
+
+
+def test_other_schemes_lie_in_the_68():
+    face = np.random.default_rng(0).normal(size=(68, 2)).astype(np.float32)
+    inner = np.delete(face, [60, 64], 0)  # as DISFA's 66 and, without the jaw, BP4D's 49
+    for stored in (face, inner, face[17:], inner[17:]):
+        found = landmarks.to_68(stored)
+        known = np.isfinite(found[:, 0])
+        np.testing.assert_array_equal(found[known], stored)
+        np.testing.assert_array_equal(found[known], face[known])
+    np.testing.assert_array_equal(face[list(landmarks.INNER_49)], inner[17:])
+
+
+def test_geometry_keeps_turn_and_flip_alone():
+    image = smooth_image(np.random.default_rng(2))
+    draw = augment.geometry(np.float32([0, 1, 1.4, 0.6, 0.8]))
+    np.testing.assert_array_equal(augment.apply(image, draw), image[:, ::-1])

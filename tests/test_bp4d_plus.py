@@ -23,7 +23,9 @@ from raw_bp4d_plus import (
     write_bp4d_plus,
 )
 
+from drr_jax import source
 from drr_jax.errors import InputError
+from drr_jax.landmarks import INNER_49
 from tfds_reactionet.bp4d_plus import folds, thermal
 from tfds_reactionet.bp4d_plus.reader import (
     NO_FOLD,
@@ -148,6 +150,24 @@ def test_faces_of_both_cameras(release: tuple[Path, Any], tmp_path: Path) -> Non
             assert np.abs(stored - expected).max() <= 3
             warm = pixels(record["thermal"]["image"]).astype(int)  # only the face, no background
             assert np.abs(warm - truth["thermal"][frame - 1]).max() < 12
+
+
+def test_training_reads_depth_thermal_and_the_49_landmarks(
+    release: tuple[Path, Any], tmp_path: Path
+) -> None:
+    options = {"crop": "full", "image_format": "png"}
+    prepared = build("bp4d_plus/rgb_depth_thermal", release[0], tmp_path, **options)
+    opened = source.open_dataset(prepared)
+    assert opened.inputs == ("reaction", "depth", "thermal", "landmarks")
+    records = source.Source(opened, ("part1",), 64, opened.classes("au"), inputs=opened.inputs)
+    names = [records.identity(index) for index in range(len(records))]
+    record = records[names.index(("F001/T1", 2))]
+    stored = read(prepared)["F001/T1", 2]
+    known = record["landmarks"][list(INNER_49)]
+    np.testing.assert_allclose(known, (stored["landmarks"] + 0.5) * 2 - 0.5, atol=1e-4)
+    assert np.isnan(np.delete(record["landmarks"], INNER_49, 0)).all()
+    assert record["depth"].shape == record["thermal"].shape == (64, 64, 3)
+    np.testing.assert_array_equal(record["depth"][::2, ::2].max((0, 1)), [255] * 3)
 
 
 def test_thermal_box_is_that_of_the_points(release: tuple[Path, Any]) -> None:

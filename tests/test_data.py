@@ -168,6 +168,91 @@ def test_device_gets_the_draws_of_the_host(prepared, pieces):
     np.testing.assert_array_equal(host["tokens"], device["tokens"])
 
 
+@pytest.fixture(scope="module")
+def multimodal(tmp_path_factory):
+    return source.open_dataset(tiny.write(tmp_path_factory.mktemp("multimodal"), modalities=True))
+
+
+MODALITIES = ("reaction", "depth", "thermal", "landmarks")
+
+
+def test_only_inputs_that_are_asked_for_are_read(multimodal, prepared):
+    assert multimodal.inputs == source.INPUTS
+    assert "depth" not in prepared.inputs and "landmarks" in prepared.inputs
+    given = {"labels", "index"}
+    assert set(source.Source(multimodal, PARTS, SIZE)[0]) == {*source.TUPLE, *given}
+    for inputs in (("depth",), ("landmarks", "thermal"), ("caption",)):
+        assert set(source.Source(multimodal, PARTS, SIZE, inputs=inputs).read(0)) == {
+            *inputs,
+            *given,
+        }
+
+
+def test_depth_thermal_and_landmarks_are_read(multimodal):
+    records = source.Source(multimodal, PARTS, 24, inputs=MODALITIES)
+    plain = multimodal.builder.as_data_source("part2")
+    for index in (0, 1, 29):
+        reference, record = plain[index], records[index]
+        for domain in ("depth", "thermal"):
+            image = reference[domain]["image"]
+            small = cv2.resize(image, (24, 24), interpolation=cv2.INTER_AREA).reshape(24, 24, -1)
+            np.testing.assert_array_equal(record[domain], np.broadcast_to(small, (24, 24, 3)))
+        assert record["landmarks"].dtype == np.float32
+        np.testing.assert_allclose(
+            record["landmarks"], reference["landmarks"] / 2 - 0.25, atol=1e-6
+        )
+    assert np.isnan(records[0]["landmarks"]).all() and np.isfinite(records[1]["landmarks"]).all()
+
+
+def test_modalities_take_the_draw_of_the_reaction(multimodal, prepared, pieces):
+    def batch(prepared, augment_on, inputs):
+        records = source.Source(prepared, PARTS, SIZE, inputs=inputs)
+        batches = data.train_dataset(records, settings(), pieces, seed=7, augment_on=augment_on)
+        first = next(batches)
+        batches.close()
+        return first
+
+    host, device = (batch(multimodal, on, MODALITIES) for on in ("host", "device"))
+    whole = batch(multimodal, "device", source.INPUTS)
+    tuples = batch(multimodal, "device", source.TUPLE)
+    for name, array in tuples.items():  # what else is read changes nothing
+        np.testing.assert_array_equal(whole[name], array)
+    records = source.Source(multimodal, PARTS, SIZE, inputs=MODALITIES)
+    for row in range(BATCH):
+        record, draw = records[int(host["index"][row])], tuples["reaction_draw"][row]
+        for domain in ("depth", "thermal"):
+            geometry = device[f"{domain}_draw"][row]
+            np.testing.assert_array_equal(geometry, [*draw[:2], 1, 1, 1])
+            np.testing.assert_array_equal(device[domain][row], record[domain])
+            np.testing.assert_array_equal(
+                host[domain][row], augment.apply(record[domain], geometry)
+            )
+        for moved in (host["landmarks"][row], device["landmarks"][row]):
+            expected = augment.move_landmarks(record["landmarks"], draw, SIZE)
+            np.testing.assert_array_equal(moved, expected)
+    assert "landmarks_draw" not in device and host["landmarks"].shape == (BATCH, 68, 2)
+
+
+def test_evaluation_keeps_landmarks_and_pads_them_unknown(multimodal, pieces):
+    records = source.Source(multimodal, ("part3",), SIZE, inputs=MODALITIES)
+    *_, last = data.eval_dataset(records, settings(), pieces)
+    assert last["weight"].tolist() == [1] * 5 + [0] * 3
+    for row, index in enumerate(range(24, 29)):
+        np.testing.assert_array_equal(last["landmarks"][row], records[index]["landmarks"])
+        np.testing.assert_array_equal(last["depth"][row], records[index]["depth"])
+    assert np.isnan(last["landmarks"][5:]).all() and not last["thermal"][5:].any()
+
+
+def test_landmarks_need_the_size_of_the_images(multimodal, tmp_path):
+    copy = tmp_path / "1.0.0"
+    shutil.copytree(multimodal.directory, copy)
+    metadata = json.loads((copy / "metadata.json").read_text())
+    del metadata["size"]
+    (copy / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match=r"metadata\.json lacks size"):
+        source.Source(source.open_dataset(copy), PARTS, SIZE, inputs=source.INPUTS)
+
+
 @pytest.mark.parametrize("hosts", [1, 2, 4])
 @pytest.mark.parametrize("parts", [("part1",), PARTS])
 def test_evaluation_sees_every_record_once(prepared, pieces, hosts, parts):

@@ -27,15 +27,22 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("DRR_DATA_DIR") or "data")
 
 
-def record_features() -> Any:
+def image_feature(name: str, encoding: str = "jpeg") -> Any:
+    """TFDS feature of one of IMAGES; depth is grey and kept without loss, as PNG, in every set."""
+    import tensorflow_datasets as tfds
+
+    if name == "depth":
+        return tfds.features.Image(shape=(None, None, 1), encoding_format="png")
+    return tfds.features.Image(shape=(None, None, 3), encoding_format=encoding)
+
+
+def record_features(images: Iterable[str] = ("reaction", "stimulus")) -> Any:
     """TFDS features of a record. Unknown values are -1 (occurrence, expression) and NaN."""
     import tensorflow_datasets as tfds
 
-    image = {"shape": (None, None, 3), "encoding_format": "jpeg"}
     return tfds.features.FeaturesDict(
         {
-            "reaction": {"image": tfds.features.Image(**image)},
-            "stimulus": {"image": tfds.features.Image(**image)},
+            **{name: {"image": image_feature(name)} for name in images},
             "caption": tfds.features.Text(),
             "au": {
                 "occurrence": tfds.features.Tensor(shape=(_AUS,), dtype=np.int8),
@@ -86,8 +93,9 @@ def record_digest(record: Mapping[str, Any]) -> int:
     numbers = (record["au"]["intensity"], record["head_pose"], record["gaze"], record["landmarks"])
     for array in numbers:
         _add(digest, np.asarray(array, "<f4").tobytes())
-    _add(digest, record["reaction"]["image"])
-    _add(digest, record["stimulus"]["image"])
+    for name in IMAGES:
+        if name in record:
+            _add(digest, record[name]["image"])
     return int.from_bytes(digest.digest(), "little")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tfds_reactionet.common import LABEL_SOURCES, Tally
+from tfds_reactionet.common import LABEL_SOURCES, Tally, image_feature
 from tfds_reactionet.crop import box_transform, face_transform, full_transform, move, warp
 from tfds_reactionet.faces import Frame, Reader, Spec, Unit, value
 from tfds_reactionet.images import BadImageError, decode, encode, to_stored
@@ -61,9 +61,7 @@ def record_features(spec: Spec, image_format: str) -> Any:
 
     features: dict[str, Any] = {}
     for name in spec.images:
-        shape, form = ((None, None, 1), "png") if name == "depth" else ((None, None, 3), None)
-        image = tfds.features.Image(shape=shape, encoding_format=form or image_format)
-        features[name] = {"image": image}
+        features[name] = {"image": image_feature(name, image_format)}
     if spec.au_names:
         shape = (len(spec.au_names),)
         features["au"] = {

@@ -10,13 +10,16 @@ import simplejpeg
 import tensorflow_datasets as tfds
 
 from drr_jax.facs import REACTIONET_AUS
-from tfds_reactionet.common import Tally, fingerprint, record_features
+from tfds_reactionet.common import IMAGES, Tally, fingerprint, record_features
 
 SEQUENCE_RECORDS = 5
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Three parts of smooth random images; `truncated` names a record whose R is cut in half."""
+    """Three parts of smooth random images; `truncated` names a record whose R is cut in half.
+
+    With `modalities` a record has depth and thermal images and landmarks, some of them unknown.
+    """
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -26,14 +29,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         records: tuple[int, ...] = (37, 30, 29),
         size: int = 48,
         truncated: tuple[str, int] | None = None,
+        modalities: bool = False,
         **kwargs: Any,
     ):
+        self._modalities = modalities  # before TFDS asks for the features
         super().__init__(file_format="array_record", **kwargs)
         self._records, self._size, self._truncated = records, size, truncated
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            features=record_features(),
+            features=record_features(IMAGES if self._modalities else IMAGES[:2]),
             supervised_keys=None,
             disable_shuffling=True,
             metadata=tfds.core.MetadataDict(),
@@ -46,6 +51,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             au_names=list(REACTIONET_AUS),
             fingerprint=fingerprint(tallies),
             parts={part: tally.to_json() for part, tally in tallies.items()},
+            size=self._size,
         )
         return parts
 
@@ -73,6 +79,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "gaze": np.zeros(8, np.float32),
                 "landmarks": np.zeros((68, 2), np.float32),
             }
+            if self._modalities:
+                grey = simplejpeg.decode_jpeg(self._image(rng), "GRAY")
+                record["depth"] = {"image": cv2.imencode(".png", grey)[1].tobytes()}
+                grey = simplejpeg.decode_jpeg(self._image(rng), "GRAY")
+                record["thermal"] = {"image": simplejpeg.encode_jpeg(grey, 95, "GRAY")}
+                record["landmarks"] = rng.uniform(0, self._size, (68, 2)).astype(np.float32)
+                if k % 3 == 0:
+                    record["landmarks"][:] = np.nan
             if self._truncated == (part, k):
                 encoded = record["reaction"]["image"]
                 record["reaction"]["image"] = encoded[: len(encoded) // 2]

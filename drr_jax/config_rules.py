@@ -8,7 +8,7 @@ from drr_jax.errors import InputError, nearest
 
 CHOICES = {
     "data.augment_on": ("auto", "host", "device"),
-    "model.name": ("drr",),
+    "model.name": ("drr", "temt_net", "amf", "mft"),
     "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
     "encoder.stem": ("imagenet", "small"),
     "text.encoder": ("small",),
@@ -34,6 +34,12 @@ CHOICES = {
     "selection": ("last", "validation"),
     "conv": ("auto", "im2col", "lax"),
     "precision": ("auto", "float32", "bfloat16"),
+}
+# Domains that a system which is not for all of them works on.
+SYSTEM_DOMAINS = {
+    "temt_net": ("VD", "VTh", "VDTh"),  # V, and what it learns to reconstruct from it
+    "amf": ("VD", "VTh", "DTh", "VDTh"),
+    "mft": ("VD", "VTh", "DTh", "VDTh"),
 }
 POSITIVE = (
     "data.image_size",
@@ -139,9 +145,15 @@ def _validate_together(config: Config) -> None:
         )
     if config.predict in ("fuse", "graph") and not graph.enabled:
         raise InputError(f"config key predict={config.predict}: needs graph.enabled=true")
+    name = config.model.name
+    works_on = SYSTEM_DOMAINS.get(name, (config.domains,))
+    if config.domains not in works_on:
+        raise InputError(
+            f"config key domains={config.domains}: model.name={name} works on {', '.join(works_on)}"
+        )
     for predict, one_of in (("stimulus", ("S",)), ("reaction", ("R", "V"))):
         has = set(one_of) & set(letters(config.domains))
-        if config.model.name == "drr" and config.predict == predict and not has:
+        if name == "drr" and config.predict == predict and not has:
             raise InputError(
                 f"config key predict={predict}: domains={config.domains} has no "
                 f"{' or '.join(one_of)}"

@@ -50,6 +50,31 @@ def softmax_ce(
     return terms.sum() / jnp.maximum(present.sum(), 1)
 
 
+EYES = (slice(36, 42), slice(42, 48))  # of the 68 landmarks
+
+
+def landmark_loss(
+    predicted: Float[Array, "batch 68 2"], truth: Float[Array, "batch 68 2"]
+) -> Float[Array, ""]:
+    """Half the mean squared distance of landmarks over the squared inter-ocular distance.
+
+    The mean is over the points of `truth` that are known (not NaN), and then over the faces with a
+    known point in each eye; the eyes' distance is that of the means of their points.
+    Source: JAA-Net's alignment loss (method 7.2), as a mean over points.
+    """
+    known = jnp.isfinite(truth).all(-1)
+    place = jnp.where(known[..., None], truth, 0)  # before any arithmetic, for the gradient's sake
+    found = jnp.stack([known[:, eye].sum(1) for eye in EYES], 1)
+    centres = jnp.stack([place[:, eye].sum(1) for eye in EYES], 1)
+    centres = centres / jnp.maximum(found, 1)[..., None]
+    ocular = jnp.square(centres[:, 0] - centres[:, 1]).sum(-1)
+    usable = (found > 0).all(1) & (ocular > 0)
+    error = jnp.where(known, jnp.square(predicted - place).sum(-1), 0)
+    error = error.sum(1) / jnp.maximum(known.sum(1), 1)
+    terms = jnp.where(usable, error / (2 * jnp.where(usable, ocular, 1)), 0)
+    return terms.sum() / jnp.maximum(usable.sum(), 1)
+
+
 CLASSIFICATION = {"au": masked_bce, "expression": softmax_ce}
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -165,3 +166,32 @@ def test_total_is_the_weighted_sum_of_its_named_terms():
     assert float(total) == pytest.approx(sum(weights[k] * float(v) for k, v in terms.items()))
     alone, terms = losses.total_loss({"logits": {"R": outputs["logits"]["R"]}}, *arguments)
     assert list(terms) == ["loss/R"] and float(alone) == pytest.approx(float(terms["loss/R"]))
+
+
+def reference_landmark_loss(predicted, truth):
+    terms = []
+    for found, points in zip(predicted, truth, strict=True):
+        left, right = (np.nanmean(points[eye], 0) for eye in (range(36, 42), range(42, 48)))
+        squares = np.nansum((found - points) ** 2, -1)[~np.isnan(points[:, 0])]
+        terms.append(squares.mean() / (2 * ((left - right) ** 2).sum()))
+    return np.mean(terms)
+
+
+def test_landmark_loss_is_relative_to_the_eyes_and_skips_unknown_points():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 64, (3, 68, 2)).astype(np.float32)
+    truth[0, :17] = truth[1, 37] = np.nan
+    predicted = truth + rng.normal(0, 2, truth.shape).astype(np.float32)
+    predicted[np.isnan(predicted)] = 1e3
+    loss = float(losses.landmark_loss(predicted, truth))
+    assert loss == pytest.approx(reference_landmark_loss(predicted, truth), rel=1e-5)
+    assert float(losses.landmark_loss(3 * predicted, 3 * truth)) == pytest.approx(loss, rel=1e-5)
+    # A face without an eye has no scale, and one without points has nothing to say.
+    lost = np.concatenate([truth, truth[:1], np.full((1, 68, 2), np.nan, np.float32)])
+    lost[3, 42:48] = np.nan
+    more = np.concatenate([predicted, predicted[:2]])
+    assert float(losses.landmark_loss(more, lost)) == pytest.approx(loss, rel=1e-5)
+    gradient = np.asarray(jax.grad(losses.landmark_loss)(more, lost))
+    assert np.isfinite(gradient).all() and not gradient[3:].any()
+    assert not gradient[0, :17].any() and gradient[0, 17:].all()
+    assert float(losses.landmark_loss(more[4:], lost[4:])) == 0

@@ -45,6 +45,19 @@ class ClassHead(nn.Module):
         return {"attention": attention, "embedding": embedding, "logits": logits}
 
 
+class ClassScores(nn.Module):
+    """A logit for every class from its own features, by weights of its own."""
+
+    @nn.compact
+    def __call__(
+        self, features: Float[Array, "batch classes features"]
+    ) -> Float[Array, "batch classes"]:
+        initialiser = nn.initializers.lecun_normal(in_axis=1, out_axis=0)
+        weight = self.param("kernel", initialiser, features.shape[1:])
+        offset = self.param("bias", nn.initializers.zeros, features.shape[1:2])
+        return jnp.einsum("bnk,nk->bn", features.astype(jnp.float32), weight) + offset
+
+
 class Projection(nn.Module):
     """Embeddings -> unit vectors z; shared by all classes and domains: the common space."""
 

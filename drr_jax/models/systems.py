@@ -7,10 +7,18 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax.config import Config
+from drr_jax.models.amf import AMF
 from drr_jax.models.drr import DRR
+from drr_jax.models.mft import MFT
 from drr_jax.models.system import System
+from drr_jax.models.temt_net import TEMTNet
 
-SYSTEMS: dict[str, type[System]] = {"drr": DRR}
+SYSTEMS: dict[str, type[System]] = {
+    "drr": DRR,
+    "temt_net": TEMTNet,
+    "amf": AMF,
+    "mft": MFT,
+}
 
 
 def build(

@@ -83,9 +83,11 @@ def losses_of(parts, steps=5):
 
 
 def test_one_and_eight_devices_take_the_same_steps(data_dir):
-    one, _ = losses_of(experiment_of(data_dir, devices=1, domains="RT"))
-    eight, state = losses_of(experiment_of(data_dir, domains="RT"))
-    shared, split_state = losses_of(experiment_of(data_dir, domains="RT", fsdp=2))
+    # At a higher rate rounding grows, within these steps, into other signs at some ReLU.
+    changes = {"domains": "RT", "optim.lr": 0.001}
+    one, _ = losses_of(experiment_of(data_dir, devices=1, **changes))
+    eight, state = losses_of(experiment_of(data_dir, **changes))
+    shared, split_state = losses_of(experiment_of(data_dir, fsdp=2, **changes))
     assert len({leaf.sharding.device_set.__len__() for leaf in jax.tree.leaves(state)}) == 1
     for step in range(5):
         for name in one[step]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from drr_jax import (
     data,
@@ -86,9 +86,14 @@ class Experiment:
         }
 
     @property
+    def seed(self) -> np.uint32:
+        """The run's seed as an argument of compiled programs, which all seeds then share."""
+        return np.uint32(self.config.seed)
+
+    @property
     def abstract_state(self) -> State:
         """Shapes and types of the state, with nothing computed."""
-        return jax.eval_shape(partial(initial_state, self))
+        return jax.eval_shape(partial(initial_state, self), self.seed)
 
     @property
     def shardings(self) -> State:
@@ -97,7 +102,8 @@ class Experiment:
 
     def init(self) -> State:
         """The state before the first step: compiled as one program, placed as it is sharded."""
-        return jax.jit(partial(initial_state, self), out_shardings=self.shardings)()
+        init = jax.jit(partial(initial_state, self), out_shardings=self.shardings)
+        return init(self.seed)
 
     def source(self, which: str, inputs: tuple[str, ...] = source.INPUTS) -> source.Source:
         """Records to train on, of the validation or of the test ("train", "validation", "test").
@@ -214,7 +220,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     )
 
 
-def initial_state(experiment: Experiment) -> State:
+def initial_state(experiment: Experiment, seed: ArrayLike) -> State:
     """Parameters drawn from the seed, the optimiser at rest, step 0."""
     size, tokens = experiment.config.data.image_size, experiment.config.text.max_tokens
     image = jnp.zeros((1, size, size, 3), jnp.uint8)
@@ -222,7 +228,7 @@ def initial_state(experiment: Experiment) -> State:
         "tokens": jnp.ones((1, tokens), jnp.int32),
         "landmarks": jnp.full((1, 68, 2), size / 2),
     }
-    variables = experiment.model.init(jax.random.key(experiment.config.seed), batch)
+    variables = experiment.model.init(jax.random.key(seed), batch)
     params = variables["params"]
     return State(
         step=jnp.zeros((), jnp.int32),

@@ -37,16 +37,16 @@ def make_step(experiment: Experiment) -> Step:
     statistics are those of the global batch, so that any number of devices gives the same run.
     The state is donated: the one passed in is gone.
     """
-    config = experiment.config
-    # Arguments, not constants: then the folds of a run share one compiled program.
-    relations = (
+    # Arguments, not constants: then the folds and seeds of a run share one compiled program.
+    arguments = (
         np.asarray(experiment.class_weights, np.float32),
         np.asarray(experiment.contrast_prior, np.float32),
+        experiment.seed,
     )
 
-    def step(state: State, batch: Mapping[str, Array], relations) -> tuple[State, Terms]:
-        weights, fixed_prior = relations
-        rng = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    def step(state: State, batch: Mapping[str, Array], arguments) -> tuple[State, Terms]:
+        weights, fixed_prior, seed = arguments
+        rng = jax.random.fold_in(jax.random.key(seed), state.step)
         inputs = {
             name: device_augment.augment_batch(value, batch[f"{name}_draw"])
             if f"{name}_draw" in batch
@@ -88,7 +88,7 @@ def make_step(experiment: Experiment) -> Step:
         out_shardings=(shardings, everywhere),
         donate_argnums=0,
     )
-    return lambda state, batch: compiled(state, batch, relations)
+    return lambda state, batch: compiled(state, batch, arguments)
 
 
 def check_finite(step: int, terms: Mapping[str, Array], checkpoints: Checkpoints) -> dict:

@@ -1,0 +1,87 @@
+"""Settings that several launch files share: the demo's size, optimisers of systems, table rows."""
+
+import functools
+from collections.abc import Mapping
+
+from drr_jax.config import Config, parse_arg, set_key
+from drr_jax.errors import InputError
+
+Settings = Mapping[str, str | float | bool]
+
+# AdamW's betas are 0.9 and 0.999. "According to its original setup" (supplement 3.2); the values
+# are DeiT's, the rate 5e-4 * batch / 512 (reconstruction, docs/method.md 7.2).
+VIT: Settings = {
+    "encoder.backbone": "vit_b16",
+    "optim.name": "adamw",
+    "optim.lr": 5e-4 * 64 / 512,
+    "optim.weight_decay": 0.05,
+    "optim.decay_all": False,
+    "optim.schedule": "cosine",
+    "optim.warmup_steps": 2000,
+}
+# Supplement 3.2: the adjacency of the GCN baselines; A = J_D (x) P.
+HETEROPHILY: Settings = {"graph.assumption": "heterophily", "graph.het_form": "full"}
+# JAA-Net's own (docs/method.md 7.2), for batches of 8 to 16.
+JAA: Settings = {
+    "optim.schedule": "decay",
+    "optim.lr": 0.01,
+    "optim.lr_factor": 0.3,
+    "optim.lr_epochs": 2.0,
+    "optim.nesterov": True,
+    "optim.weight_decay": 5e-4,
+    "optim.epochs": 12.0,
+    "data.batch_size": 16,
+}
+
+
+def demo(config: Config, data: str = "reactionet/demo") -> None:
+    """The rendered demo release `data` on two CPU cores: about three minutes for DRR."""
+    config.data.name = data
+    config.data.image_size = 64
+    config.data.batch_size = 32
+    # A narrow ResNet-18 that keeps the resolution of small images.
+    config.encoder.stem = "small"
+    config.encoder.width = 16
+    config.text.vocabulary = 2048
+    config.text.width = 64
+    config.head.embedding = 64
+    config.head.projection = 64
+    config.graph.width = 64
+    # 2,400 training tuples and random weights: AdamW leaves the plateau of the first epochs sooner
+    # than SGD, and 45 degrees of rotation would take more epochs than three minutes hold.
+    config.augment.rotation = 8.0
+    config.augment.brightness = config.augment.contrast = config.augment.saturation = 0.2
+    config.optim.name = "adamw"
+    config.optim.lr = 0.003
+    config.optim.weight_decay = 0.05
+    config.optim.schedule = "cosine"
+    config.optim.warmup_steps = 50
+    config.optim.epochs = 10.0
+    config.log.eval_every_epochs = 2.0
+    config.log.checkpoint_every_steps = 100
+
+
+def apply(config: Config, settings: Settings) -> None:
+    """Sets the keys of `settings`. Raises InputError for a bad key or value."""
+    for key, value in settings.items():
+        set_key(config, key, str(value))
+
+
+def table(
+    config: Config, arg: str, rows: Mapping[str, Settings], demo_data: str = "reactionet/demo"
+) -> Config:
+    """The config of a table's row: `arg` is its name, then demo and KEY=VALUE pairs, with commas.
+
+    The row's keys are set first, wherever it stands, so that the demo's size is the last word on
+    them. Raises InputError, listing the rows, unless `arg` names one of them.
+    """
+    items = [item.strip() for item in arg.split(",")]
+    named = [item for item in items if item in rows]
+    if len(named) != 1:
+        raise InputError(
+            f"config argument {arg!r}: expected one row of the table, {', '.join(rows)}, as in "
+            f"{next(iter(rows))} or {next(iter(rows))},demo"
+        )
+    apply(config, rows[named[0]])
+    rest = ",".join(item for item in items if item not in rows)
+    return parse_arg(config, rest, {"demo": functools.partial(demo, data=demo_data)})

@@ -1,0 +1,29 @@
+"""The supplement's Table 5, AU detection on BP4D from colour images and depth: one row a run.
+
+    python -m drr_jax.main --config=launch/table5.py:mft --workdir=runs/table5/mft \
+        --config.data.manual_dir=/data/BP4D --config.fold=all
+
+`launch/table5.py:mft,demo` is the same system on rendered faces with depth, in minutes on a laptop
+CPU. 12 AUs, the three published subject folds, the optimiser of supplement 3.2 for every system but
+those with a recipe of their own, 20 epochs (reconstruction, docs/method.md 9.6). docs/method.md 2.5
+says which printed numbers of the table are in doubt.
+"""
+
+from drr_jax.config import Config
+from drr_jax.recipes import Settings, table
+
+ROWS: dict[str, Settings] = {
+    "temt_net": {"model.name": "temt_net", "domains": "VD"},  # D in training alone
+    "amf": {"model.name": "amf", "domains": "VD"},
+    "mft": {"model.name": "mft", "domains": "VD"},
+    # Supplement 3.5: relations of modalities instead of stimulus and reaction, a fused prediction.
+    "drr_mm": {"domains": "VD", "predict": "fuse", "contrast.pairs": "all"},
+}
+
+
+def get_config(arg: str = "") -> Config:
+    """`arg` stands behind the file's name: a row, then demo and KEY=VALUE pairs, with commas."""
+    config = Config()
+    config.data.name = "bp4d/rgb_depth"
+    config.optim.epochs = 20.0
+    return table(config, arg, ROWS, "reactionet/demo_multimodal")

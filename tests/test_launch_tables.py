@@ -1,0 +1,69 @@
+"""Every row of the tables' launch files, at full size and at the demo's."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from drr_jax import config_rules, main
+from drr_jax.config import flatten, letters
+from drr_jax.errors import InputError
+from drr_jax.losses import domain_pairs
+from drr_jax.models import systems
+from tfds_reactionet import build
+
+LAUNCH = Path(__file__).parent.parent / "launch"
+DATA = {"table5": "bp4d/rgb_depth", "table6": "bp4d_plus/rgb_depth_thermal"}
+
+
+def parse(table, arg):
+    config = main.parse(["m", f"--config={LAUNCH}/{table}.py:{arg}", "--workdir=x"]).config
+    config_rules.validate(config)
+    return config
+
+
+def rows(table):
+    spec = importlib.util.spec_from_file_location(table, LAUNCH / f"{table}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return list(module.ROWS)
+
+
+ROWS = [(table, row) for table in DATA for row in rows(table)]
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_row_is_a_system_that_its_data_set_has_the_inputs_of(table, row):
+    full, demo = parse(table, row), parse(table, f"{row},demo,fold=2")
+    for config in (full, demo):
+        assert config.model.name in systems.SYSTEMS
+        assert set(letters(config.domains)) <= {"V", "D", *(("Th",) if table == "table6" else ())}
+    assert full.data.name == DATA[table] and full.data.image_size == 256
+    _, config = build.resolve(full.data.name)
+    assert config == full.data.name.split("/")[1]
+    assert (demo.data.name, demo.fold) == ("reactionet/demo_multimodal", "2")
+    # The demo changes sizes and training, not what the system is.
+    sizes = {key for key in flatten(full) if key.split(".")[0] in ("data", "optim", "log", "text")}
+    sizes |= {"fold", "encoder.stem", "encoder.width", "head.embedding", "head.projection"}
+    changed = {k for k, v in flatten(full).items() if v != flatten(demo)[k]} - sizes
+    assert all(key.startswith("augment.") or key == "graph.width" for key in changed)
+    if row != "jaa_net":
+        assert (full.data.batch_size, full.optim.schedule, full.optim.epochs) == (64, "step", 20)
+
+
+@pytest.mark.parametrize("table", DATA)
+def test_drr_of_modalities_contrasts_all_and_fuses(table):
+    config = parse(table, "drr_mm")
+    domains = letters(config.domains)
+    assert len(domain_pairs(domains, config.contrast.pairs)) == len(domains) * (len(domains) - 1)
+    assert config.predict == "fuse" and config.graph.enabled and config.graph.assumption == "both"
+
+
+@pytest.mark.parametrize("table", DATA)
+def test_a_row_has_to_be_named(table):
+    for arg in ("", "mtf", "demo", "amf,mft"):
+        with pytest.raises(InputError, match=f"'{arg}': expected one row of the table, .*amf.*mft"):
+            parse(table, arg)
+    with pytest.raises(InputError, match=r"'dem' is unknown: did you mean demo"):
+        parse(table, "mft,dem")
+    assert parse(table, "demo,seed=3,mft") == parse(table, "mft,demo,seed=3")

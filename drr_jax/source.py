@@ -12,6 +12,7 @@ import numpy as np
 import simplejpeg
 import tensorflow_datasets as tfds
 from jaxtyping import Float32, Int, Int8, UInt8
+from tensorflow_datasets.proto import tf_example_pb2
 
 from drr_jax import landmarks
 from drr_jax.errors import InputError
@@ -22,7 +23,6 @@ DOMAINS = ("reaction", "stimulus", "depth", "thermal")  # the domains that are i
 TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
 INPUTS = (*TUPLE, "depth", "thermal", "landmarks")
 TASKS = ("au", "expression")
-IDENTITY = ("sequence", "frame")
 REBUILD = "build it again: python -m tfds_reactionet.build"
 
 
@@ -215,20 +215,6 @@ class Source:
                 f"prepared data set {prepared.directory}: metadata.json lacks size, the side "
                 f"of the images that landmarks lie in; {REBUILD}"
             )
-        features: Any = prepared.builder.info.features
-        # What a batch is made of. Parsing a record for these alone, with images left encoded, takes
-        # a fraction of TFDS's time for all of it; TFDS's own partial decoding needs TensorFlow.
-        fields: dict[str, Any] = {d: {"image": features[d]["image"]} for d in self.domains}
-        if task == "au":
-            fields["au"] = {"occurrence": features["au"]["occurrence"]}
-        else:
-            fields["expression"] = features["expression"]
-        for name in ("caption", "landmarks"):
-            if name in self._inputs:
-                fields[name] = features[name]
-        self._fields = tfds.features.FeaturesDict(fields)
-        self._encoded = {d: {"image": tfds.decode.SkipDecoding()} for d in self.domains}
-        self._identity = tfds.features.FeaturesDict({name: features[name] for name in IDENTITY})
         try:
             self._readers = [
                 prepared.builder.as_data_source(
@@ -263,38 +249,39 @@ class Source:
         index = self._record(index)
         which = bisect.bisect_right(self._starts, index) - 1
         try:
-            example: Any = self._fields.deserialize_example_np(
-                self._readers[which][index - self._starts[which]], decoders=self._encoded
-            )
+            fields = _fields(self._readers[which][index - self._starts[which]])
+            record: dict[str, Any] = {
+                domain: fields[f"{domain}/image"].bytes_list.value[0] for domain in self.domains
+            }
+            if self.has_captions:
+                record["caption"] = fields["caption"].bytes_list.value[0].decode("utf-8")
+            if self.has_landmarks:
+                record["landmarks"] = self._landmarks(fields["landmarks"].float_list.value)
+            labels = self._labels(fields)
         except Exception as error:  # array_record and protobuf have their own
             raise InputError(self._describe(index, "", error)) from None
-        record = {domain: example[domain]["image"] for domain in self.domains}
-        if self.has_captions:
-            record["caption"] = example["caption"].decode("utf-8")
-        if self.has_landmarks:
-            record["landmarks"] = self._landmarks(example["landmarks"])
-        return {**record, "labels": self._labels(example), "index": np.int32(index)}
+        return {**record, "labels": labels, "index": np.int32(index)}
 
-    def _labels(self, example: Any) -> Int8[np.ndarray, "classes"]:
+    def _labels(self, fields: Any) -> Int8[np.ndarray, "classes"]:
         if self._task == "au":
-            return np.asarray(example["au"]["occurrence"], np.int8)[self._columns]
-        truth = int(example["expression"])
+            return np.array(fields["au/occurrence"].int64_list.value, np.int8)[self._columns]
+        truth = fields["expression"].int64_list.value[0]
         if truth not in self._columns:  # unknown, or a class that is left out
             return np.full(len(self._columns), -1, np.int8)
         return (self._columns == truth).astype(np.int8)
 
-    def _landmarks(self, stored: np.ndarray) -> Float32[np.ndarray, "68 2"]:
+    def _landmarks(self, stored: Sequence[float]) -> Float32[np.ndarray, "68 2"]:
+        points = landmarks.to_68(np.array(stored, np.float32).reshape(-1, 2))
         scale = self._size / self._prepared.metadata["size"]
-        return (landmarks.to_68(stored) + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
+        return (points + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
 
     def identity(self, index: int) -> tuple[str, int]:
         """("scene/sub_scene/task/sequence", frame number) of a record."""
         index = self._record(index)
         which = bisect.bisect_right(self._starts, index) - 1
-        example: Any = self._identity.deserialize_example_np(
-            self._readers[which][index - self._starts[which]]
-        )
-        return example["sequence"].decode("utf-8"), int(example["frame"])
+        fields = _fields(self._readers[which][index - self._starts[which]])
+        sequence = fields["sequence"].bytes_list.value[0].decode("utf-8")
+        return sequence, fields["frame"].int64_list.value[0]
 
     def decode_into(
         self, record: dict[str, Any], domain: str, out: UInt8[np.ndarray, "size size 3"]
@@ -337,6 +324,15 @@ class Source:
 
 def _reopen(directory: Path, arguments: tuple) -> Source:
     return Source(open_dataset(directory), *arguments)
+
+
+def _fields(serialized: bytes) -> Any:
+    """The features of a record by their flat names, as TFDS stores them.
+
+    Read here and not by TFDS, whose general parser costs as much as decoding half an image, and
+    whose partial one needs TensorFlow.
+    """
+    return tf_example_pb2.Example.FromString(serialized).features.feature
 
 
 def decode(encoded: bytes) -> UInt8[np.ndarray, "height width 3"]:

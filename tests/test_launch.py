@@ -15,7 +15,8 @@ from drr_jax.errors import InputError
 from tfds_reactionet import build
 
 ROOT = Path(__file__).parent.parent
-TABLES = ("table4", "table5", "table6")  # they need a row's name: test_launch_tables
+# They need a row's name: test_launch_tables.
+TABLES = ("table4", "table5", "table6", "ablation")
 LAUNCH = sorted({path.stem for path in (ROOT / "launch").glob("*.py")} - set(TABLES))
 EXPRESSIONS = {"fer_plus", "raf_db", "affectnet", "mmi", "bu3dfe"}
 

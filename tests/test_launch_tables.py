@@ -67,3 +67,12 @@ def test_a_row_has_to_be_named(table):
     with pytest.raises(InputError, match=r"'dem' is unknown: did you mean demo"):
         parse(table, "mft,dem")
     assert parse(table, "demo,seed=3,mft") == parse(table, "mft,demo,seed=3")
+
+
+@pytest.mark.parametrize("row", rows("ablation"))
+def test_a_row_of_the_ablation_changes_one_switch(row):
+    reference, config = flatten(parse("ablation", "drr")), flatten(parse("ablation", row))
+    changed = [key for key, value in config.items() if value != reference[key]]
+    assert len(changed) == (row != "drr")
+    assert config["selection"] == "validation" and config["fold"] == "all"
+    assert flatten(parse("ablation", f"{row},seed=3"))["seed"] == 3

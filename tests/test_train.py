@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import distributed, evaluate, experiment, facs, main, metrics, record, source, train
+from drr_jax import (
+    distributed,
+    evaluate,
+    experiment,
+    facs,
+    main,
+    metrics,
+    record,
+    relations,
+    source,
+    train,
+)
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from tfds_reactionet import build
@@ -183,7 +194,7 @@ def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, t
 
 def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     workdir = tmp_path / "run"
-    assert run(data_dir, workdir, fold="all") == 0
+    assert run(data_dir, workdir, fold="all", **{"graph.prior": "learned"}) == 0
     folds = [json.loads((workdir / f"fold{k}" / "results.json").read_text()) for k in range(3)]
     table = json.loads((workdir / "results.json").read_text())
     assert [fold["fold"] for fold in folds] == [0, 1, 2] and table["fold"] == "all"
@@ -197,7 +208,15 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     assert best["selection"] == "best"
     assert json.loads((workdir / "results-best.json").read_text())["selection"] == "best"
     assert (workdir / "report.html").stat().st_size > 10_000
+    assert (workdir / "report" / "learned.png").exists()
     assert "report:" in capsys.readouterr().out
+    both = [relations.export(place, tmp_path / "out") for place in (workdir, workdir / "fold1")]
+    for branches in both:
+        assert [branch.name for branch in branches] == ["homophily", "heterophily"]
+        moved = [np.abs(branch.used - branch.given) for branch in branches]
+        assert all(0 < change.max() < 0.5 for change in moved)
+    assert not np.array_equal(both[0][1].used, both[1][1].used)
+    assert "AU12" in (tmp_path / "out" / "relation.csv").read_text()
 
 
 def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
@@ -276,3 +295,23 @@ def test_a_test_part_that_was_cut_short_is_named_before_training(data_dir, tmp_p
     with pytest.raises(InputError, match="part1"):
         run(tmp_path / "data", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_prior_from_a_file_is_the_graphs_and_belongs_to_the_run(data_dir, tmp_path):
+    path, names = tmp_path / "prior.csv", list(facs.REACTIONET_AUS_12[::-1])
+
+    def built(weight):
+        prior = np.full((12, 12), weight) + (1 - weight) * np.eye(12)
+        lines = [["", *names], *([n, *map(str, row)] for n, row in zip(names, prior, strict=True))]
+        path.write_text("\n".join(map(",".join, lines)))
+        return experiment_of(data_dir, **{"graph.prior": f"file:{path}"})
+
+    first = built(0.5)
+    np.testing.assert_array_equal(first.graph_prior, np.full((12, 12), 0.5) + np.eye(12) / 2)
+    record.check_record(tmp_path / "run", first.identity, False)
+    record.check_record(tmp_path / "run", built(0.5).identity, False)
+    with pytest.raises(InputError, match=r"graph\.prior digest was \w+, is \w+"):
+        record.check_record(tmp_path / "run", built(0.25).identity, False)
+    names[0] = "AU27"
+    with pytest.raises(InputError, match=r"prior\.csv: column AU27 is none of .* mean AU26"):
+        built(0.5)

@@ -22,6 +22,7 @@ JPEG_MAGIC = b"\xff\xd8"
 DOMAINS = ("reaction", "stimulus", "depth", "thermal")  # the domains that are images
 TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
 INPUTS = (*TUPLE, "depth", "thermal", "landmarks")
+PROTO: Any = tf_example_pb2  # its classes are made at import, where type checkers see none
 REBUILD = "build it again: python -m tfds_reactionet.build"
 
 
@@ -347,7 +348,7 @@ def _fields(serialized: bytes) -> Any:
     Read here and not by TFDS, whose general parser costs as much as decoding half an image, and
     whose partial one needs TensorFlow.
     """
-    return tf_example_pb2.Example.FromString(serialized).features.feature
+    return PROTO.Example.FromString(serialized).features.feature
 
 
 def decode(encoded: bytes) -> UInt8[np.ndarray, "height width 3"]:

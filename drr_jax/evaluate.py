@@ -206,11 +206,11 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
         prototype = _mean_prototype(experiment, apply, len(rows))
         norm = np.linalg.norm(prototype, axis=1, keepdims=True)
         direction = prototype / np.maximum(norm, 1e-9)
-        relations = [v for k, v in outputs["graph"].items() if k.startswith("relation/")]
+        samples |= {"prototype": prototype, "prototype_relation": direction @ direction.T}
         samples |= {
-            "prototype": prototype,
-            "prototype_relation": direction @ direction.T,
-            "relation": relations[-1],
+            name.replace("/", "_"): relation
+            for name, relation in outputs["graph"].items()
+            if name.startswith("relation/")
         }
     return samples
 

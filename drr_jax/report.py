@@ -1,7 +1,6 @@
 """One self-contained HTML page for a finished run, and its charts as PNGs in report/."""
 
 import json
-import os
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -14,6 +13,7 @@ from drr_jax import report_head
 from drr_jax import report_page as html
 from drr_jax import report_relations as relations
 from drr_jax import report_tuples as tuples
+from drr_jax.relations import read_branches
 from drr_jax.report_run import Run, Samples, log_loss, read_run
 
 Images = dict[str, bytes]  # file name without .png -> encoded picture
@@ -36,7 +36,7 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
     `samples` are the arrays that evaluation collects from the test part: reaction and stimulus
     uint8 [n, H, W, 3], caption, caption_tokens [n, tokens], attention_R and attention_S
     [n, h, w, N], attention_T [n, tokens, N], probability [n, N], label [n, N] (-1 unknown),
-    sequence, frame; prototype [N, G], prototype_relation [N, N], relation [N, N] or [M, M];
+    sequence, frame; prototype [N, G], prototype_relation [N, N], relation_BRANCH [M, M];
     all_probability and all_label over the whole test part. Without them the stored
     samples-fold*.npz is read; what is absent is named on the page.
     Raises InputError if `workdir` holds no finished run. Nothing is written before all is drawn.
@@ -63,16 +63,10 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
         if stale.stem not in images:
             stale.unlink()
     for name, encoded in images.items():
-        _replace(folder / f"{name}.png", encoded)
+        html.replace_file(folder / f"{name}.png", encoded)
     target = run.workdir / "report.html"
-    _replace(target, html.page(report_head.title(run), body).encode())
+    html.replace_file(target, html.page(report_head.title(run), body).encode())
     return target
-
-
-def _replace(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
 
 
 def _training(run: Run, images: Images) -> list[str]:
@@ -226,7 +220,19 @@ def _relations(run: Run, images: Images) -> list[str]:
                     "comparisons (50 % would mean that the prior left no trace)."
                 ),
             )
-    nodes = run.samples.get("relation")
+    stored = [name for name in run.samples if name.startswith("relation_")]
+    if stored and prior is not None and run.config.get("graph", {}).get("prior") == "learned":
+        rows = [(b.name, b.learned, *b.by_class(len(run.names))) for b in read_branches(run)]
+        images["learned"] = relations.branch_figure(rows, prior, run.names)
+        body.append(
+            html.figure(
+                images["learned"],
+                "relation of each graph branch before and after training",
+                "What each branch of the graph was given, what training made of it, and the "
+                "difference: edge weights, averaged over the domains. Only given edges are learnt.",
+            )
+        )
+    nodes = run.samples[stored[-1]] if stored else None
     if nodes is not None and len(nodes) > len(run.names):
         images["adjacency"] = relations.adjacency_figure(
             nodes, run.names, str(run.config.get("domains", relations.DOMAINS))

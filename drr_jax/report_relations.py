@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from drr_jax.facs import CO_OCCURRENCE_THRESHOLD
@@ -90,6 +91,61 @@ def relation_figure(
     return png(figure)
 
 
+def node_names(names: Sequence[str], nodes: int, domains: str = DOMAINS) -> list[str]:
+    """Names of the nodes, "R AU12"; a domain is its letter in `domains`."""
+    return [f"{domains[d]} {name}" for d in range(nodes // len(names)) for name in names]
+
+
+def branch_figure(
+    rows: Sequence[tuple[str, bool, np.ndarray, np.ndarray]],
+    prior: Float[np.ndarray, "classes classes"],
+    names: Sequence[str],
+) -> bytes:
+    """A row for each (branch, learned, given, used), over classes: what training did to a relation.
+
+    Learned: given, learned and their difference. Fixed: the prior beside what the branch used.
+    """
+    edge = max(3.4, 0.27 * len(names))  # inches of one matrix
+    room = 0.5 + 0.08 * max(map(len, names))  # for its names
+    columns = 3 if any(learned for _, learned, *_ in rows) else 2
+    size = columns * (edge + room + 0.6), len(rows) * (edge + room + 0.4)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.15))
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for panels, (branch, learned, given, used) in zip(axes, rows, strict=True):
+        if learned:
+            top = float(max(given.max(), used.max()))
+            shown = [(f"{branch}, given", given, top), (f"{branch}, learned", used, top)]
+            _matrix(panels[2], used - given, names, "learned minus given", None)
+        else:
+            shown = [("prior P", prior, 1.0), (f"{branch}, fixed (not learned)", used, 1.0)]
+            for axis in panels[2:]:
+                axis.set_axis_off()
+        for axis, (title, matrix, top) in zip(panels, shown, strict=False):
+            _matrix(axis, matrix, names, title, top)
+    return png(figure)
+
+
+def _matrix(
+    axis: Axes, matrix: np.ndarray, names: Sequence[str], title: str, top: float | None
+) -> None:
+    """One matrix with its numbers; without `top` it is signed."""
+    limit = float(np.abs(matrix).max()) or 1.0
+    low, high, colours = (-limit, limit, "PuOr") if top is None else (0.0, top, "Blues")
+    image = axis.imshow(matrix, cmap=colours, vmin=low, vmax=high)
+    if len(names) <= 14:
+        for (i, j), value in np.ndenumerate(matrix):
+            if abs(value) >= 0.005:
+                number = f"{value:.2f}".replace("0.", ".", 1)
+                dark = np.dot(image.cmap(image.norm(value))[:3], (0.299, 0.587, 0.114)) < 0.5
+                colour = "white" if dark else INK
+                axis.text(j, i, number, ha="center", va="center", fontsize=6.5, color=colour)
+    axis.set_title(title, loc="left", fontsize=10.5)
+    _names(axis, names)
+    bar = axis.figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8, length=2)
+
+
 def adjacency_figure(
     relation: Float[np.ndarray, "nodes nodes"], au_names: Sequence[str], domains: str = DOMAINS
 ) -> bytes:
@@ -101,7 +157,7 @@ def adjacency_figure(
     for edge in range(count, nodes, count):
         axis.axhline(edge - 0.5, color=INK, lw=0.9)
         axis.axvline(edge - 0.5, color=INK, lw=0.9)
-    label = [f"{domains[d]} {au_names[n]}" for d in range(nodes // count) for n in range(count)]
+    label = node_names(au_names, nodes, domains)
     axis.set_yticks(np.arange(nodes), label, fontsize=6.5)
     axis.set_xticks(np.arange(nodes), label, fontsize=6.5, rotation=90)
     axis.tick_params(length=0)
@@ -144,7 +200,9 @@ def prototype_figure(
 def _names(axis: Axes, au_names: Sequence[str]) -> None:
     ticks = np.arange(len(au_names))
     axis.set_yticks(ticks, au_names, fontsize=9)
-    axis.set_xticks(ticks, [name.removeprefix("AU") for name in au_names], fontsize=9)
+    short = [name.removeprefix("AU") for name in au_names]
+    upright = max(map(len, short)) > 3  # expressions and scenes
+    axis.set_xticks(ticks, short, fontsize=9, rotation=90 if upright else 0)
     axis.xaxis.tick_top()
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

@@ -77,7 +77,8 @@ def make_samples(seed: int = 0, count: int = 24, size: int = 96) -> dict[str, np
         "frame": np.asarray(rows) * 7,
         "prototype": prototype.astype(np.float32),
         "prototype_relation": (unit @ unit.T).astype(np.float32),
-        "relation": np.kron(np.ones((3, 3), np.float32), prior),
+        "relation_homophily": np.kron(np.ones((3, 3), np.float32), np.eye(12, dtype=np.float32)),
+        "relation_heterophily": np.kron(np.ones((3, 3), np.float32), prior),
         "all_probability": probability,
         "all_label": label,
     }
@@ -232,7 +233,8 @@ def test_what_is_missing_is_named(tmp_path):
 def test_reaction_only_run_has_no_stimulus_maps(tmp_path):
     workdir = make_run(tmp_path)
     samples = make_samples()
-    for key in ("attention_S", "attention_T", "caption_tokens", "relation", "all_probability"):
+    absent = ("attention_S", "attention_T", "caption_tokens", "all_probability")
+    for key in (*absent, "relation_homophily", "relation_heterophily"):
         del samples[key]
     page = report.write_report(workdir, samples).read_text()
     assert "over the reaction" in page and "over the stimulus" not in page

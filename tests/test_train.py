@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import distributed, evaluate, experiment, facs, main, metrics, record, source, train
+from drr_jax import (
+    distributed,
+    evaluate,
+    experiment,
+    facs,
+    main,
+    metrics,
+    record,
+    relations,
+    source,
+    train,
+)
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from tfds_reactionet import build
@@ -183,7 +194,7 @@ def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, t
 
 def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     workdir = tmp_path / "run"
-    assert run(data_dir, workdir, fold="all") == 0
+    assert run(data_dir, workdir, fold="all", **{"graph.prior": "learned"}) == 0
     folds = [json.loads((workdir / f"fold{k}" / "results.json").read_text()) for k in range(3)]
     table = json.loads((workdir / "results.json").read_text())
     assert [fold["fold"] for fold in folds] == [0, 1, 2] and table["fold"] == "all"
@@ -197,7 +208,15 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     assert best["selection"] == "best"
     assert json.loads((workdir / "results-best.json").read_text())["selection"] == "best"
     assert (workdir / "report.html").stat().st_size > 10_000
+    assert (workdir / "report" / "learned.png").exists()
     assert "report:" in capsys.readouterr().out
+    both = [relations.export(place, tmp_path / "out") for place in (workdir, workdir / "fold1")]
+    for branches in both:
+        assert [branch.name for branch in branches] == ["homophily", "heterophily"]
+        moved = [np.abs(branch.used - branch.given) for branch in branches]
+        assert all(0 < change.max() < 0.5 for change in moved)
+    assert not np.array_equal(both[0][1].used, both[1][1].used)
+    assert "AU12" in (tmp_path / "out" / "relation.csv").read_text()
 
 
 def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):

@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from drr_jax import report_relations as figures
 from drr_jax.errors import InputError, run
-from drr_jax.models.graph import branches, extended_adjacency
+from drr_jax.models.graph import extended_adjacency
 from drr_jax.report_page import replace_file
 from drr_jax.report_run import Run, read_run
 
@@ -52,18 +52,17 @@ def read_branches(run: Run) -> list[Branch]:
     samples = run.samples or {}
     graph, prior = run.config.get("graph", {}), run.record.get("class_prior")
     names = [name for name in samples if name.startswith("relation_")]
-    if not names or prior is None or "assumption" not in graph:
+    if not names or prior is None or not graph:
         raise InputError(
             f"{run.workdir}: no relation was stored with this run; it needs graph.enabled=true and "
             "an evaluation: python -m drr_jax.main --config=... --workdir=... --mode=evaluate"
         )
     prior = np.asarray(prior, np.float64)
     found = []
-    for branch in branches(graph["assumption"]):
-        used = np.asarray(samples[f"relation_{branch}"], np.float64)
+    for name in names:
+        branch, used = name.removeprefix("relation_"), np.asarray(samples[name], np.float64)
         domains = len(used) // len(prior)
-        form = graph["het_form"], graph["semantics"]
-        given = extended_adjacency(prior, domains, branch, *form)
+        given = extended_adjacency(prior, domains, branch, graph["het_form"], graph["semantics"])
         found.append(Branch(branch, graph["prior"] == "learned" and branch != "none", given, used))
     return found
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
+from drr_jax.config import letters
 from drr_jax.facs import CO_OCCURRENCE_THRESHOLD
 from drr_jax.report_figures import WIDTH, named, png
 from drr_jax.report_page import BLUE, INK, ORANGE
@@ -92,8 +93,8 @@ def relation_figure(
 
 
 def node_names(names: Sequence[str], nodes: int, domains: str = DOMAINS) -> list[str]:
-    """Names of the nodes, "R AU12"; a domain is its letter in `domains`."""
-    return [f"{domains[d]} {name}" for d in range(nodes // len(names)) for name in names]
+    """Names of the nodes, "R AU12"; a domain is its letter in `domains`, as in RST or VDTh."""
+    return [f"{d} {name}" for d in letters(domains)[: nodes // len(names)] for name in names]
 
 
 def branch_figure(

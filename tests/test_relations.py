@@ -110,6 +110,11 @@ def test_a_run_without_a_graph_is_an_input_error(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_nodes_are_named_by_domain_and_class():
+    names = relations.figures.node_names(["AU01", "AU02"], 6, "VDTh")
+    assert names == ["V AU01", "V AU02", "D AU01", "D AU02", "Th AU01", "Th AU02"]
+
+
 @pytest.mark.parametrize("names", [facs.EXPRESSIONS, [f"sport/discipline_{k}" for k in range(24)]])
 def test_other_classes_fit_into_the_picture(names):
     prior = np.eye(len(names))

@@ -295,3 +295,23 @@ def test_a_test_part_that_was_cut_short_is_named_before_training(data_dir, tmp_p
     with pytest.raises(InputError, match="part1"):
         run(tmp_path / "data", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_prior_from_a_file_is_the_graphs_and_belongs_to_the_run(data_dir, tmp_path):
+    path, names = tmp_path / "prior.csv", list(facs.REACTIONET_AUS_12[::-1])
+
+    def built(weight):
+        prior = np.full((12, 12), weight) + (1 - weight) * np.eye(12)
+        lines = [["", *names], *([n, *map(str, row)] for n, row in zip(names, prior, strict=True))]
+        path.write_text("\n".join(map(",".join, lines)))
+        return experiment_of(data_dir, **{"graph.prior": f"file:{path}"})
+
+    first = built(0.5)
+    np.testing.assert_array_equal(first.graph_prior, np.full((12, 12), 0.5) + np.eye(12) / 2)
+    record.check_record(tmp_path / "run", first.identity, False)
+    record.check_record(tmp_path / "run", built(0.5).identity, False)
+    with pytest.raises(InputError, match=r"graph\.prior digest was \w+, is \w+"):
+        record.check_record(tmp_path / "run", built(0.25).identity, False)
+    names[0] = "AU27"
+    with pytest.raises(InputError, match=r"prior\.csv: column AU27 is none of .* mean AU26"):
+        built(0.5)

@@ -26,6 +26,8 @@ from drr_jax.models.graph import extended_adjacency
 from drr_jax.report_page import replace_file
 from drr_jax.report_run import Run, read_run
 
+BRANCHES = ("homophily", "heterophily", "none")
+
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
@@ -51,7 +53,7 @@ def read_branches(run: Run) -> list[Branch]:
     """
     samples = run.samples or {}
     graph, prior = run.config.get("graph", {}), run.record.get("class_prior")
-    names = [name for name in samples if name.startswith("relation_")]
+    names = [name for name in BRANCHES if f"relation_{name}" in samples]
     if not names or prior is None or not graph:
         raise InputError(
             f"{run.workdir}: no relation was stored with this run; it needs graph.enabled=true and "
@@ -59,8 +61,8 @@ def read_branches(run: Run) -> list[Branch]:
         )
     prior = np.asarray(prior, np.float64)
     found = []
-    for name in names:
-        branch, used = name.removeprefix("relation_"), np.asarray(samples[name], np.float64)
+    for branch in names:
+        used = np.asarray(samples[f"relation_{branch}"], np.float64)
         domains = len(used) // len(prior)
         given = extended_adjacency(prior, domains, branch, graph["het_form"], graph["semantics"])
         found.append(Branch(branch, graph["prior"] == "learned" and branch != "none", given, used))

@@ -220,7 +220,7 @@ def _relations(run: Run, images: Images) -> list[str]:
                     "comparisons (50 % would mean that the prior left no trace)."
                 ),
             )
-    stored = [name for name in run.samples if name.startswith("relation_")]
+    stored = sorted(name for name in run.samples if name.startswith("relation_"))
     if stored and prior is not None and run.config.get("graph", {}).get("prior") == "learned":
         rows = [(b.name, b.learned, *b.by_class(len(run.names))) for b in read_branches(run)]
         images["learned"] = relations.branch_figure(rows, prior, run.names)
@@ -232,7 +232,7 @@ def _relations(run: Run, images: Images) -> list[str]:
                 "difference: edge weights, averaged over the domains. Only given edges are learnt.",
             )
         )
-    nodes = run.samples[stored[-1]] if stored else None
+    nodes = run.samples[stored[0]] if stored else None  # of two the heterophily branch
     if nodes is not None and len(nodes) > len(run.names):
         images["adjacency"] = relations.adjacency_figure(
             nodes, run.names, str(run.config.get("domains", relations.DOMAINS))

@@ -3,9 +3,13 @@
 import importlib.util
 from pathlib import Path
 
+import jax
+import numpy as np
+import prepared_faces
 import pytest
+import raw_bp4d_plus
 
-from drr_jax import config_rules, main
+from drr_jax import config_rules, evaluate, experiment, main, train
 from drr_jax.config import flatten, letters
 from drr_jax.errors import InputError
 from drr_jax.losses import domain_pairs
@@ -76,3 +80,51 @@ def test_a_row_of_the_ablation_changes_one_switch(row):
     assert len(changed) == (row != "drr")
     assert config["selection"] == "validation" and config["fold"] == "all"
     assert flatten(parse("ablation", f"{row},seed=3"))["seed"] == 3
+
+
+TINY = {
+    "data.image_size": 32,
+    "data.batch_size": 8,
+    "encoder.backbone": "vit_s16",
+    "encoder.depth": 1,
+    "encoder.width": 4,
+    "head.embedding": 8,
+    "head.projection": 8,
+    "graph.width": 8,
+    "contrast.group_size": 8,
+    "optim.max_steps": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def bp4d_plus(tmp_path_factory):
+    root = tmp_path_factory.mktemp("bp4d_plus")
+    raw_bp4d_plus.write_bp4d_plus(root / "raw" / "BP4D+")
+    return prepared_faces.build(DATA["table6"], root / "raw", root / "data")
+
+
+@pytest.mark.parametrize("row", rows("table6"))
+def test_row_trains_and_is_evaluated(row, bp4d_plus):
+    config = parse("table6", ",".join([row, *(f"{k}={v}" for k, v in TINY.items())]))
+    run = experiment.build(config, 0, bp4d_plus)
+    state = run.init()
+    before = jax.device_get(state.params)  # the step takes the state itself
+    batches, step = run.train_batches(0), train.make_step(run)
+    for _ in range(2):
+        state, terms = step(state, next(batches))
+        assert all(np.isfinite(value) for value in terms.values())
+    batches.close()
+    # No parameter is left out of the training.
+    same = [
+        "/".join(str(key.key) for key in path)
+        for (path, old), new in zip(
+            jax.tree_util.tree_leaves_with_path(before),
+            jax.tree.leaves(state.params),
+            strict=True,
+        )
+        if np.array_equal(old, new)
+    ]
+    assert not same
+    result = evaluate.make_evaluation(run, "test")(state)
+    assert result.probability.shape == (run.prepared.records(run.test_parts), 12)
+    assert ((result.probability > 0) & (result.probability < 1)).all()

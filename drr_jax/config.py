@@ -18,6 +18,8 @@ class Data:
     name: str = "reactionet/full"  # data set / builder config: full, keyframes or demo
     data_dir: str = field(default_factory=lambda: os.environ.get("DRR_DATA_DIR", "data"))
     manual_dir: str = ""  # raw release; empty: <data_dir>/downloads/manual/NAME
+    # The classes to learn and evaluate, as in AU01+AU12; empty: all that the set is evaluated on.
+    classes: str = ""
     image_size: int = 256  # supplement 3.2
     batch_size: int = 64  # tuples in the global batch (supplement 3.2)
     augment_on: str = "auto"  # auto (host on CPU, device on accelerators), host or device
@@ -111,6 +113,15 @@ class Loss:
 
 
 @dataclass
+class Scene:
+    """The sub-scenes that task=scene tells apart (supplement: 24; which, is a reconstruction)."""
+
+    classes: int = 24
+    choice: str = "sequences"  # sequences (those with most), sport_show or list
+    names: str = ""  # of choice=list, with a + between them: sport/soccerball+film/horror+...
+
+
+@dataclass
 class Optim:
     """SGD of supplement 3.2 and its schedule."""
 
@@ -181,9 +192,10 @@ class Config:
     graph: Graph = field(default_factory=Graph)
     contrast: Contrast = field(default_factory=Contrast)
     loss: Loss = field(default_factory=Loss)
+    scene: Scene = field(default_factory=Scene)
     optim: Optim = field(default_factory=Optim)
     log: Log = field(default_factory=Log)
-    task: str = "au"  # au, or expression (softmax over the set's expressions)
+    task: str = "au"  # au, or by softmax expression, or scene (the stimulus's sub-scene)
     # Training domains: of R (reaction), S (stimulus), T (caption), or of the same face's modalities
     # V (visible), D (depth), Th (thermal). DRR's inference needs R alone.
     domains: str = "RST"

@@ -5,6 +5,7 @@ import itertools
 from drr_jax import prior_file
 from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError, nearest
+from drr_jax.facs import TASKS
 
 CHOICES = {
     "data.augment_on": ("auto", "host", "device"),
@@ -23,7 +24,8 @@ CHOICES = {
     "contrast.pairs": ("dyadic", "all"),
     "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine", "decay"),
-    "task": ("au", "expression"),
+    "task": TASKS,
+    "scene.choice": ("sequences", "sport_show", "list"),
     "domains": tuple(
         "".join(some)
         for kind in (("R", "S", "T"), ("V", "D", "Th"))
@@ -142,6 +144,18 @@ def _validate_together(config: Config) -> None:
         raise InputError(
             f"config key task={config.task}: a soft prior needs classes that occur together; set "
             "graph.prior and contrast.prior to on, identity, all_ones or learned"
+        )
+    if config.scene.classes < 2:
+        raise InputError(f"config key scene.classes={config.scene.classes}: expected 2 or more")
+    if bool(config.scene.names) != (config.scene.choice == "list"):
+        raise InputError(
+            f"config key scene.names={config.scene.names!r}: expected names with a + between them "
+            f"for scene.choice=list, and none without; scene.choice={config.scene.choice}"
+        )
+    if config.data.classes and config.task == "scene":
+        raise InputError(
+            f"config key data.classes={config.data.classes}: task=scene takes its classes from "
+            "scene.choice and scene.names"
         )
     if config.predict in ("fuse", "graph") and not graph.enabled:
         raise InputError(f"config key predict={config.predict}: needs graph.enabled=true")

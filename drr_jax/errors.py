@@ -1,7 +1,7 @@
 """What a user did wrong, as one line and exit code 2."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -12,7 +12,7 @@ class InputError(ValueError):
     """Wrong input. The message is one line: what is wrong, where, what was expected, what to do."""
 
 
-def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
+def nearest(name: str, known: Sequence[str]) -> str:
     """Returns "did you mean ...?" for a misspelt name, or the list of known names."""
     close = get_close_matches(name, known, n=3, cutoff=0.6)
     if close:

@@ -31,7 +31,7 @@ class Result:
 
     @property
     def score(self) -> float:
-        """What the best checkpoint is best by: mean F1 of AUs, accuracy of expressions."""
+        """What the best checkpoint is best by: mean F1 of AUs, accuracy of softmax tasks."""
         return self.summary.get("accuracy", self.summary["f1_mean"])
 
     def logged(self) -> dict[str, float]:
@@ -53,7 +53,7 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
     """
     config, everywhere = experiment.config, distributed.replicated(experiment.mesh)
     classes, records = len(experiment.names), len(experiment.source(which))
-    rows = experiment.validation_rows if which == "validation" else None
+    rows = experiment.rows(which)
 
     def score(params, batch_stats, batch):
         variables = {"params": params, "batch_stats": batch_stats}
@@ -62,7 +62,7 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
         labels, weight = batch["labels"], batch["weight"]
         p = jnp.clip(probability, 1e-7, 1 - 1e-7)
         each = -jnp.where(labels == 1, jnp.log(p), jnp.log1p(-p))
-        # Of an expression only the class that is present has a term (softmax).
+        # Of a softmax only the class that is present has a term.
         counted = labels >= 0 if config.task == "au" else labels == 1
         number = jnp.maximum(counted.sum(1), 1)
         # Padding is unknown everywhere, so it adds nothing to the sum over the batch.
@@ -89,8 +89,8 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
                 probability[place], label[place] = p[real], y[real]
         finally:
             batches.close()
-        summarise = metrics.summary if config.task == "au" else metrics.expression_summary
-        summary = summarise(total, experiment.names)
+        summarise = metrics.summary if config.task == "au" else metrics.softmax_summary
+        summary = summarise(total, experiment.names, config.task)
         return Result(summary, loss / max(records, 1), probability, label)
 
     return evaluation
@@ -180,6 +180,8 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     config, prepared = experiment.config, experiment.prepared
     sequences = [count for part in experiment.test_parts for *_, count in prepared.sequences(part)]
     sequence = np.repeat(np.arange(len(sequences)), sequences)
+    if experiment.test_rows is not None:
+        sequence = sequence[experiment.test_rows]
     rows = report_run.choose_samples(
         result.probability, result.label, sequence, config.log.samples, config.seed
     )

@@ -1,6 +1,7 @@
 """The parts of one run, built from its config: data, relations, model, optimiser, shardings."""
 
 import dataclasses
+import sys
 import zlib
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,13 @@ from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float
 
 from drr_jax import (
+    classes,
     data,
     distributed,
-    facs,
     label_counts,
     optim,
     prior_file,
+    scene_classes,
     source,
     split,
     tokenizer,
@@ -50,9 +52,11 @@ class Experiment:
     prepared: source.Prepared
     train_parts: tuple[str, ...]
     test_parts: tuple[str, ...]
-    train_rows: split.Rows | None  # of the records of the training parts, if some are held out
+    # Which records of the training parts, and of the test parts, take part; None: all.
+    train_rows: split.Rows | None
     validation_rows: split.Rows | None
-    names: tuple[str, ...]  # classes: AUs or expressions
+    test_rows: split.Rows | None
+    names: tuple[str, ...]  # classes: AUs, expressions or sub-scenes
     tokenizer: Any
     mesh: Mesh
     model: System
@@ -105,15 +109,19 @@ class Experiment:
         init = jax.jit(partial(initial_state, self), out_shardings=self.shardings)
         return init(self.seed)
 
+    def rows(self, which: str) -> split.Rows | None:
+        """Which records `source(which)` reads of its parts, numbered through them; None: all."""
+        rows = {"train": self.train_rows, "validation": self.validation_rows}
+        return (rows | {"test": self.test_rows})[which]
+
     def source(self, which: str, inputs: tuple[str, ...] = source.INPUTS) -> source.Source:
         """Records to train on, of the validation or of the test ("train", "validation", "test").
 
         They have the run's image size and labels, and of `inputs` what the data set has.
         """
         parts = self.test_parts if which == "test" else self.train_parts
-        rows = {"train": self.train_rows, "validation": self.validation_rows}.get(which)
         size, task = self.config.data.image_size, self.config.task
-        return source.Source(self.prepared, parts, size, self.names, task, inputs, rows)
+        return source.Source(self.prepared, parts, size, self.names, task, inputs, self.rows(which))
 
     def train_batches(self, start_step: int):
         """Endless global batches on the devices, from `start_step` on; close it when done."""
@@ -148,40 +156,40 @@ class Experiment:
 def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     """Builds the run of `config` on `fold`.
 
-    Raises InputError for a batch that the devices do not divide, and for a fold, a task or a domain
-    that the data lack, before anything is compiled.
+    Raises InputError for a batch that the devices do not divide, and for a fold, a task, a domain
+    or the positives of a class that the data lack, before anything is compiled.
     """
     mesh = distributed.make_mesh(config.fsdp)
     distributed.check_batch(config.data.batch_size, mesh)
     prepared = source.open_dataset(prepared_dir)
     train_parts, test_parts = source.fold_parts(prepared, fold)
-    names = prepared.classes(config.task)
+    names = classes.names(config, prepared)
+    for warning in classes.check_fold(config, prepared, fold):
+        if distributed.is_main_process():
+            print(f"warning: {warning}", file=sys.stderr)
     # A file that was cut short is found before the devices have any work, not after an epoch.
     for part in (*train_parts, *test_parts):
         check = source.Source(prepared, [part], config.data.image_size, names, config.task)
         for index in (0, len(check) - 1):
             check.read(index)
-    choices = {config.graph.prior, config.contrast.prior}
+    priors = classes.priors(config, prepared, train_parts, names)
     weights = np.ones(len(names))
-    if config.task == "au":
-        counts = label_counts.pair_counts(prepared, train_parts, names)
-        priors = {choice: facs.relation(choice, names, *counts) for choice in choices}
-        if config.loss.au_weights:
-            weights = label_counts.class_weights(prepared, train_parts, names)
-    else:
-        known = facs.expression_prior(names).astype(float)
-        priors = {choice: facs.fixed_relation(choice, known, names) for choice in choices}
+    if config.task == "au" and config.loss.au_weights:
+        weights = label_counts.class_weights(prepared, train_parts, names)
     words = source.caption_words(prepared, train_parts) if "T" in letters(config.domains) else {}
     vocabulary = tokenizer.build_vocabulary(words, config.text.vocabulary)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
-    train_rows = validation_rows = None
-    records = prepared.records(train_parts)
+    train_rows = validation_rows = test_rows = None
+    if config.task == "scene":
+        train_rows, test_rows = (
+            scene_classes.rows(prepared, parts, names) for parts in (train_parts, test_parts)
+        )
     if config.selection == "validation":
         train_rows, validation_rows = split.validation_rows(
-            prepared, train_parts, config.validation_share, config.seed
+            prepared, train_parts, config.validation_share, config.seed, train_rows
         )
-        records = len(train_rows)
+    records = prepared.records(train_parts) if train_rows is None else len(train_rows)
     steps_per_epoch = records / config.data.batch_size
     steps = optim.total_steps(config, records)
     schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
@@ -205,6 +213,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         test_parts=test_parts,
         train_rows=train_rows,
         validation_rows=validation_rows,
+        test_rows=test_rows,
         names=names,
         tokenizer=tokenizer.from_vocabulary(vocabulary),
         mesh=mesh,

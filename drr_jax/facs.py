@@ -36,6 +36,8 @@ FER_PLUS_EXPRESSIONS = (
     "fear",
     "contempt",
 )
+# What is recognised: AU occurrence by a sigmoid each, expressions and sub-scenes by a softmax.
+TASKS = ("au", "expression", "scene")
 SCENES = (
     "sport",
     "show",

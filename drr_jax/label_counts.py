@@ -59,5 +59,19 @@ def class_weights(
     return weights
 
 
+def positive_counts(
+    prepared: Prepared, parts: Sequence[str], names: Sequence[str], task: str
+) -> dict[str, int]:
+    """Records of `parts` in which each AU occurs, or that show each expression or sub-scene."""
+    if task == "au":
+        pairs, _ = pair_counts(prepared, parts, names)
+        return {name: int(count) for name, count in zip(names, np.diag(pairs), strict=True)}
+    counts = [prepared.metadata["parts"][part] for part in parts]
+    if task == "scene":
+        return {name: sum(c["sub_scene_counts"].get(name, 0) for c in counts) for name in names}
+    known = prepared.classes("expression")
+    return {name: sum(c["expression_counts"][known.index(name)] for c in counts) for name in names}
+
+
 def _columns(prepared: Prepared, au_names: Sequence[str]) -> list[int]:
     return [prepared.au_names.index(name) for name in au_names]

@@ -43,7 +43,7 @@ def softmax_ce(
 ) -> Float[Array, ""]:
     """Cross-entropy of the one class that is present, mean over the samples that have one.
 
-    Source: supplement 3.1 (expression recognition); method 9.5.
+    Source: supplement 3.1 (expressions, scenes); method 9.5.
     """
     present = (labels == 1).astype(jnp.float32)
     terms = -(present * class_weights * jax.nn.log_softmax(logits)).sum(1)
@@ -75,7 +75,7 @@ def landmark_loss(
     return terms.sum() / jnp.maximum(usable.sum(), 1)
 
 
-CLASSIFICATION = {"au": masked_bce, "expression": softmax_ce}
+CLASSIFICATION = {"au": masked_bce, "expression": softmax_ce, "scene": softmax_ce}
 
 
 def domain_pairs(domains: Sequence[str], pairs: str) -> list[tuple[str, str]]:

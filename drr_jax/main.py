@@ -166,12 +166,15 @@ def _train_and_evaluate(command: Command) -> int:
     if jax.default_backend() == "cpu":
         cpu.tune_malloc()
 
-    from drr_jax import evaluate, experiment
+    from drr_jax import classes, evaluate, experiment
     from drr_jax.source import open_dataset
     from drr_jax.train import Preempted, train
 
-    count = len(open_dataset(prepared).folds)
-    folds = list(range(count)) if command.config.fold == "all" else [int(command.config.fold)]
+    opened = open_dataset(prepared)
+    every = range(len(opened.folds))
+    folds = list(every) if command.config.fold == "all" else [int(command.config.fold)]
+    for fold in folds:  # all of them before hours go into the first
+        classes.check_fold(command.config, opened, fold)
     results = []
     for fold in folds:
         workdir = command.workdir / f"fold{fold}" if len(folds) > 1 else command.workdir
@@ -191,15 +194,19 @@ def _train_and_evaluate(command: Command) -> int:
 
 
 def summary_line(result: dict) -> str:
-    """One line: mean F1 beside that of always saying yes, and mean accuracy."""
+    """One line: the score beside that of the simplest guess, and how many classes it is over."""
+    from drr_jax import metrics
+
+    task = metrics.task_of(result)
+    head = f"{result['dataset']} fold {result['fold']} ({result['selection']} checkpoint)"
     if "confusion" in result:
         return (
-            f"{result['dataset']} fold {result['fold']} ({result['selection']} checkpoint): "
-            f"accuracy {result['accuracy']:.3f} over {len(result['expression'])} expressions"
+            f"{head}: accuracy {result['accuracy']:.3f}, always the most frequent "
+            f"{result['majority_accuracy']:.3f}, F1 {result['f1_mean']:.3f}, over "
+            f"{len(result[task])} {task}s"
         )
     return (
-        f"{result['dataset']} fold {result['fold']} ({result['selection']} checkpoint): "
-        f"F1 {result['f1_mean']:.3f}, always yes {result['all_positive_f1_mean']:.3f}, "
+        f"{head}: F1 {result['f1_mean']:.3f}, always yes {result['all_positive_f1_mean']:.3f}, "
         f"accuracy {result['accuracy_mean']:.3f}, mean of {len(result['au'])} AUs"
     )
 

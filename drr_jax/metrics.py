@@ -1,4 +1,4 @@
-"""F1 and accuracy of action units: counts on the device, ratios on the host in float64.
+"""F1 and accuracy of AUs, expressions and scenes: counts on the device, float64 ratios on the host.
 
 Source: docs/method.md 8.1. Counts are summed over all frames of the test fold before any ratio is
 taken, labels marked unknown (-1) and padded rows count nowhere, and the F1 of an AU without a true
@@ -12,6 +12,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int8
+
+from drr_jax.facs import TASKS
 
 TP, FP, FN, TN = range(4)
 
@@ -99,18 +101,22 @@ def one_against_rest(matrix: Int[Any, "classes classes"]) -> Int[np.ndarray, "cl
     return np.stack([hit, claimed - hit, present - hit, rest], axis=1)
 
 
-def expression_summary(matrix: Int[Any, "classes classes"], names: Sequence[str]) -> dict[str, Any]:
-    """The expression block of results.json: top-1 accuracy, confusion matrix, each class by name.
+def softmax_summary(
+    matrix: Int[Any, "classes classes"], names: Sequence[str], task: str
+) -> dict[str, Any]:
+    """The block of results.json of a softmax task: top-1 accuracy, confusion, each class by name.
 
-    `accuracy` is the number that the literature reports (method 8.1); the classes' own entries are
-    one against the rest, as `summary` has them.
+    `accuracy` is the number that the literature reports (method 8.1), `majority_accuracy` that of
+    always naming the most frequent class; the classes' own entries are one against the rest, as
+    `summary` has them. `task` is expression or scene.
     """
     table = np.asarray(matrix, np.int64)
     total = table.sum()
     return {
         "accuracy": float(np.trace(table) / total) if total else 0.0,
+        "majority_accuracy": float(table.sum(1).max() / total) if total else 0.0,
         "confusion": table.tolist(),
-        **summary(one_against_rest(table), names, "expression"),
+        **summary(one_against_rest(table), names, task),
     }
 
 
@@ -148,8 +154,8 @@ def counts_of(result: Mapping[str, Any]) -> Int[np.ndarray, "classes 4"]:
 
 
 def task_of(result: Mapping[str, Any]) -> str:
-    """Which block of classes a results.json has: au or expression."""
-    return "expression" if "expression" in result else "au"
+    """Which block of classes a results.json has: au, expression or scene; au if it has none."""
+    return next((task for task in TASKS if task in result), "au")
 
 
 def fold_table(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -164,15 +170,15 @@ def fold_table(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not names or any(list(result.get(task, ())) != names for result in results):
         raise ValueError("fold_table needs at least one fold, and the same classes in each")
     pooled = summary(np.sum([counts_of(result) for result in results], axis=0), names, task)
-    if task == "expression":
+    if "confusion" in results[0]:
         confusion = np.sum([result["confusion"] for result in results], axis=0)
-        pooled = expression_summary(confusion, names)
+        pooled = softmax_summary(confusion, names, task)
 
     def spread(values: list[float]) -> float:
         return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
     table: dict[str, Any] = {task: {}}
-    if task == "expression":
+    if "confusion" in pooled:
         table["confusion"] = pooled["confusion"]
     for name in names:
         row = table[task][name] = dict(pooled[task][name])

@@ -61,6 +61,23 @@ def demo(config: Config, data: str = "reactionet/demo") -> None:
     config.log.checkpoint_every_steps = 100
 
 
+def expression(config: Config) -> None:
+    """Seven expressions by a softmax, predicted from the face; coded on key frames alone."""
+    config.task = "expression"
+    if config.data.name == "reactionet/full":
+        config.data.name = "reactionet/keyframes"
+
+
+def scene(config: Config) -> None:
+    """The stimulus's sub-scene, one of 24 by a softmax, predicted from the stimulus.
+
+    What the stimulus shows is its own image's to tell (reconstruction, docs/method.md 9.3);
+    predict=reaction asks how much of it the face betrays.
+    """
+    config.task = "scene"
+    config.predict = "stimulus"
+
+
 def apply(config: Config, settings: Settings) -> None:
     """Sets the keys of `settings`. Raises InputError for a bad key or value."""
     for key, value in settings.items():

@@ -20,7 +20,7 @@ def title(run: Run) -> str:
     """What was run, in one line."""
     fold = run.results.get("fold")
     part = "all folds" if fold == "all" else f"fold {fold}"
-    what = {"au": "action units", "expression": "expressions"}[run.task]
+    what = {"au": "action units"}.get(run.task, f"{run.task}s")
     return f"DRR {what} on {run.record.get('dataset', 'an unnamed data set')}, {part}"
 
 
@@ -41,7 +41,7 @@ def headline(run: Run, sections: Mapping[str, str]) -> str:
     if run.task == "au":
         tiles.append(("", f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
     else:
-        tiles.append(("", f"{results['accuracy']:.3f}", "accuracy, the most probable expression"))
+        tiles.append(("", f"{results['accuracy']:.3f}", f"accuracy, the most probable {run.noun}"))
     parts = [
         f"<h1>{escape(title(run))}</h1>",
         html.text(

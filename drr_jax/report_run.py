@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
+from drr_jax import metrics
 from drr_jax.errors import InputError
+from drr_jax.facs import TASKS
 
 Samples = Mapping[str, np.ndarray]
 
@@ -28,13 +30,13 @@ class Run:
 
     @property
     def task(self) -> str:
-        """Which block of classes the results have: au or expression."""
-        return "expression" if "expression" in self.results else "au"
+        """Which block of classes the results have: au, expression or scene."""
+        return metrics.task_of(self.results)
 
     @property
     def noun(self) -> str:
         """What a class is called in the text."""
-        return {"au": "AU", "expression": "expression"}[self.task]
+        return "AU" if self.task == "au" else self.task
 
     @property
     def classes(self) -> dict[str, dict[str, float]]:
@@ -62,9 +64,9 @@ def read_run(workdir: Path, samples: Samples | None = None) -> Run:
                 f"{_command(workdir)}{mode} writes it"
             )
     results = _read_json(workdir / "results.json")
-    if not (results.get("au") or results.get("expression")):
+    if not results.get(metrics.task_of(results)):
         raise InputError(
-            f"{workdir / 'results.json'}: no table 'au' or 'expression'; evaluate the run again"
+            f"{workdir / 'results.json'}: no table of {', '.join(TASKS)}; evaluate the run again"
         )
     best = workdir / "results-best.json"
     config = _places(workdir, "config.json")

@@ -16,13 +16,12 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from drr_jax import landmarks
 from drr_jax.errors import InputError
-from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12
+from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
 
 JPEG_MAGIC = b"\xff\xd8"
 DOMAINS = ("reaction", "stimulus", "depth", "thermal")  # the domains that are images
 TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
 INPUTS = (*TUPLE, "depth", "thermal", "landmarks")
-TASKS = ("au", "expression")
 REBUILD = "build it again: python -m tfds_reactionet.build"
 
 
@@ -60,12 +59,17 @@ class Prepared:
         return found
 
     def classes(self, task: str) -> tuple[str, ...]:
-        """Names of the classes of a task: the evaluated AUs, or the expressions.
+        """Names of the classes of a task: the evaluated AUs, the expressions, or all sub-scenes.
 
-        Raises InputError if the set has no labels of that task.
+        A sub-scene is "scene/sub_scene", those of one scene beside each other, in the order of
+        facs.SCENES. Raises InputError if the set has no labels of that task.
         """
         if task == "expression":
             names = tuple(self.metadata["expression_names"])
+        elif task == "scene":
+            parts = self.metadata["parts"].values()
+            found = {name for part in parts for name in part["sub_scene_counts"]}
+            names = tuple(sorted(found, key=lambda name: (SCENES.index(name.split("/")[0]), name)))
         else:
             names = tuple(self.metadata.get("evaluated_aus") or self.au_names)
             if names == REACTIONET_AUS:  # 17 are coded, the paper evaluates 12
@@ -155,6 +159,11 @@ def fold_parts(prepared: Prepared, fold: int) -> tuple[tuple[str, ...], tuple[st
     return folds[fold]
 
 
+def sub_scene_of(sequence: str) -> str:
+    """ "scene/sub_scene" of a sequence "scene/sub_scene/task/sequence"."""
+    return "/".join(sequence.split("/")[:2])
+
+
 def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
     """Counts of the words in the captions of `parts`; training parts give the vocabulary."""
     counts: dict[str, int] = {}
@@ -169,13 +178,14 @@ class Source:
 
     `source[i]` is {"reaction", "stimulus", "depth", "thermal": uint8[S,S,3], "caption": str,
     "landmarks": float32[68,2], "labels": int8[N], "index": int32}, with S = image_size and N
-    classes; but for labels and index only what is among `inputs` and what the set has. A grey
-    image (depth, most thermal ones) has three equal channels. Landmarks are x, y in pixels of the
-    scaled reaction image (centres are whole numbers) in the 68-point scheme, NaN where unknown.
-    Labels are 1, 0 or -1 (unknown); of an expression, 1 for one class. With `rows` it holds only
-    those of the parts' records; `index` is still the number among all of them. It pickles. Raises
-    InputError for an unknown class or part, for landmarks in a set that does not say its images'
-    size, and, on access, for a record that cannot be read.
+    classes; but for labels and index only what is among `inputs` and what the set has. A grey image
+    (depth, most thermal ones) has three equal channels. Landmarks are x, y in pixels of the scaled
+    reaction image (centres are whole numbers) in the 68-point scheme, NaN where unknown. Labels are
+    1, 0 or -1 (unknown); of an expression or a sub-scene, 1 for one class, or -1 for all if it is
+    none of `names`. With `rows` it holds only those of the parts' records; `index` is still the
+    number among all of them. It pickles. Raises InputError for an unknown class or part, for
+    landmarks in a set that does not say its images' size, and, on access, for a record that cannot
+    be read.
     """
 
     def __init__(
@@ -202,7 +212,8 @@ class Source:
             )
         self._parts = tuple(parts)
         self._starts = [0, *accumulate(prepared.records([part]) for part in parts)]
-        self._columns = np.array([known.index(name) for name in names])
+        self._known = {name: number for number, name in enumerate(known)}
+        self._columns = np.array([self._known[name] for name in names])
         self._size, self._rows = image_size, rows
         self._names, self._task = tuple(names), task
         self._prepared = prepared
@@ -265,7 +276,11 @@ class Source:
     def _labels(self, fields: Any) -> Int8[np.ndarray, "classes"]:
         if self._task == "au":
             return np.array(fields["au/occurrence"].int64_list.value, np.int8)[self._columns]
-        truth = fields["expression"].int64_list.value[0]
+        if self._task == "expression":
+            truth = fields["expression"].int64_list.value[0]
+        else:
+            shown = sub_scene_of(fields["sequence"].bytes_list.value[0].decode("utf-8"))
+            truth = self._known.get(shown, -1)
         if truth not in self._columns:  # unknown, or a class that is left out
             return np.full(len(self._columns), -1, np.int8)
         return (self._columns == truth).astype(np.int8)

@@ -35,13 +35,14 @@ def groups(keys: Sequence[str], subjects: Sequence[str]) -> list[int]:
 
 
 def validation_rows(
-    prepared: Prepared, parts: Sequence[str], share: float, seed: int
+    prepared: Prepared, parts: Sequence[str], share: float, seed: int, among: Rows | None = None
 ) -> tuple[Rows, Rows]:
     """(training rows, validation rows) of the records of `parts`, numbered through them.
 
-    People who share a video stay together (`groups`); whole groups are drawn in an order that
-    `seed` shuffles until the validation rows are closest to `share` of all. Raises InputError if
-    the parts hold one group alone. Source: reconstruction; the supplement tells of no validation.
+    With `among` only those records take part. People who share a video stay together (`groups`);
+    whole groups are drawn in an order that `seed` shuffles until the validation rows are closest to
+    `share` of all. Raises InputError if the parts hold one group alone. Source: reconstruction; the
+    supplement tells of no validation.
     """
     keys, subjects, counts = [], [], []
     for part in parts:
@@ -50,8 +51,10 @@ def validation_rows(
             subjects.append(subject)
             counts.append(count)
     group = np.array(groups(keys, subjects))
-    size = np.bincount(group, weights=counts).astype(int)
-    if len(size) < 2:
+    owner = np.repeat(group, counts)
+    inside = np.ones(len(owner), bool) if among is None else np.isin(np.arange(len(owner)), among)
+    size = np.bincount(owner[inside], minlength=max(group) + 1)
+    if np.count_nonzero(size) < 2:
         raise InputError(
             f"config key selection=validation: all records of {', '.join(parts)} of "
             f"{prepared.name} hang together by people and videos; set selection=last"
@@ -63,6 +66,6 @@ def validation_rows(
             chosen[number] = True
             total += size[number]
     if not chosen.any():
-        chosen[np.argmin(size)] = True
-    held_out = np.repeat(chosen[group], counts)
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        chosen[np.argmin(np.where(size > 0, size, len(owner)))] = True
+    held_out = chosen[owner]
+    return np.flatnonzero(inside & ~held_out), np.flatnonzero(inside & held_out)

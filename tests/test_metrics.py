@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from sklearn.dummy import DummyClassifier
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from drr_jax import metrics
@@ -131,23 +132,27 @@ def test_confusion_and_accuracy_equal_scikit_learn():
     matrix = metrics.confusion(probability, labels, weight)
     expected = confusion_matrix(truth[known], chosen[known], labels=range(5))
     np.testing.assert_array_equal(matrix, expected)
-    summary = metrics.expression_summary(matrix, "abcde")
+    summary = metrics.softmax_summary(matrix, "abcde", "expression")
     accuracy = accuracy_score(truth[known], chosen[known])
     assert summary["accuracy"] == pytest.approx(accuracy)
+    most = DummyClassifier(strategy="most_frequent").fit(truth[known], truth[known])
+    floor = most.score(truth[known], truth[known])
+    assert summary["majority_accuracy"] == pytest.approx(floor)
     each = f1_score(truth[known], chosen[known], average=None, labels=range(5))
     np.testing.assert_allclose([row["f1"] for row in summary["expression"].values()], each)
-    assert metrics.expression_summary(np.zeros((5, 5)), "abcde")["accuracy"] == 0
+    assert metrics.softmax_summary(np.zeros((5, 5)), "abcde", "expression")["accuracy"] == 0
 
 
-def test_expression_folds_are_averaged_and_pooled():
+@pytest.mark.parametrize("task", ["expression", "scene"])
+def test_softmax_folds_are_averaged_and_pooled(task):
     rng = np.random.default_rng(1)
     matrices = [rng.integers(0, 9, (3, 3)) for _ in range(2)]
-    results = [metrics.expression_summary(matrix, "abc") for matrix in matrices]
+    results = [metrics.softmax_summary(matrix, "abc", task) for matrix in matrices]
     table = metrics.fold_table(results)
     assert table["accuracy"] == pytest.approx(np.mean([r["accuracy"] for r in results]))
     total = sum(matrices)
     assert table["accuracy_pooled"] == pytest.approx(np.trace(total) / total.sum())
-    assert table["confusion"] == total.tolist()
-    assert table["expression"]["b"]["f1_pooled"] == pytest.approx(
+    assert table["confusion"] == total.tolist() and metrics.task_of(table) == task
+    assert table[task]["b"]["f1_pooled"] == pytest.approx(
         2 * total[1, 1] / (total[1].sum() + total[:, 1].sum())
     )

@@ -15,7 +15,6 @@ from drr_jax import (
     distributed,
     evaluate,
     experiment,
-    facs,
     main,
     metrics,
     record,
@@ -237,20 +236,6 @@ def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
     scores = {row["step"]: row["eval/f1_mean"] for row in logged if "eval/f1_mean" in row}
     assert scored["validation_score"] == pytest.approx(max(scores.values()))
     assert scores[scored["step"]] == max(scores.values())
-
-
-def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
-    assert run(data_dir, tmp_path / "run", task="expression", domains="R") == 0
-    result = json.loads((tmp_path / "run" / "results.json").read_text())
-    matrix = np.array(result["confusion"])
-    assert list(result["expression"]) == list(facs.EXPRESSIONS) == list(result["expression"])
-    assert result["accuracy"] == pytest.approx(np.trace(matrix) / matrix.sum())
-    parts = experiment_of(data_dir, task="expression")
-    labels = [record["expression_counts"] for record in parts.prepared.metadata["parts"].values()]
-    assert matrix.sum(1).tolist() == labels[0]  # every key frame of part1 once
-    assert "accuracy" in capsys.readouterr().out
-    page = (tmp_path / "run" / "report.html").read_text()
-    assert "DRR expressions on reactionet/demo" in page and "surprise" in page
 
 
 def test_what_the_data_lack_is_said_before_anything_runs(data_dir):

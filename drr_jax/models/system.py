@@ -9,7 +9,6 @@ from jaxtyping import Array, Float
 from drr_jax.config import Config, letters
 from drr_jax.losses import CLASSIFICATION, Targets
 
-ACTIVATIONS = {"au": nn.sigmoid, "expression": nn.softmax}  # logits -> probabilities, by task
 DOMAIN_INPUTS = {
     "R": "reaction",
     "S": "stimulus",
@@ -63,7 +62,7 @@ class System(nn.Module):
     @nn.nowrap
     def activation(self, logits: Float[Array, "batch classes"]) -> Float[Array, "batch classes"]:
         """Probabilities of logits: a sigmoid for AUs, a softmax for the other tasks."""
-        return ACTIVATIONS[self.config.task](logits)
+        return nn.sigmoid(logits) if self.config.task == "au" else nn.softmax(logits)
 
     @nn.nowrap
     def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:

@@ -61,7 +61,7 @@ def write_run(
         if config.task == "au":
             summary = metrics.summary(counts(hits), names)
         else:
-            summary = metrics.expression_summary(confusion(hits), names)
+            summary = metrics.softmax_summary(confusion(hits), names, config.task)
         record.write_json(folder / "results.json", head | summary)
     return folder
 

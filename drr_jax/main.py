@@ -4,6 +4,11 @@
     python -m drr_jax.main --config=launch/reactionet.py --workdir=runs/full \\
         --config.data.manual_dir=/data/ReactioNet --config.fold=all
 
+    python -m drr_jax.main --mode=report --runs='runs/*'
+
+The last command puts finished runs into the paper's tables, each beside the printed figure, and
+into a table of paired differences from one of them.
+
 The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
 behind the config file: launch/reactionet.py:demo,optim.lr=0.02,fold=1
 
@@ -26,6 +31,7 @@ from drr_jax.errors import InputError, nearest
 
 PREEMPTED = 75  # EX_TEMPFAIL: schedulers requeue on it
 MODES = ("all", "train", "evaluate", "report")
+FLAGS = ("config", "workdir", "mode", "allow_config_change", "runs", "reference")
 OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 
 
@@ -37,6 +43,8 @@ class Command:
     workdir: Path
     mode: str
     allow_config_change: bool
+    runs: tuple[str, ...] = ()  # folders to put into tables, instead of one run to do
+    reference: str = ""
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -46,6 +54,12 @@ def parse(argv: Sequence[str]) -> Command:
         "config", None, "Config file, as in launch/reactionet.py:demo", values, sys_argv=list(argv)
     )
     flags.DEFINE_string("workdir", None, "Folder of the run: logs, checkpoints, report", values)
+    flags.DEFINE_multi_string(
+        "runs", [], "With --mode=report: tables of the finished runs in these folders", values
+    )
+    flags.DEFINE_string(
+        "reference", "", "With --runs: the run that others are held against", values
+    )
     flags.DEFINE_string("mode", "all", f"One stage, or all: {', '.join(MODES)}", values)
     flags.DEFINE_bool(
         "allow_config_change", False, "Go on in a workdir whose config was another", values
@@ -62,28 +76,45 @@ def parse(argv: Sequence[str]) -> Command:
     try:
         positional = values(list(argv))[1:]
     except flags.UnrecognizedFlagError as error:
-        known = ["--config", "--workdir", "--mode", "--allow_config_change"]
+        known = [f"--{name}" for name in FLAGS]
         flag = f"--{error.flagname or ''}"
         raise InputError(f"flag {flag} does not exist: {nearest(flag, known)}") from None
     except flags.Error as error:
         raise InputError(_cause(error)) from None
     if positional:
-        raise InputError(f"argument {positional[0]!r} is not a flag; see --help")
+        hint = "quote the pattern: --runs='DIR/*'" if values["runs"].value else "see --help"
+        raise InputError(f"argument {positional[0]!r} is not a flag; {hint}")
+    mode = str(values["mode"].value)
+    if mode not in MODES:
+        raise InputError(f"--mode={mode}: {nearest(mode, MODES)}")
+    runs = tuple(values["runs"].value or ())
+    if runs:
+        return _parse_tables(values, mode, runs)
+    if values["reference"].value:
+        raise InputError("--reference is for --mode=report --runs='DIR/*'")
     if values["config"].value is None:
         raise InputError("--config is missing; try --config=launch/reactionet.py:demo")
     if not values["workdir"].value:
         raise InputError("--workdir is missing; try --workdir=runs/demo")
-    if values["mode"].value not in MODES:
-        raise InputError(
-            f"--mode={values['mode'].value}: {nearest(str(values['mode'].value), MODES)}"
-        )
     config_rules.validate(values["config"].value)
     return Command(
         values["config"].value,
         Path(values["workdir"].value),
-        values["mode"].value,
+        mode,
         bool(values["allow_config_change"].value),
     )
+
+
+def _parse_tables(values: flags.FlagValues, mode: str, runs: tuple[str, ...]) -> Command:
+    """The command that puts finished runs into tables."""
+    from drr_jax import tables_runs
+
+    if mode != "report":
+        raise InputError(f"--runs with --mode={mode}: expected --mode=report")
+    if values["config"].value is not None:
+        raise InputError("--config and --runs: give one; a run's folder has its config")
+    workdir = Path(values["workdir"].value or tables_runs.common_parent(runs))
+    return Command(configs.Config(), workdir, mode, False, runs, str(values["reference"].value))
 
 
 def help_text(values: flags.FlagValues) -> str:
@@ -93,8 +124,7 @@ def help_text(values: flags.FlagValues) -> str:
         for key, value in configs.flatten(configs.Config()).items()
         for choices in [config_rules.CHOICES.get(key, ())]
     )
-    lines = [f"  --{name}: {values[name].help}" for name in ("config", "workdir", "mode")]
-    lines.append(f"  --allow_config_change: {values['allow_config_change'].help}")
+    lines = [f"  --{name}: {values[name].help}" for name in FLAGS]
     return f"{__doc__}\nFlags\n" + "\n".join(lines) + f"\n\nConfig keys and defaults\n{keys}"
 
 
@@ -141,6 +171,12 @@ def run(command: Command) -> int:
     """Runs the asked stages on every asked fold; returns the exit code."""
     from drr_jax import report
 
+    if command.runs:
+        from drr_jax import tables
+
+        page = tables.write_tables(command.runs, command.reference, command.workdir)
+        print(f"tables: {page}")
+        return 0
     workdir = command.workdir
     if command.mode != "report":
         code = _train_and_evaluate(command)

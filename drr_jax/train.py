@@ -5,7 +5,7 @@ import json
 import math
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from drr_jax.logs import Metrics, progress
 
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
+WARM_UP = 5  # steps not timed: the first one compiles, and the next find nothing prefetched
 
 
 class Preempted(Exception):
@@ -31,11 +32,20 @@ class Preempted(Exception):
 
 
 def make_step(experiment: Experiment) -> Step:
-    """The training step: augmentation (on accelerators), gradient, update, named loss terms.
+    """The training step: a state and a batch in, the next state and the named loss terms out.
 
-    The step's randomness is a function of (seed, step) alone, and the loss and the BatchNorm
-    statistics are those of the global batch, so that any number of devices gives the same run.
     The state is donated: the one passed in is gone.
+    """
+    compiled, arguments = jit_step(experiment)
+    return lambda state, batch: compiled(state, batch, arguments)
+
+
+def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
+    """The step of `make_step`, not yet compiled, and its last argument.
+
+    Augmentation (on accelerators), gradient, update and named loss terms. The randomness is a
+    function of (seed, step) alone, and the loss and the BatchNorm statistics are those of the
+    global batch, so that any number of devices gives the same run.
     """
     # Arguments, not constants: then the folds and seeds of a run share one compiled program.
     arguments = (
@@ -88,7 +98,7 @@ def make_step(experiment: Experiment) -> Step:
         out_shardings=(shardings, everywhere),
         donate_argnums=0,
     )
-    return lambda state, batch: compiled(state, batch, arguments)
+    return compiled, arguments
 
 
 def check_finite(step: int, terms: Mapping[str, Array], checkpoints: Checkpoints) -> dict:
@@ -133,6 +143,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         bar = progress(experiment.steps, first, f"fold {experiment.fold}")
         metrics = Metrics(workdir, first)
         running: tuple[int, Terms] | None = None  # the step whose terms are not yet looked at
+        ends: list[float] = []  # when steps were done
 
         def settle() -> None:
             nonlocal running
@@ -157,6 +168,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             for step in range(first + 1, experiment.steps + 1):
                 state, terms = step_function(state, next(batches))
                 settle()  # looks at the step before while this one runs
+                ends.append(time.monotonic())
                 running = step, terms
                 bar.update()
                 last = step == experiment.steps
@@ -176,11 +188,30 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             batches.close()
             bar.close()
             metrics.close()
-    describe_run(experiment, workdir, state, seconds=time.monotonic() - started)
+    describe_run(experiment, workdir, state, time.monotonic() - started, median_gap(ends))
 
 
-def describe_run(experiment: Experiment, workdir: Path, state: State, seconds: float = 0.0) -> None:
-    """Writes run.json: what the report says of the run. Seconds add up over restarts."""
+def median_gap(ends: Sequence[float]) -> float | None:
+    """Seconds from the end of one step to that of the next, the median without the warm-up.
+
+    Nearly free of the few steps that were followed by an evaluation or a checkpoint. None if the
+    run is too short to tell.
+    """
+    gaps = np.diff(ends[WARM_UP:])
+    return float(np.median(gaps)) if len(gaps) else None
+
+
+def describe_run(
+    experiment: Experiment,
+    workdir: Path,
+    state: State,
+    seconds: float = 0.0,
+    step_seconds: float | None = None,
+) -> None:
+    """Writes run.json: what the report says of the run.
+
+    `seconds` of training add up over restarts; the median `step_seconds` is that of the last part.
+    """
     if not distributed.is_main_process():
         return
     path = workdir / "run.json"
@@ -204,6 +235,7 @@ def describe_run(experiment: Experiment, workdir: Path, state: State, seconds: f
         "steps": experiment.steps,
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "seconds": before.get("seconds", 0.0) + seconds,
+        "step_seconds": step_seconds or before.get("step_seconds"),
     }
     record.write_json(path, described)
 

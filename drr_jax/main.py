@@ -187,20 +187,23 @@ def run(command: Command) -> int:
     return 0
 
 
-def _train_and_evaluate(command: Command) -> int:
-    prepared = find_data(command.config)
-
+def start_devices(data_dir: str) -> None:
+    """Starts JAX on all hosts, with compiled programs kept beside the data; before any array."""
     import jax
 
     from drr_jax import cpu, distributed
 
     cpu.enable_compilation_cache(
-        os.environ.get("JAX_COMPILATION_CACHE_DIR")
-        or Path(command.config.data.data_dir) / "compilation_cache"
+        os.environ.get("JAX_COMPILATION_CACHE_DIR") or Path(data_dir) / "compilation_cache"
     )
     distributed.start()
     if jax.default_backend() == "cpu":
         cpu.tune_malloc()
+
+
+def _train_and_evaluate(command: Command) -> int:
+    prepared = find_data(command.config)
+    start_devices(command.config.data.data_dir)
 
     from drr_jax import evaluate, experiment
     from drr_jax.source import open_dataset

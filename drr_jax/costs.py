@@ -105,7 +105,9 @@ def _flops(compiled: jax.stages.Compiled, parts: experiment.Experiment) -> float
     """FLOPs of one call: XLA counts those of one device, and all do alike."""
     analysis = compiled.cost_analysis()
     if not analysis or "flops" not in analysis:
-        raise InputError(f"backend {jax.default_backend()} does not count FLOPs; run on another")
+        raise InputError(
+            f"the {jax.default_backend()} backend does not count FLOPs; run on another"
+        )
     return float(analysis["flops"]) * parts.mesh.size
 
 

@@ -111,7 +111,7 @@ def _systems(section: Section, marks: dict[str, int]) -> Grid:
         "Parameters": lambda system: _span(_described(system, "parameters"), _millions),
         "ms/step": _milliseconds,
         "GFLOP/step": lambda system: _giga(_cost(system, "step_flops")),
-        "GFLOP/face": lambda system: _giga(_cost(system, "prediction_flops")),
+        "GFLOP/tuple": lambda system: _giga(_cost(system, "prediction_flops")),
         "Step time": lambda system: _times(system, "step"),
         "Prediction time": lambda system: _times(system, "prediction"),
     }

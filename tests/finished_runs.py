@@ -41,7 +41,7 @@ def write_run(
     **changes: Any,
 ) -> Path:
     """A folder of one seed on one fold; F1 of a class is its number of `hits` in percent."""
-    config = config_of(seed=seed, **changes)
+    config = config_of(seed=seed, data__name=dataset, **changes)
     data = {"dataset": dataset, "version": "1.0.0", "fingerprint": fingerprint}
     identity = configs.flatten(config) | {"fold": fold, "classes": list(names)} | data
     record.check_record(folder, identity, False)

@@ -15,6 +15,7 @@ from drr_jax import (
     distributed,
     evaluate,
     experiment,
+    facs,
     main,
     metrics,
     record,

@@ -51,14 +51,16 @@ class Encoder:
 
 @dataclass
 class Text:
-    """The caption encoder (reconstruction, method 4)."""
+    """The caption encoder (reconstruction, method 4); weights bring their own sizes and pieces."""
 
-    encoder: str = "small"
+    encoder: str = "small"  # small, or bert: the BERT family
+    frozen: bool = False  # of bert: train only what comes after it
     vocabulary: int = 8192  # word pieces; supplement 1.9 counts 8,049 words
     max_tokens: int = 32
     width: int = 256
     layers: int = 2
     heads: int = 4
+    hidden: int = 0  # of bert's MLP; 0: four times the width
 
 
 @dataclass

@@ -11,7 +11,7 @@ CHOICES = {
     "model.name": ("drr", "temt_net", "amf", "mft"),
     "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
     "encoder.stem": ("imagenet", "small"),
-    "text.encoder": ("small",),
+    "text.encoder": ("small", "bert"),
     "graph.assumption": ("both", "homophily", "heterophily", "none"),
     "graph.het_form": ("strict", "full", "cross_only"),
     "graph.semantics": ("label", "similarity", "filter"),
@@ -104,6 +104,13 @@ def _validate_together(config: Config) -> None:
         raise InputError(
             f"config key text.width={config.text.width}: expected a multiple of "
             f"text.heads={config.text.heads}"
+        )
+    random = config.model.encoders.T.weights == "none"
+    if config.text.frozen and (config.text.encoder != "bert" or random):
+        raise InputError(
+            f"config key text.frozen=true: text.encoder={config.text.encoder} and "
+            f"model.encoders.T.weights={config.model.encoders.T.weights}, but only a BERT-family "
+            "encoder with weights can stay as it is"
         )
     for key, group in (
         ("contrast.group_size", contrast.group_size),

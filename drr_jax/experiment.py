@@ -209,7 +209,9 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         tokenizer=tokenizer.from_vocabulary(vocabulary),
         mesh=mesh,
         model=model,
-        optimizer=optim.optimizer(config.optim, schedule),
+        optimizer=optim.optimizer(
+            config.optim, schedule, ("encoder_T",) if config.text.frozen else ()
+        ),
         schedule=schedule,
         steps=steps,
         steps_per_epoch=steps_per_epoch,

@@ -1,6 +1,7 @@
 """SGD and AdamW as in PyTorch, and the learning rates of supplement 3.2."""
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -58,13 +59,24 @@ def decay_mask(params: optax.Params) -> optax.Params:
     )
 
 
-def optimizer(config: Optim, schedule: optax.Schedule) -> optax.GradientTransformation:
-    """The config's optimiser.
+def optimizer(
+    config: Optim, schedule: optax.Schedule, frozen: Sequence[str] = ()
+) -> optax.GradientTransformation:
+    """The config's optimiser; parameters under a top-level name in `frozen` never change.
 
     sgd: momentum, of Nesterov if asked, the decay added to the gradient before it (supplement 3.2;
     as PyTorch).
     adamw: betas 0.9 and 0.999, the decay beside the gradient (supplement 3.2 names it for ViT).
     """
+    if frozen:
+        parts = {"trained": optimizer(config, schedule), "frozen": optax.set_to_zero()}
+        return optax.multi_transform(
+            parts,
+            lambda params: {
+                name: jax.tree.map(lambda _, n=name: "frozen" if n in frozen else "trained", tree)
+                for name, tree in params.items()
+            },
+        )
     if config.name == "adamw":
         mask = None if config.decay_all else decay_mask
         return optax.adamw(schedule, weight_decay=config.weight_decay, mask=mask)

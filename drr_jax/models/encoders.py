@@ -1,7 +1,7 @@
 """Encoders by name, and what goes into them.
 
-An encoder's call `encoder(images, train=...)` maps normalised images [batch, height, width, 3] to
-features [batch, rows, columns, channels]; its method `pooled` maps them to [batch, channels].
+An image encoder's call `encoder(images, train=...)` maps normalised images [batch, height, width,
+3] to features [batch, rows, columns, channels]; its method `pooled` maps them to [batch, channels].
 """
 
 import flax.linen as nn
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
 from drr_jax.config import Config
+from drr_jax.models.bert import Bert
 from drr_jax.models.layers import resolve_conv
 from drr_jax.models.resnet import ResNet18, ResNet50
 from drr_jax.models.text import SmallTextEncoder
@@ -53,8 +54,18 @@ def build_image_encoder(
 def build_text_encoder(
     config: Config, dtype: jnp.dtype = jnp.float32, name: str | None = None
 ) -> nn.Module:
-    """The encoder of `text.encoder`: token ids -> [batch, tokens, features]; id 0 is padding."""
+    """The encoder of `text.encoder`: token ids [batch, tokens] -> [batch, tokens, text.width]."""
     text = config.text
-    return SmallTextEncoder(
-        text.vocabulary, text.width, text.layers, text.heads, dtype=dtype, name=name
-    )
+    if text.encoder == "bert":
+        return Bert(
+            vocabulary=text.vocabulary,
+            width=text.width,
+            layers=text.layers,
+            heads=text.heads,
+            hidden=text.hidden or 4 * text.width,
+            positions=text.max_tokens,
+            frozen=text.frozen,
+            dtype=dtype,
+            name=name,
+        )
+    return SmallTextEncoder(text.vocabulary, text.width, text.layers, text.heads, dtype, name=name)

@@ -20,7 +20,7 @@ from orbax.checkpoint import checkpoint_managers
 from drr_jax import distributed
 from drr_jax.digest import Manifest, damaged_leaf, describe, manifest, read_manifest
 from drr_jax.errors import InputError
-from drr_jax.orbax_quirks import Manager, one_line, read_arrays, silence
+from drr_jax.orbax_quirks import Manager, one_line, read_arrays, read_some_arrays, silence
 
 LATEST, BEST, DAMAGED = "checkpoints", "best", "damaged"
 STATE, MANIFEST = "state", "manifest"  # the two items of a checkpoint
@@ -137,6 +137,37 @@ class Checkpoints:
                     "or remove that folder to go on without a best checkpoint"
                 )
             return state, step
+        return None
+
+    def read_model(self, kind: str) -> tuple[dict[str, Any], int] | None:
+        """Returns ({"params", "batch_stats"}, step) of the newest whole checkpoint of `kind`.
+
+        NumPy arrays in the tree they were saved in; the model need not be known. None if there is
+        no checkpoint. Raises InputError if all are damaged.
+        """
+        problems = []
+        for step in reversed(self.steps(kind)):
+            path = self._path(kind, step)
+            try:
+                stored = self._manifest(kind, step)
+                wanted = _model_leaves(stored)
+                variables, problem = read_some_arrays(path / STATE, wanted)
+            except PermissionError:
+                raise
+            except (OSError, ValueError) as error:
+                problem = one_line(error, path)
+            else:
+                if not problem and (leaf := damaged_leaf(variables, stored)):
+                    problem = f"{leaf} does not match its digest"
+                if not problem:
+                    return {"batch_stats": {}, **variables}, step
+            problems.append(f"{step}: {problem}")
+            logging.warning("checkpoint %s is damaged: %s", path, problem)
+        if problems:
+            raise InputError(
+                f"{self.workdir / kind}: none of its checkpoints can be used "
+                f"({'; '.join(problems)}); put back a copy of one"
+            )
         return None
 
     def wait(self, kind: str | None = None) -> None:
@@ -263,6 +294,19 @@ def _disk_reason(error: BaseException) -> str | None:
     # TensorStore has the errno only in its text
     reasons = (os.strerror(number) for number in DISK_ERRORS)
     return next((reason for reason in reasons if reason in str(error)), None)
+
+
+def _model_leaves(stored: Manifest) -> dict[str, Any]:
+    """The parameters and statistics that a manifest lists, as a nested dict of shapes."""
+    tree: dict[str, Any] = {}
+    for name, leaf in stored["leaves"].items():
+        *modules, last = name.split("/")
+        if modules and modules[0] in ("params", "batch_stats"):
+            node = tree
+            for module in modules:
+                node = node.setdefault(module, {})
+            node[last] = jax.ShapeDtypeStruct(tuple(leaf["shape"]), leaf["dtype"])
+    return tree
 
 
 def _check_same_model(path: Path, wanted: dict[str, Any], stored: Manifest) -> None:

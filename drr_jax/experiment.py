@@ -24,6 +24,8 @@ from drr_jax import (
     source,
     split,
     tokenizer,
+    weight_sources,
+    weights,
 )
 from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError
@@ -100,10 +102,27 @@ class Experiment:
         """Where each leaf of the state lives."""
         return distributed.state_shardings(self.abstract_state, self.mesh)
 
+    @property
+    def starting_weights(self) -> dict[str, weights.Plan]:
+        """How encoders that have weights are filled, by domain; checked, and not yet read.
+
+        Raises InputError for weights that are not there or do not fit.
+        """
+        config, domains = self.config, self.model.domains
+        if not weights.filled(config, domains):
+            return {}
+        return weights.plan_all(config, domains, weights.variables(self.abstract_state))
+
     def init(self) -> State:
-        """The state before the first step: compiled as one program, placed as it is sharded."""
+        """The state before the first step: compiled as one program, placed as it is sharded.
+
+        Encoders then take their weights, an array at a time. Raises as `starting_weights`.
+        """
+        plans = self.starting_weights
         init = jax.jit(partial(initial_state, self), out_shardings=self.shardings)
-        return init(self.seed)
+        state = init(self.seed)
+        weights.place(plans, weights.variables(state))
+        return state
 
     def source(self, which: str, inputs: tuple[str, ...] = source.INPUTS) -> source.Source:
         """Records to train on, of the validation or of the test ("train", "validation", "test").
@@ -162,17 +181,16 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         for index in (0, len(check) - 1):
             check.read(index)
     choices = {config.graph.prior, config.contrast.prior}
-    weights = np.ones(len(names))
+    class_weights = np.ones(len(names))
     if config.task == "au":
         counts = label_counts.pair_counts(prepared, train_parts, names)
         priors = {choice: facs.relation(choice, names, *counts) for choice in choices}
         if config.loss.au_weights:
-            weights = label_counts.class_weights(prepared, train_parts, names)
+            class_weights = label_counts.class_weights(prepared, train_parts, names)
     else:
         known = facs.expression_prior(names).astype(float)
         priors = {choice: facs.fixed_relation(choice, known, names) for choice in choices}
-    words = source.caption_words(prepared, train_parts) if "T" in letters(config.domains) else {}
-    vocabulary = tokenizer.build_vocabulary(words, config.text.vocabulary)
+    config, pieces = _word_pieces(config, prepared, train_parts)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
     train_rows = validation_rows = None
@@ -206,7 +224,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         train_rows=train_rows,
         validation_rows=validation_rows,
         names=names,
-        tokenizer=tokenizer.from_vocabulary(vocabulary),
+        tokenizer=pieces,
         mesh=mesh,
         model=model,
         optimizer=optim.optimizer(
@@ -215,11 +233,27 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         schedule=schedule,
         steps=steps,
         steps_per_epoch=steps_per_epoch,
-        class_weights=weights,
+        class_weights=class_weights,
         graph_prior=priors[config.graph.prior],
         contrast_prior=priors[config.contrast.prior],
         augment_on=augment_on,
     )
+
+
+def _word_pieces(
+    config: Config, prepared: source.Prepared, train_parts: tuple[str, ...]
+) -> tuple[Config, Any]:
+    """The tokenizer, of the text encoder's weights or else of the training captions.
+
+    With weights, the config's `text` takes their sizes: the run's record then has them.
+    """
+    reads = "T" in letters(config.domains)
+    text, pieces = weight_sources.text_of(config) if reads else (config.text, None)
+    if pieces is None:
+        words = source.caption_words(prepared, train_parts) if reads else {}
+        vocabulary = tokenizer.build_vocabulary(words, text.vocabulary)
+        pieces = tokenizer.from_vocabulary(vocabulary)
+    return dataclasses.replace(config, text=text), pieces
 
 
 def initial_state(experiment: Experiment, seed: ArrayLike) -> State:

@@ -69,9 +69,8 @@ def optimizer(
     adamw: betas 0.9 and 0.999, the decay beside the gradient (supplement 3.2 names it for ViT).
     """
     if frozen:
-        parts = {"trained": optimizer(config, schedule), "frozen": optax.set_to_zero()}
         return optax.multi_transform(
-            parts,
+            {"trained": optimizer(config, schedule), "frozen": optax.set_to_zero()},
             lambda params: {
                 name: jax.tree.map(lambda _, n=name: "frozen" if n in frozen else "trained", tree)
                 for name, tree in params.items()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
@@ -29,9 +31,25 @@ def read_arrays(path: Path, abstract_state: Any) -> tuple[Any, str]:
     for one that fails alone. Raises PermissionError and MemoryError, which say nothing about the
     checkpoint.
     """
+    args = ocp.args.StandardRestore(abstract_state)
+    return _restore(ocp.StandardCheckpointHandler(), path, args)
+
+
+def read_some_arrays(path: Path, abstract_state: Any) -> tuple[Any, str]:
+    """As `read_arrays` for a part of the item's tree, a nested dict; as NumPy arrays."""
+    restore = ocp.args.PyTreeRestore(
+        abstract_state,
+        restore_args=jax.tree.map(
+            lambda _: ocp.RestoreArgs(restore_type=np.ndarray), abstract_state
+        ),
+        partial_restore=True,
+    )
+    return _restore(ocp.PyTreeCheckpointHandler(), path, restore)
+
+
+def _restore(handler: Any, path: Path, args: Any) -> tuple[Any, str]:
     try:
-        args = ocp.args.StandardRestore(abstract_state)
-        return ocp.StandardCheckpointHandler().restore(epath.Path(path), args=args), ""
+        return handler.restore(epath.Path(path), args=args), ""
     except (PermissionError, MemoryError):
         raise
     except Exception as error:  # Orbax and TensorStore raise whatever they stumble over

@@ -53,7 +53,7 @@ class Tensor:
         values = np.empty(self.shape, self.dtype)
         with open(self.file, "rb") as file:
             file.seek(self.offset)
-            got = file.readinto(values.reshape(-1).view(np.uint8))
+            got = file.readinto(values.reshape(-1).view(np.uint8).data)
         if got != values.nbytes:
             raise InputError(
                 f"weights {self.file}: {shown(self.name)} ends after {got} of {values.nbytes} "

@@ -8,10 +8,19 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int32
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import (
+    BertWordPieceTokenizer,
+    Regex,
+    Tokenizer,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 
 from drr_jax.errors import InputError
 
+FILE = "tokenizer.json"
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SPECIALS = (PAD, UNK, CLS, SEP)  # ids 0, 1, 2, 3
 CONTINUATION = "##"  # prefix of a piece inside a word
@@ -74,12 +83,41 @@ def load(path: str | os.PathLike) -> Tokenizer:
         raise InputError(f"tokenizer {path}: no such file, expected a tokenizer.json") from None
     except Exception as error:  # the library raises bare Exception for a bad file
         raise InputError(f"tokenizer {path}: not a tokenizer.json ({error})") from None
+    return _checked(tokenizer, path)
+
+
+def _checked(tokenizer: Tokenizer, path: Path) -> Tokenizer:
     if tokenizer.token_to_id(PAD) != 0:
         raise InputError(f"tokenizer {path}: {PAD} has id {tokenizer.token_to_id(PAD)}, expected 0")
     # a file may bring a padding and truncation of its own; ours is `encode`
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+def load_folder(folder: Path) -> Tokenizer:
+    """The tokenizer beside a model's weights: its tokenizer.json, or BERT's vocab.txt.
+
+    Raises InputError as `load`, or if the folder has neither.
+    """
+    if (folder / FILE).is_file() or not (folder / "vocab.txt").is_file():
+        return load(folder / FILE)
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
+    except FileNotFoundError as error:
+        raise InputError(f"tokenizer {error.filename}: no such file, vocab.txt needs it") from None
+    except ValueError as error:
+        raise InputError(f"tokenizer {folder}: damaged files ({error})") from None
+    ids = {piece: index for index, piece in enumerate(vocabulary)}
+    if len(ids) != len(vocabulary) or not set(SPECIALS) <= set(ids):
+        raise InputError(
+            f"tokenizer {folder / 'vocab.txt'}: expected different pieces, {', '.join(SPECIALS)} "
+            "among them"
+        )
+    lowercase = not isinstance(settings, dict) or bool(settings.get("do_lower_case", True))
+    tokenizer = BertWordPieceTokenizer(ids, lowercase=lowercase)
+    return _checked(Tokenizer.from_str(tokenizer.to_str()), folder / "vocab.txt")
 
 
 def encode(

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import optax
 from jaxtyping import Array
 
 import drr_jax
-from drr_jax import device_augment, distributed, evaluate, losses, record
+from drr_jax import device_augment, distributed, evaluate, losses, record, tokenizer, weights
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
@@ -126,15 +127,23 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
     all is saved, and InputError if the workdir holds another run or a loss term is not finite.
     """
     log = experiment.config.log
+    origins: dict[str, str] = {}
+    if not Checkpoints(workdir).steps():  # wrong weights are found before anything is written
+        origins = weights.describe(experiment.starting_weights, experiment.model.domains)
     record.check_record(workdir, experiment.identity, allow_change)
     if distributed.is_main_process():
         record.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
+        if "T" in experiment.model.domains:
+            tokenizer.save(experiment.tokenizer, workdir / tokenizer.FILE)
+        if origins:
+            said = "; ".join(f"{domain}: {what}" for domain, what in origins.items())
+            print(f"encoders start from {said}", file=sys.stderr)
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
     saving = Checkpoints(workdir, log.keep_checkpoints)
     with saving as checkpoints, distributed.preemption() as preempted:
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
-        describe_run(experiment, workdir, state)
+        describe_run(experiment, workdir, state, origins)
         # With selection=validation the test part stays unseen until the run is done.
         held_out = "validation" if experiment.config.selection == "validation" else "test"
         test = evaluate.make_evaluation(experiment, held_out)
@@ -188,7 +197,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             batches.close()
             bar.close()
             metrics.close()
-    describe_run(experiment, workdir, state, time.monotonic() - started, median_gap(ends))
+    describe_run(experiment, workdir, state, origins, time.monotonic() - started, median_gap(ends))
 
 
 def median_gap(ends: Sequence[float]) -> float | None:
@@ -205,12 +214,14 @@ def describe_run(
     experiment: Experiment,
     workdir: Path,
     state: State,
+    origins: Mapping[str, str],
     seconds: float = 0.0,
     step_seconds: float | None = None,
 ) -> None:
     """Writes run.json: what the report says of the run.
 
-    `seconds` of training add up over restarts; the median `step_seconds` is that of the last part.
+    `origins` is what each domain's encoder started from, empty if the run goes on; `seconds` of
+    training add up over restarts; the median `step_seconds` is that of the last part.
     """
     if not distributed.is_main_process():
         return
@@ -233,6 +244,7 @@ def describe_run(
         "commit": commit(),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
         "steps": experiment.steps,
+        "weights": dict(origins) or before.get("weights", {}),
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "seconds": before.get("seconds", 0.0) + seconds,
         "step_seconds": step_seconds or before.get("step_seconds"),

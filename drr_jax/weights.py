@@ -10,34 +10,20 @@ BatchNorm start from them; heads, projection and graph never do. Nothing is ever
 
 import argparse
 import dataclasses
-import json
-import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from drr_jax import tensor_file, tokenizer, weight_names
-from drr_jax.config import Config, Text
+from drr_jax import tensor_file, weight_names
+from drr_jax.config import Config
 from drr_jax.errors import InputError, run
-from drr_jax.models import bert
 from drr_jax.tensor_file import Tensor, Tensors, shown
+from drr_jax.weight_sources import EXPORT, NONE, exported_config, key_of, locate, source_of
 
-NONE, HUB = "none", "hf:"
 RANDOM = "random initialisation"
-FILES = (
-    tensor_file.FILE,
-    tensor_file.INDEX,
-    "model-*-of-*.safetensors",
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-)
-EXPORT = "drr_jax export"  # the format of our own folders
 FLOATS = ("F64", "F32", "F16", "BF16")
 SAME_FACE = ("V", "D", "Th")  # may start from an exported R: their images have three channels, too
 
@@ -71,8 +57,14 @@ class Plan:
     dropped: tuple[str, ...]
 
     def __str__(self) -> str:
-        dropped = f", dropped {', '.join(map(shown, self.dropped))}" if self.dropped else ""
+        dropped = f", dropped {listed(self.dropped, 4)}" if self.dropped else ""
         return f"{self.source} ({self.format}, {len(self.parts)} arrays{dropped})"
+
+
+def listed(names: Sequence[str], count: int) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + more
 
 
 def piece_shape(shape: weight_names.Shape, count: int) -> weight_names.Shape:
@@ -80,157 +72,72 @@ def piece_shape(shape: weight_names.Shape, count: int) -> weight_names.Shape:
     return (*shape[:-1], shape[-1] // count) if count > 1 else shape
 
 
-def locate(source: str, key: str) -> Path:
-    """The file or folder of a config's weights; a hub's name is downloaded or found in the cache.
-
-    Raises InputError if there is none.
-    """
-    if source.startswith(HUB):
-        return _download(source.removeprefix(HUB), key)
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise InputError(
-            f"config key {key}={source}: no such file or folder; expected a safetensors file, a "
-            "folder with model.safetensors, hf:ORG/NAME or none"
-        )
-    return path
+def variables(state: Any) -> Variables:
+    """A training state's parameters and statistics, the dicts themselves."""
+    return {"params": state.params, "batch_stats": state.batch_stats}
 
 
-def _download(name: str, key: str) -> Path:
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise InputError(f"config key {key}={HUB}{name}: expected hf:ORG/NAME")
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(FILES)))
-    except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise InputError(
-            f"config key {key}={HUB}{name}: neither in the cache nor to be downloaded ({reason}); "
-            f"get model.safetensors and config.json from https://huggingface.co/{name} by hand and "
-            f"set {key} to their folder"
-        ) from None
+def filled(config: Config, domains: Iterable[str]) -> tuple[str, ...]:
+    """Those of `domains` whose encoders start from weights."""
+    return tuple(domain for domain in domains if source_of(config, domain) != NONE)
 
 
-def key_of(domain: str) -> str:
-    """The config key of a domain's weights."""
-    return f"model.encoders.{domain}.weights"
-
-
-def source_of(config: Config, domain: str) -> str:
-    """What the config lets a domain's encoder start from."""
-    return getattr(config.model.encoders, domain).weights
-
-
-def text_of(config: Config) -> tuple[Text, Any]:
-    """The caption encoder's sizes and tokenizer as its weights have them; (text, None) without.
-
-    Raises InputError if the weights' folder lacks config.json or tokenizer, or holds another kind
-    of encoder than `text.encoder`.
-    """
-    source, key, text = source_of(config, "T"), key_of("T"), config.text
-    if source == NONE:
-        return text, None
-    path = locate(source, key)
-    folder = path if path.is_dir() else path.parent
-    exported = exported_config(folder)
-    if exported is not None:
-        theirs = exported.get("text", {})
-        if theirs.get("encoder") != text.encoder:
-            raise InputError(
-                f"config key {key}={source}: its text.encoder is {theirs.get('encoder')!r}, the "
-                f"config's {text.encoder!r}"
-            )
-        sizes = {name: theirs[name] for name in _SIZES if isinstance(theirs.get(name), int)}
-        text = dataclasses.replace(text, **sizes)
-    elif text.encoder != "bert":
-        raise InputError(
-            f"config key {key}={source}: text.encoder={text.encoder} starts from an exported run "
-            "or none; set text.encoder=bert for a BERT-family model"
-        )
-    else:
-        text = bert.read_sizes(folder / "config.json", text)
-    pieces = tokenizer.load_folder(folder)
-    if pieces.get_vocab_size() > text.vocabulary:
-        raise InputError(
-            f"config key {key}={source}: its tokenizer has {pieces.get_vocab_size()} pieces, its "
-            f"model {text.vocabulary}"
-        )
-    return text, pieces
-
-
-_SIZES = ("vocabulary", "width", "layers", "heads", "hidden")
-
-
-def exported_config(folder: Path) -> dict[str, Any] | None:
-    """The config of the run that a folder was exported from, None if another program made it."""
-    try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    if isinstance(found, dict) and found.get("format") == EXPORT:
-        return found.get("config", {})
-    return None
-
-
-def plan_all(config: Config, domains: tuple[str, ...], variables: Variables) -> dict[str, Plan]:
+def plan_all(config: Config, domains: Iterable[str], variables: Variables) -> dict[str, Plan]:
     """How the encoders of `domains` are filled, by domain; those that start at random are not in.
 
-    `variables` are the model's, arrays or jax.ShapeDtypeStructs. Raises InputError, naming the
-    tensors, where a file and a model do not fit.
+    `variables` are the model's, arrays or jax.ShapeDtypeStructs; of the files only headers are
+    read. Raises InputError, naming the tensors, where a file and a model do not fit.
     """
-    return {
-        domain: plan(config, domain, variables)
-        for domain in domains
-        if source_of(config, domain) != NONE
-    }
+    return {domain: _plan(config, domain, variables) for domain in filled(config, domains)}
 
 
-def plan(config: Config, domain: str, variables: Variables) -> Plan:
-    """How the encoder of `domain` is filled from its weights; reads headers only.
-
-    Raises InputError as `plan_all`.
-    """
+def _plan(config: Config, domain: str, variables: Variables) -> Plan:
     source, key, encoder = source_of(config, domain), key_of(domain), f"encoder_{domain}"
+    said = f"config key {key}={source}"
     if encoder not in variables["params"]:
-        raise InputError(
-            f"config key {key}={source}: model.name={config.model.name} has no {encoder}; set none"
-        )
+        raise InputError(f"{said}: model.name={config.model.name} has no {encoder}; set none")
     arrays = {
         (collection, *(entry.key for entry in path)): tuple(leaf.shape)
         for collection, tree in variables.items()
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree.get(encoder, {}))
     }
-    said = f"config key {key}={source}"
     tensors = tensor_file.open_weights(locate(source, key))
     family, wanted = _family(config, domain)
     own = _own_encoder(tensors, domain, said)
     if own:
-        start = [f"{collection}/{own}/" for collection in ("params", "batch_stats")]
-        tensors = {n: t for n, t in tensors.items() if n.startswith(tuple(start))}
-        named = {path: ("/".join((path[0], own, *path[1:])),) for path in arrays}
+        start = tuple(f"{collection}/{own}/" for collection in ("params", "batch_stats"))
+        tensors = {name: t for name, t in tensors.items() if name.startswith(start)}
+        names = {path: ("/".join((path[0], own, *path[1:])),) for path in arrays}
         format, dropped = f"{EXPORT}, {own}", set()
     else:
-        found = weight_names.detect(tensors)
-        if found is None:
-            known = ", ".join(format.name for format in weight_names.FORMATS)
-            first = ", ".join(map(shown, sorted(tensors)[:3])) or "none"
-            raise InputError(f"{said}: its tensors ({first}, ...) are of no known model: {known}")
-        if found.family != family:
-            raise InputError(f"{said}: a {found.name}, which is no weights for {wanted}")
+        found = _format(tensors, family, said, wanted)
         tensors = _canonical(tensors, found, said)
-        named = {path: found.names(path) for path in arrays}
-        dropped = {name for name in tensors if found.dropped.fullmatch(name)}
-        format = found.name
-    parts = _match(arrays, named, tensors, dropped, family, bool(own), f"{said}: not {wanted}")
-    return Plan(encoder, source, format, parts, tuple(sorted(dropped)))
+        names = {path: found.names(path) for path in arrays}
+        format, dropped = found.name, set(filter(found.dropped.fullmatch, tensors))
+    parts = _match(arrays, names, tensors, dropped, family, bool(own), f"{said}: not {wanted}")
+    heads_first = sorted(map(shown, dropped), key=lambda name: ("num_batches" in name, name))
+    return Plan(encoder, source, format, parts, tuple(heads_first))
+
+
+def _format(tensors: Tensors, family: str, said: str, wanted: str) -> weight_names.Format:
+    found = weight_names.detect(tensors)
+    if found is None:
+        known = ", ".join(format.name for format in weight_names.FORMATS)
+        first = ", ".join(map(shown, sorted(tensors)[:3])) or "none"
+        raise InputError(f"{said}: its tensors ({first}, ...) are of no known model: {known}")
+    if found.family != family:
+        raise InputError(f"{said}: a {found.name}, which has no weights for {wanted}")
+    return found
 
 
 def _family(config: Config, domain: str) -> tuple[str, str]:
     """The family of a domain's encoder, and the config keys that made it."""
     if domain == "T":
         text = config.text
-        return text.encoder, f"text.encoder={text.encoder} (width {text.width}, {text.layers} layers)"
+        return (
+            text.encoder,
+            f"text.encoder={text.encoder} (width {text.width}, {text.layers} layers)",
+        )
     encoder = config.encoder
     depth = f", depth {encoder.depth}" if encoder.depth else ""
     return (
@@ -264,7 +171,7 @@ def _canonical(tensors: Tensors, format: weight_names.Format, said: str) -> Tens
 
 def _match(
     arrays: Mapping[weight_names.Path, weight_names.Shape],
-    named: Mapping[weight_names.Path, tuple[str, ...]],
+    names: Mapping[weight_names.Path, tuple[str, ...]],
     tensors: Tensors,
     dropped: set[str],
     family: str,
@@ -276,9 +183,9 @@ def _match(
     floats = {tensor_file.DTYPES[name] for name in FLOATS}
     for path, shape in arrays.items():
         layout = weight_names.layout(path, shape, family, own)
-        piece = piece_shape(shape, len(named[path]))
-        found = [tensors[name] for name in named[path] if name in tensors]
-        missing += [name for name in named[path] if name not in tensors]
+        piece = piece_shape(shape, len(names[path]))
+        found = [tensors[name] for name in names[path] if name in tensors]
+        missing += [name for name in names[path] if name not in tensors]
         for tensor in found:
             if not layout.accepts(tensor.shape, piece) or tensor.dtype not in floats:
                 expected = ["any" if size is None else size for size in layout.expected(piece)]
@@ -287,12 +194,12 @@ def _match(
                     f"{expected})".replace("'", "")
                 )
         parts.append(Part(path, shape, tuple(found), layout))
-    used = {name for names in named.values() for name in names}
+    used = {name for some in names.values() for name in some}
     extra = [shown(name) for name in tensors if name not in used | dropped]
     problems = [
-        f"{kind} {', '.join(names[:3])}" + (f" and {len(names) - 3} more" if names[3:] else "")
-        for kind, names in (("missing", missing), ("extra", extra), ("misshapen", misshapen))
-        if names
+        f"{kind} {listed(some, 3)}"
+        for kind, some in (("missing", missing), ("extra", extra), ("misshapen", misshapen))
+        if some
     ]
     if problems:
         raise InputError(f"{said}: {'; '.join(problems)}")
@@ -320,7 +227,7 @@ def _like(values: np.ndarray, old: Any) -> Any:
     return values
 
 
-def describe(plans: Mapping[str, Plan], domains: tuple[str, ...]) -> dict[str, str]:
+def describe(plans: Mapping[str, Plan], domains: Iterable[str]) -> dict[str, str]:
     """What each domain's encoder starts from, in words, for the log and for run.json."""
     return {domain: str(plans.get(domain, RANDOM)) for domain in domains}
 

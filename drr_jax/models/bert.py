@@ -111,11 +111,12 @@ def read_sizes(path: Path, text: Text) -> Text:
         "hidden": "intermediate_size",
         "max_tokens": "max_position_embeddings",
     }
-    sizes = {ours: found.get(theirs) for ours, theirs in names.items()}
-    for ours, size in sizes.items():
-        limit = 256 if ours in ("layers", "heads") else 1 << 24
+    sizes: dict[str, int] = {}
+    for ours, theirs in names.items():
+        size, limit = found.get(theirs), 256 if ours in ("layers", "heads") else 1 << 24
         if not isinstance(size, int) or not 0 < size <= limit:
-            raise InputError(f"{path}: {names[ours]} is {size!r}, expected 1 to {limit}")
+            raise InputError(f"{path}: {theirs} is {size!r}, expected 1 to {limit}")
+        sizes[ours] = size
     if sizes["width"] % sizes["heads"]:
         raise InputError(
             f"{path}: hidden_size is {sizes['width']}, expected a multiple of "

@@ -127,28 +127,28 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
     all is saved, and InputError if the workdir holds another run or a loss term is not finite.
     """
     log = experiment.config.log
-    started: dict[str, str] = {}
+    origins: dict[str, str] = {}
     if not Checkpoints(workdir).steps():  # wrong weights are found before anything is written
-        started = weights.describe(experiment.starting_weights, experiment.model.domains)
+        origins = weights.describe(experiment.starting_weights, experiment.model.domains)
     record.check_record(workdir, experiment.identity, allow_change)
     if distributed.is_main_process():
         record.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
         if "T" in experiment.model.domains:
             tokenizer.save(experiment.tokenizer, workdir / tokenizer.FILE)
-        if started:
-            said = "; ".join(f"{domain}: {what}" for domain, what in started.items())
+        if origins:
+            said = "; ".join(f"{domain}: {what}" for domain, what in origins.items())
             print(f"encoders start from {said}", file=sys.stderr)
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
     saving = Checkpoints(workdir, log.keep_checkpoints)
     with saving as checkpoints, distributed.preemption() as preempted:
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
-        describe_run(experiment, workdir, state, started)
+        describe_run(experiment, workdir, state, origins)
         # With selection=validation the test part stays unseen until the run is done.
         held_out = "validation" if experiment.config.selection == "validation" else "test"
         test = evaluate.make_evaluation(experiment, held_out)
         step_function = make_step(experiment)
-        begun, batches = time.monotonic(), experiment.train_batches(first)
+        started, batches = time.monotonic(), experiment.train_batches(first)
         bar = progress(experiment.steps, first, f"fold {experiment.fold}")
         metrics = Metrics(workdir, first)
         running: tuple[int, Terms] | None = None  # the step whose terms are not yet looked at
@@ -163,7 +163,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             values = check_finite(step, terms, checkpoints)
             bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
             if step % log.every_steps == 0 or step == experiment.steps:
-                rate = (step - first) / (time.monotonic() - begun)
+                rate = (step - first) / (time.monotonic() - started)
                 metrics.write(
                     step,
                     {
@@ -197,8 +197,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             batches.close()
             bar.close()
             metrics.close()
-    seconds, step_seconds = time.monotonic() - begun, median_gap(ends)
-    describe_run(experiment, workdir, state, started, seconds, step_seconds)
+    describe_run(experiment, workdir, state, origins, time.monotonic() - started, median_gap(ends))
 
 
 def median_gap(ends: Sequence[float]) -> float | None:
@@ -215,13 +214,13 @@ def describe_run(
     experiment: Experiment,
     workdir: Path,
     state: State,
-    started: Mapping[str, str],
+    origins: Mapping[str, str],
     seconds: float = 0.0,
     step_seconds: float | None = None,
 ) -> None:
     """Writes run.json: what the report says of the run.
 
-    `started` is what each domain's encoder started from, empty if the run goes on. `seconds` of
+    `origins` is what each domain's encoder started from, empty if the run goes on; `seconds` of
     training add up over restarts; the median `step_seconds` is that of the last part.
     """
     if not distributed.is_main_process():
@@ -245,7 +244,7 @@ def describe_run(
         "commit": commit(),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
         "steps": experiment.steps,
-        "weights": dict(started) or before.get("weights", {}),
+        "weights": dict(origins) or before.get("weights", {}),
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "seconds": before.get("seconds", 0.0) + seconds,
         "step_seconds": step_seconds or before.get("step_seconds"),

@@ -1,100 +1,96 @@
-"""A run from weights to an exported folder and on to the next run, through the real command."""
+"""Exported folders: bit for bit back, whole or not at all, and taken by the next run's encoders."""
 
-import dataclasses
 import json
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from functools import partial
 
+import flax.struct
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
-import torch
-import torch_reference
-import transformers
-from safetensors.torch import load_file, save_file
 
-from drr_jax import experiment, export, main, tokenizer, weights
+from drr_jax import config as configs
+from drr_jax import export, metrics, record, tensor_file, tokenizer, weight_sources, weights
 from drr_jax.checkpoint import Checkpoints
 from drr_jax.errors import InputError
-from drr_jax.metrics import task_of
-from tfds_reactionet import build
-from tfds_reactionet.reactionet import demo
+from drr_jax.models import encoders
 
-ROOT = Path(__file__).parent.parent
-TINY = {
-    "data.image_size": 32,
-    "data.batch_size": 16,
-    "encoder.width": 4,
-    "text.width": 16,
-    "text.layers": 1,
-    "text.heads": 2,
-    "text.vocabulary": 256,
-    "head.embedding": 8,
-    "head.projection": 8,
-    "graph.enabled": "false",
-    "contrast.enabled": "false",
-    "conv": "lax",
-    "optim.max_steps": 2,
-    "log.samples": 4,
-}
-R = "model.encoders.R.weights"
-T = "model.encoders.T.weights"
+AUS = ("AU01", "AU02", "AU12")
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "person"]
+R, T = "model.encoders.R.weights", "model.encoders.T.weights"
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    release = folder / "downloads" / "manual" / "reactionet_demo"
-    demo.write_release(release, tuples=96, size=48, jobs=1, progress=False)
-    build.prepare("reactionet/demo", folder, size=48, jobs=1, progress=False)
-    return folder
+@flax.struct.dataclass
+class State:
+    step: jax.Array
+    params: dict
+    batch_stats: dict
+    opt_state: optax.OptState
 
 
-@pytest.fixture(scope="module")
-def resnet(tmp_path_factory):
-    """Weights for the demo's ResNet-18 (small stem), named as torchvision's."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("resnet")
-    save_file(torch_reference.ResNet18(4, "small").state_dict(), folder / "model.safetensors")
-    return folder
+def config_of(**changes):
+    config = configs.Config()
+    sizes = {"encoder.width": 4, "text.width": 8, "text.layers": 1, "text.heads": 2}
+    for key, value in {**sizes, "text.vocabulary": 6, "domains": "RT", **changes}.items():
+        configs.set_key(config, key, str(value))
+    return config
 
 
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    """A tiny BERT in Hugging Face's files."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("bert")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "the", "person", "video", "people"]
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    sizes |= {"intermediate_size": 32, "vocab_size": len(words)}
-    transformers.BertModel(transformers.BertConfig(**sizes)).save_pretrained(folder)
-    tokenizer.save(tokenizer.from_vocabulary(words), folder / tokenizer.FILE)
-    return folder
+def shapes(config):
+    """What a model of R and T has, its heads left small."""
+    image, tokens = jnp.zeros((1, 32, 32, 3)), jnp.ones((1, config.text.max_tokens), jnp.int32)
+    key, face = jax.random.key(0), encoders.build_image_encoder(config)
+    face = jax.eval_shape(partial(face.init, train=False), key, image)
+    text = jax.eval_shape(encoders.build_text_encoder(config).init, key, tokens)
+    head = {"kernel": jax.ShapeDtypeStruct((8, 3), jnp.float32)}
+    params = {"encoder_R": face["params"], "encoder_T": text["params"], "head_R": head}
+    return {"params": params, "batch_stats": {"encoder_R": face.get("batch_stats", {})}}
 
 
-def parse(data_dir, workdir, *arguments, **changes):
-    pairs = TINY | {"data.data_dir": data_dir} | changes
-    text = ",".join(f"{key}={value}" for key, value in pairs.items())
-    launch = f"--config={ROOT}/launch/reactionet.py:demo,{text}"
-    return main.parse(["main", launch, f"--workdir={workdir}", *arguments])
+def variables_of(config, seed):
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(
+        lambda leaf: rng.standard_normal(leaf.shape).astype(leaf.dtype), shapes(config)
+    )
 
 
-@pytest.fixture(scope="module")
-def trained(data_dir, resnet, bert, tmp_path_factory):
-    """A run of R from ResNet weights and of T from a frozen BERT, evaluated."""
-    workdir = tmp_path_factory.mktemp("run") / "run"
-    changes = {R: resnet, T: bert, "domains": "RT", "text.encoder": "bert", "text.frozen": "true"}
-    assert main.run(parse(data_dir, workdir, **changes)) == 0
+def write_run(workdir, config, steps=(3, 7), best=3):
+    """A workdir as training and evaluation leave it."""
+    identity = {**configs.flatten(config), "fold": 0, "dataset": "reactionet/demo"}
+    identity |= {"version": "1.0.0", "fingerprint": "0123456789abcdef" * 4, "classes": AUS}
+    record.check_record(workdir, identity, False)
+    optimiser = optax.adam(0.1)
+    with Checkpoints(workdir) as checkpoints:
+        for step in steps:
+            variables = variables_of(config, step)
+            state = State(jnp.asarray(step), **variables, opt_state=optimiser.init(variables))
+            checkpoints.save(step, state)
+            if step == best:
+                checkpoints.save_best(step, state, 0.5)
+    about = {"rendered": True, "test_parts": ["part1"], "commit": "abc1234", "class_prior": [[1]]}
+    record.write_json(workdir / "run.json", about | {"weights": {"R": "random initialisation"}})
+    counts = np.arange(12).reshape(3, 4) + 1
+    for selection, step, name in (("last", steps[-1], ""), ("best", best, "-best")):
+        results = {"selection": selection, "step": step, **metrics.summary(counts, AUS)}
+        record.write_json(workdir / f"results{name}.json", results)
+    tokenizer.save(tokenizer.from_vocabulary(WORDS), workdir / tokenizer.FILE)
     return workdir
 
 
 @pytest.fixture(scope="module")
-def exported(trained, tmp_path_factory):
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run") / "run", config_of())
+
+
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "model"
-    export.export(trained, out)
+    export.export(run, out)
     return out
 
 
@@ -103,114 +99,100 @@ def flat(tree):
     return {jax.tree_util.keystr(p, simple=True, separator="/"): np.asarray(x) for p, x in paths}
 
 
-def test_a_run_starts_from_its_weights_and_says_so(data_dir, resnet, bert, trained):
-    config = json.loads((trained / "config.json").read_text())
-    assert config["text"]["width"] == 16 and config["text"]["vocabulary"] == 9
-    said = json.loads((trained / "run.json").read_text())["weights"]
-    assert said["R"].startswith(f"{resnet} (torchvision or timm ResNet, 100 arrays, dropped bn1.")
-    assert said["T"].startswith(f"{bert} (Hugging Face BERT, ") and "pooler" in said["T"]
-
-    command = parse(data_dir, "x", **{R: resnet, "domains": "R"})
-    parts = experiment.build(command.config, 0, main.find_data(command.config))
-    state = parts.init()
-    theirs = torch_reference.to_flax(load_file(resnet / "model.safetensors"))
-    for collection, tree in (("params", state.params), ("batch_stats", state.batch_stats)):
-        ours, expected = flat(tree["encoder_R"]), flat(theirs[collection])
-        assert ours.keys() == expected.keys()
-        for name, value in expected.items():
-            np.testing.assert_array_equal(ours[name], value)
-
-
-def test_a_frozen_text_encoder_leaves_training_as_it_came(trained, bert):
-    with Checkpoints(trained, read_only=True) as checkpoints:
-        found, step = checkpoints.read_model("checkpoints")
-    assert step == 2
-    text = flat(found["params"]["encoder_T"])
-    words = transformers.BertModel.from_pretrained(bert).get_input_embeddings().weight
-    np.testing.assert_array_equal(text["words/embedding"], words.detach())
-
-
-def test_an_export_comes_back_bit_for_bit(trained, exported):
-    with Checkpoints(trained, read_only=True) as checkpoints:
-        saved, _ = checkpoints.read_model("checkpoints")
+def test_an_export_comes_back_bit_for_bit(exported):
     back = export.load(exported)
-    ours, theirs = flat(back.variables), flat(saved)
+    ours, theirs = flat(back.variables), flat(variables_of(config_of(), 7))
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
-        assert ours[name].dtype == value.dtype
-        assert ours[name].tobytes() == value.tobytes(), name
-    assert tokenizer.encode(back.tokenizer, ["a person"], 4)[0].tolist() == [2, 4, 6, 3]
-    assert {path.name for path in exported.iterdir()} == {
-        *("model.safetensors", "config.json", "README.md", "tokenizer.json")
-    }
+        assert ours[name].dtype == value.dtype and ours[name].tobytes() == value.tobytes(), name
+    assert tokenizer.encode(back.tokenizer, ["a person"], 4)[0].tolist() == [2, 4, 5, 3]
+    files = {"model.safetensors", "config.json", "README.md", "tokenizer.json"}
+    assert {path.name for path in exported.iterdir()} == files
+    assert exported.stat().st_mode & 0o777 == exported.parent.stat().st_mode & 0o777 | 0o055
 
 
-def test_an_exported_folder_says_what_it_is(data_dir, trained, exported, capsys):
+def test_it_says_what_it_is(run, exported):
     described = export.load(exported).described
-    results = json.loads((trained / "results.json").read_text())
-    assert described["classes"] == list(results[task_of(results)])
-    assert (described["dataset"], described["fold"], described["step"]) == ("reactionet/demo", 0, 2)
-    assert described["config"]["text"]["width"] == 16 and described["results"] == results
-    assert described["tokenizer"] == "tokenizer.json" and described["selection"] == "last"
+    assert described["classes"] == list(AUS) and described["config"]["encoder"]["width"] == 4
+    assert (described["dataset"], described["fold"], described["step"]) == ("reactionet/demo", 0, 7)
+    assert described["results"] == json.loads((run / "results.json").read_text())
+    sizes = [leaf.size for leaf in jax.tree.leaves(shapes(config_of())["params"])]
+    assert described["parameters"] == sum(sizes)
     text = (exported / "config.json").read_text()
-    assert "data_dir" not in text and "manual_dir" not in text and str(data_dir) not in text
+    assert "data_dir" not in text and "manual_dir" not in text
     card = (exported / "README.md").read_text()
-    for name, scores in results["au"].items():
-        assert f"| {name} | {scores['f1']:.3f} | {scores['accuracy']:.3f} |" in card
-    assert "ask the data set's\nowners" in card and "rendered images: no person" in card
-    assert f"parameters | {described['parameters']:,} |" in card and "fold 0, tested on" in card
-    print(weights.show(exported))
-    assert "drr_jax export" in capsys.readouterr().out.splitlines()[-1]
+    # AU02: tp 5, fp 6, fn 7, tn 8
+    assert f"| AU02 | {10 / 23:.3f} | {13 / 26:.3f} | 12 of 26 |" in card
+    assert f"| parameters | {sum(sizes):,} |" in card and "fold 0, tested on part1" in card
+    assert "rendered images: no person" in card and "started from | R: random init" in card
+    assert "may not be redistributable: ask the data set's\nowners" in card
+    assert weights.show(exported).splitlines()[-1].startswith(f"{exported}: drr_jax export, ")
 
 
-def test_the_next_run_starts_from_an_export_with_heads_of_its_own(data_dir, exported, tmp_path):
-    """As sets of faces alone fine-tune from ReactioNet; the text encoder comes with its pieces."""
-    back = export.load(exported).variables
-    changes = {R: exported, T: exported, "domains": "RT", "text.encoder": "bert", "seed": 5}
-    config = parse(data_dir, "x", **changes).config
-    parts = experiment.build(config, 0, main.find_data(config))
-    state = parts.init()
-    for tree, collection in ((state.params, "params"), (state.batch_stats, "batch_stats")):
-        for encoder in ("encoder_R", "encoder_T"):
-            ours = flat(tree.get(encoder, {}))
-            for name, value in flat(back[collection].get(encoder, {})).items():
-                np.testing.assert_array_equal(ours[name], value)
-    random = dataclasses.replace(config.model, encoders=type(config.model.encoders)())
-    fresh = dataclasses.replace(parts, config=dataclasses.replace(config, model=random))
-    for name, value in flat(fresh.init().params["head_R"]).items():
-        np.testing.assert_array_equal(flat(state.params["head_R"])[name], value)
-    ids = tokenizer.encode(parts.tokenizer, ["a person"], 4)
-    assert ids[0].tolist() == [2, 4, 6, 3]
-    plan = parts.starting_weights["R"]
+def fill(config, domain):
+    """Puts the weights a config names into a model of ones."""
+    ones = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes(config))
+    plans = weights.plan_all(config, (domain,), ones)
+    weights.place(plans, ones)
+    return ones, plans[domain]
+
+
+def test_the_next_run_takes_the_encoder_and_its_statistics_alone(exported):
+    expected = variables_of(config_of(), 7)
+    filled, plan = fill(config_of(**{R: exported}), "R")
     assert str(plan) == f"{exported} (drr_jax export, encoder_R, 100 arrays)"
+    for collection in ("params", "batch_stats"):
+        ours = flat(filled[collection]["encoder_R"])
+        for name, value in flat(expected[collection]["encoder_R"]).items():
+            np.testing.assert_array_equal(ours[name], value)
+    for name in ("head_R", "encoder_T"):
+        assert all((leaf == 1).all() for leaf in jax.tree.leaves(filled["params"][name]))
 
 
-def test_what_an_export_does_not_have_is_named(data_dir, exported):
-    for changes, said in (
-        ({"model.encoders.S.weights": exported, "domains": "RS"}, "it has no encoder_S, but enc"),
-        ({R: exported, "encoder.width": 8}, "misshapen params/encoder_R/"),
-        ({R: exported, "encoder.backbone": "resnet50"}, "missing params/encoder_R/layer1_0/bn3"),
-        ({T: exported, "domains": "RT"}, "text.encoder is 'bert', the config's 'small'"),
-    ):
-        config = parse(data_dir, "x", **{"domains": "R"} | changes).config
-        with pytest.raises(InputError) as error:
-            _ = experiment.build(config, 0, main.find_data(config)).starting_weights
-        assert said in str(error.value) and "\n" not in str(error.value)
+def test_a_text_encoder_comes_with_sizes_and_tokenizer(exported):
+    config = config_of(**{T: exported, "text.width": 64, "text.max_tokens": 20})
+    config.text, pieces = weight_sources.text_of(config)
+    assert (config.text.width, config.text.vocabulary, config.text.max_tokens) == (8, 6, 20)
+    assert tokenizer.encode(pieces, ["a person"], 4)[0].tolist() == [2, 4, 5, 3]
+    filled, _ = fill(config, "T")
+    theirs = variables_of(config_of(), 7)["params"]["encoder_T"]
+    ours = filled["params"]["encoder_T"]
+    np.testing.assert_array_equal(ours["words"]["embedding"], theirs["words"]["embedding"])
+    np.testing.assert_array_equal(ours["positions"], theirs["positions"][:20])
 
 
 def test_other_modalities_of_a_face_may_start_from_its_encoder(exported):
-    """V, D and Th of another data set take encoder_R where an export has none of their own."""
-    tensors = weights.tensor_file.open_weights(exported)
+    tensors = tensor_file.open_weights(exported)
     for domain in ("V", "D", "Th"):
         assert weights._own_encoder(tensors, domain, "x") == "encoder_R"
-    own = tensors | {"params/encoder_D/x": tensors["params/encoder_R/conv1/kernel"]}
+    own = tensors | {"params/encoder_D/x": tensors["params/head_R/kernel"]}
     assert weights._own_encoder(own, "D", "x") == "encoder_D"
 
 
-def test_wrong_weights_stop_a_run_before_anything_is_written(data_dir, bert, tmp_path):
-    with pytest.raises(InputError, match="a Hugging Face BERT, which has no weights for encoder"):
-        main.run(parse(data_dir, tmp_path / "run", **{R: bert, "domains": "R"}))
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"encoder.width": 8},
+            "misshapen batch_stats/encoder_R/bn1/mean float32[4] (expected [8])",
+        ),
+        ({"encoder.backbone": "resnet50"}, "missing batch_stats/encoder_R/layer1_0/bn3/mean"),
+        ({"encoder.backbone": "vit_s16"}, "extra batch_stats/encoder_R/bn1/mean"),
+    ],
+)
+def test_another_encoder_is_refused(exported, changes, said):
+    with pytest.raises(InputError) as error:
+        fill(config_of(**{R: exported}, **changes), "R")
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_what_an_export_does_not_have_is_named(exported):
+    tensors = tensor_file.open_weights(exported)
+    with pytest.raises(InputError, match="x: it has no encoder_S, but encoder_R, encoder_T"):
+        weights._own_encoder(tensors, "S", "x")
+    config = config_of(**{T: exported, "text.encoder": "bert"})
+    with pytest.raises(InputError, match=r"text\.encoder is 'small', the config's 'bert'"):
+        weight_sources.text_of(config)
 
 
 def command(*arguments):
@@ -222,30 +204,62 @@ def command(*arguments):
     )
 
 
-def test_the_command_exports_whole_or_not_at_all(trained, tmp_path):
+def test_the_command_exports_what_is_asked_for(run, tmp_path):
     out = tmp_path / "models" / "demo"
-    done = command(f"--workdir={trained}", f"--out={out}", "--selection=best")
+    done = command(f"--workdir={run}", f"--out={out}", "--selection=best")
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(rf"{out}: [\d,]+ parameters, step \d+ \(best\)\n", done.stdout)
-    assert export.load(out).described["selection"] == "best"
-    assert [path.name for path in out.parent.iterdir()] == ["demo"]
-    done = command(f"--workdir={trained}", f"--out={out}")
-    assert done.returncode == 2 and "exists: expected the name of a new folder" in done.stderr
-    with pytest.raises(ZeroDivisionError), export.staged(tmp_path / "new") as folder:
-        (folder / "half").write_text("")
-        raise ZeroDivisionError
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["models"]
+    assert re.fullmatch(rf"{out}: [\d,]+ parameters, step 3 \(best\)\n", done.stdout)
+    back = export.load(out)
+    assert back.described["results"]["selection"] == back.described["selection"] == "best"
+    expected = variables_of(config_of(), 3)["params"]["head_R"]["kernel"]
+    np.testing.assert_array_equal(back.variables["params"]["head_R"]["kernel"], expected)
+    done = command(f"--workdir={run}", f"--out={out}")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "exists: expected the name of a new folder" in done.stderr
 
 
-def test_what_cannot_be_exported_is_said(trained, tmp_path):
+def test_it_is_written_whole_or_not_at_all(run, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(record, "write_json", full)
+    with pytest.raises(InputError, match="No space left on device; make room"):
+        export.export(run, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_an_evaluation_the_card_says_so(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "results.json").unlink()
+    export.export(tmp_path / "run", tmp_path / "out")
+    assert "This checkpoint was not evaluated." in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_run_chosen_on_a_validation_part(tmp_path):
+    workdir = write_run(tmp_path / "run", config_of(selection="validation"))
+    assert export.export(workdir, tmp_path / "out").endswith("step 3 (validation)")
+    with pytest.raises(InputError, match="chosen on a validation part; give --selection=valid"):
+        export.export(workdir, tmp_path / "out2", "best")
+
+
+def test_what_cannot_be_exported_is_said(run, tmp_path):
     out = tmp_path / "out"
     for workdir, selection, said in (
-        (tmp_path, None, "record.json is missing"),
-        (trained, "validation", "chosen on the test part; give --selection=best or last"),
-        (trained, "newest", "--selection=newest: expected last, best, validation"),
+        (tmp_path, None, r"record\.json is missing"),
+        (run, "validation", "chosen on the test part; give --selection=best or last"),
+        (run, "newest", "--selection=newest: expected last, best, validation"),
     ):
         with pytest.raises(InputError, match=said):
             export.export(workdir, out, selection)
+    for copy, gone, said in (
+        ("a", "checkpoints", "no checkpoint to export"),
+        ("b", "tokenizer.json", r"tokenizer\.json is missing: this run reads captions"),
+    ):
+        shutil.copytree(run, tmp_path / copy)
+        path = tmp_path / copy / gone
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with pytest.raises(InputError, match=said):
+            export.export(tmp_path / copy, out)
     (tmp_path / "fold0").mkdir()
     with pytest.raises(InputError, match="holds 1 runs: name one"):
         export.export(tmp_path, out)
@@ -268,26 +282,31 @@ def test_damaged_exports_are_refused(exported, tmp_path):
 
     def reshape(copy):
         described = json.loads((copy / "config.json").read_text())
-        described["arrays"]["params/head_R/attend/bias"]["shape"] = [3]
+        described["arrays"]["params/head_R/kernel"]["shape"] = [3]
         (copy / "config.json").write_text(json.dumps(described))
 
     assert "cut short" in edited("short", shorten)
-    assert "params/head_R/attend/bias" in edited("other", reshape)
+    assert "params/head_R/kernel is {'shape': [3]" in edited("other", reshape)
     assert "No such file" in edited("none", lambda copy: (copy / "config.json").unlink())
     assert "not that of" in edited("list", lambda copy: (copy / "config.json").write_text("[]"))
     message = edited("pieces", lambda copy: (copy / "tokenizer.json").unlink())
     assert "tokenizer.json: no such file" in message
 
 
-def test_a_checkpoint_with_flipped_bytes_is_passed_over(trained, tmp_path):
-    """The newest whole checkpoint is exported, none if there is none."""
-    run = tmp_path / "run"
-    shutil.copytree(trained, run)
-    for path in (run / "checkpoints" / "2" / "state").rglob("*"):
+def flip(folder):
+    for path in (folder / "state").rglob("*"):
         if path.is_file() and path.stat().st_size > 2000:
             content = bytearray(path.read_bytes())
-            content[len(content) // 2] ^= 0xFF
+            for place in range(100, len(content), 200):
+                content[place] ^= 0xFF
             path.write_bytes(bytes(content))
+
+
+def test_damaged_checkpoints_are_passed_over(run, tmp_path):
+    """The newest whole one is exported, and nothing if there is none."""
+    shutil.copytree(run, tmp_path / "run")
+    flip(tmp_path / "run" / "checkpoints" / "7")
+    assert "step 3 (last)" in export.export(tmp_path / "run", tmp_path / "out")
+    flip(tmp_path / "run" / "checkpoints" / "3")
     with pytest.raises(InputError, match="none of its checkpoints can be used"):
-        export.export(run, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+        export.export(tmp_path / "run", tmp_path / "out2")

@@ -151,8 +151,7 @@ def find_data(config: configs.Config) -> Path:
     if found:
         return found
     manual_dir = Path(data.manual_dir or build.default_manual_dir(data.name, data.data_dir))
-    demo = data.name.endswith("/demo")
-    if not demo and not manual_dir.is_dir():
+    if not build.is_rendered(data.name) and not manual_dir.is_dir():
         raise InputError(
             f"no prepared data set {data.name} in {Path(data.data_dir).absolute()} and no raw "
             f"release in {manual_dir.absolute()}: put the release there or name it with "

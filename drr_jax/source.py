@@ -289,7 +289,7 @@ class Source:
     def _landmarks(self, stored: Sequence[float]) -> Float32[np.ndarray, "68 2"]:
         points = landmarks.to_68(np.array(stored, np.float32).reshape(-1, 2))
         scale = self._size / self._prepared.metadata["size"]
-        return (points + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
+        return ((points.astype(np.float64) + 0.5) * scale - 0.5).astype(np.float32)
 
     def identity(self, index: int) -> tuple[str, int]:
         """("scene/sub_scene/task/sequence", frame number) of a record."""

@@ -70,7 +70,7 @@ def prepare(
 
     `options` are the data set's own (`size`, `crop` ...; `python -m tfds_reactionet.build NAME
     --help` lists them). One that is left out or None has its default, but a set that is there is
-    taken as it is. Config "demo" renders its raw release first if that is absent.
+    taken as it is. A rendered config ("demo") writes its raw release first if that is absent.
 
     Raises InputError for wrong input, for a set that is there but was built from something else
     (unless `overwrite`), and for a disk that is full or read-only. Nothing half written stays.
@@ -82,7 +82,7 @@ def prepare(
     if not overwrite and find_prepared(name, data_dir):
         _check_same(path, name, raw, manual_dir is not None, chosen)
         return path
-    rendered = manual_dir is None and not raw.exists() and _demo_module(name) is not None
+    rendered = manual_dir is None and not raw.exists() and is_rendered(name)
     if not rendered:
         _builder_class(name).check_release(raw, resolve(name)[1])
     with disk_errors(path), locked(path, progress):
@@ -91,8 +91,7 @@ def prepare(
             _check_same(path, name, raw, manual_dir is not None, chosen)
             return path
         if rendered:
-            demo = importlib.import_module(str(_demo_module(name)))
-            demo.write_release(raw, jobs=jobs, progress=progress)
+            _render(name, raw, jobs, progress)
         with replacing(path):
             builder = _builder(
                 name,
@@ -153,9 +152,17 @@ def _builder_class(name: str) -> Any:
     return importlib.import_module(module).Builder
 
 
-def _demo_module(name: str) -> str | None:
+def is_rendered(name: str) -> bool:
+    """Whether a config's raw release is drawn by a program, so that nothing need be there."""
     dataset, config = resolve(name)
-    return catalog.find(dataset).demo if config == "demo" else None
+    return config in catalog.find(dataset).rendered
+
+
+def _render(name: str, raw: Path, jobs: int | None, progress: bool) -> None:
+    dataset, config = resolve(name)
+    data_set = catalog.find(dataset)
+    demo = importlib.import_module(str(data_set.demo))
+    demo.write_release(raw, jobs=jobs, progress=progress, **data_set.rendered[config])
 
 
 def _check_same(

@@ -6,7 +6,7 @@ Every package of tfds_reactionet is a data set and declares one `DATA_SET`.
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tfds_reactionet
@@ -76,7 +76,8 @@ class DataSet:
     version: str
     configs: Mapping[str, str]  # config -> folder in <data_dir>/downloads/manual; first is default
     options: tuple[Option, ...] = FACE_OPTIONS
-    demo: str | None = None  # module of the rendered release for config "demo"
+    demo: str | None = None  # module whose write_release(folder, ...) renders a release
+    rendered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # config -> arguments
 
 
 def defaults(data_set: DataSet) -> dict[str, Any]:

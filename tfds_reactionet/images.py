@@ -1,6 +1,7 @@
 """Images and videos of a raw release as JPEGs of one size."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -50,11 +51,7 @@ def _check_pixels(height: int, width: int) -> None:
 
 def encode(image: UInt8[np.ndarray, "height width 3"], size: int) -> bytes:
     """JPEG of an RGB image resized to size x size pixels."""
-    if image.shape[:2] != (size, size):
-        shrinks = image.shape[0] >= size and image.shape[1] >= size
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image = cv2.resize(image, (size, size), interpolation=how)
-    image = np.ascontiguousarray(image)
+    image = np.ascontiguousarray(_resized(image, size))
     return simplejpeg.encode_jpeg(image, JPEG_QUALITY, "RGB", colorsubsampling="420")
 
 
@@ -69,6 +66,33 @@ def to_stored(data: bytes, size: int) -> tuple[bytes, tuple[int, int]]:
     if fits and simplejpeg.decode_jpeg_header(data)[2] in ("YCbCr", "RGB"):
         return data, (height, width)
     return encode(image, size), (height, width)
+
+
+def to_stored_grey(data: bytes, size: int) -> tuple[bytes, tuple[int, int]]:
+    """The grey PNG to store for an encoded image, and its original (height, width).
+
+    An 8-bit grey PNG that already has the size keeps its bytes, after it was decoded in full.
+    """
+    image = decode(data)
+    height, width = image.shape[:2]
+    fits = (height, width) == (size, size) and data.startswith(_PNG)
+    if fits and data[24:26] == b"\x08\x00":  # bit depth and colour type
+        return data, (height, width)
+    return encode_grey(image, size), (height, width)
+
+
+def encode_grey(image: UInt8[np.ndarray, "height width 3"], size: int) -> bytes:
+    """Grey PNG of an RGB image resized to size x size pixels."""
+    image = _resized(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), size)
+    return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
+
+
+def _resized(image: np.ndarray, size: int) -> np.ndarray:
+    if image.shape[:2] == (size, size):
+        return image
+    shrinks = image.shape[0] >= size and image.shape[1] >= size
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, (size, size), interpolation=how)
 
 
 class VideoFrames:
@@ -96,10 +120,12 @@ class VideoFrames:
             raise BadImageError(f"frame {number} does not decode")
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
-    def stored(self, number: int, size: int) -> tuple[bytes, tuple[int, int]]:
+    def stored(
+        self, number: int, size: int, encoded: Callable[[np.ndarray, int], bytes] = encode
+    ) -> tuple[bytes, tuple[int, int]]:
         """As `to_stored`, for frame `number`. Raises BadImageError if it cannot be decoded."""
         image = self.frame(number)
-        return encode(image, size), image.shape[:2]
+        return encoded(image, size), (image.shape[0], image.shape[1])
 
     def _open(self) -> None:
         self._capture = cv2.VideoCapture(str(self.path))

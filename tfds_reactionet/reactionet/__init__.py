@@ -4,7 +4,12 @@ from tfds_reactionet.catalog import SIZE, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
-    configs={"full": "ReactioNet", "keyframes": "ReactioNet", "demo": "reactionet_demo"},
+    configs={
+        "full": "ReactioNet",
+        "keyframes": "ReactioNet",
+        "demo": "reactionet_demo",
+        "demo_multimodal": "reactionet_demo_multimodal",
+    },
     options=(
         SIZE,
         Option(
@@ -16,4 +21,5 @@ DATA_SET = DataSet(
         ),
     ),
     demo="tfds_reactionet.reactionet.demo",
+    rendered={"demo": {}, "demo_multimodal": {"modalities": True}},
 )

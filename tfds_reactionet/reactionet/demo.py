@@ -1,6 +1,6 @@
 """Writes a rendered ReactioNet-like release, so that everything can be run without licensed data.
 
-    python -m tfds_reactionet.reactionet.demo --out=DIR --tuples=3600 --size=256
+    python -m tfds_reactionet.reactionet.demo --out=DIR --tuples=3600 --size=256 [--modalities]
 
 No person is shown: faces, stimulus scenes, captions and labels are all made from random numbers.
 The layout is that of the README.md beside this file, so the builder reads it as the real release.
@@ -34,6 +34,7 @@ from tfds_reactionet.reactionet.demo_sequence import (
 MARKER = "demo_release.json"
 TUPLES = 3600  # a third is the test part; fewer subjects and videos would be learnt by heart
 DRAWING = 2  # raise it when the same parameters give other pixels or labels
+MODALITIES = 1  # the same of depth and thermal images
 SMALLEST = 32  # pixels; below it nothing of a face is left
 README = """This is the demo release of the ReactioNet-in-JAX project: RENDERED, NOT RECORDED.
 
@@ -51,6 +52,10 @@ and the report can be tried without licensed data. Results on it say nothing abo
 
 Written with: {parameters}
 """
+MODALITIES_README = """
+  .../depth           8-bit grey PNG of the same face: near is bright, 0 is nothing
+  .../thermal         grey JPEG of the same face: warm is bright
+"""
 
 
 def write_release(
@@ -60,12 +65,14 @@ def write_release(
     seed: int = 0,
     jobs: int | None = None,
     progress: bool = True,
+    modalities: bool = False,
 ) -> Path:
     """Writes `tuples` stimulus-reaction-caption tuples of `size` x `size` pixels under `out_dir`.
 
     The bytes depend on tuples, size and seed, not on `jobs` (processes; default: one a core). It
     is written beside `out_dir` and renamed at the end; a finished release of the same parameters
     is left alone. Besides the tuples, about 0.2 % of frames have success 0 in openface.csv.
+    `modalities` adds depth and thermal images of the same faces and changes no other image.
     Raises InputError for a bad number, a folder that holds anything else, or an unwritable one.
     """
     out = Path(out_dir).expanduser().absolute()
@@ -80,7 +87,7 @@ def write_release(
             raise InputError(
                 f"--{name}={jobs if name == 'jobs' else value}: expected at least {least}"
             )
-    release = Release(tuples, size, seed)
+    release = Release(tuples, size, seed, modalities)
     parameters = {
         "rendered": True,
         "drawing": DRAWING,
@@ -88,6 +95,8 @@ def write_release(
         "size": size,
         "seed": seed,
     }
+    if modalities:
+        parameters["modalities"] = MODALITIES
     try:
         if _is_finished(out, parameters):
             return out
@@ -163,9 +172,10 @@ def _write(
             keys.writerows(rows.keyframes)
             people.writerow(rows.demographics)
             bar.update(min(rows.frames, release.tuples - bar.n))
-    (stage / "README.txt").write_text(
-        README.format(parameters=json.dumps(parameters)), encoding="utf-8"
-    )
+    readme = README.format(parameters=json.dumps(parameters))
+    if release.modalities:
+        readme += MODALITIES_README
+    (stage / "README.txt").write_text(readme, encoding="utf-8")
     (stage / MARKER).write_text(json.dumps(parameters, indent=1) + "\n", encoding="utf-8")
 
 
@@ -203,6 +213,11 @@ def main() -> int:
         "--seed", type=int, default=0, help="other numbers give other people and videos (default 0)"
     )
     parser.add_argument("--jobs", type=int, help="processes (default: one a core)")
+    parser.add_argument(
+        "--modalities",
+        action="store_true",
+        help="depth and thermal images of the same faces besides, in the release and the pictures",
+    )
     sheets = parser.add_argument_group("pictures to look at instead of, or besides, a release")
     sheets.add_argument(
         "--contact-sheet", metavar="FILE.png", help="one AU a row, intensities 0 to 5"
@@ -212,9 +227,11 @@ def main() -> int:
         "--scenes", metavar="FILE.png", help="all 24 sub-scenes: before, and both events"
     )
     args = parser.parse_args()
+    release = Release(args.tuples, args.size, args.seed, args.modalities)
+    of_aus = demo_sheets.modality_sheet if args.modalities else demo_sheets.contact_sheet
     drawings = {
-        args.contact_sheet: lambda: demo_sheets.contact_sheet(args.size),
-        args.samples: lambda: demo_sheets.samples(Release(args.tuples, args.size, args.seed)),
+        args.contact_sheet: lambda: of_aus(args.size),
+        args.samples: lambda: demo_sheets.samples(release),
         args.scenes: lambda: demo_sheets.scenes(args.size),
     }
     drawings.pop(None, None)
@@ -223,7 +240,9 @@ def main() -> int:
     for path in drawings:
         demo_sheets.check(path)
     if args.out:
-        out = write_release(args.out, args.tuples, args.size, args.seed, args.jobs)
+        out = write_release(
+            args.out, args.tuples, args.size, args.seed, args.jobs, modalities=args.modalities
+        )
         print(f"{out}: {args.tuples} rendered tuples of {args.size}x{args.size} pixels")
     for path, draw in drawings.items():
         demo_sheets.save(path, draw())

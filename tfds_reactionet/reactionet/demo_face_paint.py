@@ -10,9 +10,23 @@ from tfds_reactionet.reactionet.demo_canvas import Canvas, blend, curve
 from tfds_reactionet.reactionet.demo_face_marks import draw_creases
 from tfds_reactionet.reactionet.demo_face_shape import HALF, Face, Identity, strengths
 
+LENS_HEIGHT, LENS_RADII = -0.11, (0.25, 0.2)  # of glasses, canonical
 
-def _canvas(image: np.ndarray) -> Canvas:
+
+def head_canvas(image: np.ndarray) -> Canvas:
+    """A canvas over a square image of the whole canonical frame."""
     return Canvas(image, (-HALF, -HALF), image.shape[0] / (2 * HALF))
+
+
+def head_outline(who: Identity, face: Face) -> Float[np.ndarray, "points 2"]:
+    """The closed edge of skin: jaw and skull, without the ears."""
+    return np.concatenate([curve(face.landmarks[:17], 3), _skull(who)])
+
+
+def draw_ears(canvas: Canvas, who: Identity, value: object) -> None:
+    """Both ears, as ellipses that the head covers in part."""
+    for sign in (-1, 1):
+        canvas.ellipse((sign * (who.face_width + 0.015), 0.0), (0.085, 0.2), value)
 
 
 def _skull(who: Identity, grow: float = 0.0, top: float = 1.1) -> np.ndarray:
@@ -23,11 +37,11 @@ def _skull(who: Identity, grow: float = 0.0, top: float = 1.1) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _hair(who: Identity, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def hair_masks(who: Identity, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Behind the face and before it: (rgb [T, T, 3], back mask, front mask); masks float 0..1."""
     rng = np.random.default_rng(who.texture_seed)
     back, front = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
-    behind, before = _canvas(back), _canvas(front)
+    behind, before = head_canvas(back), head_canvas(front)
     w, style = who.face_width, who.hair_style
     line = {0: None, 1: -0.80, 2: -0.82, 3: -0.80, 4: -0.78, 5: -0.84, 6: -0.64, 7: -0.66}[style]
     if line is not None:
@@ -77,7 +91,7 @@ def _hair(who: Identity, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
             behind.ellipse((0.0, -1.2), (0.3, 0.2), 255)
     rgb = np.empty((side, side, 3), np.uint8)
     rgb[:] = who.hair
-    strands = _canvas(rgb)
+    strands = head_canvas(rgb)
     for _ in range(150 if style != 7 else 0):
         angle = rng.uniform(-0.3, np.pi + 0.3)
         r0, r1 = rng.uniform(0.6, 1.0), rng.uniform(1.1, 1.4)
@@ -210,11 +224,10 @@ def _paint_mouth(canvas: Canvas, who: Identity, face: Face, a: dict[int, float])
         canvas.ellipse(point, (0.018, 0.014), skin * 0.42)
 
 
-def _paint_beard(rgb: np.ndarray, who: Identity, face: Face) -> None:
-    if who.beard == 0:
-        return
-    mask = np.zeros(rgb.shape[:2], np.uint8)
-    canvas, p = _canvas(mask), face.landmarks
+def beard_mask(who: Identity, face: Face, side: int) -> Float[np.ndarray, "side side"]:
+    """Where a beard covers the skin, 0..1 times its density; soft at the edges."""
+    mask = np.zeros((side, side), np.uint8)
+    canvas, p = head_canvas(mask), face.landmarks
     if who.beard in (1, 3):
         sides = [p[2] * [0.97, 1], p[3:14] * [0.99, 1.0], p[14] * [0.97, 1]]
         top = [
@@ -233,21 +246,22 @@ def _paint_beard(rgb: np.ndarray, who: Identity, face: Face) -> None:
         lash = [[0, v - 0.02], [0.16, v], corner, p[53] + [0, -0.01], p[51] + [0, -0.015]]
         canvas.fill(np.array(lash), 255)
         canvas.fill(np.array(lash) * [-1.0, 1.0], 255)
-    soft = cv2.GaussianBlur(mask, (0, 0), 0.011 * rgb.shape[0]).astype(np.float32)
-    blend(rgb, np.array(who.hair) * 0.9, soft * ({1: 0.3, 2: 0.8, 3: 0.72}[who.beard] / 255))
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.011 * side).astype(np.float32)
+    return soft * ({0: 0.0, 1: 0.3, 2: 0.8, 3: 0.72}[who.beard] / 255)
 
 
-def _paint_glasses(canvas: Canvas, who: Identity, face: Face) -> None:
+def draw_glasses(canvas: Canvas, who: Identity, value: object) -> None:
+    """The frame of the glasses, if there are any."""
     if who.glasses == 0:
         return
-    width, colour = (0.018, (70, 70, 78)) if who.glasses == 1 else (0.04, (24, 22, 26))
+    width = 0.018 if who.glasses == 1 else 0.04
     d = who.eye_distance
     for side in (-1, 1):
-        canvas.ellipse((d * side, -0.11), (0.25, 0.2), colour, width=width)
+        canvas.ellipse((d * side, LENS_HEIGHT), LENS_RADII, value, width=width)
         canvas.stroke(
-            [[side * (d + 0.25), -0.14], [side * (who.face_width + 0.02), -0.2]], colour, width
+            [[side * (d + 0.25), -0.14], [side * (who.face_width + 0.02), -0.2]], value, width
         )
-    canvas.stroke(curve([[-d + 0.25, -0.13], [0, -0.17], [d - 0.25, -0.13]]), colour, width)
+    canvas.stroke(curve([[-d + 0.25, -0.13], [0, -0.17], [d - 0.25, -0.13]]), value, width)
 
 
 def paint_texture(
@@ -257,19 +271,17 @@ def paint_texture(
 ]:
     """Albedo, coverage 0..1 and crease depth 0..1 of the frontal head."""
     a = strengths(au)
-    hair, back, front = _hair(who, side)
+    hair, back, front = hair_masks(who, side)
     rgb = _bare_skin(who, side).copy()
     cover, crease = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
-    canvas, solid, grooves = _canvas(rgb), _canvas(cover), _canvas(crease)
-    outline = np.concatenate([curve(face.landmarks[:17], 3), _skull(who)])
-    solid.fill(outline, 255)
-    for sign in (-1, 1):
-        ear = (sign * (who.face_width + 0.015), 0.0)
-        solid.ellipse(ear, (0.085, 0.2), 255)
+    canvas, solid, grooves = head_canvas(rgb), head_canvas(cover), head_canvas(crease)
+    solid.fill(head_outline(who, face), 255)
+    draw_ears(solid, who, 255)
     draw_creases(
         who, face, au, lambda points, width, depth: grooves.stroke(points, 255 * depth, width)
     )
-    _paint_beard(rgb, who, face)
+    if who.beard:
+        blend(rgb, np.array(who.hair) * 0.9, beard_mask(who, face, side))
     _paint_nose(canvas, who, face)
     _paint_eyes(canvas, who, face, a, gaze)
     _paint_mouth(canvas, who, face, a)
@@ -277,8 +289,8 @@ def paint_texture(
     behind = np.clip(back - cover.astype(np.float32) / 255, 0, 1)
     hairy = np.maximum(front, behind)[..., None]
     rgb = (rgb + (hair.astype(np.float32) - rgb) * hairy).astype(np.uint8)
-    _paint_brows(_canvas(rgb), who, face)
-    _paint_glasses(_canvas(rgb), who, face)
+    _paint_brows(head_canvas(rgb), who, face)
+    draw_glasses(head_canvas(rgb), who, (70, 70, 78) if who.glasses == 1 else (24, 22, 26))
     soft = cv2.GaussianBlur(crease, (0, 0), 0.0042 * side).astype(np.float32) * (1 / 255)
     return rgb, coverage, soft * (1 - front)
 
@@ -290,8 +302,8 @@ def _bare_skin(who: Identity, side: int) -> np.ndarray:
     rgb[:] = skin
     for sign in (-1, 1):
         ear = sign * (who.face_width + 0.015)
-        _canvas(rgb).ellipse((ear, 0.0), (0.1, 0.21), skin * 0.93)
-        _canvas(rgb).ellipse((ear + 0.012 * sign, 0.0), (0.045, 0.12), skin * 0.74)
+        head_canvas(rgb).ellipse((ear, 0.0), (0.1, 0.21), skin * 0.93)
+        head_canvas(rgb).ellipse((ear + 0.012 * sign, 0.0), (0.045, 0.12), skin * 0.74)
     blend(rgb, skin * np.array([1.0, 0.74, 0.72]), cv2.resize(_flush(side // 4), (side, side)))
     return rgb
 

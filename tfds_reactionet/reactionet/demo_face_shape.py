@@ -238,7 +238,8 @@ def bump(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarra
     )
 
 
-def _pair(side: int, u: float, v: float, su: float, sv: float) -> np.ndarray:
+def bumps(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarray, "side side"]:
+    """Two such Gaussians, at u and -u."""
     x = grid(side)
     across = np.exp(-(((x - u) / su) ** 2) / 2) + np.exp(-(((x + u) / su) ** 2) / 2)
     return np.outer(np.exp(-(((x - v) / sv) ** 2) / 2), across).astype(np.float32)
@@ -270,11 +271,11 @@ def _neutral_relief(who: Identity, side: int) -> np.ndarray:
     ridge = np.exp(-((x / (0.42 * who.nose_width)) ** 2) / 2)
     relief += 0.15 * np.outer(_nose_profile(x, who.nose_length), ridge)
     v = 0.335 + who.nose_length
-    relief += 0.05 * _pair(side, 0.68 * who.nose_width, v, 0.05, 0.055)
+    relief += 0.05 * bumps(side, 0.68 * who.nose_width, v, 0.05, 0.055)
     relief += 0.05 * bump(side, 0, v - 0.03, 0.07, 0.06)
-    relief -= 0.065 * _pair(side, who.eye_distance - 0.02, -0.17, 0.17, 0.09)
-    relief += 0.03 * _pair(side, who.eye_distance, -0.135, 0.11, 0.06)
-    relief += 0.04 * _pair(side, 0.5, 0.16, 0.17, 0.14) + 0.03 * bump(side, 0, -0.36, 0.4, 0.07)
+    relief -= 0.065 * bumps(side, who.eye_distance - 0.02, -0.17, 0.17, 0.09)
+    relief += 0.03 * bumps(side, who.eye_distance, -0.135, 0.11, 0.06)
+    relief += 0.04 * bumps(side, 0.5, 0.16, 0.17, 0.14) + 0.03 * bump(side, 0, -0.36, 0.4, 0.07)
     relief -= 0.018 * bump(side, 0, 0.5, 0.028, 0.06)
     return relief.astype(np.float32)
 
@@ -290,15 +291,15 @@ def relief(who: Identity, face: Face, au: np.ndarray, side: int) -> Float[np.nda
     out -= 0.03 * bump(side, 0, mouth_low + 0.055, 0.16, 0.035)
     out += (0.045 + 0.05 * a[17]) * bump(side, 0, chin - 0.16 - 0.03 * a[17], 0.15, 0.1)
     if a[6] + a[12] > 0:
-        out += (0.1 * a[6] + 0.04 * a[12]) * _pair(side, 0.44, 0.12 - 0.04 * a[6], 0.14, 0.09)
+        out += (0.1 * a[6] + 0.04 * a[12]) * bumps(side, 0.44, 0.12 - 0.04 * a[6], 0.14, 0.09)
     if a[12] + a[10] > 0:
-        out += (0.06 * a[12] + 0.03 * a[10]) * _pair(side, 0.42, 0.35, 0.11, 0.12)
+        out += (0.06 * a[12] + 0.03 * a[10]) * bumps(side, 0.42, 0.35, 0.11, 0.12)
     if a[7] > 0:
-        out += 0.05 * a[7] * _pair(side, who.eye_distance, -0.065, 0.12, 0.022)
+        out += 0.05 * a[7] * bumps(side, who.eye_distance, -0.065, 0.12, 0.022)
     if a[4] > 0:
-        out += 0.05 * a[4] * _pair(side, 0.13, points[22, 1] - 0.03, 0.07, 0.06)
+        out += 0.05 * a[4] * bumps(side, 0.13, points[22, 1] - 0.03, 0.07, 0.06)
     if a[14] > 0:
-        out -= 0.07 * a[14] * _pair(side, points[54, 0] + 0.05, points[54, 1], 0.035, 0.06)
+        out -= 0.07 * a[14] * bumps(side, points[54, 0] + 0.05, points[54, 1], 0.035, 0.06)
     return out
 
 

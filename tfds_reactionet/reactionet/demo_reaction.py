@@ -74,21 +74,16 @@ def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
     return cv2.GaussianBlur(image, (0, 0), 0.014 * size)
 
 
-def _shoulders(image: np.ndarray, who: Identity, studio: Studio, pose: Pose) -> None:
-    size = image.shape[0]
-    c = Canvas(image, (0.0, 0.0), 1.0)
+def torso(pose: Pose, size: int) -> tuple[list[list[float]], Float[np.ndarray, "points 2"]]:
+    """Outlines of neck and shirt in pixels."""
     x, y = pose.centre[0], pose.centre[1] + 0.9 * pose.scale
     s = pose.scale
-    shade = np.array(who.skin) * 0.62 * np.array(studio.light.tint)
-    c.fill(
-        [
-            [x - 0.5 * s, y - 0.6 * s],
-            [x + 0.5 * s, y - 0.6 * s],
-            [x + 0.56 * s, size + 4],
-            [x - 0.56 * s, size + 4],
-        ],
-        shade,
-    )
+    neck = [
+        [x - 0.5 * s, y - 0.6 * s],
+        [x + 0.5 * s, y - 0.6 * s],
+        [x + 0.56 * s, size + 4],
+        [x - 0.56 * s, size + 4],
+    ]
     shirt = curve(
         [
             [x - 1.7 * s, size + 9],
@@ -100,11 +95,18 @@ def _shoulders(image: np.ndarray, who: Identity, studio: Studio, pose: Pose) -> 
             [x + 1.7 * s, size + 9],
         ]
     )
+    return neck, shirt
+
+
+def _shoulders(image: np.ndarray, who: Identity, studio: Studio, pose: Pose) -> None:
+    c = Canvas(image, (0.0, 0.0), 1.0)
+    neck, shirt = torso(pose, image.shape[0])
+    c.fill(neck, np.array(who.skin) * 0.62 * np.array(studio.light.tint))
     c.fill(shirt, np.array(studio.shirt) * 0.9)
-    c.stroke(shirt[8:24], np.array(studio.shirt) * 0.7, 0.05 * s)
+    c.stroke(shirt[8:24], np.array(studio.shirt) * 0.7, 0.05 * pose.scale)
 
 
-def _occlude(
+def occlude(
     image: np.ndarray,
     who: Identity,
     studio: Studio,
@@ -112,6 +114,7 @@ def _occlude(
     scale: float,
     lost: bool,
 ) -> None:
+    """Draws the hand, microphone or strand of hair that hides a part of the face, if any."""
     c = Canvas(image, (0.0, 0.0), 1.0)
     side, skin = studio.side, np.array(who.skin) * 0.9 * np.array(studio.light.tint)
     if lost or studio.occlusion == "hand":
@@ -148,6 +151,17 @@ class Reaction:
     gaze_angle: tuple[float, float]
 
 
+def pose_at(studio: Studio, frame: int, startle: float, size: int) -> Pose:
+    """The head's pose in a frame; `startle` 0..1 moves it back."""
+    sway = 0.035 * np.sin(frame * np.array([0.21, 0.17, 0.13]) + studio.seed % 7)
+    pitch, yaw, roll = np.array(studio.pose) + sway + np.array([-0.08, 0, 0.03]) * startle
+    zoom = studio.zoom * (1 - 0.035 * startle) * size
+    centre = (np.array(studio.place) + 0.006 * np.sin(frame * np.array([0.19, 0.27]))) * size
+    return Pose(
+        float(pitch), float(yaw), float(roll), (float(centre[0]), float(centre[1])), float(zoom)
+    )
+
+
 def render_reaction(
     who: Identity,
     au: Float[np.ndarray, "17"],
@@ -159,20 +173,14 @@ def render_reaction(
 ) -> Reaction:
     """Draws one frame; `startle` 0..1 moves the head back, `lost` hides the face behind a hand."""
     rng = np.random.default_rng([studio.seed, frame])
-    sway = 0.035 * np.sin(frame * np.array([0.21, 0.17, 0.13]) + studio.seed % 7)
-    pitch, yaw, roll = np.array(studio.pose) + sway + np.array([-0.08, 0, 0.03]) * startle
-    zoom = studio.zoom * (1 - 0.035 * startle) * size
-    centre = (np.array(studio.place) + 0.006 * np.sin(frame * np.array([0.19, 0.27]))) * size
-    pose = Pose(
-        float(pitch), float(yaw), float(roll), (float(centre[0]), float(centre[1])), float(zoom)
-    )
+    pose = pose_at(studio, frame, startle, size)
     gaze = np.clip(np.array(studio.gaze) + rng.normal(0, 0.05, 2), -1, 1)
     image = room(studio, size)
     _shoulders(image, who, studio, pose)
     image, landmarks = render_head(
         who, au, pose, studio.light, (float(gaze[0]), float(gaze[1])), image
     )
-    _occlude(image, who, studio, landmarks, pose.scale, lost)
+    occlude(image, who, studio, landmarks, pose.scale, lost)
     if studio.blur:
         image = cv2.GaussianBlur(image, (0, 0), studio.blur * size / 256)
     noise = rng.integers(-128, 128, (size, size), np.int8).astype(np.float32) * np.float32(
@@ -181,11 +189,11 @@ def render_reaction(
     image = np.clip(image + noise[..., None], 0, 255).astype(np.uint8)
     focal, unit = 1.17 * size, 100.0  # OpenFace's default focal length; a canonical unit is ~100 mm
     depth = focal * unit / pose.scale
-    shift = (centre - size / 2) * depth / focal
-    head = np.array([*shift, depth, pitch, yaw, roll])
+    shift = (np.array(pose.centre) - size / 2) * depth / focal
+    head = np.array([*shift, depth, pose.pitch, pose.yaw, pose.roll])
     return Reaction(
         image,
         landmarks,
         head,
-        (float(yaw * 0.4 + 0.35 * gaze[0]), float(pitch * 0.4 + 0.25 * gaze[1])),
+        (float(pose.yaw * 0.4 + 0.35 * gaze[0]), float(pose.pitch * 0.4 + 0.25 * gaze[1])),
     )

@@ -7,6 +7,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import simplejpeg
 from jaxtyping import Float, Int, UInt8
@@ -27,6 +28,7 @@ from tfds_reactionet.reactionet.demo_affect import (
 )
 from tfds_reactionet.reactionet.demo_captions import write_caption
 from tfds_reactionet.reactionet.demo_face_shape import Identity, sample_identity
+from tfds_reactionet.reactionet.demo_modalities import render_modalities
 from tfds_reactionet.reactionet.demo_props import Shot
 from tfds_reactionet.reactionet.demo_reaction import Reaction, render_reaction, sample_studio
 from tfds_reactionet.reactionet.demo_stimuli import render_stimulus
@@ -55,6 +57,7 @@ class Release:
     tuples: int
     size: int
     seed: int
+    modalities: bool = False  # depth and thermal images besides; nothing else changes
 
     @property
     def sequences(self) -> int:
@@ -214,7 +217,8 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
     script = write_script(release, index)
     where, course = script.place, script.course
     folder = root / where.path
-    for name in ("reaction", "stimulus"):
+    modalities = ("depth", "thermal") if release.modalities else ()
+    for name in ("reaction", "stimulus", *modalities):
         (folder / name).mkdir(parents=True)
     studio = sample_studio(release.rng(6, index))
     rng = release.rng(8, index)
@@ -237,7 +241,15 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
             )
         )
         stimulus = draw_stimulus(release, index, script, frame)
-        for name, image in (("reaction", shot.image), ("stimulus", stimulus)):
+        images = {"reaction": shot.image, "stimulus": stimulus}
+        if modalities:
+            others = render_modalities(
+                script.who, truth[now], studio, frame, startle, release.size, hidden
+            )
+            images["thermal"] = np.repeat(others.thermal[..., None], 3, axis=2)
+            png = cv2.imencode(".png", others.depth, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+            (folder / "depth" / f"{frame + 1:06d}.png").write_bytes(png.tobytes())
+        for name, image in images.items():
             data = simplejpeg.encode_jpeg(
                 np.ascontiguousarray(image), quality=QUALITY, colorspace="RGB"
             )

@@ -1,5 +1,6 @@
 """Contact sheets of the demo release, to judge the renderer by eye."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS
 from tfds_reactionet.reactionet.demo_affect import EVENTS, SUB_SCENES
 from tfds_reactionet.reactionet.demo_face_shape import Pose, sample_identity
 from tfds_reactionet.reactionet.demo_faces import Light, render_head
+from tfds_reactionet.reactionet.demo_modalities import render_modalities
 from tfds_reactionet.reactionet.demo_props import Shot
 from tfds_reactionet.reactionet.demo_reaction import render_reaction, sample_studio
 from tfds_reactionet.reactionet.demo_sequence import (
@@ -21,6 +23,9 @@ from tfds_reactionet.reactionet.demo_sequence import (
 from tfds_reactionet.reactionet.demo_stimuli import render_stimulus
 
 TILE = 160  # pixels on the sheet
+# a studio in which nothing distracts from the face
+STILL = {"occlusion": "none", "pose": (0.0, 0.0, 0.0), "place": (0.5, 0.545), "zoom": 0.385}
+STILL |= {"grain": 0.0, "blur": 0.0, "gaze": (0.0, 0.0)}
 
 
 def _tile(image: np.ndarray, text: str = "") -> np.ndarray:
@@ -40,6 +45,29 @@ def _tile(image: np.ndarray, text: str = "") -> np.ndarray:
             cv2.LINE_AA,
         )
     return tile
+
+
+def modality_sheet(size: int = 256, identity: int = 32) -> np.ndarray:
+    """One AU a row at intensities 0..5, in colour, depth and thermal: RGB uint8."""
+    who = sample_identity(np.random.default_rng(identity))
+    still = replace(sample_studio(np.random.default_rng(0)), **STILL)
+    rows = []
+    for index, name in enumerate(REACTIONET_AUS):
+        colour, depth, thermal = [], [], []
+        for level in range(6):
+            au = np.zeros(17)
+            au[index] = level
+            image = render_reaction(who, au, still, 0, 0.0, size).image
+            others = render_modalities(who, au, still, 0, 0.0, size)
+            colour.append(_tile(image, f"{name} {level}"))
+            depth.append(_tile(_grey(others.depth)))
+            thermal.append(_tile(_grey(others.thermal)))
+        rows.append(np.concatenate(colour + depth + thermal, 1))
+    return np.concatenate(rows)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
 
 
 def contact_sheet(size: int = 256, identities: tuple[int, ...] = (32, 40)) -> np.ndarray:
@@ -80,26 +108,28 @@ def scenes(size: int = 256) -> np.ndarray:
 
 
 def samples(release: Release, count: int = 20) -> np.ndarray:
-    """Random tuples: reaction, stimulus, true AUs, expression and caption: RGB uint8."""
+    """Random tuples: reaction, stimulus, true AUs, expression and caption: RGB uint8.
+
+    With depth and thermal images if the release has them.
+    """
     rng, tiles = np.random.default_rng(release.seed), []
     for index in rng.choice(release.sequences, min(count, release.sequences), replace=False):
         script = write_script(release, int(index))
         course = script.course
         frame = int(rng.integers(len(course.intensity)))
         studio = sample_studio(release.rng(6, int(index)))
-        face = render_reaction(
-            script.who, course.intensity[frame], studio, frame, 0.0, release.size
-        ).image
-        pair = [
-            cv2.resize(i, (208, 208))
-            for i in (face, draw_stimulus(release, int(index), script, frame))
-        ]
+        seen = (script.who, course.intensity[frame], studio, frame, 0.0, release.size)
+        images = [render_reaction(*seen).image, draw_stimulus(release, int(index), script, frame)]
+        if release.modalities:
+            others = render_modalities(*seen)
+            images += [_grey(others.depth), _grey(others.thermal)]
+        row = np.concatenate([cv2.resize(image, (208, 208)) for image in images], 1)
         names = " ".join(
             n[2:].lstrip("0")
             for n, v in zip(REACTIONET_AUS, course.intensity[frame], strict=True)
             if v >= 1
         )
-        note = np.full((66, 416, 3), 255, np.uint8)
+        note = np.full((66, row.shape[1], 3), 255, np.uint8)
         caption = draw_captions(release, int(index), script)[frame]
         head = f"{EXPRESSIONS[course.expression[frame]]}: AU {names or 'none'}"
         for line, text in enumerate(
@@ -115,8 +145,8 @@ def samples(release: Release, count: int = 20) -> np.ndarray:
                 1,
                 cv2.LINE_AA,
             )
-        tiles.append(np.concatenate([np.concatenate(pair, 1), note]))
-    return _sheet(tiles, 4)
+        tiles.append(np.concatenate([row, note]))
+    return _sheet(tiles, 2 if release.modalities else 4)
 
 
 def _sheet(tiles: list[np.ndarray], columns: int) -> np.ndarray:

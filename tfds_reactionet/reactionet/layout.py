@@ -3,10 +3,13 @@
 ```
 ROOT/<scene>/<sub_scene>/<task>/<sequence>/
     reaction/000001.jpg ...   or reaction.mp4        stimulus/000001.jpg ...   or stimulus.mp4
+    depth/000001.png ...                             thermal/000001.jpg ...
     openface.csv              captions.csv or captions.json
 ROOT/labels/keyframes.csv     ROOT/labels/demographics.csv     ROOT/splits/fold1.txt .. fold3.txt
 ```
 Source: docs/datasets.md section 11, a proposal; the frame numbers of both sides mean one instant.
+Depth and thermal images of the reaction exist in the rendered release alone (MODALITIES): 8-bit
+grey, of the same frame numbers and the same geometry as the reaction images.
 """
 
 import hashlib
@@ -22,6 +25,7 @@ from tfds_reactionet.images import video_length
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+MODALITIES = ("depth", "thermal")  # of the reaction
 KEYFRAMES = Path("labels", "keyframes.csv")
 DEMOGRAPHICS = Path("labels", "demographics.csv")
 FOLDS = tuple(Path("splits", f"fold{number}.txt") for number in (1, 2, 3))
@@ -110,7 +114,7 @@ def find_sequences(root: Path) -> list[Sequence]:
 
 
 def find_frames(sequence: Sequence, side: str) -> Frames:
-    """Frames of `side` ("reaction" or "stimulus"); a folder of images wins over a video.
+    """Frames of `side` (a folder's name, as reaction); a folder of images wins over a video.
 
     Raises InputError if there is neither, or if two images have one number.
     """

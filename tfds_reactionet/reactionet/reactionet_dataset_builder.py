@@ -23,10 +23,13 @@ SHARD_RECORDS = 4 * records.CHUNK_FRAMES  # about 100 MB at 256 pixels
 
 @dataclasses.dataclass(eq=False)
 class ReactioNetConfig(tfds.core.BuilderConfig):
-    """keyframes_only: only hand-labelled frames. rendered: the demo release, not recordings."""
+    """keyframes_only: only hand-labelled frames. rendered: the demo release, not recordings.
+    modalities: further images of the reaction, among depth and thermal.
+    """
 
     keyframes_only: bool = False
     rendered: bool = False
+    modalities: tuple[str, ...] = ()
 
 
 class Builder(ShardedBuilder):
@@ -46,6 +49,12 @@ class Builder(ShardedBuilder):
         ReactioNetConfig(
             name="demo", description="A rendered release, bundled; no recordings.", rendered=True
         ),
+        ReactioNetConfig(
+            name="demo_multimodal",
+            description="The rendered release with depth and thermal images of the same faces.",
+            rendered=True,
+            modalities=layout.MODALITIES,
+        ),
     ]
 
     OPTIONS = defaults(DATA_SET)
@@ -53,7 +62,7 @@ class Builder(ShardedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            features=record_features(),
+            features=record_features(self._images),
             supervised_keys=None,
             homepage="https://openaccess.thecvf.com/ICCV2023",
             disable_shuffling=True,
@@ -65,8 +74,15 @@ class Builder(ShardedBuilder):
         return cast(ReactioNetConfig, self.builder_config)
 
     @property
+    def _images(self) -> tuple[str, ...]:
+        return ("reaction", "stimulus", *self._release_config.modalities)
+
+    @property
     def _record_options(self) -> records.Options:
-        return records.Options(**self.options, keyframes_only=self._release_config.keyframes_only)
+        config = self._release_config
+        return records.Options(
+            **self.options, keyframes_only=config.keyframes_only, modalities=config.modalities
+        )
 
     @property
     def shard_records(self) -> int:
@@ -93,7 +109,7 @@ class Builder(ShardedBuilder):
             parts=self._chunks(works, scans, parts),
             build=records.build,
             tally=Tally,
-            image_bytes=self.options["size"] ** 2 // 10,  # two images of 0.05 byte a pixel
+            image_bytes=self.options["size"] ** 2 * len(self._images) // 20,  # 0.05 byte a pixel
             stamp=layout.stamp(root, sequences),
             metadata=lambda _: metadata,
         )

@@ -1,15 +1,21 @@
 """From one raw ReactioNet sequence to records: what is kept, what is skipped and why."""
 
 import functools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
-from tfds_reactionet.images import BadImageError, to_stored
+from tfds_reactionet.images import (
+    BadImageError,
+    encode,
+    encode_grey,
+    to_stored,
+    to_stored_grey,
+)
 from tfds_reactionet.openface import OpenFaceFile
 from tfds_reactionet.pixels import open_video
 from tfds_reactionet.reactionet.labels import KeyFrames, read_captions
@@ -23,11 +29,14 @@ NO_CAPTION = "stimulus image without a caption"
 NO_LABEL = "reaction image without a label"
 NO_FACE = "no face (OpenFace failed, or confidence below 0.8)"
 OUTSIDE_DELAY = "no stimulus at this delay (ends of a sequence)"
-BAD_REACTION = "reaction image does not decode"
-BAD_STIMULUS = "stimulus image does not decode"
+NO_MODALITY = "reaction image without a {} image"  # depth or thermal
+BAD_IMAGE = "{} image does not decode"
+BAD_REACTION, BAD_STIMULUS = (BAD_IMAGE.format(side) for side in ("reaction", "stimulus"))
 # The protocol's own filters: counted and listed, but no sign of a broken release.
 EXPECTED_REASONS = (NO_FACE, OUTSIDE_DELAY)
 
+# from frame number to (encoded image to store, original height and width)
+Reader = Callable[[int], tuple[bytes, tuple[int, int]]]
 CHUNK_FRAMES = 512  # frames a process turns into records at a time (about 25 MB at 256 pixels)
 _EVALUATED = [REACTIONET_AUS.index(name) for name in REACTIONET_AUS_12]
 
@@ -39,6 +48,7 @@ class Options:
     size: int = 256  # pixels, both sides
     stimulus_delay_frames: int = 0  # reaction frame f goes with stimulus frame f - delay
     keyframes_only: bool = False
+    modalities: tuple[str, ...] = ()  # images of the reaction besides: depth, thermal
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,12 @@ class Plan:
     frames: list[int]
     captions: list[str]
     skips: list[Skip]
+    modalities: Mapping[str, Frames] = field(default_factory=dict)
+
+    @property
+    def sides(self) -> dict[str, Frames]:
+        """The images of a record, by the name of its feature."""
+        return {"reaction": self.reaction, "stimulus": self.stimulus, **self.modalities}
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,7 @@ def plan(work: Work) -> Plan:
     """
     sequence, delay = work.sequence, work.options.stimulus_delay_frames
     reaction, stimulus = find_frames(sequence, "reaction"), find_frames(sequence, "stimulus")
+    modalities = {name: find_frames(sequence, name) for name in work.options.modalities}
     captions = read_captions(*sequence.captions)
     faces = _openface(sequence.openface)
     face_found = {}
@@ -123,6 +140,7 @@ def plan(work: Work) -> Plan:
     for frame in sorted(candidates):
         partner = frame - delay
         caption = captions.get(partner)
+        absent = [name for name, shots in modalities.items() if frame not in shots]
         reason, file = None, reaction.source
         if frame not in reaction:
             reason = NO_REACTION
@@ -134,18 +152,21 @@ def plan(work: Work) -> Plan:
             file = sequence.openface
         elif caption is None:
             reason, file = NO_CAPTION, sequence.captions[0]
+        elif absent:
+            reason, file = NO_MODALITY.format(absent[0]), modalities[absent[0]].source
         if reason is None and caption is not None:
             frames.append(frame)
             texts.append(caption)
         elif reason is not None:
             skips.append(Skip(f"{sequence.key}/{frame}", reason, str(file)))
-    return Plan(reaction, stimulus, frames, texts, skips)
+    return Plan(reaction, stimulus, frames, texts, skips, modalities)
 
 
 def scan(work: Work) -> Scan:
     """First pass over a sequence: counts for the folds and the progress bar; no image is read."""
     planned = plan(work)
-    everything = replace(work.options, keyframes_only=False, stimulus_delay_frames=0)
+    # without modalities: a release has the same folds with and without them
+    everything = replace(work.options, keyframes_only=False, stimulus_delay_frames=0, modalities=())
     balance = planned
     if everything != work.options:
         balance = plan(replace(work, options=everything))
@@ -181,27 +202,27 @@ def build(chunk: Chunk) -> Built:
     work = chunk.work
     planned = plan(work)
     frames = planned.frames[chunk.start : chunk.stop]
-    reaction = _reader(planned.reaction, work.options.size)
-    stimulus = _reader(planned.stimulus, work.options.size)
+    delay, size = work.options.stimulus_delay_frames, work.options.size
+    readers = {side: _reader(shots, size, side) for side, shots in planned.sides.items()}
     labels = _labels(work, frames)
     measured = _measurements(work, frames)
     scene, sub_scene, task, _ = work.sequence.key.split("/")
     built = Built()
     for row, frame in enumerate(frames):
-        side, reason = planned.reaction, BAD_REACTION
-        number = frame
-        try:
-            reaction_jpeg, (height, width) = reaction(frame)
-            side, reason = planned.stimulus, BAD_STIMULUS
-            number = frame - work.options.stimulus_delay_frames
-            stimulus_jpeg, _ = stimulus(number)
-        except BadImageError:
-            key = f"{work.sequence.key}/{frame}"
-            built.skips.append(Skip(key, reason, str(side.file(number))))
+        stored, failed = {}, None
+        for side, read in readers.items():
+            number = frame - delay if side == "stimulus" else frame
+            try:
+                stored[side] = read(number)
+            except BadImageError:
+                file = planned.sides[side].file(number)
+                failed = Skip(f"{work.sequence.key}/{frame}", BAD_IMAGE.format(side), str(file))
+                break
+        if failed is not None:
+            built.skips.append(failed)
             continue
         record = {
-            "reaction": {"image": reaction_jpeg},
-            "stimulus": {"image": stimulus_jpeg},
+            **{side: {"image": image} for side, (image, _) in stored.items()},
             "caption": planned.captions[chunk.start + row],
             "au": {"occurrence": labels[0][row], "intensity": measured["intensity"][row]},
             "expression": int(labels[1][row]),
@@ -214,25 +235,26 @@ def build(chunk: Chunk) -> Built:
             "label_source": int(labels[2][row]),
             "head_pose": measured["head_pose"][row],
             "gaze": measured["gaze"][row],
-            "landmarks": _scaled(measured["landmarks"][row], work.options.size, height, width),
+            "landmarks": _scaled(measured["landmarks"][row], size, *stored["reaction"][1]),
         }
         built.tally.add_record(record)
         built.records.append((chunk.first_key + row, record))
     return built
 
 
-def _reader(frames: Frames, size: int) -> Callable[[int], tuple[bytes, tuple[int, int]]]:
-    """A function from frame number to (JPEG to store, original height and width)."""
+def _reader(frames: Frames, size: int, side: str) -> Reader:
+    """The reader of a side: JPEGs, but for depth, which is kept without loss as a grey PNG."""
+    to_store, encoded = (to_stored_grey, encode_grey) if side == "depth" else (to_stored, encode)
     if frames.files is None:
         video = open_video(frames.source)
-        return lambda frame: video.stored(frame, size)
+        return lambda frame: video.stored(frame, size, encoded)
 
     def read(frame: int) -> tuple[bytes, tuple[int, int]]:
         try:
             data = frames.file(frame).read_bytes()
         except OSError as error:
             raise BadImageError(str(error)) from error
-        return to_stored(data, size)
+        return to_store(data, size)
 
     return read
 

@@ -86,6 +86,13 @@ class Graph:
 
 
 @dataclass
+class Fusion:
+    """How late_fusion joins its domains (reconstruction, method 7.2)."""
+
+    level: str = "features"  # features side by side, or the mean of probabilities
+
+
+@dataclass
 class Contrast:
     """Cross-domain contrastive learning (supplement 1.9, 2.2; reconstruction, method 6)."""
 
@@ -179,6 +186,7 @@ class Config:
     text: Text = field(default_factory=Text)
     head: Head = field(default_factory=Head)
     graph: Graph = field(default_factory=Graph)
+    fusion: Fusion = field(default_factory=Fusion)
     contrast: Contrast = field(default_factory=Contrast)
     loss: Loss = field(default_factory=Loss)
     optim: Optim = field(default_factory=Optim)

@@ -44,6 +44,7 @@ class System(nn.Module):
     prior: Sequence[Sequence[float]]  # relation P, [classes, classes], after graph.prior
     dtype: jnp.dtype = jnp.float32
     descriptions: Sequence[Sequence[int]] = ()  # token ids of a sentence a class
+    names: Sequence[str] = ()  # of the classes: AUs, expressions or scenes
 
     @property
     def domains(self) -> tuple[str, ...]:

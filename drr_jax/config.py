@@ -93,6 +93,13 @@ class Fusion:
 
 
 @dataclass
+class AuGcn:
+    """What au_gcn cuts its regions out by (reconstruction, method 7.2)."""
+
+    landmarks: bool = True  # False for sets without: by where the builders put eyes and mouth
+
+
+@dataclass
 class Contrast:
     """Cross-domain contrastive learning (supplement 1.9, 2.2; reconstruction, method 6)."""
 
@@ -187,6 +194,7 @@ class Config:
     head: Head = field(default_factory=Head)
     graph: Graph = field(default_factory=Graph)
     fusion: Fusion = field(default_factory=Fusion)
+    au_gcn: AuGcn = field(default_factory=AuGcn)
     contrast: Contrast = field(default_factory=Contrast)
     loss: Loss = field(default_factory=Loss)
     optim: Optim = field(default_factory=Optim)

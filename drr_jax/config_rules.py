@@ -28,6 +28,7 @@ CHOICES = {
         "late_fusion",
         "early_fusion",
         "uda",
+        "au_gcn",
         "temt_net",
         "amf",
         "mft",
@@ -63,6 +64,7 @@ SYSTEM_DOMAINS = {
     "late_fusion": (*_subsets(TUPLE, 2), *_subsets(FACE, 2)),
     "early_fusion": _subsets(FACE, 2),
     "uda": _subsets(TUPLE, 2),
+    "au_gcn": ("R", "V"),
     "temt_net": ("VD", "VTh", "VDTh"),  # V, and what it learns to reconstruct from it
     "amf": _subsets(FACE, 2),
     "mft": _subsets(FACE, 2),
@@ -77,6 +79,10 @@ SYSTEM_NEEDS: dict[str, dict[str, object]] = {
     "gcn": HETEROPHILY,
     "cross_domain_gcn": HETEROPHILY,
     "multimodal_gcn": HETEROPHILY,
+    # No encoder of the face has a place in it.
+    "au_gcn": HETEROPHILY
+    | {"graph.readout": "concat_fc", "task": "au"}
+    | dict.fromkeys(("model.encoders.R.weights", "model.encoders.V.weights"), "none"),
     # Its one encoder sees another number of channels than weights have.
     "early_fusion": {f"model.encoders.{domain}.weights": "none" for domain in FACE},
 }

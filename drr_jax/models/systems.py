@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from drr_jax.config import Config
 from drr_jax.models.amf import AMF
+from drr_jax.models.au_gcn import AUGCN
 from drr_jax.models.baselines import GCN, UDA, Classifier, EarlyFusion, LateFusion
 from drr_jax.models.drr import DRR
 from drr_jax.models.mft import MFT
@@ -23,6 +24,7 @@ SYSTEMS: dict[str, type[System]] = {
     "late_fusion": LateFusion,
     "early_fusion": EarlyFusion,
     "uda": UDA,
+    "au_gcn": AUGCN,
     "temt_net": TEMTNet,
     "amf": AMF,
     "mft": MFT,
@@ -36,6 +38,7 @@ TITLES = {
     "late_fusion": "Late fusion",
     "early_fusion": "Early fusion",
     "uda": "UDA",
+    "au_gcn": "AU-GCN",
     "temt_net": "TEMT-Net",
     "amf": "AMF",
     "mft": "MFT",
@@ -66,6 +69,11 @@ def build(
     descriptions: Sequence[Sequence[int]] = (),
     names: Sequence[str] = (),
 ) -> System:
-    """The system of a config; `prior` is the graph's P after `graph.prior` was applied."""
+    """The system of a config; `prior` is the graph's P after `graph.prior` was applied.
+
+    Raises InputError for a class among `names` that the system cannot detect.
+    """
+    system = SYSTEMS[config.model.name]
+    system.check_names(names)
     relation = tuple(tuple(map(float, row)) for row in prior)
-    return SYSTEMS[config.model.name](config, classes, relation, dtype, descriptions, tuple(names))
+    return system(config, classes, relation, dtype, descriptions, tuple(names))

@@ -1,6 +1,7 @@
 """What a configuration may not ask for, found before any device is touched."""
 
 import itertools
+from collections.abc import Mapping
 
 from drr_jax import prior_file
 from drr_jax.config import Config, flatten, letters
@@ -70,19 +71,22 @@ SYSTEM_DOMAINS = {
     "mft": _subsets(FACE, 2),
 }
 # Keys whose value is part of what a system is.
-HETEROPHILY = {
+HETEROPHILY: dict[str, str | bool] = {  # A = J_D (x) P: supplement 3.2, method 7.2
     "graph.enabled": True,
-    "graph.assumption": "heterophily",  # supplement 3.2
+    "graph.assumption": "heterophily",
     "graph.het_form": "full",
 }
-SYSTEM_NEEDS: dict[str, dict[str, object]] = {
+SYSTEM_NEEDS: dict[str, Mapping[str, str | bool]] = {
     "gcn": HETEROPHILY,
     "cross_domain_gcn": HETEROPHILY,
     "multimodal_gcn": HETEROPHILY,
-    # No encoder of the face has a place in it.
-    "au_gcn": HETEROPHILY
-    | {"graph.readout": "concat_fc", "task": "au"}
-    | dict.fromkeys(("model.encoders.R.weights", "model.encoders.V.weights"), "none"),
+    "au_gcn": {
+        **HETEROPHILY,
+        "graph.readout": "concat_fc",
+        "task": "au",
+        "model.encoders.R.weights": "none",  # it has an auto-encoder instead
+        "model.encoders.V.weights": "none",
+    },
     # Its one encoder sees another number of channels than weights have.
     "early_fusion": {f"model.encoders.{domain}.weights": "none" for domain in FACE},
 }

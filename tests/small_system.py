@@ -116,7 +116,8 @@ class System:
 
 
 def build(name: str, domains: str, **changes) -> System:
-    return System(systems.build(config(name, domains, **changes), CLASSES, PRIOR, names=facs.REACTIONET_AUS_12))
+    made, names = config(name, domains, **changes), facs.REACTIONET_AUS_12
+    return System(systems.build(made, CLASSES, PRIOR, names=names))
 
 
 def reached(gradient: dict) -> set[str]:

@@ -10,8 +10,7 @@ classifier of its one domain (supplement 3.5).
 """
 
 from drr_jax.config import Config
-from drr_jax.config_rules import HETEROPHILY
-from drr_jax.recipes import VIT, Settings, table
+from drr_jax.recipes import HETEROPHILY, VIT, Settings, table
 
 ROWS: dict[str, Settings] = {
     "resnet18": {"model.name": "classifier", "domains": "R"},

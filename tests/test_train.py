@@ -250,7 +250,7 @@ def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
     assert matrix.sum(1).tolist() == labels[0]  # every key frame of part1 once
     assert "accuracy" in capsys.readouterr().out
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "DRR expressions on reactionet/demo" in page and "surprise" in page
+    assert "DRR (R): expressions on reactionet/demo" in page and "surprise" in page
 
 
 def test_what_the_data_lack_is_said_before_anything_runs(data_dir):

@@ -90,6 +90,20 @@ class Graph:
 
 
 @dataclass
+class Fusion:
+    """How late_fusion joins its domains (reconstruction, method 7.2)."""
+
+    level: str = "features"  # features side by side, or the mean of probabilities
+
+
+@dataclass
+class AuGcn:
+    """What au_gcn cuts its regions out by (reconstruction, method 7.2)."""
+
+    landmarks: bool = True  # False for sets without: by where the builders put eyes and mouth
+
+
+@dataclass
 class Contrast:
     """Cross-domain contrastive learning (supplement 1.9, 2.2; reconstruction, method 6)."""
 
@@ -192,6 +206,8 @@ class Config:
     text: Text = field(default_factory=Text)
     head: Head = field(default_factory=Head)
     graph: Graph = field(default_factory=Graph)
+    fusion: Fusion = field(default_factory=Fusion)
+    au_gcn: AuGcn = field(default_factory=AuGcn)
     contrast: Contrast = field(default_factory=Contrast)
     loss: Loss = field(default_factory=Loss)
     scene: Scene = field(default_factory=Scene)

@@ -1,15 +1,40 @@
 """What a configuration may not ask for, found before any device is touched."""
 
 import itertools
+from collections.abc import Mapping
 
 from drr_jax import prior_file
 from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import TASKS
 
+
+def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:
+    """Every choice of at least `smallest` domains, the largest first: RST, RS, RT, ST, R, ..."""
+    return tuple(
+        "".join(some)
+        for count in range(len(domains), smallest - 1, -1)
+        for some in itertools.combinations(domains, count)
+    )
+
+
+TUPLE, FACE = ("R", "S", "T"), ("V", "D", "Th")  # a tuple's domains, and one face's modalities
 CHOICES = {
     "data.augment_on": ("auto", "host", "device"),
-    "model.name": ("drr", "temt_net", "amf", "mft"),
+    "model.name": (
+        "drr",
+        "classifier",
+        "gcn",
+        "cross_domain_gcn",
+        "multimodal_gcn",
+        "late_fusion",
+        "early_fusion",
+        "uda",
+        "au_gcn",
+        "temt_net",
+        "amf",
+        "mft",
+    ),
     "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
     "encoder.stem": ("imagenet", "small"),
     "text.encoder": ("small", "bert"),
@@ -19,6 +44,7 @@ CHOICES = {
     "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn", "cpgnn"),
     "graph.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
     "graph.readout": ("per_class", "concat_fc"),
+    "fusion.level": ("features", "probabilities"),
     "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
     "contrast.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
     "contrast.pairs": ("dyadic", "all"),
@@ -26,22 +52,50 @@ CHOICES = {
     "optim.schedule": ("step", "cosine", "decay"),
     "task": TASKS,
     "scene.choice": ("sequences", "sport_show", "list"),
-    "domains": tuple(
-        "".join(some)
-        for kind in (("R", "S", "T"), ("V", "D", "Th"))
-        for count in (3, 2, 1)
-        for some in itertools.combinations(kind, count)
-    ),
+    "domains": (*_subsets(TUPLE), *_subsets(FACE)),
     "predict": ("reaction", "fuse", "graph", "stimulus"),
     "selection": ("last", "validation"),
     "conv": ("auto", "im2col", "lax"),
     "precision": ("auto", "float32", "bfloat16"),
 }
-# Domains that a system which is not for all of them works on.
+# Domains of the systems that do not take all of them.
 SYSTEM_DOMAINS = {
+    "classifier": (*TUPLE, *FACE),
+    "gcn": (*TUPLE, *FACE),
+    "cross_domain_gcn": _subsets(TUPLE, 2),
+    "multimodal_gcn": _subsets(FACE, 2),
+    "late_fusion": (*_subsets(TUPLE, 2), *_subsets(FACE, 2)),
+    "early_fusion": _subsets(FACE, 2),
+    "uda": _subsets(TUPLE, 2),
+    "au_gcn": ("R", "V"),
     "temt_net": ("VD", "VTh", "VDTh"),  # V, and what it learns to reconstruct from it
-    "amf": ("VD", "VTh", "DTh", "VDTh"),
-    "mft": ("VD", "VTh", "DTh", "VDTh"),
+    "amf": _subsets(FACE, 2),
+    "mft": _subsets(FACE, 2),
+}
+# Keys whose value is part of what a system is.
+HETEROPHILY: dict[str, str | bool] = {  # A = J_D (x) P: supplement 3.2, method 7.2
+    "graph.enabled": True,
+    "graph.assumption": "heterophily",
+    "graph.het_form": "full",
+}
+SYSTEM_NEEDS: dict[str, Mapping[str, str | bool]] = {
+    "gcn": HETEROPHILY,
+    "cross_domain_gcn": HETEROPHILY,
+    "multimodal_gcn": HETEROPHILY,
+    "au_gcn": {
+        **HETEROPHILY,
+        "graph.readout": "concat_fc",
+        "task": "au",
+        "model.encoders.R.weights": "none",  # it has an auto-encoder instead
+        "model.encoders.V.weights": "none",
+    },
+    # Its one encoder sees another number of channels than weights have.
+    "early_fusion": {f"model.encoders.{domain}.weights": "none" for domain in FACE},
+}
+# Systems that `predict` makes sense for; the others have one prediction.
+SYSTEM_PREDICT = {
+    "drr": ("reaction", "fuse", "graph", "stimulus"),
+    "uda": ("reaction", "stimulus"),
 }
 POSITIVE = (
     "data.image_size",
@@ -164,20 +218,33 @@ def _validate_together(config: Config) -> None:
             f"config key data.classes={config.data.classes}: task=scene takes its classes from "
             "scene.choice and scene.names"
         )
-    if config.predict in ("fuse", "graph") and not graph.enabled:
-        raise InputError(f"config key predict={config.predict}: needs graph.enabled=true")
-    name = config.model.name
-    works_on = SYSTEM_DOMAINS.get(name, (config.domains,))
-    if config.domains not in works_on:
+    _validate_system(config)
+
+
+def _validate_system(config: Config) -> None:
+    """What one system cannot work with and another can."""
+    name, domains, predict = config.model.name, config.domains, config.predict
+    works_on = SYSTEM_DOMAINS.get(name, (domains,))
+    if domains not in works_on:
         raise InputError(
-            f"config key domains={config.domains}: model.name={name} works on {', '.join(works_on)}"
+            f"config key domains={domains}: model.name={name} works on {', '.join(works_on)}"
         )
-    for predict, one_of in (("stimulus", ("S",)), ("reaction", ("R", "V"))):
-        has = set(one_of) & set(letters(config.domains))
-        if name == "drr" and config.predict == predict and not has:
+    flat, needs = flatten(config), SYSTEM_NEEDS.get(name, {})
+    for key, value in needs.items():
+        if flat[key] != value:
+            every = ", ".join(f"{key}={value}" for key, value in needs.items())
+            raise InputError(f"config key {key}={flat[key]}: model.name={name} needs {every}")
+    choices = SYSTEM_PREDICT.get(name, ("reaction",))
+    if predict not in choices:
+        known = " or ".join(choices)
+        raise InputError(f"config key predict={predict}: model.name={name} takes {known}")
+    if predict in ("fuse", "graph") and not config.graph.enabled:
+        raise InputError(f"config key predict={predict}: needs graph.enabled=true")
+    for key, one_of in (("stimulus", ("S",)), ("reaction", ("R", "V"))):
+        has = set(one_of) & set(letters(domains))
+        if name in SYSTEM_PREDICT and predict == key and not has:
             raise InputError(
-                f"config key predict={predict}: domains={config.domains} has no "
-                f"{' or '.join(one_of)}"
+                f"config key predict={predict}: domains={domains} has no {' or '.join(one_of)}"
             )
 
 

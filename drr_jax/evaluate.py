@@ -15,7 +15,8 @@ from drr_jax import distributed, metrics, record, report_run, tokenizer
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
-from drr_jax.source import DOMAINS
+from drr_jax.models import systems
+from drr_jax.source import DOMAINS, TUPLE
 
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
 
@@ -125,6 +126,7 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                 "selection": selection,
                 "step": step,
                 "model": experiment.config.model.name,
+                "title": systems.title(experiment.config),
                 "domains": experiment.config.domains,
                 "predict": experiment.config.predict,
                 **result.summary,
@@ -185,7 +187,7 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     rows = report_run.choose_samples(
         result.probability, result.label, sequence, config.log.samples, config.seed
     )
-    test = experiment.source("test")
+    test = experiment.source("test", _shown(experiment))
     records = [test[int(row)] for row in rows]
     identities = [test.identity(int(row)) for row in rows]
     apply = _make_apply(experiment, state)
@@ -221,7 +223,7 @@ def _mean_prototype(
     experiment: Experiment, apply: Callable[[dict], dict], size: int
 ) -> Float[np.ndarray, "classes features"]:
     """Mean U-SR prototype of training tuples, in batches of the size that is compiled already."""
-    train = experiment.source("train")
+    train = experiment.source("train", _shown(experiment))
     drawn = np.random.default_rng(experiment.config.seed).permutation(len(train))
     batches = max(1, min(PROTOTYPE_TUPLES, len(drawn)) // size)
     prototypes = [
@@ -231,10 +233,15 @@ def _mean_prototype(
     return np.mean(prototypes, axis=(0, 1))
 
 
+def _shown(experiment: Experiment) -> tuple[str, ...]:
+    """What is read of the tuples of a report: what it shows, and what the system's call needs."""
+    return tuple(dict.fromkeys((*TUPLE, *experiment.model.train_inputs)))
+
+
 def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     batch = {
         name: np.stack([record[name] for record in records])
-        for name in DOMAINS
+        for name in (*DOMAINS, "landmarks")
         if name in records[0]
     }
     if "caption" in records[0]:

@@ -212,7 +212,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     steps = optim.total_steps(config, records)
     schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
     dtype = jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32)
-    model = systems.build(config, len(names), priors[config.graph.prior], dtype)
+    model = systems.build(config, len(names), priors[config.graph.prior], dtype, names=names)
     for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
         if name not in prepared.inputs:
             raise InputError(

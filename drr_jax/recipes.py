@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 
+from drr_jax import config_rules
 from drr_jax.config import Config, parse_arg, set_key
 from drr_jax.errors import InputError
 
@@ -19,8 +20,7 @@ VIT: Settings = {
     "optim.schedule": "cosine",
     "optim.warmup_steps": 2000,
 }
-# Supplement 3.2: the adjacency of the GCN baselines; A = J_D (x) P.
-HETEROPHILY: Settings = {"graph.assumption": "heterophily", "graph.het_form": "full"}
+HETEROPHILY: Settings = config_rules.HETEROPHILY  # of the GCN baselines
 # JAA-Net's own (docs/method.md 7.2), for batches of 8 to 16.
 JAA: Settings = {
     "optim.schedule": "decay",

@@ -1,18 +1,20 @@
 """The top of the report: what was run and what came out, in numbers to be read at a glance."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from drr_jax import report_page as html
+from drr_jax.config import letters
 from drr_jax.report_run import Run
 
-DOMAINS = {"R": "reaction", "S": "stimulus", "T": "caption"}
-TESTED = {
-    "reaction": "the face alone",
-    "stimulus": "the stimulus alone",
-    "graph": "the graph over all domains",
-    "fuse": "all domains and the graph",
+DOMAINS = {
+    "R": "reaction",
+    "S": "stimulus",
+    "T": "caption",
+    "V": "visible image",
+    "D": "depth",
+    "Th": "thermal image",
 }
 
 
@@ -21,7 +23,8 @@ def title(run: Run) -> str:
     fold = run.results.get("fold")
     part = "all folds" if fold == "all" else f"fold {fold}"
     what = {"au": "action units"}.get(run.task, f"{run.task}s")
-    return f"DRR {what} on {run.record.get('dataset', 'an unnamed data set')}, {part}"
+    name = run.record.get("title", "DRR")
+    return f"{name}: {what} on {run.record.get('dataset', 'an unnamed data set')}, {part}"
 
 
 def headline(run: Run, sections: Mapping[str, str]) -> str:
@@ -45,9 +48,8 @@ def headline(run: Run, sections: Mapping[str, str]) -> str:
     parts = [
         f"<h1>{escape(title(run))}</h1>",
         html.text(
-            f"Dyadic Relation Reasoning, trained on {_trained_on(run)}; tested on "
-            f"{TESTED.get(run.config.get('predict', ''), 'its chosen output')}, on the part of the "
-            "data held out.",
+            f"{record.get('title', 'DRR')}, trained on {_trained_on(run)}; tested on "
+            f"{_tested_on(run)}, on the part of the data held out.",
             "quiet",
         ),
         _contents(sections),
@@ -71,9 +73,18 @@ def _step(results: Mapping[str, Any]) -> str:
 
 
 def _trained_on(run: Run) -> str:
-    names = [DOMAINS[d] for d in str(run.config.get("domains", "")) if d in DOMAINS]
-    if not names:
-        return "unrecorded domains"
+    names = [DOMAINS[d] for d in letters(str(run.config.get("domains", ""))) if d in DOMAINS]
+    return _listed(names) if names else "unrecorded domains"
+
+
+def _tested_on(run: Run) -> str:
+    names = run.record.get("test_inputs", [])
+    if len(names) == 1:
+        return f"the {'face' if names[0] == 'reaction' else names[0]} alone"
+    return _listed(names) if names else "unrecorded inputs"
+
+
+def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

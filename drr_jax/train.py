@@ -22,6 +22,7 @@ from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
 from drr_jax.logs import Metrics, progress
+from drr_jax.models import systems
 
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
@@ -237,6 +238,8 @@ def describe_run(
         "test_parts": list(experiment.test_parts),
         "task": experiment.config.task,
         "model": experiment.config.model.name,
+        "title": systems.title(experiment.config),
+        "test_inputs": list(experiment.model.test_inputs),
         "au_names": list(experiment.names),
         "class_prior": np.asarray(experiment.graph_prior).tolist(),
         "device": f"{len(devices)} x {devices[0].device_kind}",

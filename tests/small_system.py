@@ -11,7 +11,7 @@ from drr_jax import config as configs
 from drr_jax import config_rules, facs, losses
 from drr_jax.models import systems
 
-SIZE, BATCH, CLASSES = 32, 4, 12
+SIZE, BATCH, CLASSES, VOCABULARY = 32, 4, 12, 50
 PRIOR = facs.au_prior(facs.REACTIONET_AUS_12)
 SMALL = {
     "encoder.backbone": "vit_s16",
@@ -20,6 +20,10 @@ SMALL = {
     "head.embedding": 8,
     "head.projection": 4,
     "graph.width": 8,
+    "text.vocabulary": VOCABULARY,
+    "text.width": 8,
+    "text.layers": 1,
+    "text.heads": 2,
     "data.image_size": SIZE,
     "conv": "lax",
 }
@@ -46,6 +50,16 @@ def faces(seed: int = 0) -> dict[str, jax.Array]:
     return batch | {"landmarks": jnp.asarray(landmarks)}
 
 
+def tuples(seed: int = 0) -> dict[str, jax.Array]:
+    """Random faces with a stimulus and a caption of 6 word pieces, of which the first has 4."""
+    rng = np.random.default_rng(100 + seed)
+    stimulus = rng.integers(0, 256, (BATCH, SIZE, SIZE, 3))
+    tokens = rng.integers(1, VOCABULARY, (BATCH, 6))
+    tokens[0, 4:] = 0
+    words = {"stimulus": jnp.asarray(stimulus, jnp.uint8), "tokens": jnp.asarray(tokens, jnp.int32)}
+    return faces(seed) | words
+
+
 def targets(seed: int = 0) -> losses.Targets:
     """Random labels, the first of them unknown."""
     labels = np.random.default_rng(seed).integers(0, 2, (BATCH, CLASSES)).astype(np.int8)
@@ -56,10 +70,10 @@ def targets(seed: int = 0) -> losses.Targets:
 class System:
     """A system with its first parameters; its calls are compiled."""
 
-    def __init__(self, module):
+    def __init__(self, module, batch=None):
         self.module = module
         self.apply = jax.jit(module.apply, static_argnames=("method", "train", "mutable"))
-        self.variables = jax.jit(lambda: module.init(jax.random.key(0), faces()))()
+        self.variables = jax.jit(lambda: module.init(jax.random.key(0), batch or tuples()))()
 
     def terms(self, params, batch, key=None):
         """(total, terms) of a training step's loss."""
@@ -102,7 +116,8 @@ class System:
 
 
 def build(name: str, domains: str, **changes) -> System:
-    return System(systems.build(config(name, domains, **changes), CLASSES, PRIOR))
+    made, names = config(name, domains, **changes), facs.REACTIONET_AUS_12
+    return System(systems.build(made, CLASSES, PRIOR, names=names))
 
 
 def reached(gradient: dict) -> set[str]:

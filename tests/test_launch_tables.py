@@ -9,6 +9,7 @@ import prepared_faces
 import pytest
 import raw_bp4d_plus
 
+from drr_jax import config as configs
 from drr_jax import config_rules, evaluate, experiment, main, train
 from drr_jax.config import flatten, letters
 from drr_jax.errors import InputError
@@ -17,7 +18,12 @@ from drr_jax.models import systems
 from tfds_reactionet import build
 
 LAUNCH = Path(__file__).parent.parent / "launch"
-DATA = {"table5": "bp4d/rgb_depth", "table6": "bp4d_plus/rgb_depth_thermal"}
+DATA = {
+    "table4": "reactionet/full",
+    "table5": "bp4d/rgb_depth",
+    "table6": "bp4d_plus/rgb_depth_thermal",
+}
+DOMAINS = {"table4": {"R", "S", "T"}, "table5": {"V", "D"}, "table6": {"V", "D", "Th"}}
 
 
 def parse(table, arg):
@@ -41,21 +47,42 @@ def test_row_is_a_system_that_its_data_set_has_the_inputs_of(table, row):
     full, demo = parse(table, row), parse(table, f"{row},demo,fold=2")
     for config in (full, demo):
         assert config.model.name in systems.SYSTEMS
-        assert set(letters(config.domains)) <= {"V", "D", *(("Th",) if table == "table6" else ())}
+        assert set(letters(config.domains)) <= DOMAINS[table]
     assert full.data.name == DATA[table] and full.data.image_size == 256
     _, config = build.resolve(full.data.name)
     assert config == full.data.name.split("/")[1]
-    assert (demo.data.name, demo.fold) == ("reactionet/demo_multimodal", "2")
+    small = "reactionet/demo" if table == "table4" else "reactionet/demo_multimodal"
+    assert (demo.data.name, demo.fold) == (small, "2")
     # The demo changes sizes and training, not what the system is.
     sizes = {key for key in flatten(full) if key.split(".")[0] in ("data", "optim", "log", "text")}
     sizes |= {"fold", "encoder.stem", "encoder.width", "head.embedding", "head.projection"}
     changed = {k for k, v in flatten(full).items() if v != flatten(demo)[k]} - sizes
     assert all(key.startswith("augment.") or key == "graph.width" for key in changed)
-    if row != "jaa_net":
-        assert (full.data.batch_size, full.optim.schedule, full.optim.epochs) == (64, "step", 20)
+    if row not in ("jaa_net", "vit"):
+        epochs = 12 if table == "table4" else 20
+        protocol = (full.data.batch_size, full.optim.schedule, full.optim.epochs)
+        assert protocol == (64, "step", epochs)
 
 
-@pytest.mark.parametrize("table", DATA)
+def test_table_4_has_every_system_of_the_paper_and_the_ones_it_is_compared_with():
+    titles = [systems.title(parse("table4", row)) for row in rows("table4")]
+    assert len(set(titles)) == len(titles)
+    assert {"ResNet-18 (R)", "ResNet-50 (R)", "ViT-B/16 (R)", "GCN (R)", "DRR (R, graph)"} < {
+        *titles
+    }
+    assert {"Late fusion (RST)", "UDA (RST)", "Cross-domain GCN (RST)", "DRR (RST)"} < {*titles}
+    assert {"DRR (R)", "DRR (RS)", "DRR (RT)"} < {*titles}
+    assert flatten(parse("table4", "drr")) == flatten(configs.Config())  # launch/reactionet.py's
+
+
+def test_the_vit_has_its_own_optimiser_at_the_supplements_batch():
+    optim = parse("table4", "vit").optim
+    assert (optim.name, optim.weight_decay, optim.decay_all) == ("adamw", 0.05, False)
+    assert optim.lr == pytest.approx(5e-4 * 64 / 512)
+    assert parse("table4", "vit,demo").encoder.backbone == "vit_b16"
+
+
+@pytest.mark.parametrize("table", ["table5", "table6"])
 def test_drr_of_modalities_contrasts_all_and_fuses(table):
     config = parse(table, "drr_mm")
     domains = letters(config.domains)
@@ -63,7 +90,7 @@ def test_drr_of_modalities_contrasts_all_and_fuses(table):
     assert config.predict == "fuse" and config.graph.enabled and config.graph.assumption == "both"
 
 
-@pytest.mark.parametrize("table", DATA)
+@pytest.mark.parametrize("table", ["table5", "table6"])
 def test_a_row_has_to_be_named(table):
     for arg in ("", "mtf", "demo", "amf,mft"):
         with pytest.raises(InputError, match=f"'{arg}': expected one row of the table, .*amf.*mft"):

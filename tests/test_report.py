@@ -105,6 +105,8 @@ def make_run(workdir: Path, folds: bool = False) -> Path:
         "version": "1.0.0",
         "fingerprint": "9f2c" * 16,
         "rendered": True,
+        "title": "DRR (RST)",
+        "test_inputs": ["reaction"],
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "device": "1 x cpu",
         "jax": "0.10.2",
@@ -208,11 +210,23 @@ def test_numbers_are_those_of_the_results(run, page):
 
 def test_a_rendered_data_set_says_so(page, tmp_path):
     assert "Rendered demo." in page
-    assert "trained on reaction, stimulus and caption; tested on the face alone" in page
     workdir = make_run(tmp_path / "real")
     record = json.loads((workdir / "run.json").read_text()) | {"rendered": False}
     (workdir / "run.json").write_text(json.dumps(record))
     assert "Rendered demo." not in report.write_report(workdir).read_text()
+
+
+def test_the_system_its_domains_and_what_it_predicts_from_are_named(page, tmp_path):
+    said = "DRR (RST), trained on reaction, stimulus and caption; tested on the face alone"
+    assert said in page and "DRR (RST): action units on reactionet/demo" in page
+    workdir = make_run(tmp_path / "fused")
+    config = json.loads((workdir / "config.json").read_text()) | {"domains": "VTh"}
+    (workdir / "config.json").write_text(json.dumps(config))
+    fused = {"title": "Early fusion (VTh)", "test_inputs": ["reaction", "thermal"]}
+    record = json.loads((workdir / "run.json").read_text()) | fused
+    (workdir / "run.json").write_text(json.dumps(record))
+    said = "visible image and thermal image; tested on reaction and thermal"
+    assert said in report.write_report(workdir).read_text()
 
 
 def test_what_is_missing_is_named(tmp_path):

@@ -9,16 +9,13 @@ from jaxtyping import Array, Float, UInt8
 
 from drr_jax import losses
 from drr_jax.losses import Targets
-from drr_jax.models.encoders import build_image_encoder, build_text_encoder, normalise_image
-from drr_jax.models.graph import GraphModule
+from drr_jax.models.domain_system import DomainSystem
+from drr_jax.models.graph import build_graph
 from drr_jax.models.heads import ClassHead, Projection
-from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
-from drr_jax.models.text import PAD
-
-PREDICT_DOMAINS = {"reaction": ("R", "V"), "stimulus": ("S",)}  # whose logits are the prediction
+from drr_jax.models.system import DOMAIN_INPUTS, Terms
 
 
-class DRR(System):
+class DRR(DomainSystem):
     """The framework of the paper (supplement 2; forward pass: reconstruction, method 9.1).
 
     Domains are R, S and T, or the modalities V, D and Th of one face (DRR MM, supplement 3.5). The
@@ -27,50 +24,20 @@ class DRR(System):
     """
 
     def setup(self):
+        super().setup()
         config = self.config
         for domain in self.domains:
-            build = build_text_encoder if domain == "T" else build_image_encoder
-            setattr(self, f"encoder_{domain}", build(config, self.dtype))
             setattr(self, f"head_{domain}", ClassHead(self.classes, config.head.embedding))
         if config.contrast.enabled:
             self.projection = Projection(config.head.projection)
         if config.graph.enabled:
-            graph = config.graph
-            self.graph_module = GraphModule(
-                self.prior,
-                graph.assumption,
-                graph.het_form,
-                graph.semantics,
-                graph.conv,
-                graph.prior == "learned",
-                graph.layers,
-                graph.width,
-                graph.dropout,
-                graph.readout,
-            )
-
-    @property
-    def predicted_domain(self) -> str | None:
-        """The domain whose own logits are the prediction, None if the graph takes part."""
-        wanted = PREDICT_DOMAINS.get(self.config.predict, ())
-        return next((domain for domain in wanted if domain in self.domains), None)
+            self.graph_module = build_graph(config.graph, self.prior)
 
     @property
     def test_inputs(self) -> tuple[str, ...]:
         """The predicted domain's image alone, or all if the graph takes part."""
         domain = self.predicted_domain
         return (DOMAIN_INPUTS[domain],) if domain else self.train_inputs
-
-    def _domain(self, domain: str, batch: Mapping[str, Array], train: bool) -> dict[str, Array]:
-        """Steps 1 to 7 of method 9.1 for one domain."""
-        encoder, head = getattr(self, f"encoder_{domain}"), getattr(self, f"head_{domain}")
-        value = batch[batch_key(domain)]
-        if domain == "T":
-            return head(encoder(value), value != PAD)
-        features = encoder(normalise_image(value, self.dtype), train=train)
-        size, height, width, channels = features.shape
-        out = head(features.reshape(size, height * width, channels))
-        return out | {"attention": out["attention"].reshape(size, height, width, -1)}
 
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Runs every training domain and the graph; names everything in between.
@@ -82,7 +49,7 @@ class DRR(System):
         graph_logits [batch, classes] and graph {prototype (u of the U-SR relation), states,
         relation/BRANCH}.
         """
-        heads = {domain: self._domain(domain, batch, train) for domain in self.domains}
+        heads = {domain: self.class_wise(domain, batch, train) for domain in self.domains}
         outputs: dict = {
             name: {domain: head[key] for domain, head in heads.items()}
             for name, key in (
@@ -104,7 +71,7 @@ class DRR(System):
         """Class probabilities; of a domain's own logits by running that domain alone."""
         domain = self.predicted_domain
         if domain:
-            return self.activation(self._domain(domain, batch, train=False)["logits"])
+            return self.activation(self.class_wise(domain, batch, train=False)["logits"])
         return self.probabilities(self(batch))
 
     def predict_reaction(
@@ -112,7 +79,7 @@ class DRR(System):
     ) -> Float[Array, "batch classes"]:
         """Probabilities from the face alone, the paper's inference (supplement 2.1)."""
         domain = "V" if "V" in self.domains else "R"
-        return self.activation(self._domain(domain, {"reaction": reaction}, False)["logits"])
+        return self.activation(self.class_wise(domain, {"reaction": reaction}, False)["logits"])
 
     @nn.nowrap
     def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:

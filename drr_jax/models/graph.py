@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from drr_jax.config import Graph
 from drr_jax.facs import check_prior
 from drr_jax.models.graph_conv import CONVOLUTIONS
 
@@ -133,3 +134,19 @@ class GraphModule(nn.Module):
         else:
             logits = nn.Dense(classes, name="readout")(states.reshape(batch, -1))
         return logits, named | {"prototype": prototype, "states": states}
+
+
+def build_graph(config: Graph, prior: Sequence[Sequence[float]]) -> GraphModule:
+    """The graph module of a config over the class relation P."""
+    return GraphModule(
+        prior,
+        config.assumption,
+        config.het_form,
+        config.semantics,
+        config.conv,
+        config.prior == "learned",
+        config.layers,
+        config.width,
+        config.dropout,
+        config.readout,
+    )

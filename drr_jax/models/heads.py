@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 
-class ClassHead(nn.Module):
-    """One domain's features -> an attention map, an embedding and a logit for every class."""
+class ClassEmbedding(nn.Module):
+    """One domain's features -> an attention map and an embedding for every class."""
 
     classes: int
     features: int = 256  # K
@@ -21,8 +21,8 @@ class ClassHead(nn.Module):
         feature_map: Float[Array, "batch positions channels"],
         mask: Bool[Array, "batch positions"] | None = None,
     ) -> dict[str, Array]:
-        """Returns attention [batch, positions, classes], embedding [batch, classes, features] and
-        logits [batch, classes]; masked positions get no attention. Steps 2 to 7 of method 9.1."""
+        """Returns attention [batch, positions, classes] and embedding [batch, classes, features];
+        masked positions get no attention. Steps 2 to 6 of method 9.1."""
         dtype = feature_map.dtype
         local = nn.Dense(self.features, dtype=dtype, name="reduce")(feature_map)
         local = nn.relu(nn.LayerNorm(dtype=dtype, name="norm_in")(local))
@@ -37,12 +37,28 @@ class ClassHead(nn.Module):
         bias = self.param("subspace_bias", nn.initializers.zeros, (self.classes, self.features))
         projected = jnp.einsum("bnk,nke->bne", region, subspace.astype(dtype)) + bias
         embedding = nn.relu(nn.LayerNorm(name="norm_out")(projected))
+        return {"attention": attention, "embedding": embedding}
+
+
+class ClassHead(ClassEmbedding):
+    """A class embedding with a logit for every class."""
+
+    @nn.compact
+    def __call__(
+        self,
+        feature_map: Float[Array, "batch positions channels"],
+        mask: Bool[Array, "batch positions"] | None = None,
+    ) -> dict[str, Array]:
+        """Returns what the embedding does and logits [batch, classes]: step 7 of method 9.1."""
+        out = super().__call__(feature_map, mask)
         weight = self.param(
-            "classify", nn.initializers.lecun_normal(in_axis=1, out_axis=0), subspace.shape[:2]
+            "classify",
+            nn.initializers.lecun_normal(in_axis=1, out_axis=0),
+            (self.classes, self.features),
         )
         offset = self.param("classify_bias", nn.initializers.zeros, (self.classes,))
-        logits = jnp.einsum("bnk,nk->bn", embedding.astype(jnp.float32), weight) + offset
-        return {"attention": attention, "embedding": embedding, "logits": logits}
+        logits = jnp.einsum("bnk,nk->bn", out["embedding"].astype(jnp.float32), weight) + offset
+        return out | {"logits": logits}
 
 
 class ClassScores(nn.Module):

@@ -96,7 +96,7 @@ class ResNet(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "batch height width 3"], train: bool
+        self, x: Float[Array, "batch height width channels"], train: bool
     ) -> Float[Array, "batch out_height out_width features"]:
         """Maps normalised images to features. Raises ValueError for an unknown stem."""
         if self.stem not in STEMS:
@@ -119,7 +119,7 @@ class ResNet(nn.Module):
         return x
 
     def pooled(
-        self, x: Float[Array, "batch height width 3"], train: bool
+        self, x: Float[Array, "batch height width channels"], train: bool
     ) -> Float[Array, "batch features"]:
         """Maps normalised images to the mean of their features: a plain classifier's input."""
         return self(x, train).mean((1, 2))

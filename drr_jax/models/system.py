@@ -43,6 +43,11 @@ class System(nn.Module):
     prior: Sequence[Sequence[float]]  # relation P, [classes, classes], after graph.prior
     dtype: jnp.dtype = jnp.float32
     descriptions: Sequence[Sequence[int]] = ()  # token ids of a sentence a class
+    names: Sequence[str] = ()  # of the classes
+
+    @classmethod
+    def check_names(cls, names: Sequence[str]) -> None:
+        """Raises InputError for a class that the system cannot detect; here for none."""
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from jaxtyping import Float
 
 from drr_jax.config import Config
 from drr_jax.models.amf import AMF
+from drr_jax.models.au_gcn import AUGCN
+from drr_jax.models.baselines import GCN, UDA, Classifier, EarlyFusion, LateFusion
 from drr_jax.models.drr import DRR
 from drr_jax.models.mft import MFT
 from drr_jax.models.system import System
@@ -15,10 +17,48 @@ from drr_jax.models.temt_net import TEMTNet
 
 SYSTEMS: dict[str, type[System]] = {
     "drr": DRR,
+    "classifier": Classifier,
+    "gcn": GCN,
+    "cross_domain_gcn": GCN,
+    "multimodal_gcn": GCN,
+    "late_fusion": LateFusion,
+    "early_fusion": EarlyFusion,
+    "uda": UDA,
+    "au_gcn": AUGCN,
     "temt_net": TEMTNet,
     "amf": AMF,
     "mft": MFT,
 }
+# What tables and reports call them; `title` adds the domains.
+TITLES = {
+    "drr": "DRR",
+    "gcn": "GCN",
+    "cross_domain_gcn": "Cross-domain GCN",
+    "multimodal_gcn": "Multi-modal GCN",
+    "late_fusion": "Late fusion",
+    "early_fusion": "Early fusion",
+    "uda": "UDA",
+    "au_gcn": "AU-GCN",
+    "temt_net": "TEMT-Net",
+    "amf": "AMF",
+    "mft": "MFT",
+    "resnet18": "ResNet-18",
+    "resnet50": "ResNet-50",
+    "vit_s16": "ViT-S/16",
+    "vit_b16": "ViT-B/16",
+}
+
+
+def title(config: Config) -> str:
+    """A short name for people, as in "ResNet-18 (R)" or "DRR (VD, fuse)".
+
+    A classifier is called after its network; what DRR predicts by is said if it is not the
+    reaction.
+    """
+    name = config.model.name
+    name = TITLES[config.encoder.backbone if name == "classifier" else name]
+    by = "" if config.predict == "reaction" else f", {config.predict}"
+    return f"{name} ({config.domains}{by})"
 
 
 def build(
@@ -27,7 +67,13 @@ def build(
     prior: Float[np.ndarray, "classes classes"],
     dtype: jnp.dtype = jnp.float32,
     descriptions: Sequence[Sequence[int]] = (),
+    names: Sequence[str] = (),
 ) -> System:
-    """The system of a config; `prior` is the graph's P after `graph.prior` was applied."""
+    """The system of a config; `prior` is the graph's P after `graph.prior` was applied.
+
+    Raises InputError for a class among `names` that the system cannot detect.
+    """
+    system = SYSTEMS[config.model.name]
+    system.check_names(names)
     relation = tuple(tuple(map(float, row)) for row in prior)
-    return SYSTEMS[config.model.name](config, classes, relation, dtype, descriptions)
+    return system(config, classes, relation, dtype, descriptions, tuple(names))

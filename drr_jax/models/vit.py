@@ -45,7 +45,7 @@ class ViT(nn.Module):
 
     @nn.compact
     def tokens(
-        self, x: Float[Array, "batch height width 3"]
+        self, x: Float[Array, "batch height width channels"]
     ) -> tuple[Float[Array, "batch features"], Float[Array, "batch rows columns features"]]:
         """Maps normalised images to the class token and to the map of patch tokens.
 
@@ -69,14 +69,14 @@ class ViT(nn.Module):
         return tokens[:, 0], tokens[:, 1:].reshape(batch, rows, columns, features)
 
     def __call__(
-        self, x: Float[Array, "batch height width 3"], train: bool
+        self, x: Float[Array, "batch height width channels"], train: bool
     ) -> Float[Array, "batch rows columns features"]:
         """Maps normalised images to patch tokens; `train` changes nothing (see the class)."""
         del train
         return self.tokens(x)[1]
 
     def pooled(
-        self, x: Float[Array, "batch height width 3"], train: bool
+        self, x: Float[Array, "batch height width channels"], train: bool
     ) -> Float[Array, "batch features"]:
         """Maps normalised images to the class token: a plain classifier's input."""
         del train

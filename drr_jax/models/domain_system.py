@@ -1,0 +1,57 @@
+"""A system with an encoder of its own for every domain: what DRR and the baselines share."""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from drr_jax.models.encoders import build_image_encoder, build_text_encoder, normalise_image
+from drr_jax.models.system import System, batch_key
+from drr_jax.models.text import PAD
+
+PREDICT_DOMAINS = {"reaction": ("R", "V"), "stimulus": ("S",)}  # whose logits are the prediction
+
+
+class DomainSystem(System):
+    """Encoders by domain, and the two ways their features are read: by position, or pooled.
+
+    A subclass's `setup` calls this one's, and sets `head_<DOMAIN>` if it calls `class_wise`.
+    """
+
+    def setup(self):
+        for domain in self.domains:
+            build = build_text_encoder if domain == "T" else build_image_encoder
+            setattr(self, f"encoder_{domain}", build(self.config, self.dtype))
+
+    @property
+    def predicted_domain(self) -> str | None:
+        """The domain whose own logits `predict` asks for, None for a prediction of several."""
+        wanted = PREDICT_DOMAINS.get(self.config.predict, ())
+        return next((domain for domain in wanted if domain in self.domains), None)
+
+    def class_wise(self, domain: str, batch: Mapping[str, Array], train: bool) -> dict[str, Array]:
+        """What the domain's head makes of its features, by class: steps 1 to 7 of method 9.1.
+
+        The attention of an image is [batch, height, width, classes], of a caption [batch, tokens,
+        classes].
+        """
+        encoder, head = getattr(self, f"encoder_{domain}"), getattr(self, f"head_{domain}")
+        value = batch[batch_key(domain)]
+        if domain == "T":
+            return head(encoder(value), value != PAD)
+        features = encoder(normalise_image(value, self.dtype), train=train)
+        size, height, width, channels = features.shape
+        out = head(features.reshape(size, height * width, channels))
+        return out | {"attention": out["attention"].reshape(size, height, width, -1)}
+
+    def pooled(
+        self, domain: str, batch: Mapping[str, Array], train: bool
+    ) -> Float[Array, "batch features"]:
+        """One feature vector an example; of a caption the mean over its word pieces."""
+        encoder, value = getattr(self, f"encoder_{domain}"), batch[batch_key(domain)]
+        if domain != "T":
+            image = normalise_image(value, self.dtype)
+            return encoder.pooled(image, train=train).astype(jnp.float32)
+        words = (value != PAD)[..., None]
+        features = encoder(value).astype(jnp.float32)
+        return (features * words).sum(1) / jnp.maximum(words.sum(1), 1)

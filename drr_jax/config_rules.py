@@ -8,7 +8,7 @@ from drr_jax.errors import InputError, nearest
 
 CHOICES = {
     "data.augment_on": ("auto", "host", "device"),
-    "model.name": ("drr", "temt_net", "amf", "mft"),
+    "model.name": ("drr", "jaa_net", "sev_net", "ugn_b", "temt_net", "amf", "mft"),
     "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
     "encoder.stem": ("imagenet", "small"),
     "text.encoder": ("small",),
@@ -37,10 +37,14 @@ CHOICES = {
 }
 # Domains that a system which is not for all of them works on.
 SYSTEM_DOMAINS = {
+    "jaa_net": ("R", "V"),
+    "sev_net": ("R", "RS", "RT", "RST", "V"),
+    "ugn_b": ("R", "V"),
     "temt_net": ("VD", "VTh", "VDTh"),  # V, and what it learns to reconstruct from it
     "amf": ("VD", "VTh", "DTh", "VDTh"),
     "mft": ("VD", "VTh", "DTh", "VDTh"),
 }
+AU_SYSTEMS = ("jaa_net", "ugn_b")  # that know no other classes
 POSITIVE = (
     "data.image_size",
     "data.batch_size",
@@ -151,6 +155,8 @@ def _validate_together(config: Config) -> None:
         raise InputError(
             f"config key domains={config.domains}: model.name={name} works on {', '.join(works_on)}"
         )
+    if name in AU_SYSTEMS and config.task != "au":
+        raise InputError(f"config key task={config.task}: model.name={name} needs task=au")
     for predict, one_of in (("stimulus", ("S",)), ("reaction", ("R", "V"))):
         has = set(one_of) & set(letters(config.domains))
         if name == "drr" and config.predict == predict and not has:

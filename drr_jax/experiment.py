@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from drr_jax import (
     data,
+    descriptions,
     distributed,
     facs,
     label_counts,
@@ -166,7 +167,11 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         known = facs.expression_prior(names).astype(float)
         priors = {choice: facs.fixed_relation(choice, known, names) for choice in choices}
     words = source.caption_words(prepared, train_parts) if "T" in letters(config.domains) else {}
+    described = systems.SYSTEMS[config.model.name].needs_descriptions
+    sentences = descriptions.sentences(names, config.task) if described else ()
+    words = descriptions.with_words(words, sentences)
     vocabulary = tokenizer.build_vocabulary(words, config.text.vocabulary)
+    pieces = tokenizer.from_vocabulary(vocabulary)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
     train_rows = validation_rows = None
@@ -180,7 +185,9 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     steps = optim.total_steps(config, records)
     schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
     dtype = jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32)
-    model = systems.build(config, len(names), priors[config.graph.prior], dtype)
+    tokens = tokenizer.encode(pieces, sentences, config.text.max_tokens)
+    prior = priors[config.graph.prior]
+    model = systems.build(config, len(names), prior, dtype, tokens.tolist(), names)
     for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
         if name not in prepared.inputs:
             raise InputError(
@@ -200,7 +207,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         train_rows=train_rows,
         validation_rows=validation_rows,
         names=names,
-        tokenizer=tokenizer.from_vocabulary(vocabulary),
+        tokenizer=pieces,
         mesh=mesh,
         model=model,
         optimizer=optim.optimizer(config.optim, schedule),

@@ -56,10 +56,10 @@ def targets(seed: int = 0) -> losses.Targets:
 class System:
     """A system with its first parameters; its calls are compiled."""
 
-    def __init__(self, module):
+    def __init__(self, module, batch=None):
         self.module = module
         self.apply = jax.jit(module.apply, static_argnames=("method", "train", "mutable"))
-        self.variables = jax.jit(lambda: module.init(jax.random.key(0), faces()))()
+        self.variables = jax.jit(lambda: module.init(jax.random.key(0), batch or faces()))()
 
     def terms(self, params, batch, key=None):
         """(total, terms) of a training step's loss."""

@@ -31,6 +31,9 @@ CHOICES = {
         "early_fusion",
         "uda",
         "au_gcn",
+        "jaa_net",
+        "sev_net",
+        "ugn_b",
         "temt_net",
         "amf",
         "mft",
@@ -68,6 +71,9 @@ SYSTEM_DOMAINS = {
     "early_fusion": _subsets(FACE, 2),
     "uda": _subsets(TUPLE, 2),
     "au_gcn": ("R", "V"),
+    "jaa_net": ("R", "V"),
+    "sev_net": ("R", "RS", "RT", "RST", "V"),
+    "ugn_b": ("R", "V"),
     "temt_net": ("VD", "VTh", "VDTh"),  # V, and what it learns to reconstruct from it
     "amf": _subsets(FACE, 2),
     "mft": _subsets(FACE, 2),
@@ -89,6 +95,8 @@ SYSTEM_NEEDS: dict[str, Mapping[str, str | bool]] = {
         "model.encoders.R.weights": "none",  # it has an auto-encoder instead
         "model.encoders.V.weights": "none",
     },
+    "jaa_net": {"task": "au"},
+    "ugn_b": {"task": "au"},
     # Its one encoder sees another number of channels than weights have.
     "early_fusion": {f"model.encoders.{domain}.weights": "none" for domain in FACE},
 }

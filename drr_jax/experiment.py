@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import zlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from jaxtyping import Array, ArrayLike, Float
 from drr_jax import (
     classes,
     data,
+    descriptions,
     distributed,
     label_counts,
     optim,
@@ -195,7 +197,9 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     class_weights = np.ones(len(names))
     if config.task == "au" and config.loss.au_weights:
         class_weights = label_counts.class_weights(prepared, train_parts, names)
-    config, pieces = _word_pieces(config, prepared, train_parts)
+    described = systems.SYSTEMS[config.model.name].needs_descriptions
+    sentences = descriptions.sentences(names, config.task) if described else ()
+    config, pieces = _word_pieces(config, prepared, train_parts, sentences)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
     train_rows = validation_rows = test_rows = None
@@ -212,7 +216,9 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     steps = optim.total_steps(config, records)
     schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
     dtype = jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32)
-    model = systems.build(config, len(names), priors[config.graph.prior], dtype, names=names)
+    tokens = tokenizer.encode(pieces, sentences, config.text.max_tokens)
+    prior = priors[config.graph.prior]
+    model = systems.build(config, len(names), prior, dtype, tokens.tolist(), names)
     for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
         if name not in prepared.inputs:
             raise InputError(
@@ -250,9 +256,12 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
 
 
 def _word_pieces(
-    config: Config, prepared: source.Prepared, train_parts: tuple[str, ...]
+    config: Config,
+    prepared: source.Prepared,
+    train_parts: tuple[str, ...],
+    sentences: Sequence[str],
 ) -> tuple[Config, Any]:
-    """The tokenizer, of the text encoder's weights or else of the training captions.
+    """The tokenizer: of the text encoder's weights, else of training captions and `sentences`.
 
     With weights, the config's `text` takes their sizes: the run's record then has them.
     """
@@ -260,6 +269,7 @@ def _word_pieces(
     text, pieces = weight_sources.text_of(config) if reads else (config.text, None)
     if pieces is None:
         words = source.caption_words(prepared, train_parts) if reads else {}
+        words = descriptions.with_words(words, sentences)
         vocabulary = tokenizer.build_vocabulary(words, text.vocabulary)
         pieces = tokenizer.from_vocabulary(vocabulary)
     return dataclasses.replace(config, text=text), pieces

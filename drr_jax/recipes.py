@@ -33,6 +33,36 @@ JAA: Settings = {
     "data.batch_size": 16,
 }
 
+# Rows that Tables 5 and 6 share: one image of the face.
+ONE_MODALITY: dict[str, Settings] = {
+    "resnet18_v": {"model.name": "classifier", "domains": "V"},
+    "resnet18_d": {"model.name": "classifier", "domains": "D"},
+    "jaa_net": {"model.name": "jaa_net", "domains": "V", **JAA},
+    "sev_net": {"model.name": "sev_net", "domains": "V"},
+    "ugn_b": {"model.name": "ugn_b", "domains": "V"},
+    "au_gcn": {
+        "model.name": "au_gcn",
+        "domains": "V",
+        **HETEROPHILY,
+        "graph.readout": "concat_fc",
+    },
+}
+
+
+def several_modalities(domains: str) -> dict[str, Settings]:
+    """Rows that Tables 5 and 6 share, of several images of the face at once.
+
+    DRR MM relates modalities instead of stimulus and reaction, and fuses (supplement 3.5).
+    """
+    return {
+        "early_fusion": {"model.name": "early_fusion", "domains": domains},
+        "late_fusion": {"model.name": "late_fusion", "domains": domains},
+        "multimodal_gcn": {"model.name": "multimodal_gcn", "domains": domains, **HETEROPHILY},
+        "amf": {"model.name": "amf", "domains": domains},
+        "mft": {"model.name": "mft", "domains": domains},
+        "drr_mm": {"domains": domains, "predict": "fuse", "contrast.pairs": "all"},
+    }
+
 
 def demo(config: Config, data: str = "reactionet/demo") -> None:
     """The rendered demo release `data` on two CPU cores: about three minutes for DRR."""

@@ -21,6 +21,8 @@ ROWS: dict[str, Settings] = {
     "late_fusion": {"model.name": "late_fusion", "domains": "RST"},
     "uda": {"model.name": "uda", "domains": "RST"},
     "cross_domain_gcn": {"model.name": "cross_domain_gcn", "domains": "RST", **HETEROPHILY},
+    "sev_net": {"model.name": "sev_net", "domains": "RST"},
+    "sev_net_r": {"model.name": "sev_net", "domains": "R"},
     "drr": {"model.name": "drr", "domains": "RST"},
     "drr_r": {"model.name": "drr", "domains": "R"},
     "drr_rs": {"model.name": "drr", "domains": "RS"},

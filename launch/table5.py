@@ -10,14 +10,12 @@ says which printed numbers of the table are in doubt.
 """
 
 from drr_jax.config import Config
-from drr_jax.recipes import Settings, table
+from drr_jax.recipes import ONE_MODALITY, Settings, several_modalities, table
 
 ROWS: dict[str, Settings] = {
+    **ONE_MODALITY,
     "temt_net": {"model.name": "temt_net", "domains": "VD"},  # D in training alone
-    "amf": {"model.name": "amf", "domains": "VD"},
-    "mft": {"model.name": "mft", "domains": "VD"},
-    # Supplement 3.5: relations of modalities instead of stimulus and reaction, a fused prediction.
-    "drr_mm": {"domains": "VD", "predict": "fuse", "contrast.pairs": "all"},
+    **several_modalities("VD"),
 }
 
 

@@ -11,14 +11,13 @@ of the table are in doubt; TEMT-Net, UGN-B and AU-GCN have no row there.
 """
 
 from drr_jax.config import Config
-from drr_jax.recipes import Settings, table
+from drr_jax.recipes import ONE_MODALITY, Settings, several_modalities, table
 
 ROWS: dict[str, Settings] = {
+    **ONE_MODALITY,
+    "resnet18_th": {"model.name": "classifier", "domains": "Th"},
     "temt_net": {"model.name": "temt_net", "domains": "VTh"},  # Th in training alone
-    "amf": {"model.name": "amf", "domains": "VDTh"},
-    "mft": {"model.name": "mft", "domains": "VDTh"},
-    # Supplement 3.5: relations of modalities instead of stimulus and reaction, a fused prediction.
-    "drr_mm": {"domains": "VDTh", "predict": "fuse", "contrast.pairs": "all"},
+    **several_modalities("VDTh"),
 }
 
 

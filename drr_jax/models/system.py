@@ -1,6 +1,7 @@
 """What every system of the paper's tables gives the training loop and the evaluation."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -42,12 +43,19 @@ class System(nn.Module):
     classes: int
     prior: Sequence[Sequence[float]]  # relation P, [classes, classes], after graph.prior
     dtype: jnp.dtype = jnp.float32
-    descriptions: Sequence[Sequence[int]] = ()  # token ids of a sentence a class
+    descriptions: Sequence[Sequence[int]] = ()  # token ids of a sentence a class, 0 is padding
     names: Sequence[str] = ()  # of the classes
+
+    needs_descriptions: ClassVar[bool] = False
 
     @classmethod
     def check_names(cls, names: Sequence[str]) -> None:
         """Raises InputError for a class that the system cannot detect; here for none."""
+
+    @property
+    def face(self) -> str:
+        """The letter of the face's image: R or V."""
+        return next(domain for domain in self.domains if domain in ("R", "V"))
 
     @property
     def domains(self) -> tuple[str, ...]:

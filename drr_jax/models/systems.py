@@ -11,9 +11,12 @@ from drr_jax.models.amf import AMF
 from drr_jax.models.au_gcn import AUGCN
 from drr_jax.models.baselines import GCN, UDA, Classifier, EarlyFusion, LateFusion
 from drr_jax.models.drr import DRR
+from drr_jax.models.jaa_net import JAANet
 from drr_jax.models.mft import MFT
+from drr_jax.models.sev_net import SEVNet
 from drr_jax.models.system import System
 from drr_jax.models.temt_net import TEMTNet
+from drr_jax.models.ugn_b import UGNB
 
 SYSTEMS: dict[str, type[System]] = {
     "drr": DRR,
@@ -25,6 +28,9 @@ SYSTEMS: dict[str, type[System]] = {
     "early_fusion": EarlyFusion,
     "uda": UDA,
     "au_gcn": AUGCN,
+    "jaa_net": JAANet,
+    "sev_net": SEVNet,
+    "ugn_b": UGNB,
     "temt_net": TEMTNet,
     "amf": AMF,
     "mft": MFT,
@@ -39,6 +45,9 @@ TITLES = {
     "early_fusion": "Early fusion",
     "uda": "UDA",
     "au_gcn": "AU-GCN",
+    "jaa_net": "JAA-Net",
+    "sev_net": "SEV-Net",
+    "ugn_b": "UGN-B",
     "temt_net": "TEMT-Net",
     "amf": "AMF",
     "mft": "MFT",
@@ -76,4 +85,5 @@ def build(
     system = SYSTEMS[config.model.name]
     system.check_names(names)
     relation = tuple(tuple(map(float, row)) for row in prior)
-    return system(config, classes, relation, dtype, descriptions, tuple(names))
+    tokens = tuple(tuple(map(int, row)) for row in descriptions)
+    return system(config, classes, relation, dtype, tokens, tuple(names))

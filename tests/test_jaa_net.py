@@ -1,0 +1,111 @@
+"""JAA-Net: its cells, maps and losses by hand, and that landmarks are needed to train alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small_system as small
+
+from drr_jax import facs
+from drr_jax.errors import InputError
+from drr_jax.landmarks import INNER_49
+from drr_jax.models import jaa_net, systems
+from drr_jax.models.jaa_attention import attention_maps, check_rules, resting_face
+
+
+def test_cells_are_blocks_of_the_image_row_by_row():
+    x = jnp.arange(2 * 8 * 8 * 3, dtype=jnp.float32).reshape(2, 8, 8, 3)
+    cells = jaa_net.to_cells(x, 4)
+    np.testing.assert_array_equal(cells[5], x[:, 2:4, 2:4])
+    np.testing.assert_array_equal(jaa_net.from_cells(cells, 4), x)
+
+
+def test_patch_convolution_is_a_convolution():
+    x = jax.random.normal(jax.random.key(0), (2, 6, 5, 3))
+    module = jaa_net.PatchConv(4)
+    variables = module.init(jax.random.key(1), x)
+    kernel = variables["params"]["kernel"]
+    expected = jax.lax.conv_general_dilated(
+        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    np.testing.assert_allclose(module.apply(variables, x), expected, atol=1e-5)
+
+
+def test_dice_counts_known_labels_alone():
+    logits = np.array([[2.0, -1.0], [0.5, 3.0], [-2.0, 0.0]])
+    labels = np.array([[1, 0], [0, 1], [-1, 1]])
+    weights = np.array([0.5, 1.5])
+    p, known = 1 / (1 + np.exp(-logits)), labels >= 0
+    expected = 0.0
+    for n in range(2):
+        q, y = p[known[:, n], n], (labels[known[:, n], n] == 1).astype(float)
+        share = (2 * (q * y).sum() + 1) / ((q * q).sum() + (y * y).sum() + 1)
+        expected += weights[n] * (1 - share) / 2
+    loss = jaa_net.weighted_dice(jnp.asarray(logits), jnp.asarray(labels), jnp.asarray(weights))
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_alignment_is_normalised_by_the_eyes_and_leaves_out_the_unknown():
+    points = np.random.default_rng(0).uniform(0, 32, (3, 68, 2))
+    moved = points + np.array([3.0, 4.0])
+    eyes = points[:, 42:48].mean(1) - points[:, 36:42].mean(1)
+    squared = (eyes**2).sum(-1)
+    expected = np.mean(49 * 25 / (2 * squared))
+    predicted = jnp.asarray(moved[:, list(INNER_49)], jnp.float32)
+    loss = jaa_net.alignment_loss(predicted, jnp.asarray(points, jnp.float32))
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    points[0, INNER_49[-1]] = np.nan  # the mean over the other points stays 25
+    points[:, 0] = np.nan  # the jaw is not looked at
+    again = jaa_net.alignment_loss(predicted, jnp.asarray(points, jnp.float32))
+    assert float(again) == pytest.approx(expected, rel=1e-4)
+
+
+def test_maps_fall_off_around_both_centres():
+    face = np.asarray(resting_face()) * 64 - 0.5
+    maps = np.asarray(attention_maps(jnp.asarray(face)[None], ("AU12", "AU06"), 64, 64))[0]
+    corners = [face[INNER_49.index(point)] for point in (48, 54)]
+    half = 0.14 * 64
+    expected = np.zeros((64, 64))
+    for y in range(64):
+        for x in range(64):
+            for cx, cy in corners:
+                dx, dy = abs(x - cx), abs(y - cy)
+                if dx <= half and dy <= half:
+                    expected[y, x] = max(expected[y, x], 1 - 0.56 * (dx + dy) / half)
+    np.testing.assert_allclose(maps[..., 0], np.maximum(expected, 0), atol=1e-4)
+    # The cheeks lie below the eyes and above the mouth.
+    rows = np.flatnonzero(maps[..., 1].max(1))
+    eyes = face[[INNER_49.index(point) for point in range(36, 48)], 1].max()
+    assert eyes < rows.mean() < face[INNER_49.index(48), 1]
+
+
+def test_every_au_of_the_sets_has_a_rule():
+    for names in (facs.REACTIONET_AUS, facs.BP4D_AUS, facs.DISFA_AUS, facs.CK_PLUS_AUS):
+        check_rules(names)
+    with pytest.raises(InputError, match="'AU99' has no attention rule; known: AU01"):
+        check_rules(["AU99"])
+    with pytest.raises(InputError, match="needs task=au"):
+        small.config("jaa_net", "V", task="expression")
+
+
+@pytest.fixture(scope="module")
+def system():
+    config = small.config("jaa_net", "V", **{"encoder.width": 8})
+    names = facs.REACTIONET_AUS_12
+    return small.System(systems.build(config, len(names), small.PRIOR, names=names))
+
+
+def test_it_learns_from_landmarks_and_predicts_from_the_face(system):
+    module, batch = system.module, small.faces()
+    assert module.train_inputs == ("reaction", "landmarks") and module.test_inputs == ("reaction",)
+    outputs = system.apply(system.variables, batch)
+    assert outputs["landmarks"].shape == (small.BATCH, 49, 2)
+    np.testing.assert_allclose(outputs["attention"]["V"].sum((1, 2)), 1, atol=1e-4)
+    face = {"reaction": batch["reaction"]}
+    alone = system.apply(system.variables, face, method="predict")
+    np.testing.assert_allclose(alone, jax.nn.sigmoid(outputs["logits"]["V"]), atol=1e-6)
+    history = system.fit(batch, steps=15, rate=0.003)
+    assert set(history[0]) == {"loss/V", "loss/dice", "loss/alignment", "loss/refinement", "loss"}
+    assert all(np.isfinite(value) for row in history for value in row.values())
+    for term in ("loss", "loss/alignment"):
+        assert history[-1][term] < history[0][term]

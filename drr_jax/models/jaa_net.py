@@ -6,7 +6,7 @@ here the image has `data.image_size`, and the attention map a quarter of it (44 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -233,9 +233,10 @@ class Refinement(nn.Module):
 
 def _each_class(module: type[nn.Module], *in_axes: int | None) -> type[nn.Module]:
     """The module with parameters of its own for every class, axis 0 of what goes in and out."""
+    axes: Any = in_axes  # of each argument; Flax declares one for all
     return nn.vmap(
         module,
-        in_axes=in_axes,
+        in_axes=axes,
         variable_axes={"params": 0, "batch_stats": 0},
         split_rngs={"params": True},
     )

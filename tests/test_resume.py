@@ -36,7 +36,7 @@ SETTINGS = {
     "log.keep_checkpoints": 4,
     "log.eval_every_epochs": 2,  # of 61 tuples: every 15 steps
 }
-DEADLINE = 240  # seconds for what takes ten; a hang must not take the whole test run with it
+DEADLINE = 480  # seconds for what takes a minute; a hang must not take the whole test run with it
 
 
 @pytest.fixture(scope="module")

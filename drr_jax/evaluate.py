@@ -206,17 +206,17 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     if "tokens" in batch:
         samples["caption"] = np.array([record["caption"] for record in records])
         samples["caption_tokens"] = _token_table(experiment, batch["tokens"])
-    if "graph" in outputs:
+    graph = outputs.get("graph", {})
+    if "prototype" in graph:
         prototype = _mean_prototype(experiment, apply, len(rows))
         norm = np.linalg.norm(prototype, axis=1, keepdims=True)
         direction = prototype / np.maximum(norm, 1e-9)
         samples |= {"prototype": prototype, "prototype_relation": direction @ direction.T}
-        samples |= {
-            name.replace("/", "_"): relation
-            for name, relation in outputs["graph"].items()
-            if name.startswith("relation/")
-        }
-    return samples
+    return samples | {
+        name.replace("/", "_"): relation
+        for name, relation in graph.items()
+        if name.startswith("relation/")
+    }
 
 
 def _mean_prototype(

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch_reference
 
-from drr_jax.models.layers import BatchNorm, conv2d, resolve_conv
+from drr_jax.models.layers import BatchNorm, conv2d, kaiming_normal, resolve_conv
 from drr_jax.models.resnet import ResNet18, ResNet50
 
 
@@ -197,3 +197,9 @@ def test_bad_names():
         conv2d(x, np.ones((3, 3, 3, 4), np.float32), 1, "auto")
     with pytest.raises(ValueError, match="stem 'tiny': expected imagenet or small"):
         ResNet18(stem="tiny").init(jax.random.key(0), x, train=True)
+
+
+def test_kernels_are_drawn_as_flax_draws_them():
+    shape, key = (1, 2, 3, 5), jax.random.key(7)
+    expected = jax.nn.initializers.variance_scaling(2.0, "fan_out", "normal")(key, shape)
+    np.testing.assert_array_equal(kaiming_normal(key, shape), expected)

@@ -19,7 +19,7 @@ from drr_jax.landmarks import INNER_49
 from drr_jax.losses import Labels, Targets, landmark_loss, masked_bce
 from drr_jax.models.encoders import normalise_image
 from drr_jax.models.jaa_attention import attention_maps, check_rules, resting_face
-from drr_jax.models.layers import BatchNorm, Conv, resolve_conv
+from drr_jax.models.layers import BatchNorm, Conv, kaiming_normal, resolve_conv
 from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
 
 POINTS = len(INNER_49)
@@ -113,8 +113,7 @@ class PatchConv(nn.Module):
     def __call__(
         self, x: Float[Array, "batch height width channels"]
     ) -> Float[Array, "batch height width features"]:
-        initialiser = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-        kernel = self.param("kernel", initialiser, (3, 3, x.shape[-1], self.features))
+        kernel = self.param("kernel", kaiming_normal, (3, 3, x.shape[-1], self.features))
 
         @jax.checkpoint
         def convolve(x: Array, kernel: Array) -> Array:

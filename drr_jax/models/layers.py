@@ -1,6 +1,7 @@
 """Convolution, batch normalisation and pooling, equal in numbers to PyTorch's."""
 
 import functools
+import math
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -139,6 +140,19 @@ def _kernel_grad_strided(x: Array, grad: Array, rows: int, columns: int, stride:
     return functools.reduce(jnp.add, parts)
 
 
+def kaiming_normal(
+    key: Array, shape: Sequence[int], dtype: jnp.dtype = jnp.float32
+) -> Float[Array, "rows columns channels features"]:
+    """Normal values of variance 2 / fan out, for a convolution's kernel (as torchvision).
+
+    The same numbers as Flax's `variance_scaling(2, "fan_out", "normal")`, drawn in one row: XLA:CPU
+    compiles a draw of four axes for 20 seconds, and of one axis in half a second.
+    """
+    rows, columns, _, features = shape
+    drawn = jax.random.normal(key, (math.prod(shape),), dtype).reshape(shape)
+    return drawn * jnp.sqrt(jnp.asarray(2 / (rows * columns * features), dtype))
+
+
 class Conv(nn.Module):
     """Convolution without bias, Kaiming-normal initialised over its outputs (as torchvision)."""
 
@@ -152,11 +166,8 @@ class Conv(nn.Module):
     def __call__(
         self, x: Float[Array, "batch height width channels"]
     ) -> Float[Array, "batch out_height out_width features"]:
-        kernel = self.param(
-            "kernel",
-            nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
-            (self.size, self.size, x.shape[-1], self.features),
-        )
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", kaiming_normal, shape)
         return conv2d(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, self.impl)
 
 

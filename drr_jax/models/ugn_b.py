@@ -6,6 +6,7 @@ mask's Bernoulli distribution. All formulas and sizes are a reconstruction (meth
 public code.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import flax.linen as nn
@@ -166,8 +167,9 @@ class UGNB(System):
     @nn.nowrap
     def _uniform(self, key: Array, batch: int) -> Float[Array, "samples batch classes classes"]:
         shape = (self.samples, batch, self.classes, self.classes)
-        tiny = float(np.finfo(np.float32).tiny)
-        return jax.random.uniform(key, shape, minval=tiny)
+        tiny = float(np.finfo(np.float32).tiny)  # 0 has no logit
+        # In one row: see `layers.kaiming_normal`.
+        return jax.random.uniform(key, (math.prod(shape),), minval=tiny).reshape(shape)
 
     @nn.nowrap
     def loss(

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from drr_jax import config as configs
-from drr_jax import tensor_file, weight_names, weights
+from drr_jax import cpu, tensor_file, weight_names, weights
 from drr_jax.models import encoders
 
 MODELS = {"BERT-base": "T", "ResNet-50": "R"}
@@ -69,6 +69,7 @@ def status(key: str) -> int:
 
 def load(name: str, folder: str) -> dict[str, float]:
     """Loads once: seconds, bytes of the model, bytes of memory that came on top of it."""
+    cpu.tune_malloc()  # as the training command does: freed memory serves the next array
     config, shapes = build(name, folder)
     encoder = f"encoder_{MODELS[name]}"
     arrays = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype) + 1, shapes)

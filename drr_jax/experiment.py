@@ -114,7 +114,7 @@ class Experiment:
 
         Raises InputError for weights that are not there or do not fit.
         """
-        config, domains = self.config, self.model.domains
+        config, domains = self.config, self.model.encoder_domains
         if not weights.filled(config, domains):
             return {}
         return weights.plan_all(config, domains, weights.variables(self.abstract_state))
@@ -266,7 +266,9 @@ def _word_pieces(
     With weights, the config's `text` takes their sizes: the run's record then has them.
     """
     reads = "T" in letters(config.domains)
-    text, pieces = weight_sources.text_of(config) if reads else (config.text, None)
+    text, pieces = config.text, None
+    if reads or sentences:
+        text, pieces = weight_sources.text_of(config)
     if pieces is None:
         words = source.caption_words(prepared, train_parts) if reads else {}
         words = descriptions.with_words(words, sentences)

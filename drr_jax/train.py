@@ -130,11 +130,11 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
     log = experiment.config.log
     origins: dict[str, str] = {}
     if not Checkpoints(workdir).steps():  # wrong weights are found before anything is written
-        origins = weights.describe(experiment.starting_weights, experiment.model.domains)
+        origins = weights.describe(experiment.starting_weights, experiment.model.encoder_domains)
     record.check_record(workdir, experiment.identity, allow_change)
     if distributed.is_main_process():
         record.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
-        if "T" in experiment.model.domains:
+        if "T" in experiment.model.encoder_domains:
             tokenizer.save(experiment.tokenizer, workdir / tokenizer.FILE)
         if origins:
             said = "; ".join(f"{domain}: {what}" for domain, what in origins.items())

@@ -132,6 +132,16 @@ def test_without_weights_the_run_says_that_too(data_dir, tmp_path, capsys):
     assert said == {"R": "random initialisation"}
 
 
+def test_an_encoder_of_descriptions_takes_weights_without_captions(data_dir, text):
+    """SEV-Net reads sentences about its classes by T, whatever its domains are."""
+    parts = experiment_of(data_dir, **{"model.name": "sev_net", "domains": "R", T: text})
+    assert list(parts.starting_weights) == ["T"] and parts.config.text.width == 16
+    assert parts.tokenizer.get_vocab_size() == len(WORDS)
+    words = parts.init().params["encoder_T"]["words"]["embedding"]
+    expected = transformers.BertModel.from_pretrained(text).get_input_embeddings().weight
+    np.testing.assert_array_equal(words, expected.detach())
+
+
 def test_wrong_weights_stop_a_run_before_anything_is_written(data_dir, text, tmp_path):
     with pytest.raises(InputError, match="a Hugging Face BERT, which has no weights for encoder"):
         main.run(parse(data_dir, tmp_path / "run", **{R: text, T: text}))

@@ -373,8 +373,10 @@ MEMORY = """
 import json, sys
 from pathlib import Path
 import jax, jax.numpy as jnp, numpy as np
-from drr_jax import config as configs, weights
+from drr_jax import config as configs, cpu, weights
 from drr_jax.models import encoders
+
+cpu.tune_malloc()  # as the training command does
 
 def status(key):
     lines = Path("/proc/self/status").read_text().splitlines()

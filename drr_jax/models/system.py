@@ -63,6 +63,12 @@ class System(nn.Module):
         return letters(self.config.domains)
 
     @property
+    def encoder_domains(self) -> tuple[str, ...]:
+        """The domains whose encoders may start from weights; T also reads class descriptions."""
+        text = ("T",) if self.needs_descriptions and "T" not in self.domains else ()
+        return (*self.domains, *text)
+
+    @property
     def train_inputs(self) -> tuple[str, ...]:
         """Inputs of the data set that training reads."""
         return tuple(DOMAIN_INPUTS[domain] for domain in self.domains)

@@ -1,6 +1,8 @@
 """The supplement's printed figures, and the errors in them that arithmetic finds."""
 
 import dataclasses
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from finished_runs import config_of
 from drr_jax import config as configs
 from drr_jax import config_rules, facs, paper
 
+LAUNCH = Path(__file__).parent.parent / "launch"
 TABLE4, TABLE5, TABLE6 = paper.tables()
 
 
@@ -144,3 +147,12 @@ def test_systems_sort_in_the_papers_order():
         *((paper.LAST, 0), (5, 10), (4, 8), (6, 6)),
         *((4, 1), (4, 4), (5, 4), (4, 0)),
     ]
+
+
+@pytest.mark.parametrize("table", paper.tables(), ids=lambda table: f"table{table.number}")
+def test_a_launch_file_trains_every_row_that_its_table_prints(table):
+    launch = runpy.run_path(str(LAUNCH / f"table{table.number}.py"))
+    rows = {name: configs.flatten(launch["get_config"](name)) for name in launch["ROWS"]}
+    assert all(paper.table_of(config["data.name"], "au") is table for config in rows.values())
+    found = [match.title for match in (paper.find(table, c) for c in rows.values()) if match]
+    assert sorted(found) == sorted(row.title for row in table.rows)

@@ -46,7 +46,8 @@ class Encoder:
     backbone: str = "resnet18"  # resnet18, resnet50, vit_s16 or vit_b16
     width: int = 64  # of a ResNet's first stage or a ViT's attention head; 64 as published
     depth: int = 0  # layers of a ViT; 0: as published
-    # of a ResNet: imagenet (7x7/2, pool: stride 32 in all) or small (3x3/2: stride 16)
+    # of a ResNet: imagenet (7x7/2, pool: stride 32 in all), small (3x3/2: stride 16) or patch
+    # (4x4/4: stride 32)
     stem: str = "imagenet"
     bn_group: int = 0  # BatchNorm statistics over groups of this many tuples; 0: global batch
 

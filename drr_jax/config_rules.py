@@ -39,7 +39,7 @@ CHOICES = {
         "mft",
     ),
     "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
-    "encoder.stem": ("imagenet", "small"),
+    "encoder.stem": ("imagenet", "small", "patch"),
     "text.encoder": ("small", "bert"),
     "graph.assumption": ("both", "homophily", "heterophily", "none"),
     "graph.het_form": ("strict", "full", "cross_only"),
@@ -152,7 +152,7 @@ def _validate_together(config: Config) -> None:
     data, graph, contrast = config.data, config.graph, config.contrast
     encoder = config.encoder
     vit = encoder.backbone.startswith("vit")
-    stride = 32 if encoder.stem == "imagenet" and not vit else 16
+    stride = 16 if encoder.stem == "small" or vit else 32
     if data.image_size % stride:
         owner = f"backbone={encoder.backbone}" if vit else f"stem={encoder.stem}"
         raise InputError(

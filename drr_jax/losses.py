@@ -130,18 +130,18 @@ def contrastive(
         allowed = candidate & ~jnp.eye(size, dtype=bool) if a == b else candidate
         chosen = positive * allowed
         similarity = jnp.where(allowed, similarity, -1e9)
-        log_probability = similarity - _logsumexp(similarity)
         total = chosen.sum(-1)
-        loss = -(chosen * log_probability).sum(-1) / jnp.where(total > 0, total, 1)
+        mean = (chosen * similarity).sum(-1) / jnp.where(total > 0, total, 1)
+        loss = jnp.where(total > 0, _logsumexp(similarity) - mean, 0)
         return loss.sum() / jnp.maximum((total > 0).sum(), 1)
 
     pairs = domain_pairs(domains, config.pairs)
     return sum((pair_loss(a, b) for a, b in pairs), jnp.zeros(())) / len(pairs)
 
 
-def _logsumexp(values: Float[Array, "*rows columns"]) -> Float[Array, "*rows 1"]:
+def _logsumexp(values: Float[Array, "*rows columns"]) -> Float[Array, "*rows"]:
     peak = values.max(-1, keepdims=True)
-    return peak + jnp.log(jnp.exp(values - peak).sum(-1, keepdims=True))
+    return peak[..., 0] + jnp.log(jnp.exp(values - peak).sum(-1))
 
 
 def class_relation(

@@ -84,7 +84,7 @@ def _mean(group: Group, score: Callable[[Any], float]) -> str:
 
 
 def _systems(section: Section, marks: dict[str, int]) -> Grid:
-    first, second = section.measures
+    first, second, *validation = section.measures
     table = section.table
 
     def printed(system: System) -> str:
@@ -106,6 +106,7 @@ def _systems(section: Section, marks: dict[str, int]) -> Grid:
         "SD seeds": lambda system: percent(spread(system).over_seeds),
         lowest: lambda system: _mean(system.group, lambda r: floor(r, section.task)),
         second.name: lambda system: _mean(system.group, second.of),
+        **{m.name: lambda system, m=m: _mean(system.group, m.of) for m in validation},
         f"Paper's {first.name if table and table.metric == 'f1' else 'accuracy'}": printed,
         "Steps": lambda system: _span(_described(system, "steps")),
         "Parameters": lambda system: _span(_described(system, "parameters"), _millions),
@@ -218,30 +219,21 @@ def always_yes(task: str, name: str) -> Callable[[Any], float]:
 
 
 def _ablation(section: Section) -> Grid:
-    first, second = section.measures
+    first, *others = section.measures
     group = section.reference.group
     reference = f"Reference: {section.reference.label} ({group.config['domains']})"
-    cells = (reference, _block(group), _mean(group, first.of), *[""] * 3)
-    lines = [Line((*cells, _mean(group, second.of), "", ""), "reference")]
+    cells = [reference, _block(group), _mean(group, first.of), *[""] * 3]
+    for measure in others:
+        cells += [_mean(group, measure.of), "", ""]
+    lines = [Line(tuple(cells), "reference")]
     for found in section.contrasts:
-        ours, (score, other) = found.system.group, found.scores
+        ours, score = found.system.group, found.scores[0]
         levels = [percent(float(ours.values(m.of, found.block).mean())) for m in section.measures]
-        lines.append(
-            Line(
-                (
-                    changes(found),
-                    f"{score.seeds} x {score.folds}",
-                    levels[0],
-                    f"{100 * score.mean:+.2f}",
-                    interval(score),
-                    f"{score.better} of {score.pairs}",
-                    levels[1],
-                    f"{100 * other.mean:+.2f}",
-                    interval(other),
-                ),
-                difference=score,
-            )
-        )
+        cells = [changes(found), f"{score.seeds} x {score.folds}"]
+        for level, difference in zip(levels, found.scores, strict=True):
+            cells += [level, f"{100 * difference.mean:+.2f}", interval(difference)]
+        cells.insert(DRAWN, f"{score.better} of {score.pairs}")
+        lines.append(Line(tuple(cells), difference=score))
     says = (
         "Differences from the reference, in points, paired by seed and fold. Interval: Student's t "
         f"over seeds of the means over folds, none for a single seed. {_expected(section)}"

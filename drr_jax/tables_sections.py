@@ -32,6 +32,8 @@ F1 = Measure("f1_mean", "F1")
 MACRO_F1 = Measure("f1_mean", "Macro F1")
 ACCURACY = Measure("accuracy_mean", "Accuracy")
 TOP1 = Measure("accuracy", "Accuracy")
+# Of the people held out of training who chose the checkpoint: what settings may be chosen by.
+VALIDATION = "validation_score"
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,21 @@ class Section:
         return f"{self.dataset}, {NOUNS.get(self.task, self.task)}"
 
     @property
-    def measures(self) -> tuple[Measure, Measure]:
-        return measures_of(self.task)
+    def measures(self) -> tuple[Measure, ...]:
+        runs = [run for system in self.systems for run in system.group.runs]
+        return measures_of(self.task, runs)
 
     @property
     def classes(self) -> list[str]:
         return list(self.reference.group.first.results[self.task])
 
 
-def measures_of(task: str) -> tuple[Measure, Measure]:
-    """What systems are compared by, and a second score."""
-    return (F1, ACCURACY) if task == "au" else (TOP1, MACRO_F1)
+def measures_of(task: str, runs: Sequence[FoldRun]) -> tuple[Measure, ...]:
+    """What systems are compared by, a second score, and the validation's if all runs have one."""
+    first, second = (F1, ACCURACY) if task == "au" else (TOP1, MACRO_F1)
+    if all(VALIDATION in run.results for run in runs):
+        return first, second, Measure(VALIDATION, f"Validation {first.name}")
+    return first, second
 
 
 def floor(results: Mapping[str, Any], task: str) -> float:
@@ -124,12 +130,13 @@ def _section(runs: Sequence[FoldRun], reference: str) -> Section:
     )
     named = [s for s in systems if s.group.first.group == reference]
     against = named[0] if named else plain(systems, groups[0])
+    measures = measures_of(task, runs)
     contrasts, unpaired = [], []
     if reference and not named:
         unpaired.append("The reference that was named is of another data set or task: no pairs.")
     else:
         for system in systems:
-            found = contrast(system, against) if system is not against else ""
+            found = contrast(system, against, measures) if system is not against else ""
             if isinstance(found, Contrast):
                 contrasts.append(found)
             elif found:
@@ -196,8 +203,8 @@ def shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def contrast(system: System, against: System) -> Contrast | str:
-    """The paired differences of two systems, or why there are no pairs."""
+def contrast(system: System, against: System, measures: Sequence[Measure]) -> Contrast | str:
+    """The paired differences of two systems in some scores, or why there are no pairs."""
     ours, theirs = system.group, against.group
     block = tables_runs.rectangle(ours.by_unit.keys() & theirs.by_unit.keys())
     if not block[0]:
@@ -210,7 +217,7 @@ def contrast(system: System, against: System) -> Contrast | str:
     return Contrast(
         system,
         differing(theirs.config, ours.config),
-        tuple(paired(measure.of) for measure in measures_of(task)),
+        tuple(paired(measure.of) for measure in measures),
         {name: paired(class_score(task, name)) for name in theirs.first.results[task]},
         block,
     )

@@ -4,8 +4,8 @@
 
 Behind the file stands one of ROWS; `drr` is the reference, with every default. Every run has three
 folds, a narrow ResNet-18 on 64-pixel images, and chooses its checkpoint on people held out of the
-training parts; the test part is read once. `python benchmarks/ablation.py` makes the weights that
-all rows start from, trains every row with five seeds, and writes the table of docs/ablation.md.
+training parts; the test part is read once. `python benchmarks/rows.py` makes the weights that all
+rows start from and trains them with five seeds, for docs/ablation.md.
 """
 
 from drr_jax.config import Config, parse_arg

@@ -223,6 +223,23 @@ def test_the_plain_drr_is_the_reference_else_the_first_run(tmp_path):
     assert not table["ablation"]
 
 
+def test_the_validation_part_speaks_beside_the_test_part_where_all_runs_have_one(tmp_path):
+    for name, gain, changes in (("a", 0, {}), ("b", 2, {"graph__enabled": "false"})):
+        write_all(tmp_path / name, gain, folds=[0], **changes)
+        for seed in range(3):
+            file = tmp_path / name / f"seed{seed}" / "fold0" / "results.json"
+            score = 0.5 + 0.01 * seed + gain / 50
+            record.write_json(file, read(file) | {"validation_score": score})
+    table, text = collect(tmp_path, "?/seed?")
+    assert [row["validation_score"] for row in table["systems"]] == pytest.approx([0.51, 0.55])
+    (row,) = table["ablation"]
+    assert row["validation_score"] == pytest.approx(0.04)
+    assert row["validation_score_low"] == pytest.approx(0.04) and row["f1_mean"] > 0
+    assert "| Validation F1 | Validation F1 difference | 95 % interval |" in text
+    record.write_json(file, {k: v for k, v in read(file).items() if k != "validation_score"})
+    assert "Validation F1" not in collect(tmp_path, "?/seed?")[1]
+
+
 def test_what_shares_no_data_seed_or_fold_is_not_paired(tmp_path):
     write_all(tmp_path / "drr", folds=[0], seeds=[0, 1])
     write_all(tmp_path / "other_seeds", folds=[0], seeds=[5, 6], domains="R")

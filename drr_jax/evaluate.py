@@ -185,7 +185,12 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     if experiment.test_rows is not None:
         sequence = sequence[experiment.test_rows]
     rows = report_run.choose_samples(
-        result.probability, result.label, sequence, config.log.samples, config.seed
+        result.probability,
+        result.label,
+        sequence,
+        config.log.samples,
+        config.seed,
+        softmax=config.task != "au",
     )
     test = experiment.source("test", _shown(experiment))
     records = [test[int(row)] for row in rows]

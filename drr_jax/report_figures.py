@@ -15,14 +15,26 @@ from matplotlib.ticker import MaxNLocator
 from drr_jax.report_page import BLUE, GREEN, GREY, INK, ORANGE, RED
 
 WIDTH = 10.6  # inches; the page shows it 1024 px wide, so that 10 pt reads as 13 px
-FOLD_COLOURS = (BLUE, ORANGE, GREEN)
+FOLD_COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", RED, INK, "#b8ad1e", GREY, "#8c564b")
 TERMS = {
     "loss": "total",
     "loss/R": "reaction, R",
     "loss/S": "stimulus, S",
     "loss/T": "caption, T",
+    "loss/V": "visible image, V",
+    "loss/D": "depth, D",
+    "loss/Th": "thermal image, Th",
     "loss/graph": "graph",
     "loss/contrast": "contrastive",
+    "loss/fused": "fused domains",
+    "loss/domain": "telling the domains apart",
+    "loss/dice": "Dice",
+    "loss/alignment": "landmarks",
+    "loss/landmarks": "landmarks",
+    "loss/refinement": "refined attention maps",
+    "loss/reconstruction": "reconstructed patches",
+    "loss/reconstruction_D": "reconstructed depth",
+    "loss/reconstruction_Th": "reconstructed thermal image",
 }
 # Facial Action Coding System (Ekman, Friesen and Hager 2002).
 MEANING = {
@@ -51,9 +63,19 @@ MEANING = {
 Curves = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def named(au: str) -> str:
-    """ "AU12" -> "AU12 lip corner puller"."""
-    return f"{au} {MEANING.get(au, '')}".strip()
+def plain(name: str) -> str:
+    """A class in words: "sport/talk_show" -> "sport / talk show"; an AU as it is."""
+    return name.replace("_", " ").replace("/", " / ")
+
+
+def named(name: str) -> str:
+    """A class with its meaning: "AU12" -> "AU12 lip corner puller"."""
+    return f"{plain(name)} {MEANING.get(name, '')}".strip()
+
+
+def short(name: str) -> str:
+    """A class where little room is: "AU12" -> "12", "sport/talk_show" -> "talk show"."""
+    return plain(name.removeprefix("AU").split("/")[-1])
 
 
 def png(figure: Figure, dpi: int = 170) -> bytes:
@@ -87,7 +109,8 @@ def loss_figure(curves: Curves) -> bytes:
     axes = figure.subplots(rows, 3, sharex=True, squeeze=False).ravel()
     for axis, term in zip(axes, terms, strict=False):
         _draw(axis, curves, term)
-        axis.set_title(TERMS.get(term, term.removeprefix("loss/")), loc="left", fontsize=10.5)
+        title = TERMS.get(term, plain(term.removeprefix("loss/")))
+        axis.set_title(title, loc="left", fontsize=10.5)
         axis.xaxis.set_tick_params(labelbottom=True)
     if len(curves) > 1:
         axes[0].legend(frameon=False, fontsize=9)
@@ -96,14 +119,19 @@ def loss_figure(curves: Curves) -> bytes:
     return png(figure)
 
 
-def progress_figure(curves: Curves, all_positive: float) -> bytes:
-    """Test F1 against the F1 of always saying yes; learning rate; gradient norm; over steps."""
+def progress_figure(
+    curves: Curves, key: str, floor: float, title: str = "test F1", guess: str = "always saying yes"
+) -> bytes:
+    """The score `key` against that of the simplest guess; learning rate; gradient norm; over steps.
+
+    `key` is eval/f1_mean or eval/accuracy, `guess` what `floor` is the score of.
+    """
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(2, 1, 1))
-    axes[0].axhline(all_positive, color=INK, lw=1.2, ls=(0, (4, 3)))
+    axes[0].axhline(floor, color=INK, lw=1.2, ls=(0, (4, 3)))
     axes[0].annotate(
-        f"always saying yes: {all_positive:.3f}",
-        (1, all_positive),
+        f"{guess}: {floor:.3f}",
+        (1, floor),
         xycoords=("axes fraction", "data"),
         xytext=(-4, -4),
         textcoords="offset points",
@@ -111,9 +139,9 @@ def progress_figure(curves: Curves, all_positive: float) -> bytes:
         va="top",
         fontsize=9,
     )
-    top = all_positive
+    top = floor
     for colour, (fold, lines) in zip(FOLD_COLOURS, curves.items(), strict=False):
-        steps, values = series(lines, "eval/f1_mean")
+        steps, values = series(lines, key)
         if not len(steps):
             continue
         label = f"{fold} {values[-1]:.3f}"
@@ -133,17 +161,13 @@ def progress_figure(curves: Curves, all_positive: float) -> bytes:
     if len(curves) > 1 and axes[0].get_legend_handles_labels()[0]:
         axes[0].legend(frameon=False, fontsize=9, loc="lower right")
     axes[0].set_ylim(0, min(1, top * 1.2) or 1)
-    for axis, key, title in zip(
-        axes,
-        ("", "lr", "grad_norm"),
-        ("test F1, mean over AUs", "learning rate", "gradient norm"),
-        strict=True,
+    axes[0].set_title(title, loc="left", fontsize=10.5)
+    _plain(axes[0])
+    for axis, logged, name in zip(
+        axes[1:], ("lr", "grad_norm"), ("learning rate", "gradient norm"), strict=True
     ):
-        axis.set_title(title, loc="left", fontsize=10.5)
-        if key:
-            _draw(axis, curves, key, smooth=key == "grad_norm")
-        else:
-            _plain(axis)
+        axis.set_title(name, loc="left", fontsize=10.5)
+        _draw(axis, curves, logged, smooth=logged == "grad_norm")
     axes[1].set_ylim(bottom=0)
     return png(figure)
 
@@ -168,41 +192,40 @@ def _plain(axis: Axes) -> None:
     axis.grid(axis="y", color="#e8ebef", lw=0.8)
     axis.set_axisbelow(True)
     axis.tick_params(labelsize=9, length=3)
-    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     axis.yaxis.set_major_locator(MaxNLocator(5))
     axis.set_xlabel("step", fontsize=9)
 
 
-def bar_figure(au: Mapping[str, Mapping[str, float]]) -> bytes:
-    """F1 of every AU as a bar, its base rate as a ring, the F1 of always saying yes as a tick.
+def bar_figure(classes: Mapping[str, Mapping[str, float]]) -> bytes:
+    """F1 of every class as a bar, its base rate as a ring, the F1 of always saying yes as a tick.
 
-    `au` maps a name to f1, base_rate, all_positive_f1 and, over several folds, f1_std.
+    `classes` maps a name to f1, base_rate, of AUs also all_positive_f1 and, over folds, f1_std.
     """
-    figure = Figure(figsize=(WIDTH, 0.37 * len(au) + 1.0), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.37 * len(classes) + 1.0), layout="constrained")
     axis = figure.subplots()
-    rows = np.arange(len(au))
-    f1, base, always = (
-        np.array([row[key] for row in au.values()])
-        for key in ("f1", "base_rate", "all_positive_f1")
+    rows = np.arange(len(classes))
+    f1, base, always, spread = (
+        np.array([row.get(key, np.nan) for row in classes.values()])
+        for key in ("f1", "base_rate", "all_positive_f1", "f1_std")
     )
-    spread = np.array([row.get("f1_std", np.nan) for row in au.values()])
     axis.barh(rows, f1, height=0.5, color=BLUE, label="F1 on the test part")
     if np.isfinite(spread).all():
         axis.errorbar(f1, rows, xerr=spread, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5)
     style = {"ls": "none", "zorder": 3}
-    axis.plot(always, rows, "|", ms=21, mew=6, color="white", **style)
-    axis.plot(
-        always, rows, "|", ms=21, mew=3, color=ORANGE, label="F1 of always saying yes", **style
-    )
-    axis.plot(
-        base, rows, "o", ms=7, mfc="white", mec=INK, mew=1.3, label="base rate (positives)", **style
-    )
+    if np.isfinite(always).any():
+        axis.plot(always, rows, "|", ms=21, mew=6, color="white", **style)
+        axis.plot(
+            always, rows, "|", ms=21, mew=3, color=ORANGE, label="F1 of always saying yes", **style
+        )
+    axis.plot(base, rows, "o", ms=7, mfc="white", mec=INK, mew=1.3, label="base rate", **style)
     ends = f1 + np.nan_to_num(spread)
     for row, (value, end, tick) in enumerate(zip(f1, ends, always, strict=True)):
+        # of NaN, where there is no tick, no comparison is true
         clear = tick + 0.012 if end < tick + 0.012 < end + 0.05 else end
         axis.text(clear + 0.01, row, f"{value:.3f}", va="center", fontsize=9.5, color=INK)
-    axis.set_yticks(rows, [named(name) for name in au], fontsize=10)
-    axis.set(xlim=(0, max(1.0, float(ends.max()) + 0.08)), ylim=(len(au) - 0.4, -0.6))
+    axis.set_yticks(rows, [named(name) for name in classes], fontsize=10)
+    axis.set(xlim=(0, max(1.0, float(ends.max()) + 0.08)), ylim=(len(classes) - 0.4, -0.6))
     axis.spines[["top", "right", "left"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", color="#e8ebef", lw=0.8)

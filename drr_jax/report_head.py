@@ -5,7 +5,6 @@ from html import escape
 from typing import Any
 
 from drr_jax import report_page as html
-from drr_jax.config import letters
 from drr_jax.report_run import Run
 
 DOMAINS = {
@@ -22,29 +21,25 @@ def title(run: Run) -> str:
     """What was run, in one line."""
     fold = run.results.get("fold")
     part = "all folds" if fold == "all" else f"fold {fold}"
-    what = {"au": "action units"}.get(run.task, f"{run.task}s")
+    what = class_title(run).lower()
     name = run.record.get("title", "DRR")
     return f"{name}: {what} on {run.record.get('dataset', 'an unnamed data set')}, {part}"
 
 
+def class_title(run: Run) -> str:
+    """What the classes are, in the plural."""
+    return {"au": "Action units"}.get(run.task, f"{run.task.capitalize()}s")
+
+
+def prototype_title(run: Run) -> str:
+    """What the prototypes of the graph are: universal stimulus-reaction ones are DRR's alone."""
+    name = run.config.get("model", {}).get("name", "drr")
+    return "U-SR prototypes" if name == "drr" else "Class prototypes"
+
+
 def headline(run: Run, sections: Mapping[str, str]) -> str:
     """Title, warning, headline numbers and facts of a run, with links to `sections`."""
-    results, record = run.results, run.record
-    always, mean = results["all_positive_f1_mean"], results["f1_mean"]
-    spread = f" ± {results['f1_mean_std']:.3f} over folds" if "f1_mean_std" in results else ""
-    label = f"{results.get('selection', 'last')} step{_step(results)}"
-    tiles = [
-        ("first", f"{mean:.3f}", f"test F1, mean of {len(run.names)} {run.noun}s{spread}; {label}"),
-        ("", f"{always:.3f}", "F1 of always saying yes, the floor to beat"),
-        ("", f"{mean - always:+.3f}", "above that floor"),
-    ]
-    if run.best:
-        note = f"best step{_step(run.best)}: picked by F1 on this same test part, so optimistic"
-        tiles.insert(1, ("", f"{run.best['f1_mean']:.3f}", note))
-    if run.task == "au":
-        tiles.append(("", f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
-    else:
-        tiles.append(("", f"{results['accuracy']:.3f}", f"accuracy, the most probable {run.noun}"))
+    record, tiles = run.record, _tiles(run)
     parts = [
         f"<h1>{escape(title(run))}</h1>",
         html.text(
@@ -68,23 +63,63 @@ def headline(run: Run, sections: Mapping[str, str]) -> str:
     return "\n".join([*parts, f'<div class="tiles">{cells}</div>', f"<dl>{facts}</dl>"])
 
 
+def _tiles(run: Run) -> list[tuple[str, str, str]]:
+    """(style, number, what it is) of the numbers at the top: the score first."""
+    results, score, floor = run.results, run.results[run.score], run.floor
+    spread = results.get(f"{run.score}_std")
+    what = f"of {len(run.names)} {run.noun}s"
+    what = f"test accuracy, most probable {what}" if run.softmax else f"test F1, mean {what}"
+    if spread is not None:
+        what += f" ± {spread:.3f} over folds"
+    lowest = "accuracy of the most frequent class" if run.softmax else "F1 of always saying yes"
+    tiles = [
+        ("first", f"{score:.3f}", f"{what}; {_selection(results)}"),
+        ("", f"{floor:.3f}", f"{lowest}, the floor to beat"),
+        ("", f"{score - floor:+.3f}", "above that floor"),
+    ]
+    if run.best:
+        name = "accuracy" if run.softmax else "F1"
+        note = f"best step{_step(run.best)}: picked by {name} on this same test part, so optimistic"
+        tiles.insert(1, ("", f"{run.best[run.score]:.3f}", note))
+    if run.softmax:
+        tiles.append(("", f"{results['f1_mean']:.3f}", f"F1, mean of {run.noun}s against the rest"))
+    else:
+        tiles.append(("", f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
+    return tiles
+
+
+def _selection(results: Mapping[str, Any]) -> str:
+    """How the checkpoint was chosen."""
+    selection = results.get("selection", "last")
+    if selection == "validation":
+        return f"step{_step(results)} chosen on the validation part, the test part read once"
+    return f"{selection} step{_step(results)}"
+
+
 def _step(results: Mapping[str, Any]) -> str:
     return f" ({results['step']:,})" if "step" in results else ""
 
 
 def _trained_on(run: Run) -> str:
-    names = [DOMAINS[d] for d in letters(str(run.config.get("domains", ""))) if d in DOMAINS]
-    return _listed(names) if names else "unrecorded domains"
+    return listed([DOMAINS[d] for d in run.domains]) if run.domains else "unrecorded domains"
 
 
 def _tested_on(run: Run) -> str:
-    names = run.record.get("test_inputs", [])
+    names = [input_name(run, name) for name in run.test_inputs]
     if len(names) == 1:
-        return f"the {'face' if names[0] == 'reaction' else names[0]} alone"
-    return _listed(names) if names else "unrecorded inputs"
+        return f"the {names[0]} alone"
+    return listed(names) if names else "unrecorded inputs"
 
 
-def _listed(names: Sequence[str]) -> str:
+def input_name(run: Run, name: str) -> str:
+    """An input of the data set in words: the reaction is a face, or its image in visible light."""
+    if name == "reaction":
+        return DOMAINS["V"] if "V" in run.domains else "face"
+    return {"thermal": DOMAINS["Th"], "landmarks": "facial landmarks"}.get(name, name)
+
+
+def listed(names: Sequence[str]) -> str:
+    """ "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

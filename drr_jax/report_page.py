@@ -21,6 +21,8 @@ BLUE, ORANGE, RED, GREEN, GREY, INK = (
     "#1d2430",
 )
 
+Images = dict[str, bytes]  # file name without .png -> encoded picture
+
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
@@ -61,8 +63,8 @@ th .quiet { font-weight: 400; }
 table.maps img { width: 100%; display: block; image-rendering: auto; }
 .words { font-size: 13px; line-height: 1.7; } .words span { padding: 1px 2px; border-radius: 2px; }
 table.tuples { table-layout: fixed; width: 100%; }
-table.tuples th:nth-child(-n+2) { width: 108px; } table.tuples th:nth-child(3) { width: 184px; }
-table.tuples th:nth-child(4) { width: 150px; } table.tuples th:last-child { width: 134px; }
+table.tuples th.picture { width: 108px; } table.tuples th.where { width: 184px; }
+table.tuples th.present { width: 150px; } table.tuples th:last-child { width: 134px; }
 table.tuples td { vertical-align: top; padding: 8px 16px 8px 0; }
 table.tuples img { width: 92px; display: block; }
 table.tuples .where { overflow-wrap: anywhere; }

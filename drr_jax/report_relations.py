@@ -1,4 +1,4 @@
-"""Charts of what the graph was given and what it learnt: relation priors and U-SR prototypes."""
+"""Charts of what the graph was given and what it learnt: relation priors and prototypes."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,10 @@ from matplotlib.patches import Rectangle
 
 from drr_jax.config import letters
 from drr_jax.facs import CO_OCCURRENCE_THRESHOLD
-from drr_jax.report_figures import WIDTH, named, png
+from drr_jax.report_figures import WIDTH, named, plain, png, short
 from drr_jax.report_page import BLUE, INK, ORANGE
 
+NUMBERED = 14  # more classes than this: no room for numbers in the cells
 DOMAINS = "RST"  # node index = domain * classes + class (docs/method.md 5.3)
 
 
@@ -44,6 +45,7 @@ def relation_figure(
     prior: Float[np.ndarray, "classes classes"] | None,
     learned: Float[np.ndarray, "classes classes"],
     au_names: Sequence[str],
+    prototypes: str = "U-SR prototypes",
 ) -> bytes:
     """The relation given beside the cosine similarity of the learned prototypes.
 
@@ -52,7 +54,8 @@ def relation_figure(
     given = None if prior is None else related(prior)
     count = len(au_names)
     panels = 1 if prior is None else 2
-    figure = Figure(figsize=(WIDTH if panels == 2 else WIDTH * 0.6, 5.4), layout="constrained")
+    height = 5.4 if count <= NUMBERED else 6.2
+    figure = Figure(figsize=(WIDTH if panels == 2 else WIDTH * 0.6, height), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, panels))
     if prior is not None:
         soft = LinearSegmentedColormap.from_list("prior", ["#f1f3f6", BLUE])
@@ -79,13 +82,16 @@ def relation_figure(
         dark = np.dot(shade[:3], (0.299, 0.587, 0.114)) < 0.5
         number = f"{apart[i, j]:.2f}".replace("0.", ".", 1)
         colour = "white" if dark else INK
-        axis.text(j, i, number, ha="center", va="center", fontsize=7.5, color=colour)
+        if count <= NUMBERED:
+            axis.text(j, i, number, ha="center", va="center", fontsize=7.5, color=colour)
         if given is not None and given[i, j]:
             axis.add_patch(
                 Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, ec=ORANGE, lw=1.6)
             )
-    axis.set_title("U-SR prototypes, cosine similarity (learned)", loc="left", fontsize=10.5)
+    axis.set_title(f"{prototypes}, cosine similarity (learned)", loc="left", fontsize=10.5)
     _names(axis, au_names)
+    if prior is not None and count > NUMBERED:
+        axis.set_yticks([])  # those of the panel beside it; there is no room for both
     bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8.5, length=2)
@@ -133,7 +139,7 @@ def _matrix(
     limit = float(np.abs(matrix).max()) or 1.0
     low, high, colours = (-limit, limit, "PuOr") if top is None else (0.0, top, "Blues")
     image = axis.imshow(matrix, cmap=colours, vmin=low, vmax=high)
-    if len(names) <= 14:
+    if len(names) <= NUMBERED:
         for (i, j), value in np.ndenumerate(matrix):
             if abs(value) >= 0.005:
                 number = f"{value:.2f}".replace("0.", ".", 1)
@@ -152,13 +158,14 @@ def adjacency_figure(
 ) -> bytes:
     """The adjacency over all domains' class nodes, domain by domain, as the graph uses it."""
     count, nodes = len(au_names), len(relation)
-    figure = Figure(figsize=(WIDTH * 0.62, WIDTH * 0.56), layout="constrained")
+    side = max(WIDTH * 0.56, 0.105 * nodes)
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
     axis = figure.subplots()
     image = axis.imshow(relation, cmap="Blues", vmin=min(0.0, float(np.min(relation))))
     for edge in range(count, nodes, count):
         axis.axhline(edge - 0.5, color=INK, lw=0.9)
         axis.axvline(edge - 0.5, color=INK, lw=0.9)
-    label = node_names(au_names, nodes, domains)
+    label = [plain(name) for name in node_names(au_names, nodes, domains)]
     axis.set_yticks(np.arange(nodes), label, fontsize=6.5)
     axis.set_xticks(np.arange(nodes), label, fontsize=6.5, rotation=90)
     axis.tick_params(length=0)
@@ -200,10 +207,11 @@ def prototype_figure(
 
 def _names(axis: Axes, au_names: Sequence[str]) -> None:
     ticks = np.arange(len(au_names))
-    axis.set_yticks(ticks, au_names, fontsize=9)
-    short = [name.removeprefix("AU") for name in au_names]
-    upright = max(map(len, short)) > 3  # expressions and scenes
-    axis.set_xticks(ticks, short, fontsize=9, rotation=90 if upright else 0)
+    size = 9 if len(au_names) <= NUMBERED else 7.5
+    axis.set_yticks(ticks, [plain(name) for name in au_names], fontsize=size)
+    columns = [short(name) for name in au_names]
+    upright = max(map(len, columns)) > 3  # expressions and scenes
+    axis.set_xticks(ticks, columns, fontsize=size, rotation=90 if upright else 0)
     axis.xaxis.tick_top()
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

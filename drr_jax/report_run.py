@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Int8
 
 from drr_jax import metrics
+from drr_jax.config import letters
 from drr_jax.errors import InputError
 from drr_jax.facs import TASKS
 
@@ -32,6 +33,31 @@ class Run:
     def task(self) -> str:
         """Which block of classes the results have: au, expression or scene."""
         return metrics.task_of(self.results)
+
+    @property
+    def softmax(self) -> bool:
+        """Whether one class of all is predicted: expressions and scenes, scored by accuracy."""
+        return "confusion" in self.results
+
+    @property
+    def score(self) -> str:
+        """The key of the number that counts, in the results and, behind eval/, in the log."""
+        return "accuracy" if self.softmax else "f1_mean"
+
+    @property
+    def floor(self) -> float:
+        """The score of always saying yes, or of always naming the most frequent class."""
+        return self.results["majority_accuracy" if self.softmax else "all_positive_f1_mean"]
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The training domains, as in R, S, T; none if the config is not there."""
+        return letters(str(self.config.get("domains", "")))
+
+    @property
+    def test_inputs(self) -> tuple[str, ...]:
+        """What a prediction reads: reaction, stimulus, ...; none if it was not recorded."""
+        return tuple(self.record.get("test_inputs", ()))
 
     @property
     def noun(self) -> str:
@@ -105,12 +131,17 @@ def load_samples(workdir: Path) -> Samples | None:
 
 
 def log_loss(
-    probability: Float[np.ndarray, "batch classes"], label: Int8[np.ndarray, "batch classes"]
+    probability: Float[np.ndarray, "batch classes"],
+    label: Int8[np.ndarray, "batch classes"],
+    softmax: bool = False,
 ) -> Float[np.ndarray, "batch"]:
-    """Mean log loss of every tuple over its known labels; NaN where none is known."""
+    """Mean log loss of every tuple over its known labels; NaN where none is known.
+
+    Of a softmax that of the class that is present.
+    """
     p = np.clip(np.asarray(probability, np.float64), 1e-6, 1 - 1e-6)
     loss = -np.log(np.where(label > 0, p, 1 - p))
-    known = np.asarray(label >= 0)
+    known = np.asarray(label > 0 if softmax else label >= 0)
     total = np.where(known, loss, 0).sum(axis=1)
     return np.divide(total, known.sum(1), out=np.full(len(p), np.nan), where=known.any(1))
 
@@ -121,15 +152,16 @@ def choose_samples(
     sequence: Int[np.ndarray, "batch"],
     count: int = 24,
     seed: int = 0,
+    softmax: bool = False,
 ) -> Int[np.ndarray, "samples"]:
     """Rows of the test part worth their pictures: best, worst and any others, a third each.
 
     One row a sequence (its number is in `sequence`), since neighbouring frames look alike. Best
-    and others show at least one action unit: a neutral face that is found neutral says little.
+    and others show at least one class: a neutral face that is found neutral says little.
     Fewer rows come back if the test part has fewer. The choice depends on `seed` alone.
     """
     label = np.asarray(label)
-    loss = log_loss(probability, label)
+    loss = log_loss(probability, label, softmax)
     order = np.argsort(loss, kind="stable")[: np.isfinite(loss).sum()]
     shown = order[np.any(label[order] > 0, axis=1)]
     third, seen, chosen = count // 3, set(), []

@@ -64,7 +64,7 @@ def confusion_figure(matrix: Int[np.ndarray, "classes classes"], names: Sequence
     axis.xaxis.tick_top()
     axis.xaxis.set_label_position("top")
     axis.tick_params(length=0)
-    axis.set_xlabel("predicted", fontsize=9.5)
+    axis.set_xlabel("predicted", fontsize=9.5, labelpad=8)
     axis.set_ylabel("true", fontsize=9.5)
     axis.spines[:].set_visible(False)
     axis.set_xticks(np.arange(1, count) - 0.5, minor=True)

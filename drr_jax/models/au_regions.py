@@ -1,9 +1,7 @@
-"""The parts of a face where an action unit shows: by landmarks, or in a cut-out face of known pose.
+"""The parts of a face where action units show, cut out: by landmarks, or as in a face at rest.
 
-Every AU has two regions, on the image's left and right. Centres follow from landmarks as in the
-group's EAC-Net (Li et al. 2017): a point of the face, moved up or down by a share of the distance
-between the inner corners of the eyes. Which AU lies where is recalled, and the AUs that EAC-Net
-does not have are put by their muscle's place in FACS (reconstruction).
+Every AU has two square regions, around its places on the image's left and right, as in the group's
+EAC-Net (Li et al. 2017).
 """
 
 from collections.abc import Sequence
@@ -13,51 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from drr_jax.errors import InputError
+from drr_jax.models.au_places import INNER_CORNERS, PLACES, resting_face, shares
 
-INNER_CORNERS = (39, 42)  # of the eyes, in the image's left and right
-SIDE = 1.5  # of a region, in distances of the inner corners
-# Where faces are cut out by their eyes and mouth (tfds_reactionet/crop.py), the inner corners lie
-# this far apart, and the square has this margin on each side, both in widths of the face.
-CORNER_DISTANCE, MARGIN = 0.18, 0.1
-
-
-class Region(NamedTuple):
-    """Where an AU's left region has its centre."""
-
-    left: tuple[int, ...]  # the mean of these landmarks, on the other side of `right`
-    right: tuple[int, ...]
-    down: float  # from there, in distances of the inner corners
-    x: float  # of the left one in a face that was cut out, in widths of the face
-    y: float
-
-
-_INNER_BROW = Region((21,), (22,), -1 / 2, 0.43, 0.17)
-_LIDS = Region((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47), 0.0, 0.325, 0.35)
-_LIP_CORNER = Region((48,), (54,), 0.0, 0.36, 0.74)
-_LIPS = Region((49, 50, 58, 59), (52, 53, 55, 56), 0.0, 0.43, 0.74)
-REGIONS = {
-    "AU01": _INNER_BROW,
-    "AU02": Region((17, 18), (25, 26), -1 / 3, 0.24, 0.20),
-    "AU04": Region((19, 20, 21), (22, 23, 24), 1 / 3, 0.36, 0.31),
-    "AU05": Region((37, 38), (43, 44), 0.0, 0.325, 0.33),
-    "AU06": Region((40, 41), (46, 47), 1.0, 0.33, 0.55),
-    "AU07": _LIDS,
-    "AU09": Region((28, 39), (28, 42), 1 / 3, 0.45, 0.44),
-    "AU10": Region((32, 50), (34, 52), 0.0, 0.46, 0.66),
-    "AU12": _LIP_CORNER,
-    "AU14": _LIP_CORNER,
-    "AU15": _LIP_CORNER,
-    "AU17": Region((58,), (56,), 1 / 2, 0.46, 0.89),
-    "AU20": Region((48, 59), (54, 55), 0.0, 0.38, 0.76),
-    "AU23": _LIPS,
-    "AU24": _LIPS,
-    "AU25": Region((61, 67), (63, 65), 0.0, 0.47, 0.74),
-    "AU26": Region((58, 59), (55, 56), 1 / 4, 0.44, 0.83),
-    "AU28": _LIPS,
-    "AU43": _LIDS,
-    "AU45": _LIDS,
-}
+SIDE = 1.5  # of a region, in distances of the inner corners of the eyes
 
 
 class Frames(NamedTuple):
@@ -71,29 +27,10 @@ class Frames(NamedTuple):
     down: Float[Array, "batch classes 2 2"]
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Raises InputError for an AU that has no region."""
-    unknown = [name for name in names if name not in REGIONS]
-    if unknown:
-        raise InputError(
-            f"{', '.join(unknown)}: no region of the face is known for it; known: "
-            f"{', '.join(REGIONS)}"
-        )
-
-
 def fixed_frames(names: Sequence[str], size: int) -> Frames:
-    """The regions of a face that was cut out to size x size pixels, as a batch of one."""
-
-    def pixels(x, y):
-        square = 0.5 + (np.array([x, y]) - 0.5) / (1 + 2 * MARGIN)
-        return square * size - 0.5  # pixel centres are whole numbers
-
-    half = SIDE / 2 * CORNER_DISTANCE / (1 + 2 * MARGIN) * size
-    regions = [REGIONS[name] for name in names]
-    centres = np.array([[pixels(r.x, r.y), pixels(1 - r.x, r.y)] for r in regions])
-    across = np.broadcast_to(half * np.array([[-1.0, 0.0], [1.0, 0.0]]), centres.shape)
-    down = np.broadcast_to(half * np.array([0.0, 1.0]), centres.shape)
-    return Frames(*(jnp.asarray(array, jnp.float32)[None] for array in (centres, across, down)))
+    """The regions of a face at rest that was cut out to size x size pixels, as a batch of one."""
+    points = np.nan_to_num(resting_face() * size - 0.5)  # pixel centres are whole numbers
+    return _around(jnp.asarray(points, jnp.float32)[None], names)
 
 
 def frames(landmarks: Float[Array, "batch 68 2"], names: Sequence[str], size: int) -> Frames:
@@ -101,28 +38,24 @@ def frames(landmarks: Float[Array, "batch 68 2"], names: Sequence[str], size: in
 
     Where a landmark that a region needs is unknown (NaN), that of a face that was cut out.
     """
-    means = np.zeros((len(names), 2, 68))
-    for row, name in enumerate(names):
-        for side, points in enumerate(REGIONS[name][:2]):
-            means[row, side, list(points)] = 1 / len(points)
-    shift = jnp.asarray([REGIONS[name].down for name in names], jnp.float32)[:, None, None]
     known = jnp.isfinite(landmarks).all(-1)
-    points = jnp.where(known[..., None], landmarks, 0)  # 0 * NaN would be NaN
+    own = _around(jnp.where(known[..., None], landmarks, 0), names)  # 0 * NaN would be NaN
+    corners = known[:, INNER_CORNERS[0]] & known[:, INNER_CORNERS[1]]
+    needed = jnp.asarray(shares(names) > 0)
+    usable = (known[:, None, None] | ~needed).all(-1) & corners[:, None, None]
+    fixed = fixed_frames(names, size)
+    return Frames(*(jnp.where(usable[..., None], a, b) for a, b in zip(own, fixed, strict=True)))
+
+
+def _around(points: Float[Array, "batch 68 2"], names: Sequence[str]) -> Frames:
+    """The regions around the AUs' places among landmarks of which all that count are known."""
+    up = jnp.asarray([PLACES[name].up for name in names], jnp.float32)[:, None, None]
     eyes = points[:, INNER_CORNERS[1]] - points[:, INNER_CORNERS[0]]  # (x, y), to the right
     below = jnp.stack([-eyes[:, 1], eyes[:, 0]], axis=-1)[:, None, None]  # a right angle on, down
-    centre = jnp.einsum("nsp,bpc->bnsc", means, points) + shift * below
+    centre = jnp.einsum("nsp,bpc->bnsc", shares(names), points) - up * below
     outwards = jnp.asarray([[-1.0], [1.0]])
     across = jnp.broadcast_to(SIDE / 2 * outwards * eyes[:, None, None], centre.shape)
-    down = jnp.broadcast_to(SIDE / 2 * below, centre.shape)
-    corners = known[:, INNER_CORNERS[0]] & known[:, INNER_CORNERS[1]]
-    needed = jnp.asarray(means > 0)
-    usable = (known[:, None, None] | ~needed).all(-1) & corners[:, None, None]
-    return Frames(
-        *(
-            jnp.where(usable[..., None], own, fixed)
-            for own, fixed in zip((centre, across, down), fixed_frames(names, size), strict=True)
-        )
-    )
+    return Frames(centre, across, jnp.broadcast_to(SIDE / 2 * below, centre.shape))
 
 
 def crop(

@@ -17,8 +17,9 @@ from jaxtyping import Array, Float
 
 from drr_jax.landmarks import INNER_49
 from drr_jax.losses import Labels, Targets, landmark_loss, masked_bce
+from drr_jax.models.au_places import check_names, resting_face
 from drr_jax.models.encoders import normalise_image
-from drr_jax.models.jaa_attention import attention_maps, check_rules, resting_face
+from drr_jax.models.jaa_attention import attention_maps
 from drr_jax.models.layers import BatchNorm, Conv, kaiming_normal, resolve_conv
 from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
 
@@ -119,12 +120,12 @@ class PatchConv(nn.Module):
         def convolve(x: Array, kernel: Array) -> Array:
             height, width = x.shape[1:3]
             around = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-            shifted = [
-                around[:, row : row + height, column : column + width]
+            beside = [around[:, :, column : column + width] for column in range(3)]
+            rows = jnp.concatenate(beside, -1)
+            return sum(
+                rows[:, row : row + height] @ kernel[row].reshape(-1, kernel.shape[-1])
                 for row in range(3)
-                for column in range(3)
-            ]
-            return jnp.concatenate(shifted, -1) @ kernel.reshape(-1, kernel.shape[-1])
+            )
 
         return convolve(x.astype(self.dtype), kernel.astype(self.dtype))
 
@@ -257,7 +258,7 @@ class JAANet(System):
 
     @classmethod
     def check_names(cls, names: Sequence[str]) -> None:
-        check_rules(names)
+        check_names(names)
 
     def setup(self):
         config = self.config
@@ -270,7 +271,7 @@ class JAANet(System):
         self.align = HighLevel(unit, how)
         self.align_hidden = nn.Dense(64 * unit, dtype=self.dtype)
         # Landmarks in positions of the map; they start at a face at rest (reconstruction).
-        start = resting_face() * (config.data.image_size / STRIDE) - 0.5
+        start = resting_face()[list(INNER_49)] * (config.data.image_size / STRIDE) - 0.5
         self.align_out = nn.Dense(
             2 * POINTS,
             kernel_init=nn.initializers.normal(0.01),

@@ -5,6 +5,7 @@ from the description, not from the public code, which has no licence. The paper 
 here the image has `data.image_size`, and the attention map a quarter of it (44 at 176).
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -101,10 +102,11 @@ class How(NamedTuple):
 
 
 class PatchConv(nn.Module):
-    """A 3x3 convolution as one matrix product, for many kernels at once under `nn.vmap`.
+    """A 3x3 convolution as a matrix product a row, for many kernels at once under `nn.vmap`.
 
-    There XLA would make a grouped convolution, which takes minutes to compile on CPU. The patches
-    are gathered again for the gradient, or they would fill the memory.
+    There XLA would make a grouped convolution, which takes minutes to compile on CPU (and one
+    product of whole patches twice as long as three). The rows are gathered again for the gradient,
+    or they would fill the memory.
     """
 
     features: int
@@ -122,10 +124,11 @@ class PatchConv(nn.Module):
             around = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
             beside = [around[:, :, column : column + width] for column in range(3)]
             rows = jnp.concatenate(beside, -1)
-            return sum(
+            parts = (
                 rows[:, row : row + height] @ kernel[row].reshape(-1, kernel.shape[-1])
                 for row in range(3)
             )
+            return functools.reduce(jnp.add, parts)
 
         return convolve(x.astype(self.dtype), kernel.astype(self.dtype))
 

@@ -220,7 +220,7 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     return samples | {
         name.replace("/", "_"): relation
         for name, relation in graph.items()
-        if name.startswith("relation/")
+        if name.startswith(("relation/", "compatibility/"))
     }
 
 

@@ -4,8 +4,10 @@
 
 Writes relation.csv (classes on rows and columns: the prior, and for each branch what it was given
 and what it has after training, averaged over the domains), relation-nodes.csv (the same over the
-nodes of all domains), relation.json (both) and relation.png. A run over all folds shows its first;
-give --workdir=DIR/fold1 for another.
+nodes of all domains), relation.json (both) and relation.png. With graph.conv=cpgnn also the
+compatibility of classes that it learns, before and after training: compatibility.csv and .png, and
+in the JSON. A row says which classes (columns) a neighbour of its class speaks for; rows and
+columns sum to 1. A run over all folds shows its first; give --workdir=DIR/fold1 for another.
 """
 
 import argparse
@@ -17,12 +19,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from drr_jax import report_relations as figures
 from drr_jax.errors import InputError, run
 from drr_jax.models.graph import extended_adjacency
+from drr_jax.models.graph_conv import starting_compatibility
 from drr_jax.report_page import replace_file
 from drr_jax.report_run import Run, read_run
 
@@ -37,6 +41,8 @@ class Branch:
     learned: bool
     given: Float[np.ndarray, "nodes nodes"]  # the prior, lifted to all domains (method 5.3)
     used: Float[np.ndarray, "nodes nodes"]  # equals `given` unless learned
+    # cpgnn's, before and after training; rows and columns sum to 1
+    compatibility: tuple[np.ndarray, np.ndarray] | None = None
 
     def by_class(
         self, classes: int
@@ -65,7 +71,13 @@ def read_branches(run: Run) -> list[Branch]:
         used = np.asarray(samples[f"relation_{branch}"], np.float64)
         domains = len(used) // len(prior)
         given = extended_adjacency(prior, domains, branch, graph["het_form"], graph["semantics"])
-        found.append(Branch(branch, graph["prior"] == "learned" and branch != "none", given, used))
+        learned = graph["prior"] == "learned" and branch != "none"
+        after = samples.get(f"compatibility_{branch}")
+        if after is not None:
+            before = starting_compatibility(jnp.asarray(given, jnp.float32), len(prior))
+            # Both are zero-centred, as CPGNN computes with them.
+            after = np.asarray(before) + 1 / len(prior), np.asarray(after) + 1 / len(prior)
+        found.append(Branch(branch, learned, given, used, after))
     return found
 
 
@@ -87,20 +99,26 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
             (f"{branch.name} given", branch.given),
             (f"{branch.name} {_state(branch)}", branch.used),
         ]
-    picture = figures.branch_figure(
-        [(branch.name, branch.learned, *branch.by_class(len(classes))) for branch in found],
-        prior,
-        classes,
-    )
+    relations = [(b.name, b.learned, *b.by_class(len(classes))) for b in found]
+    pictures = {"relation.png": figures.branch_figure(relations, prior, classes)}
     files = {
         "relation.csv": _csv("class", classes, by_class),
         "relation-nodes.csv": _csv("node", nodes, by_node),
         "relation.json": json.dumps(_description(run, found, nodes, prior), indent=1) + "\n",
     }
+    pairs = [(b.name, *b.compatibility) for b in found if b.compatibility]
+    if pairs:
+        table = [
+            (f"{name} {state}", matrix)
+            for name, before, after in pairs
+            for state, matrix in (("given", before), ("learned", after))
+        ]
+        files["compatibility.csv"] = _csv("class", classes, table)
+        rows = [(f"compatibility, {name}", True, before, after) for name, before, after in pairs]
+        pictures["compatibility.png"] = figures.branch_figure(rows, prior, classes)
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        replace_file(out / name, text.encode())
-    replace_file(out / "relation.png", picture)
+    for name, content in ({n: text.encode() for n, text in files.items()} | pictures).items():
+        replace_file(out / name, content)
     return found
 
 
@@ -129,6 +147,9 @@ def _description(
             "given": {"classes": given.tolist(), "nodes": branch.given.tolist()},
             "used": {"classes": used.tolist(), "nodes": branch.used.tolist()},
         }
+        if branch.compatibility:
+            before, after = (matrix.tolist() for matrix in branch.compatibility)
+            described[branch.name]["compatibility"] = {"given": before, "learned": after}
     return {
         "dataset": run.results.get("dataset"),
         "fold": run.record.get("fold"),
@@ -157,6 +178,10 @@ def main() -> int:
             print(f"{branch.name}: learned, edges moved by {change.mean():.3f} in the mean")
         else:
             print(f"{branch.name}: fixed, the graph used what it was given")
+        if branch.compatibility:
+            before, after = branch.compatibility
+            change = np.abs(after - before).mean()
+            print(f"{branch.name}: compatibility of classes moved by {change:.3f} in the mean")
     print(f"written: {Path(args.out) / 'relation.png'} and the tables beside it")
     return 0
 

@@ -161,6 +161,20 @@ def test_module_names_a_relation_a_branch_and_the_prototype(assumption, readout)
     assert np.allclose(named["prototype"], named["states"].mean(1), atol=1e-6)
 
 
+def test_module_names_the_compatibility_that_cpgnn_computes_with():
+    embeddings = np.random.default_rng(0).normal(size=(2, 3, 3, 5)).astype(np.float32)
+    module = module_of(DEFAULT | {"conv": "cpgnn"})
+    params = drawn(module, embeddings)
+    _, named = module.apply({"params": params}, embeddings, False)
+    for branch in ("homophily", "heterophily"):
+        free = np.asarray(params[f"cpgnn_{branch}"]["compatibility"])
+        found = np.asarray(named[f"compatibility/{branch}"])
+        np.testing.assert_allclose(found.sum(0), 0, atol=1e-5)
+        np.testing.assert_allclose(found.sum(1), 0, atol=1e-5)
+        # Only sums of rows and columns were taken off.
+        np.testing.assert_allclose(np.diff(np.diff(found - free, axis=0)), 0, atol=1e-5)
+
+
 def test_full_lift_makes_domain_copies_equal_and_strict_does_not():
     nodes = jax.random.normal(jax.random.key(0), (2, 36, 8))
     for form, equal in (("full", True), ("strict", False)):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from graph_reference import compatibility
 from PIL import Image
 from test_report import NAMES, make_run, make_samples
 
@@ -69,6 +70,34 @@ def test_tables_hold_every_branch_by_class_and_by_node(tmp_path):
     assert {path.name for path in out.iterdir()} == {
         *("relation.csv", "relation-nodes.csv", "relation.json", "relation.png")
     }
+
+
+def test_compatibility_is_exported_before_and_after_training(tmp_path):
+    workdir, samples = run_with(tmp_path / "run", "on")
+    moved = np.random.default_rng(1).normal(0, 0.1, (12, 12))
+    moved = moved - moved.mean(0) - moved.mean(1, keepdims=True) + moved.mean()
+    start = {
+        branch: compatibility(extended_adjacency(PRIOR, 3, branch), 12)
+        for branch in ("homophily", "heterophily")
+    }
+    samples |= {f"compatibility_{branch}": start[branch] + moved for branch in start}
+    save_samples(workdir, 0, samples)
+    out = tmp_path / "out"
+    relations.export(workdir, out)
+    header, rows = rows_of(out / "compatibility.csv")
+    assert header == ["relation", "class", *NAMES] and len(rows) == 4 * 12
+    for branch in start:
+        given, learned = (
+            np.array([rows[f"{branch} {state}", name] for name in NAMES])
+            for state in ("given", "learned")
+        )
+        np.testing.assert_allclose(given, start[branch] + 1 / 12, atol=2e-5)
+        np.testing.assert_allclose(learned - given, moved, atol=2e-5)
+        np.testing.assert_allclose(learned.sum(1), 1, atol=1e-4)
+    stored = json.loads((out / "relation.json").read_text())["branches"]["heterophily"]
+    np.testing.assert_allclose(stored["compatibility"]["learned"], learned, atol=1e-5)
+    with Image.open(out / "compatibility.png") as picture:
+        assert min(picture.size) > 700
 
 
 def test_report_shows_what_was_learnt_and_only_then(tmp_path):

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from drr_jax.config import Graph
 from drr_jax.facs import check_prior
-from drr_jax.models.graph_conv import CONVOLUTIONS
+from drr_jax.models.graph_conv import CONVOLUTIONS, centred
 
 Matrix = Float[np.ndarray, "nodes nodes"]
 
@@ -107,7 +107,8 @@ class GraphModule(nn.Module):
     def __call__(
         self, embeddings: Float[Array, "batch domains classes features"], train: bool
     ) -> tuple[Float[Array, "batch classes"], dict[str, Array]]:
-        """Returns (logits, named intermediates: prototype, node states, a relation a branch)."""
+        """Returns (logits, named intermediates: prototype, node states, a relation a branch, and
+        cpgnn's compatibility of classes, zero-centred)."""
         batch, domains, classes, features = embeddings.shape
         nodes = embeddings.reshape(batch, domains * classes, features)
         prior = np.asarray(self.prior)
@@ -124,6 +125,9 @@ class GraphModule(nn.Module):
             )
             outputs.append(convolution(nodes, relation, train))
             named[f"relation/{branch}"] = relation
+            if self.conv == "cpgnn":
+                free = convolution.variables["params"]["compatibility"]
+                named[f"compatibility/{branch}"] = centred(free)
         states = nn.Dense(self.width, name="mix")(jnp.concatenate(outputs, -1))
         states = states.reshape(batch, domains, classes, self.width)
         prototype = states.mean(1)

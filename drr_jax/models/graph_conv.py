@@ -182,6 +182,17 @@ def doubly_stochastic(matrix: Float[Array, "classes classes"]) -> Float[Array, "
     return scale[:, None] * matrix * scale
 
 
+def starting_compatibility(adjacency: Matrix, classes: int) -> Float[Array, "classes classes"]:
+    """H at CPGNN's start, zero-centred: Sinkhorn's scaling of the classes' relation."""
+    blocks = adjacency.reshape(-1, classes, len(adjacency) // classes, classes)
+    return doubly_stochastic(blocks.sum((0, 2))) - 1 / classes
+
+
+def centred(free: Float[Array, "classes classes"]) -> Float[Array, "classes classes"]:
+    """CPGNN's H of its free parameter: rows and columns sum to zero."""
+    return free - free.mean(0) - free.mean(1, keepdims=True) + free.mean()
+
+
 class CPGNN(nn.Module):
     """Linearised belief propagation, B^k = B^0 + A B^{k-1} H, over a learnable compatibility H.
 
@@ -208,13 +219,10 @@ class CPGNN(nn.Module):
             nodes = drop(nn.relu(nn.Dense(self.width, name=f"w{layer}")(nodes)))
         scores = nn.Dense(self.classes, name=f"w{self.layers - 1}")(nodes)
         prior = beliefs = nn.softmax(scores) - 1 / self.classes
-        blocks = adjacency.reshape(-1, self.classes, len(adjacency) // self.classes, self.classes)
-
-        def start(_: Array) -> Float[Array, "classes classes"]:
-            return doubly_stochastic(blocks.sum((0, 2))) - 1 / self.classes
-
-        free = self.param("compatibility", start)
-        compatibility = free - free.mean(0) - free.mean(1, keepdims=True) + free.mean()
+        free = self.param(
+            "compatibility", lambda _: starting_compatibility(adjacency, self.classes)
+        )
+        compatibility = centred(free)
         edges = adjacency * (1 - jnp.eye(len(adjacency)))
         for _ in range(self.steps):
             beliefs = prior + propagate(edges, beliefs @ compatibility)

@@ -46,8 +46,8 @@ def units(run: Run, images: Images) -> list[str]:
     return [
         html.text(
             f"F1 is above that of always saying yes for {sum(g > 0 for g in gain.values())} of "
-            f"{len(gain)} AUs: furthest for {figures.named(most)} ({gain[most]:+.3f}), "
-            f"least for {figures.named(least)} ({gain[least]:+.3f})."
+            f"{len(gain)} AUs. The gain is largest for {figures.named(most)} "
+            f"({gain[most]:+.3f}) and smallest for {figures.named(least)} ({gain[least]:+.3f})."
         ),
         html.figure(
             images["f1"],

@@ -220,12 +220,11 @@ def bar_figure(classes: Mapping[str, Mapping[str, float]]) -> bytes:
         )
     axis.plot(base, rows, "o", ms=7, mfc="white", mec=INK, mew=1.3, label="base rate", **style)
     ends = f1 + np.nan_to_num(spread)
-    for row, (value, end, tick) in enumerate(zip(f1, ends, always, strict=True)):
-        # of NaN, where there is no tick, no comparison is true
-        clear = tick + 0.012 if end < tick + 0.012 < end + 0.05 else end
-        axis.text(clear + 0.01, row, f"{value:.3f}", va="center", fontsize=9.5, color=INK)
+    places = [clear_of(*marks) for marks in zip(ends, base, always, strict=True)]
+    for row, (value, place) in enumerate(zip(f1, places, strict=True)):
+        axis.text(place, row, f"{value:.3f}", va="center", fontsize=9.5, color=INK)
     axis.set_yticks(rows, [named(name) for name in classes], fontsize=10)
-    axis.set(xlim=(0, max(1.0, float(ends.max()) + 0.08)), ylim=(len(classes) - 0.4, -0.6))
+    axis.set(xlim=(0, max(1.0, max(places) + 0.07)), ylim=(len(classes) - 0.4, -0.6))
     axis.spines[["top", "right", "left"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", color="#e8ebef", lw=0.8)
@@ -241,6 +240,15 @@ def bar_figure(classes: Mapping[str, Mapping[str, float]]) -> bytes:
         fontsize=9.5,
     )
     return png(figure)
+
+
+def clear_of(end: float, *marks: float) -> float:
+    """Where a number of 0.06 in width stands behind a bar's end, past the marks it would hide."""
+    place = end + 0.01
+    for mark in sorted(mark for mark in marks if math.isfinite(mark)):
+        if place - 0.015 < mark < place + 0.06:
+            place = mark + 0.02
+    return place
 
 
 def radar_units(au_names: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ DOMAINS = {
 def title(run: Run) -> str:
     """What was run, in one line."""
     fold = run.results.get("fold")
-    part = "all folds" if fold == "all" else f"fold {fold}"
+    part = "all folds" if fold == "all" else f"fold\N{NO-BREAK SPACE}{fold}"
     what = class_title(run).lower()
     name = run.record.get("title", "DRR")
     return f"{name}: {what} on {run.record.get('dataset', 'an unnamed data set')}, {part}"
@@ -32,9 +32,10 @@ def class_title(run: Run) -> str:
 
 
 def prototype_title(run: Run) -> str:
-    """What the prototypes of the graph are: universal stimulus-reaction ones are DRR's alone."""
+    """What the graph's prototypes are: U-SR, stimulus and reaction, if DRR learns from both."""
     name = run.config.get("model", {}).get("name", "drr")
-    return "U-SR prototypes" if name == "drr" else "Class prototypes"
+    both = not run.domains or not {"S", "T"}.isdisjoint(run.domains)
+    return "U-SR prototypes" if name == "drr" and both else "Class prototypes"
 
 
 def headline(run: Run, sections: Mapping[str, str]) -> str:
@@ -75,7 +76,7 @@ def _tiles(run: Run) -> list[tuple[str, str, str]]:
     tiles = [
         ("first", f"{score:.3f}", f"{what}; {_selection(results)}"),
         ("", f"{floor:.3f}", f"{lowest}, the floor to beat"),
-        ("", f"{score - floor:+.3f}", "above that floor"),
+        ("", f"{score - floor:+.3f}", "difference to that floor"),
     ]
     if run.best:
         name = "accuracy" if run.softmax else "F1"
@@ -101,7 +102,10 @@ def _step(results: Mapping[str, Any]) -> str:
 
 
 def _trained_on(run: Run) -> str:
-    return listed([DOMAINS[d] for d in run.domains]) if run.domains else "unrecorded domains"
+    names = [DOMAINS[d] for d in run.domains]
+    if len(names) == 1:
+        return f"the {names[0]} alone"
+    return listed(names) if names else "unrecorded domains"
 
 
 def _tested_on(run: Run) -> str:

@@ -155,7 +155,7 @@ def attention_cards(run: Run) -> tuple[list[str], dict[str, bytes]]:
                 + "</tr>"
             )
             strip.append(np.concatenate(strip_row, axis=1))
-        if "caption" in samples:
+        if "caption" in samples and not _modalities(run):
             rows.append(_caption_row(samples, i, units if "T" in looked else ()))
         cards.append(f'<article><table class="maps">{"".join(rows)}</table></article>')
         width = max(row.shape[1] for row in strip)
@@ -165,11 +165,20 @@ def attention_cards(run: Run) -> tuple[list[str], dict[str, bytes]]:
 
 
 def _pictures(run: Run) -> list[tuple[str, str]]:
-    """(domain, key) of the images at hand: those of the run's domains, then others without one."""
+    """(domain, key) of the images at hand: those of the run's domains, then others without one.
+
+    The stimulus tells what a face reacts to; among modalities of a face it is beside the point.
+    """
     samples = run.samples or {}
     letter = {INPUTS[domain]: domain for domain in run.domains}
-    found = [key for key in IMAGES if key in samples]
+    beside = ("stimulus",) if _modalities(run) else ()
+    found = [key for key in IMAGES if key in samples and key not in beside]
     return sorted(((letter.get(key, ""), key) for key in found), key=lambda pair: not pair[0])
+
+
+def _modalities(run: Run) -> bool:
+    """Whether the domains are images of one face: visible, depth, thermal."""
+    return not {"V", "D", "Th"}.isdisjoint(run.domains)
 
 
 def _heading(domain: str, key: str) -> str:

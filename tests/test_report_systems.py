@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from made_up_run import NAMES, make_run, make_samples
 
 from drr_jax import metrics, report, report_confusion
+from drr_jax.report_figures import clear_of
 from drr_jax.report_run import choose_samples, log_loss
 
 KINDS = {
@@ -146,6 +148,7 @@ def test_a_plain_classifier_has_no_empty_sections(tmp_path):
     kept = ("reaction", "stimulus", "caption", "probability", "label", "sequence", "frame")
     page = report.write_report(workdir, {key: samples[key] for key in kept}).read_text()
     assert "ResNet-18 (R): action units" in page and "Not shown" not in page
+    assert "trained on the reaction alone; tested on the face alone" in page
     for key in ("attention", "relations", "prototype"):
         assert f'id="{key}"' not in page and f'href="#{key}"' not in page
     assert 'id="tuples"' in page and 'alt="stimulus"' in page
@@ -157,7 +160,7 @@ def test_depth_and_thermal_images_are_shown_with_their_attention(tmp_path):
     inputs = ["reaction", "depth", "thermal"]
     change(workdir / "run.json", title="DRR (VDTh, fuse)", test_inputs=inputs)
     samples = make_samples(count=9, size=32)
-    for key in ("stimulus", "caption", "caption_tokens", "attention_T"):
+    for key in ("caption_tokens", "attention_T"):
         del samples[key]
     samples["depth"], samples["thermal"] = samples["reaction"][::-1], samples["reaction"][:, ::-1]
     samples["attention_V"] = samples.pop("attention_R")
@@ -186,6 +189,15 @@ def test_depth_and_thermal_images_are_shown_with_their_attention(tmp_path):
         "Depth",
         "Thermal",
     ]
+    for beside in ("<th class='side'>Caption", 'alt="stimulus"', "U-SR"):
+        assert beside not in page
+
+
+def test_a_number_stands_clear_of_the_marks_beside_its_bar():
+    assert clear_of(0.5, 0.1, np.nan) == pytest.approx(0.51)
+    assert clear_of(0.5, 0.7, 0.2) == pytest.approx(0.51)
+    assert clear_of(0.0, 0.043, np.nan) == pytest.approx(0.063)
+    assert clear_of(0.0, 0.1, 0.043) == pytest.approx(0.12)  # past the first, into the second
 
 
 def test_only_drr_has_stimulus_reaction_prototypes(tmp_path):

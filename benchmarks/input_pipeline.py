@@ -27,6 +27,7 @@ from torchvision import transforms
 from drr_jax import cpu, data, source, tokenizer
 from drr_jax.config import Config
 from drr_jax.errors import run
+from drr_jax.prepared import Prepared, caption_words, open_dataset
 from tfds_reactionet.build import prepare
 
 BATCH, SIZE, GPUS = 64, 256, 8
@@ -59,7 +60,7 @@ class TorchTuples(torch.utils.data.Dataset):
         return tuple(self._transform(Image.open(path).convert("RGB")) for path in paths)
 
 
-def write_images(prepared: source.Prepared, folder: Path) -> None:
+def write_images(prepared: Prepared, folder: Path) -> None:
     """Copies the encoded images of the first records to files for torch."""
     encoded = {domain: {"image": tfds.decode.SkipDecoding()} for domain in DOMAINS}
     parts = prepared.builder.as_data_source(list(prepared.parts), decoders=encoded)
@@ -89,13 +90,13 @@ def rate(start: Callable[[], Iterator], batches: int) -> float:
 
 
 def sides(
-    prepared: source.Prepared, folder: Path, cores: int
+    prepared: Prepared, folder: Path, cores: int
 ) -> dict[str, tuple[Callable[[], Iterator], int]]:
     """Name -> (iterator's start, batches to time)."""
     config = Config()
     config.data.batch_size, config.data.image_size = BATCH, SIZE
     config.data.read_threads = cores
-    words = source.caption_words(prepared, prepared.parts)
+    words = caption_words(prepared, prepared.parts)
     pieces = tokenizer.from_vocabulary(tokenizer.build_vocabulary(words))
     peer = TorchTuples(folder, config)
 
@@ -136,7 +137,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as scratch:
         directory = prepare("reactionet/demo", flags.data_dir or Path(scratch, "data"))
-        prepared = source.open_dataset(directory)
+        prepared = open_dataset(directory)
         folder = Path(scratch, "images")
         folder.mkdir()
         write_images(prepared, folder)

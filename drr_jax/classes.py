@@ -8,7 +8,7 @@ from jaxtyping import Float
 from drr_jax import facs, label_counts, scene_classes
 from drr_jax.config import Config
 from drr_jax.errors import InputError, nearest
-from drr_jax.source import Prepared, fold_parts
+from drr_jax.prepared import Prepared, fold_parts
 
 
 def names(config: Config, prepared: Prepared) -> tuple[str, ...]:

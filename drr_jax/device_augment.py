@@ -57,7 +57,7 @@ def _source_positions(
     x = jnp.where(flip > 0.5, -x, x)
     shift = TRIG_BITS + 1 - POSITION_BITS
     half, centre = 1 << (shift - 1), 1 << (POSITION_BITS - 1)
-    # rounded for columns and rows apart, as on the host, where whole columns and rows are added
+    # rounded for columns and rows apart, as on the host
     source_x = ((cosine * x + half) >> shift) + ((half - sine * y) >> shift)
     source_y = ((sine * x + half) >> shift) + ((cosine * y + half) >> shift)
     return source_x + centre * (width - 1), source_y + centre * (height - 1)

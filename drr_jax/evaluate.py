@@ -16,7 +16,7 @@ from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
 from drr_jax.models import systems
-from drr_jax.source import DOMAINS, TUPLE
+from drr_jax.prepared import DOMAINS, TUPLE
 
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
 

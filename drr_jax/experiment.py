@@ -35,6 +35,7 @@ from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError
 from drr_jax.models import systems
 from drr_jax.models.system import System
+from drr_jax.prepared import INPUTS, Prepared, caption_words, fold_parts, open_dataset
 
 
 @flax.struct.dataclass
@@ -53,7 +54,7 @@ class Experiment:
 
     config: Config
     fold: int
-    prepared: source.Prepared
+    prepared: Prepared
     train_parts: tuple[str, ...]
     test_parts: tuple[str, ...]
     # Which records of the training parts, and of the test parts, take part; None: all.
@@ -135,7 +136,7 @@ class Experiment:
         rows = {"train": self.train_rows, "validation": self.validation_rows}
         return (rows | {"test": self.test_rows})[which]
 
-    def source(self, which: str, inputs: tuple[str, ...] = source.INPUTS) -> source.Source:
+    def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> source.Source:
         """Records to train on, of the validation or of the test ("train", "validation", "test").
 
         They have the run's image size and labels, and of `inputs` what the data set has.
@@ -182,8 +183,8 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     """
     mesh = distributed.make_mesh(config.fsdp)
     distributed.check_batch(config.data.batch_size, mesh)
-    prepared = source.open_dataset(prepared_dir)
-    train_parts, test_parts = source.fold_parts(prepared, fold)
+    prepared = open_dataset(prepared_dir)
+    train_parts, test_parts = fold_parts(prepared, fold)
     names = classes.names(config, prepared)
     for warning in classes.check_fold(config, prepared, fold):
         if distributed.is_main_process():
@@ -257,7 +258,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
 
 def _word_pieces(
     config: Config,
-    prepared: source.Prepared,
+    prepared: Prepared,
     train_parts: tuple[str, ...],
     sentences: Sequence[str],
 ) -> tuple[Config, Any]:
@@ -270,7 +271,7 @@ def _word_pieces(
     if reads or sentences:
         text, pieces = weight_sources.text_of(config)
     if pieces is None:
-        words = source.caption_words(prepared, train_parts) if reads else {}
+        words = caption_words(prepared, train_parts) if reads else {}
         words = descriptions.with_words(words, sentences)
         vocabulary = tokenizer.build_vocabulary(words, text.vocabulary)
         pieces = tokenizer.from_vocabulary(vocabulary)

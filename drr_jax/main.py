@@ -205,7 +205,7 @@ def _train_and_evaluate(command: Command) -> int:
     start_devices(command.config.data.data_dir)
 
     from drr_jax import classes, evaluate, experiment
-    from drr_jax.source import open_dataset
+    from drr_jax.prepared import open_dataset
     from drr_jax.train import Preempted, train
 
     opened = open_dataset(prepared)

@@ -11,7 +11,7 @@ import numpy as np
 
 from drr_jax.config import Scene
 from drr_jax.errors import InputError, nearest
-from drr_jax.source import Prepared, sub_scene_of
+from drr_jax.prepared import Prepared, sub_scene_of
 from drr_jax.split import Rows
 
 TASKS = 3  # videos that a sub-scene needs: one for each fold to hold out

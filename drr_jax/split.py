@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from drr_jax.errors import InputError
-from drr_jax.source import Prepared
+from drr_jax.prepared import Prepared
 
 Rows = Int[np.ndarray, " records"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax import metrics, record
-from drr_jax.config import Config, flatten
+from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
 from drr_jax.errors import InputError
 
 COSTS = "costs.json"  # written by drr_jax.costs
@@ -52,8 +52,13 @@ class FoldRun:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The flat config without what may differ in a group; absent keys have their defaults."""
+        """The flat config without what may differ in a group; absent keys have their defaults.
+
+        An encoder that the run does not have started from nothing, whatever its key says.
+        """
         known = flatten(Config()) | dict(self.record)
+        for domain in vars(Encoders()).keys() - set(letters(known["domains"])):
+            known[f"model.encoders.{domain}.weights"] = DomainEncoder().weights
         return {k: v for k, v in known.items() if k not in APART and not record.is_free(k)}
 
     @property

@@ -26,6 +26,7 @@ from raw_bp4d_plus import (
 from drr_jax import source
 from drr_jax.errors import InputError
 from drr_jax.landmarks import INNER_49
+from drr_jax.prepared import open_dataset
 from tfds_reactionet.bp4d_plus import folds, thermal
 from tfds_reactionet.bp4d_plus.reader import (
     NO_FOLD,
@@ -157,7 +158,7 @@ def test_training_reads_depth_thermal_and_the_49_landmarks(
 ) -> None:
     options = {"crop": "full", "image_format": "png"}
     prepared = build("bp4d_plus/rgb_depth_thermal", release[0], tmp_path, **options)
-    opened = source.open_dataset(prepared)
+    opened = open_dataset(prepared)
     assert opened.inputs == ("reaction", "depth", "thermal", "landmarks")
     records = source.Source(opened, ("part1",), 64, opened.classes("au"), inputs=opened.inputs)
     names = [records.identity(index) for index in range(len(records))]

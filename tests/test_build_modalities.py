@@ -15,6 +15,7 @@ from raw_reactionet import write_raw
 
 from drr_jax import config, main, source
 from drr_jax.errors import InputError
+from drr_jax.prepared import INPUTS, open_dataset
 from tfds_reactionet.build import prepare
 from tfds_reactionet.reactionet import demo
 from tfds_reactionet.summary import read_metadata
@@ -169,9 +170,9 @@ def test_fingerprint_and_verify_cover_the_images(
 
 
 def test_training_reads_all_of_it(prepared: Path) -> None:
-    opened = source.open_dataset(prepared)
-    assert opened.inputs == source.INPUTS
-    records = source.Source(opened, ("part1", "part2"), 32, inputs=source.INPUTS)
+    opened = open_dataset(prepared)
+    assert opened.inputs == INPUTS
+    records = source.Source(opened, ("part1", "part2"), 32, inputs=INPUTS)
     record, stored = records[3], read(prepared)[records.identity(3)]
     np.testing.assert_array_equal(record["landmarks"], stored["landmarks"])
     depth = cv2.imdecode(np.frombuffer(stored["depth"]["image"], np.uint8), cv2.IMREAD_UNCHANGED)

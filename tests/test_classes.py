@@ -8,7 +8,7 @@ import pytest
 from drr_jax import classes, config_rules, facs, scene_classes
 from drr_jax.config import Config, Scene
 from drr_jax.errors import InputError
-from drr_jax.source import Prepared
+from drr_jax.prepared import Prepared
 
 PARTS = ("part1", "part2", "part3")
 

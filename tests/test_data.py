@@ -18,6 +18,7 @@ from drr_jax import augment, data, label_counts, source, tokenizer
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS_12, count_pairs
+from drr_jax.prepared import INPUTS, TUPLE, caption_words, fold_parts, open_dataset
 
 SIZE, BATCH = 40, 8
 PARTS = ("part2", "part3")
@@ -30,12 +31,12 @@ def directory(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(directory):
-    return source.open_dataset(directory)
+    return open_dataset(directory)
 
 
 @pytest.fixture(scope="module")
 def pieces(prepared):
-    words = source.caption_words(prepared, PARTS)
+    words = caption_words(prepared, PARTS)
     return tokenizer.from_vocabulary(tokenizer.build_vocabulary(words))
 
 
@@ -79,7 +80,7 @@ def all_records(prepared, parts):
 def test_opened_dataset(prepared):
     assert prepared.parts == ("part1", "part2", "part3")
     assert prepared.records(PARTS) == 59
-    assert source.fold_parts(prepared, 1) == (("part1", "part3"), ("part2",))
+    assert fold_parts(prepared, 1) == (("part1", "part3"), ("part2",))
     assert prepared.sequence("part2", 14) == "film/cartoon/task2/sequence2"
     assert len(prepared.fingerprint) == 64
 
@@ -170,17 +171,17 @@ def test_device_gets_the_draws_of_the_host(prepared, pieces):
 
 @pytest.fixture(scope="module")
 def multimodal(tmp_path_factory):
-    return source.open_dataset(tiny.write(tmp_path_factory.mktemp("multimodal"), modalities=True))
+    return open_dataset(tiny.write(tmp_path_factory.mktemp("multimodal"), modalities=True))
 
 
 MODALITIES = ("reaction", "depth", "thermal", "landmarks")
 
 
 def test_only_inputs_that_are_asked_for_are_read(multimodal, prepared):
-    assert multimodal.inputs == source.INPUTS
+    assert multimodal.inputs == INPUTS
     assert "depth" not in prepared.inputs and "landmarks" in prepared.inputs
     given = {"labels", "index"}
-    assert set(source.Source(multimodal, PARTS, SIZE)[0]) == {*source.TUPLE, *given}
+    assert set(source.Source(multimodal, PARTS, SIZE)[0]) == {*TUPLE, *given}
     for inputs in (("depth",), ("landmarks", "thermal"), ("caption",)):
         assert set(source.Source(multimodal, PARTS, SIZE, inputs=inputs).read(0)) == {
             *inputs,
@@ -213,8 +214,8 @@ def test_modalities_take_the_draw_of_the_reaction(multimodal, prepared, pieces):
         return first
 
     host, device = (batch(multimodal, on, MODALITIES) for on in ("host", "device"))
-    whole = batch(multimodal, "device", source.INPUTS)
-    tuples = batch(multimodal, "device", source.TUPLE)
+    whole = batch(multimodal, "device", INPUTS)
+    tuples = batch(multimodal, "device", TUPLE)
     for name, array in tuples.items():  # what else is read changes nothing
         np.testing.assert_array_equal(whole[name], array)
     records = source.Source(multimodal, PARTS, SIZE, inputs=MODALITIES)
@@ -250,7 +251,7 @@ def test_landmarks_need_the_size_of_the_images(multimodal, tmp_path):
     del metadata["size"]
     (copy / "metadata.json").write_text(json.dumps(metadata))
     with pytest.raises(InputError, match=r"metadata\.json lacks size"):
-        source.Source(source.open_dataset(copy), PARTS, SIZE, inputs=source.INPUTS)
+        source.Source(open_dataset(copy), PARTS, SIZE, inputs=INPUTS)
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 4])
@@ -290,7 +291,8 @@ def test_evaluation_sees_every_record_once(prepared, pieces, hosts, parts):
 def test_reading_starts_no_jax_backend(directory):
     code = f"""
 from drr_jax import config, data, source, tokenizer
-prepared = source.open_dataset({str(directory)!r})
+from drr_jax.prepared import open_dataset
+prepared = open_dataset({str(directory)!r})
 pieces = tokenizer.from_vocabulary(tokenizer.build_vocabulary({{}}))
 settings = config.Config(data=config.Data(image_size=32, batch_size=4))
 batches = data.train_dataset(
@@ -341,7 +343,7 @@ def test_resize():
 
 def test_missing_dataset(tmp_path):
     with pytest.raises(InputError, match=r"no dataset_info\.json .*tfds_reactionet\.build"):
-        source.open_dataset(tmp_path / "nowhere")
+        open_dataset(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("damage", ["info", "features", "metadata", "keys", "counts", "shard"])
@@ -365,13 +367,13 @@ def test_damaged_dataset_is_named(directory, pieces, tmp_path, damage):
         for shard in copy.glob("*part2*"):
             shard.unlink()
     with pytest.raises(InputError, match=str(copy)) as raised:
-        train(source.open_dataset(copy), pieces, 8)
+        train(open_dataset(copy), pieces, 8)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_record_that_does_not_decode_is_named(tmp_path, pieces, workers):
-    prepared = source.open_dataset(tiny.write(tmp_path, truncated=("part3", 12)))
+    prepared = open_dataset(tiny.write(tmp_path, truncated=("part3", 12)))
     message = r"record 12 of part3 \(sequence film/cartoon/task3/sequence2\) does not decode"
     with pytest.raises(InputError, match=message):
         train(prepared, pieces, 8, settings(worker_count=workers))

@@ -295,6 +295,15 @@ def test_folders_that_do_not_count_are_named(tmp_path, capsys):
     assert len(table["left_out"]) == len(said)
 
 
+def test_weights_of_an_encoder_that_a_run_does_not_have_tell_no_systems_apart(tmp_path):
+    weights = {f"model__encoders__{domain}__weights": "start" for domain in "RS"}
+    write_run(tmp_path / "a", [50] * 12, domains="R", **weights)
+    write_run(tmp_path / "b", [60] * 12, domains="R", seed=1, model__encoders__R__weights="start")
+    write_run(tmp_path / "c", [60] * 12, domains="RS", **weights)
+    groups = tables_runs.group_runs(tables_runs.read_runs([f"{tmp_path}/*"])[0])
+    assert [len(group.runs) for group in groups] == [2, 1]
+
+
 def test_an_older_record_without_a_key_has_its_default(tmp_path):
     write_run(tmp_path / "a", hits(), seed=0)
     old = write_run(tmp_path / "b", hits(1), seed=1)

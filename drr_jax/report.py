@@ -35,6 +35,7 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
     names = {
         "classes": report_head.class_title(run),
         "prototypes": report_head.prototype_title(run),
+        "examples": f"{run.example}s",
     }
     built = [
         (key, title.format_map(names), build(run, images))
@@ -89,7 +90,7 @@ def _attention(run: Run, images: Images) -> list[str]:
     cards, strips = tuples.attention_cards(run)
     images.update(strips)
     if not cards:
-        return [html.missing("no sampled tuple has a class present.")]
+        return [html.missing(f"no sampled {run.example} has a class present.")]
     names = report_head.listed([f"{report_head.DOMAINS[d]} ({d})" for d in looked])
     unused = [domain for domain in looked if tuples.INPUTS[domain] not in run.test_inputs]
     note = ""
@@ -99,8 +100,8 @@ def _attention(run: Run, images: Images) -> list[str]:
     shown = "classes that are present"
     if run.softmax:
         shown = (
-            f"the {run.noun} that is present and the most probable other, of the tuples that were "
-            "predicted best and worst"
+            f"the {run.noun} that is present and the most probable other, of the {run.example}s "
+            "that were predicted best and worst"
         )
     return [
         html.text(
@@ -192,7 +193,7 @@ def _prototype(run: Run, images: Images) -> list[str]:
             images["prototype"],
             "mean state of every class after the graph",
             f"{called}: the mean state of each class's node after the "
-            "graph, over domains and up to 256 tuples drawn from the training parts. Columns are "
+            f"graph, over domains and up to 256 {run.example}s drawn from the training parts. Columns are "
             "features, grouped by the class in which they are largest.",
         )
     ]
@@ -202,8 +203,8 @@ def _tuples(run: Run, images: Images) -> list[str]:
     if not run.samples or "probability" not in run.samples:
         return [
             html.missing(
-                "no sampled tuples (samples-fold*.npz) in the run directory, and so nothing that "
-                "is drawn from them; --mode=evaluate writes them."
+                f"no sampled {run.example}s (samples-fold*.npz) in the run directory, and so nothing "
+                "that is drawn from them; --mode=evaluate writes them."
             )
         ]
     best, worst = tuples.ranked(run.samples, run.softmax)
@@ -212,8 +213,8 @@ def _tuples(run: Run, images: Images) -> list[str]:
     note = "By the log loss of the class that is present; p is the predicted probability."
     if not run.softmax:
         note = (
-            "By mean log loss over the known labels of a tuple. Best ones are taken among tuples "
-            "with a class present; p is the predicted probability."
+            f"By mean log loss over the known labels of a {run.example}. Best ones are taken among "
+            f"{run.example}s with a class present; p is the predicted probability."
         )
     return [
         html.text(note),
@@ -247,7 +248,7 @@ SECTIONS: Mapping[str, tuple[str, Builder]] = {
     "attention": ("Where the model looks", _attention),
     "relations": ("Relations", _relations),
     "prototype": ("{prototypes}", _prototype),
-    "tuples": ("Best and worst tuples", _tuples),
+    "tuples": ("Best and worst {examples}", _tuples),
     "folds": ("Folds", classes.folds),
     "config": ("Configuration", _config),
 }

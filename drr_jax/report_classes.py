@@ -138,7 +138,7 @@ def radar(run: Run, images: Images) -> list[str]:
         return []
     probability, label, whole = found
     images["radar"] = figures.radar_figure(probability, label, run.names)
-    source = "the test part" if whole else "the sampled tuples"
+    source = "the test part" if whole else f"the sampled {run.example}s"
     return [
         html.figure(
             images["radar"],
@@ -184,7 +184,8 @@ def folds(run: Run, images: Images) -> list[str]:
     return [
         html.text(
             f"F1{against} in each fold, its mean and sample standard deviation over folds, and the "
-            "F1 of the counts of all folds pooled; then accuracy likewise. Single tuples and what "
+            "F1 of the counts of all folds pooled; then accuracy likewise. Single "
+            f"{run.example}s and what "
             "is drawn from them are of the first fold."
         ),
         html.table(head, rows, mean),

@@ -65,6 +65,11 @@ class Run:
         return "AU" if self.task == "au" else self.task
 
     @property
+    def example(self) -> str:
+        """What a record of the data set is called in the text: a tuple, or a face set's frame."""
+        return "tuple" if not self.domains or set(self.domains) & set("ST") else "frame"
+
+    @property
     def classes(self) -> dict[str, dict[str, float]]:
         """The scores of every evaluated class, in the order of the label columns."""
         return self.results[self.task]

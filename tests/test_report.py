@@ -15,7 +15,7 @@ from drr_jax.report_relations import agreement
 from drr_jax.report_run import choose_samples, load_samples, log_loss, save_samples
 from drr_jax.report_tuples import heat, words
 
-NAMED = {"classes": "Action units", "prototypes": "U-SR prototypes"}
+NAMED = {"classes": "Action units", "prototypes": "U-SR prototypes", "examples": "tuples"}
 
 
 @pytest.fixture(scope="module")

@@ -170,6 +170,7 @@ def test_depth_and_thermal_images_are_shown_with_their_attention(tmp_path):
         samples.pop("attention_S"),
     )
     page = report.write_report(workdir, samples).read_text()
+    assert "Best and worst frames" in page and "tuples drawn" not in page
     for side in ("Visible V", "Depth D", "Thermal Th"):
         assert f"<th class='side'>{side}</th>" in page
     peaks = re.findall(r"peak ([\d.]+) × even", page)

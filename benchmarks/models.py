@@ -116,6 +116,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--size", type=int, default=256)
     args = parser.parse_args()
+    cpu.tune_xla()  # as the training command does
     cpu.tune_malloc()
     batch = batch_of(args.size, args.batch)
     drr = config_of("drr", "RST")

@@ -94,9 +94,10 @@ def torch_step(batch: int, size: int) -> Callable[[], None]:
 
 def contestant(name: str, batch: int, size: int) -> None:
     """Runs one step for every line read from stdin and answers with its seconds."""
-    from drr_jax.cpu import tune_malloc
+    from drr_jax import cpu
 
-    tune_malloc()
+    cpu.tune_xla()  # as the training command does
+    cpu.tune_malloc()
     run = torch_step(batch, size) if name == "PyTorch" else jax_step(name, batch, size)
     for _ in range(3):
         run()

@@ -226,7 +226,8 @@ class Config:
     validation_share: float = 0.15
     seed: int = 0
     fsdp: int = 1  # devices that share one copy of the parameters
-    # auto: im2col on CPU, where kernel gradients are better a matrix product, lax on accelerators
+    # auto: lax, or on a CPU that drr_jax.cpu could not tune im2col, whose kernel gradients are
+    # matrix products
     conv: str = "auto"
     precision: str = "auto"  # auto (float32 on CPU, bfloat16 on accelerators), float32, bfloat16
 

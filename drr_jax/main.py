@@ -192,6 +192,7 @@ def start_devices(data_dir: str) -> None:
 
     from drr_jax import cpu, distributed
 
+    cpu.tune_xla()
     cpu.enable_compilation_cache(
         os.environ.get("JAX_COMPILATION_CACHE_DIR") or Path(data_dir) / "compilation_cache"
     )

@@ -17,7 +17,8 @@ os.environ |= {
 def pytest_configure() -> None:
     from absl import flags
 
-    from drr_jax import distributed
+    from drr_jax import cpu, distributed
 
+    cpu.tune_xla()  # both as the command does
     flags.FLAGS.mark_as_parsed()  # Grain's worker processes read absl flags
-    distributed.start()  # as the command does; not possible once a test has touched a device
+    distributed.start()  # not possible once a test has touched a device

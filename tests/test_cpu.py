@@ -5,6 +5,9 @@ import platform
 import subprocess
 import sys
 
+import jaxlib.version
+import pytest
+
 
 def python(code, **environment):
     return subprocess.run(
@@ -19,6 +22,22 @@ def python(code, **environment):
 def test_malloc_is_tuned_where_glibc_is():
     expected = sys.platform.startswith("linux") and platform.libc_ver()[0] == "glibc"
     assert python("from drr_jax.cpu import tune_malloc; print(tune_malloc())") == f"{expected}\n"
+
+
+@pytest.mark.skipif(not jaxlib.version.__version__.startswith("0.10."), reason="not tuned")
+def test_convolutions_are_left_to_eigen():
+    code = """
+from drr_jax import cpu
+cpu.tune_xla()
+import jax, jax.numpy as jnp
+from drr_jax.models.layers import conv2d, resolve_conv
+images, kernel = jnp.ones((4, 32, 32, 64)), jnp.ones((3, 3, 64, 64))
+program = jax.jit(lambda x, w: conv2d(x, w, 1, "lax")).lower(images, kernel).compile()
+print("ynn" in program.as_text(), cpu.has_eigen(), resolve_conv("auto"))
+"""
+    assert python(code, JAX_PLATFORMS="cpu", XLA_FLAGS="") == "False True lax\n"
+    own = "--xla_cpu_experimental_ynn_fusion_type=individual_convolution"
+    assert python(code, JAX_PLATFORMS="cpu", XLA_FLAGS=own) == "True False im2col\n"
 
 
 def test_programs_are_kept_in_the_cache(tmp_path):

@@ -9,20 +9,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from drr_jax import cpu
+
 CONV_IMPLS = ("lax", "im2col")
 EPSILON = 1e-5  # PyTorch's BatchNorm defaults
 MOMENTUM = 0.9  # share of the old running statistics that is kept; PyTorch writes 0.1 for it
 
 
 def resolve_conv(choice: str) -> str:
-    """Returns the convolution for a config's `conv`: auto is im2col on CPU and lax elsewhere.
+    """Returns the convolution for a config's `conv`: auto is lax, but im2col on an untuned CPU.
 
-    On XLA:CPU the kernel's gradient by lax.conv takes up to twice the time of im2col's;
-    accelerators have kernels for it, and no memory to spare for patches. Raises ValueError for
-    other names.
+    Where cpu.tune_xla has not left convolutions to Eigen, the kernel's gradient by lax.conv takes
+    up to twice the time of im2col's. Raises ValueError for other names.
     """
     if choice == "auto":
-        return "im2col" if jax.default_backend() == "cpu" else "lax"
+        return "im2col" if jax.default_backend() == "cpu" and not cpu.has_eigen() else "lax"
     if choice not in CONV_IMPLS:
         raise ValueError(f"conv={choice!r}: expected auto, {' or '.join(CONV_IMPLS)}")
     return choice

@@ -192,9 +192,9 @@ def _prototype(run: Run, images: Images) -> list[str]:
         html.figure(
             images["prototype"],
             "mean state of every class after the graph",
-            f"{called}: the mean state of each class's node after the "
-            f"graph, over domains and up to 256 {run.example}s drawn from the training parts. Columns are "
-            "features, grouped by the class in which they are largest.",
+            f"{called}: the mean state of each class's node after the graph, over domains and up "
+            f"to 256 {run.example}s drawn from the training parts. Columns are features, grouped "
+            "by the class in which they are largest.",
         )
     ]
 
@@ -203,8 +203,8 @@ def _tuples(run: Run, images: Images) -> list[str]:
     if not run.samples or "probability" not in run.samples:
         return [
             html.missing(
-                f"no sampled {run.example}s (samples-fold*.npz) in the run directory, and so nothing "
-                "that is drawn from them; --mode=evaluate writes them."
+                f"no sampled {run.example}s (samples-fold*.npz) in the run directory, and so "
+                "nothing that is drawn from them; --mode=evaluate writes them."
             )
         ]
     best, worst = tuples.ranked(run.samples, run.softmax)

@@ -185,8 +185,7 @@ def folds(run: Run, images: Images) -> list[str]:
         html.text(
             f"F1{against} in each fold, its mean and sample standard deviation over folds, and the "
             "F1 of the counts of all folds pooled; then accuracy likewise. Single "
-            f"{run.example}s and what "
-            "is drawn from them are of the first fold."
+            f"{run.example}s and what is drawn from them are of the first fold."
         ),
         html.table(head, rows, mean),
     ]

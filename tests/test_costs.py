@@ -1,44 +1,24 @@
 """FLOPs against a count by hand, times of steps in turns, costs.json and the tables it reaches."""
 
-from pathlib import Path
-
 import pytest
+import small_run
 from finished_runs import config_of, read, write_run
 
 from drr_jax import costs, main, tables
 from drr_jax.errors import InputError
-from tfds_reactionet import build
-from tfds_reactionet.reactionet import demo
 
-ROOT = Path(__file__).parent.parent
-LAUNCH = f"{ROOT}/launch/reactionet.py"
-# A ViT of one layer compiles fast, and its products are counted by hand below.
-TINY = {
-    "data.image_size": 32,
-    "data.batch_size": 16,
-    "encoder.backbone": "vit_s16",
-    "encoder.depth": 1,
-    "encoder.width": 4,
-    "head.embedding": 8,
-    "domains": "R",
-    "graph.enabled": False,
-    "contrast.enabled": False,
-}
+LAUNCH = small_run.LAUNCH / "reactionet.py"
+# A ViT's products are counted by hand below.
+ALONE = {"domains": "R", "graph.enabled": False, "contrast.enabled": False}
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    release = folder / "downloads" / "manual" / "reactionet_demo"
-    demo.write_release(release, tuples=96, size=48, jobs=1, progress=False)
-    build.prepare("reactionet/demo", folder, size=48, jobs=1, progress=False)
-    return folder
+    return small_run.render(tmp_path_factory.mktemp("data"))
 
 
 def launch(data_dir, **changes):
-    arguments = TINY | {"data.data_dir": data_dir} | changes
-    pairs = ",".join(f"{key}={value}" for key, value in arguments.items())
-    return f"{LAUNCH}:demo,{pairs}"
+    return small_run.config(data_dir, **ALONE | changes)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +70,7 @@ def test_calls_take_turns_and_the_first_round_does_not_count(monkeypatch):
 def test_costs_of_a_finished_run_reach_its_folder_and_the_tables(
     data_dir, tmp_path, monkeypatch, capsys
 ):
-    changes = {key.replace(".", "__"): value for key, value in TINY.items()}
+    changes = {key.replace(".", "__"): value for key, value in (small_run.TINY | ALONE).items()}
     folder = write_run(tmp_path / "runs" / "a", [50] * 12, data__data_dir=data_dir, **changes)
     monkeypatch.setattr(main, "start_devices", lambda data_dir: None)  # conftest did
     arguments = [f"--config={folder}", f"--reference={launch(data_dir)}", "--rounds=2"]

@@ -10,6 +10,7 @@ import numpy as np
 import prepared_faces
 import pytest
 import raw_bp4d_plus
+import small_run
 
 from drr_jax import config as configs
 from drr_jax import config_rules, distributed, evaluate, experiment, main, train
@@ -18,7 +19,6 @@ from drr_jax.errors import InputError
 from drr_jax.losses import domain_pairs
 from drr_jax.models import systems
 from tfds_reactionet import build
-from tfds_reactionet.reactionet import demo
 
 LAUNCH = Path(__file__).parent.parent / "launch"
 DATA = {
@@ -112,23 +112,7 @@ def test_a_row_of_the_ablation_changes_one_switch(row):
     assert flatten(parse("ablation", f"{row},seed=3"))["seed"] == 3
 
 
-TINY = {
-    "data.image_size": 32,
-    "data.batch_size": 8,
-    "encoder.backbone": "vit_s16",
-    "encoder.depth": 1,
-    "encoder.width": 4,
-    "head.embedding": 8,
-    "head.projection": 8,
-    "graph.width": 8,
-    "contrast.group_size": 8,
-    "text.vocabulary": 256,
-    "text.width": 8,
-    "text.layers": 1,
-    "text.heads": 2,
-    "optim.max_steps": 2,
-    "log.samples": 4,
-}
+TINY = small_run.TINY | {"data.batch_size": 8, "optim.max_steps": 2, "log.samples": 4}
 AUTO = (jax.sharding.AxisType.Auto,) * 2
 GRAPHS = ("drr", "gcn", "cross_domain_gcn", "multimodal_gcn", "au_gcn")
 
@@ -141,9 +125,7 @@ def prepared(tmp_path_factory):
     def of(table):
         root = tmp_path_factory.mktemp(table)
         if table == "table4":
-            release = root / "downloads" / "manual" / "reactionet_demo"
-            demo.write_release(release, tuples=48, size=48, jobs=1, progress=False)
-            return build.prepare("reactionet/demo", root, size=48, jobs=1, progress=False)
+            return build.prepared_path("reactionet/demo", small_run.render(root, tuples=48))
         raw_bp4d_plus.write_bp4d_plus(root / "raw" / "BP4D+")
         return prepared_faces.build(DATA[table], root / "raw", root / "data")
 

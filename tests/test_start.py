@@ -1,11 +1,11 @@
 """Runs that start from weights, through the real command: a ViT for R and a frozen BERT for T."""
 
 import json
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+import small_run
 import torch
 import torch_reference
 import transformers
@@ -13,20 +13,11 @@ from safetensors.torch import load_file, save_file
 
 from drr_jax import experiment, export, main, tokenizer
 from drr_jax.errors import InputError
-from tfds_reactionet import build
-from tfds_reactionet.reactionet import demo
 
-ROOT = Path(__file__).parent.parent
 TINY = {
-    "data.image_size": 32,
-    "data.batch_size": 16,
     "domains": "RT",
-    "encoder.backbone": "vit_s16",
-    "encoder.depth": 1,
-    "encoder.width": 4,
     "text.encoder": "bert",
     "text.frozen": "true",
-    "head.embedding": 8,
     "graph.enabled": "false",
     "contrast.enabled": "false",
     "optim.max_steps": 2,
@@ -38,11 +29,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "the", "person", "video", "peo
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    release = folder / "downloads" / "manual" / "reactionet_demo"
-    demo.write_release(release, tuples=96, size=48, jobs=1, progress=False)
-    build.prepare("reactionet/demo", folder, size=48, jobs=1, progress=False)
-    return folder
+    return small_run.render(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +53,8 @@ def text(tmp_path_factory):
 
 
 def parse(data_dir, workdir, *arguments, **changes):
-    pairs = TINY | {"data.data_dir": data_dir} | changes
-    pairs = ",".join(f"{key}={value}" for key, value in pairs.items())
-    launch = f"--config={ROOT}/launch/reactionet.py:demo,{pairs}"
-    return main.parse(["main", launch, f"--workdir={workdir}", *arguments])
+    config = small_run.config(data_dir, **TINY | changes)
+    return main.parse(["main", f"--config={config}", f"--workdir={workdir}", *arguments])
 
 
 def experiment_of(data_dir, **changes):

@@ -1,53 +1,25 @@
 """Scenes and expressions by the command that learns AUs: classes, records, scores, folds."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+import small_run
 
 from drr_jax import config as configs
 from drr_jax import evaluate, experiment, facs, main
 from drr_jax.errors import InputError
-from tfds_reactionet import build
-from tfds_reactionet.reactionet import demo
-
-ROOT = Path(__file__).parent.parent
-TINY = {
-    "data.image_size": 32,
-    "data.batch_size": 16,
-    "encoder.backbone": "vit_s16",
-    "encoder.depth": 1,
-    "encoder.width": 4,
-    "text.width": 16,
-    "text.layers": 1,
-    "text.heads": 2,
-    "text.vocabulary": 256,
-    "head.embedding": 8,
-    "head.projection": 8,
-    "graph.width": 8,
-    "contrast.group_size": 8,
-    "optim.max_steps": 3,
-    "optim.warmup_steps": 0,
-    "log.samples": 6,
-}
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     """The smallest demo release whose 24 sub-scenes have their three videos."""
-    folder = tmp_path_factory.mktemp("data")
-    release = folder / "downloads" / "manual" / "reactionet_demo"
-    demo.write_release(release, tuples=288, size=32, jobs=1, progress=False)
-    build.prepare("reactionet/demo", folder, size=32, jobs=1, progress=False)
-    return folder
+    return small_run.render(tmp_path_factory.mktemp("data"), tuples=288, size=32)
 
 
 def command(data_dir, workdir, variant, **changes):
-    pairs = TINY | {"data.data_dir": data_dir} | changes
-    text = ",".join(f"{key}={value}" for key, value in pairs.items())
-    config = f"--config={ROOT}/launch/reactionet.py:demo,{variant},{text}"
-    return main.parse(["main", config, f"--workdir={workdir}"])
+    config = small_run.config(data_dir, f"demo,{variant}", **changes)
+    return main.parse(["main", f"--config={config}", f"--workdir={workdir}"])
 
 
 def built(data_dir, variant, **changes):
@@ -137,7 +109,7 @@ def test_a_subset_of_the_aus_is_learnt(data_dir):
 
 def test_the_launch_config_asks_for_the_right_records():
     def config_of(argument):
-        arguments = ["m", f"--config={ROOT}/launch/reactionet.py:{argument}", "--workdir=x"]
+        arguments = ["m", f"--config={small_run.LAUNCH}/reactionet.py:{argument}", "--workdir=x"]
         return main.parse(arguments).config
 
     assert config_of("expression").data.name == "reactionet/keyframes"

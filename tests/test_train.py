@@ -4,11 +4,11 @@ import dataclasses
 import json
 import shutil
 from functools import partial
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+import small_run
 
 from drr_jax import config as configs
 from drr_jax import (
@@ -25,51 +25,26 @@ from drr_jax import (
 )
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
-from tfds_reactionet import build
-from tfds_reactionet.reactionet import demo
 
-ROOT = Path(__file__).parent.parent
 RESNET = {"encoder.backbone": "resnet18", "encoder.depth": 0}  # where BatchNorm matters
 TINY = {
-    "data.image_size": 32,
-    "data.batch_size": 16,
-    "encoder.backbone": "vit_s16",  # compiles in a tenth of a ResNet's time
-    "encoder.depth": 1,
-    "encoder.width": 4,
-    "text.width": 16,
-    "text.layers": 1,
-    "text.heads": 2,
-    "text.vocabulary": 256,
-    "head.embedding": 8,
-    "head.projection": 8,
-    "graph.width": 8,
-    "contrast.group_size": 8,
-    "conv": "lax",  # compiles in half the time
+    "conv": "lax",
     "optim.name": "sgd",
     "optim.lr": 0.01,
     "optim.weight_decay": 0.0001,
     "optim.max_steps": 5,
-    "optim.warmup_steps": 0,
     "log.every_steps": 1,
-    "log.samples": 6,
 }
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    release = folder / "downloads" / "manual" / "reactionet_demo"
-    demo.write_release(release, tuples=96, size=48, jobs=1, progress=False)
-    build.prepare("reactionet/demo", folder, size=48, jobs=1, progress=False)
-    return folder
+    return small_run.render(tmp_path_factory.mktemp("data"))
 
 
 def config_of(data_dir, **changes):
-    arguments = TINY | {"data.data_dir": data_dir} | changes
-    pairs = ",".join(f"{key}={value}" for key, value in arguments.items())
-    return main.parse(
-        ["main", f"--config={ROOT}/launch/reactionet.py:demo,{pairs}", "--workdir=x"]
-    ).config
+    config = small_run.config(data_dir, **TINY | changes)
+    return main.parse(["main", f"--config={config}", "--workdir=x"]).config
 
 
 def experiment_of(data_dir, devices=8, **changes):
@@ -163,14 +138,8 @@ def test_other_predictions_are_evaluated_too(data_dir, predict):
 
 
 def run(data_dir, workdir, *arguments, **changes):
-    pairs = TINY | {"data.data_dir": data_dir} | changes
-    text = ",".join(f"{key}={value}" for key, value in pairs.items())
-    command = [
-        "main",
-        f"--config={ROOT}/launch/reactionet.py:demo,{text}",
-        f"--workdir={workdir}",
-    ]
-    return main.run(main.parse([*command, *arguments]))
+    config = small_run.config(data_dir, **TINY | changes)
+    return main.run(main.parse(["main", f"--config={config}", f"--workdir={workdir}", *arguments]))
 
 
 def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, tmp_path):

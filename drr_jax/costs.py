@@ -23,6 +23,7 @@ from drr_jax import config as configs
 from drr_jax import config_rules, errors, experiment, main, record, tables_runs, train
 from drr_jax.config import Config
 from drr_jax.errors import InputError
+from drr_jax.models import systems
 
 ROUNDS = 10
 
@@ -36,11 +37,10 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """System, backbone if it is not the usual one, and domains."""
-        backbone = self.config.encoder.backbone
-        usual = backbone == configs.Encoder().backbone
-        parts = [self.config.model.name, *([] if usual else [backbone])]
-        return f"{' '.join(parts)} ({self.config.domains})"
+        """The system's title, with its backbone if nothing else tells of an unusual one."""
+        backbone, title = self.config.encoder.backbone, systems.title(self.config)
+        told = backbone == configs.Encoder().backbone or self.config.model.name == "classifier"
+        return title if told else f"{title} on {systems.TITLES[backbone]}"
 
 
 @dataclasses.dataclass(frozen=True)

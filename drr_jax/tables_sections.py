@@ -6,6 +6,7 @@ from typing import Any
 
 from drr_jax import paper, tables_runs, tables_stats
 from drr_jax.config import Config, flatten
+from drr_jax.models import systems
 from drr_jax.tables_runs import Block, FoldRun, Group, Score
 
 # The switches of docs/method.md 11, in the order in which an ablation lists them.
@@ -121,32 +122,32 @@ def _section(runs: Sequence[FoldRun], reference: str) -> Section:
     rendered = bool(first.description.get("rendered"))
     table = None if rendered else paper.table_of(dataset, task)
     ordered = sorted(groups, key=lambda group: paper.place(group.config))
-    systems = tuple(
+    members = tuple(
         System(group, label, paper.find(table, group.config) if table else None)
         for group, label in zip(ordered, labels(ordered), strict=True)
     )
-    named = [s for s in systems if s.group.first.group == reference]
-    against = named[0] if named else plain(systems, groups[0])
+    named = [s for s in members if s.group.first.group == reference]
+    against = named[0] if named else plain(members, groups[0])
     measures = measures_of(task, runs)
     contrasts, unpaired = [], []
     if reference and not named:
         unpaired.append("The reference that was named is of another data set or task: no pairs.")
     else:
-        for system in systems:
+        for system in members:
             found = contrast(system, against, measures) if system is not against else ""
             if isinstance(found, Contrast):
                 contrasts.append(found)
             elif found:
                 unpaired.append(f"{system.label} ({system.group.config['domains']}): {found}")
     return Section(
-        *(dataset, version, fingerprint, task, rendered, table, systems, against),
+        *(dataset, version, fingerprint, task, rendered, table, members, against),
         contrasts=tuple(sorted(contrasts, key=_first_switch)),
         unpaired=tuple(unpaired),
     )
 
 
 def labels(groups: Sequence[Group]) -> list[str]:
-    """Names of systems: model.name, and the keys that tell it from the plainest of that name.
+    """Names of systems, and the keys that tell one from the plainest of its name.
 
     Keys that all others of the same name and domains share say nothing and are left out.
     """
@@ -156,12 +157,13 @@ def labels(groups: Sequence[Group]) -> list[str]:
         base = min(alike, key=lambda g: _changes(g, alike))
         changed = differing(base.config, group.config)
         extra = " ".join(f"{key}={shown(value)}" for key, (_, value) in changed.items())
-        found.append(f"{group.config['model.name']} {extra}".strip())
+        found.append(f"{_identity(group)[0]} {extra}".strip())
     return found
 
 
 def _identity(group: Group) -> tuple[str, str]:
-    return group.config["model.name"], group.config["domains"]
+    config = group.config
+    return systems.name(config["model.name"], config["encoder.backbone"]), config["domains"]
 
 
 def _changes(group: Group, others: Sequence[Group]) -> int:
@@ -170,13 +172,13 @@ def _changes(group: Group, others: Sequence[Group]) -> int:
     return sum(group.config.get(key) != DEFAULTS.get(key) for key in keys)
 
 
-def plain(systems: Sequence[System], first: Group) -> System:
+def plain(found: Sequence[System], first: Group) -> System:
     """The reference where none is named: the plainest drr over RST, else the first run given."""
-    drr = [s for s in systems if _identity(s.group) == ("drr", "RST")]
+    drr = [s for s in found if _identity(s.group) == ("DRR", "RST")]
     groups = [system.group for system in drr]
     if drr:
         return min(drr, key=lambda system: _changes(system.group, groups))
-    return next(system for system in systems if system.group is first)
+    return next(system for system in found if system.group is first)
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -76,15 +76,15 @@ def test_costs_of_a_finished_run_reach_its_folder_and_the_tables(
     arguments = [f"--config={folder}", f"--reference={launch(data_dir)}", "--rounds=2"]
     assert costs.run(arguments) == 0
     found = read(folder / "costs.json")
-    assert found["reference"] == "drr vit_s16 (R)" and found["rounds"] == 2
+    assert found["reference"] == "DRR (R) on ViT-S/16" and found["rounds"] == 2
     assert min(found["step_ratio"], found["prediction_ratio"], found["step_seconds"]) > 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "reference: drr vit_s16 (R)" and out[2].startswith("drr vit_s16 (R) ")
+    assert out[0] == "reference: DRR (R) on ViT-S/16" and out[2].startswith("DRR (R) on ViT-S/16 ")
     tables.write_tables([str(folder)], "", tmp_path)
     text = (tmp_path / "tables.md").read_text()
     for column in ("GFLOP/step", "GFLOP/tuple", "Step time", "Prediction time"):
         assert f"| {column} |" in text
-    assert "Times are those of drr vit_s16 (R), measured in turns with it." in text
+    assert "Times are those of DRR (R) on ViT-S/16, measured in turns with it." in text
 
 
 def test_the_config_of_a_run_is_read_back_whole(tmp_path):

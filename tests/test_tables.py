@@ -67,7 +67,7 @@ def test_means_and_spreads_are_numpys(several):
     f1 = np.array([[hits(0, s, f).mean() for f in range(3)] for s in range(3)]) / 100
     drr = table["systems"][2]
     assert (drr["system"], drr["domains"], drr["seeds"], drr["folds"]) == (
-        *("drr", "RST"),
+        *("DRR", "RST"),
         *("0 1 2", "0 1 2"),
     )
     assert drr["f1_mean"] == pytest.approx(f1.mean(), abs=1e-12)
@@ -78,7 +78,7 @@ def test_means_and_spreads_are_numpys(several):
     )
     assert drr["floor"] == pytest.approx(2 * 100 / (100 + 400))  # 100 positives of 400
     assert len(drr["runs"]) == 9
-    assert f"| drr | RST | 3 x 3 | last | {100 * f1.mean():.1f} |" in text
+    assert f"| DRR | RST | 3 x 3 | last | {100 * f1.mean():.1f} |" in text
 
 
 def test_differences_are_paired_over_seed_and_fold(several):
@@ -133,14 +133,14 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 def test_the_papers_figures_stand_beside_its_data_set_alone(several):
     _, table, text = several
     by_name = {(s["dataset"], s["system"], s["domains"]): s for s in table["systems"]}
-    depth = by_name["bp4d/rgb", "classifier", "D"]
+    depth = by_name["bp4d/rgb", "ResNet-18", "D"]
     assert (depth["paper_table"], depth["paper_row"]) == (5, "ResNet-18")
     assert depth["paper_f1"] == pytest.approx(0.603)
     assert "its 12 entries average 61.73" in depth["paper_notes"]
     assert "[1] ResNet-18 (D): The printed mean 60.3 does not follow" in text
     (printed,) = lines_of(text, "| Paper: ResNet-18 | D |")
     assert printed.split(" | ")[2] == "44.6" and printed.endswith("53.3 | 60.3 [1] |")
-    assert "late_fusion (VD): 1 of 3 folds; the paper's figure is the mean of all." in text
+    assert "Late fusion (VD): 1 of 3 folds; the paper's figure is the mean of all." in text
     demo = text[text.index("## reactionet/demo") :]
     assert "Rendered demo: not comparable with the paper." in demo
     assert "Paper" not in demo and not any(
@@ -181,7 +181,7 @@ def test_single_folds_all_folds_and_seeds_come_together(tmp_path):
     table, text = collect(tmp_path, "all/seed0", "one/*")
     (row,) = table["systems"]
     assert (row["seeds"], row["folds"], len(row["runs"])) == ("0 1", "0 1 2", 7)
-    assert "drr (RST): seed 2 fold 0 left out of the means" in text
+    assert "DRR (RST): seed 2 fold 0 left out of the means" in text
     alone, _ = collect(tmp_path, "all/seed0")
     assert alone["systems"][0]["f1_mean"] == pytest.approx(combined["f1_mean"])
     assert alone["systems"][0]["f1_mean_sd_folds"] == pytest.approx(combined["f1_mean_std"])
@@ -207,7 +207,7 @@ def test_a_named_reference_is_the_one(several):
     folder, *_ = several
     table, text = collect(folder, "*/seed?", reference=folder / "flat" / "seed0")
     demo = [row for row in table["ablation"] if row["dataset"] == "reactionet/demo"]
-    assert {row["reference"] for row in demo} == {"drr graph.enabled=false"}
+    assert {row["reference"] for row in demo} == {"DRR graph.enabled=false"}
     assert "graph.enabled: false → true" in [row["changed"] for row in demo]
     assert not [row for row in table["ablation"] if row["dataset"] == "bp4d/rgb"]
     assert "- The reference that was named is of another data set or task: no pairs." in text
@@ -218,7 +218,7 @@ def test_the_plain_drr_is_the_reference_else_the_first_run(tmp_path):
     write_all(tmp_path / "b", folds=[0], graph__enabled="false")
     write_all(tmp_path / "c", folds=[0])
     table, _ = collect(tmp_path, "*/seed?")
-    assert {(r["reference"], r["reference_domains"]) for r in table["ablation"]} == {("drr", "RST")}
+    assert {(r["reference"], r["reference_domains"]) for r in table["ablation"]} == {("DRR", "RST")}
     table, _ = collect(tmp_path, "a/*")
     assert not table["ablation"]
 
@@ -246,7 +246,7 @@ def test_what_shares_no_data_seed_or_fold_is_not_paired(tmp_path):
     write_all(tmp_path / "other_data", folds=[0], domains="RS", fingerprint="0" * 16)
     table, text = collect(tmp_path, "*/seed?")
     assert not table["ablation"] and len(table["systems"]) == 3
-    said = "drr (R): not paired, has seeds 5, 6, folds 0 and the reference seeds 0, 1, folds 0"
+    said = "DRR (R): not paired, has seeds 5, 6, folds 0 and the reference seeds 0, 1, folds 0"
     assert table["unpaired"] == [said]
     assert f"- {said}" in text and text.count("## reactionet/demo") == 2
 

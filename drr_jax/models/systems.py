@@ -35,7 +35,7 @@ SYSTEMS: dict[str, type[System]] = {
     "amf": AMF,
     "mft": MFT,
 }
-# What tables and reports call them; `title` adds the domains.
+# What tables and reports call them; see `name`.
 TITLES = {
     "drr": "DRR",
     "gcn": "GCN",
@@ -58,16 +58,19 @@ TITLES = {
 }
 
 
-def title(config: Config) -> str:
-    """A short name for people, as in "ResNet-18 (R)" or "DRR (VD, fuse)".
+def name(model: str, backbone: str) -> str:
+    """What people call a system, as in "DRR"; a classifier is called after its network."""
+    key = backbone if model == "classifier" else model
+    return TITLES.get(key, key)
 
-    A classifier is called after its network; what DRR predicts by is said if it is not the
-    reaction.
+
+def title(config: Config) -> str:
+    """A short name with the domains, as in "ResNet-18 (R)" or "DRR (VD, fuse)".
+
+    What DRR predicts by is said if it is not the reaction.
     """
-    name = config.model.name
-    name = TITLES[config.encoder.backbone if name == "classifier" else name]
     by = "" if config.predict == "reaction" else f", {config.predict}"
-    return f"{name} ({config.domains}{by})"
+    return f"{name(config.model.name, config.encoder.backbone)} ({config.domains}{by})"
 
 
 def build(

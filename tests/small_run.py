@@ -39,4 +39,4 @@ def config(data_dir: Path, variant: str = "demo", table: str = "reactionet", **c
     """What stands behind --config=: TINY on the data in `data_dir`, with keys changed."""
     pairs = TINY | {"data.data_dir": data_dir} | changes
     text = ",".join(f"{key}={value}" for key, value in pairs.items())
-    return f"{LAUNCH / table}.py:{variant},{text}"
+    return f"{LAUNCH / table}.py:{','.join(filter(None, (variant, text)))}"

@@ -9,6 +9,7 @@ import prepared_faces
 import pytest
 import raw_bp4d
 import raw_raf_db
+import small_run
 
 from drr_jax import config_rules, facs, main
 from drr_jax.errors import InputError
@@ -32,25 +33,10 @@ def test_config_is_valid_and_its_data_set_exists(name):
         assert config.domains == "R"
 
 
-TINY = {
-    "data.image_size": 32,
-    "data.batch_size": 8,
-    "encoder.stem": "small",
-    "encoder.width": 4,
-    "head.embedding": 8,
-    "head.projection": 8,
-    "graph.width": 8,
-    "conv": "lax",
-    "contrast.group_size": 8,
-    "optim.max_steps": 2,
-    "log.samples": 4,
-}
-
-
 def run(name, data_dir, workdir, **changes):
-    pairs = ",".join(f"{k}={v}" for k, v in (TINY | {"data.data_dir": data_dir} | changes).items())
-    arguments = ["m", f"--config={ROOT}/launch/{name}.py:{pairs}", f"--workdir={workdir}"]
-    assert main.run(main.parse(arguments)) == 0
+    steps = {"data.batch_size": 8, "optim.max_steps": 2, "log.samples": 4}
+    config = small_run.config(data_dir, "", name, **steps | changes)
+    assert main.run(main.parse(["m", f"--config={config}", f"--workdir={workdir}"])) == 0
     return json.loads((workdir / "results.json").read_text())
 
 

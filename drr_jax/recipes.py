@@ -86,7 +86,7 @@ def demo(config: Config, data: str = "reactionet/demo") -> None:
     config.optim.weight_decay = 0.05
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 50
-    config.optim.epochs = 10.0
+    config.optim.epochs = 13.0
     config.log.eval_every_epochs = 2.0
     config.log.checkpoint_every_steps = 100
 

@@ -8,7 +8,7 @@ has not, and takes the same time.
 """
 
 from functools import cache, lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -121,21 +121,32 @@ def _rotation_map(
     Kept, because making one costs as much as all that is then done to an image: 0.4 MB at 256x256,
     and 45 degrees either way need 181 of them.
     """
-    cosine, sine = rotation_table()[round(angle * ANGLES_PER_DEGREE) + 180 * ANGLES_PER_DEGREE]
-    # twice the distance from the centre, which lies between pixels when the size is even
-    columns = np.arange(width, dtype=np.int32) * 2 - (width - 1)
-    rows = np.arange(height, dtype=np.int32)[:, None] * 2 - (height - 1)
-    shift = TRIG_BITS + 1 - POSITION_BITS
-    half, centre = 1 << (shift - 1), 1 << (POSITION_BITS - 1)
-    # rounded for columns and rows apart, as on the device
-    x = ((cosine * columns + half) >> shift) + ((half - sine * rows) >> shift)
-    y = ((sine * columns + half) >> shift) + ((cosine * rows + half) >> shift)
-    x += centre * (width - 1)
-    y += centre * (height - 1)
+    turn = rotation_table()[round(angle * ANGLES_PER_DEGREE) + 180 * ANGLES_PER_DEGREE]
+    columns, rows = from_centre(width), from_centre(height)[:, None]
+    x, y = source_positions(columns, rows, turn)
     pixels = np.stack([x, y], axis=-1) >> POSITION_BITS
     one = (1 << POSITION_BITS) - 1
     weights = (y & one) << POSITION_BITS | (x & one)
     return pixels.astype(np.int16), weights.astype(np.uint16)
+
+
+def from_centre(size: int) -> Int32[np.ndarray, " size"]:
+    """Twice the distance of pixels from the centre, which lies between two if `size` is even."""
+    return np.arange(size, dtype=np.int32) * 2 - (size - 1)
+
+
+def source_positions(columns: Any, rows: Any, turn: Any) -> tuple[Any, Any]:
+    """Source x and y [height, width] in 1/32 pixel of turned pixels, on the host and the device.
+
+    `columns` [width] and `rows` [height, 1] are their `from_centre`, negative where flipped; `turn`
+    is an entry of the rotation table. NumPy's or JAX's int32, rounded for columns and rows apart.
+    """
+    cosine, sine = turn
+    shift = TRIG_BITS + 1 - POSITION_BITS
+    half, centre = 1 << (shift - 1), 1 << (POSITION_BITS - 1)
+    x = ((cosine * columns + half) >> shift) + ((half - sine * rows) >> shift)
+    y = ((sine * columns + half) >> shift) + ((cosine * rows + half) >> shift)
+    return x + centre * (columns.size - 1), y + centre * (rows.size - 1)
 
 
 @cache

@@ -9,8 +9,9 @@ from drr_jax.augment import (
     LUMA,
     MATRIX_BITS,
     POSITION_BITS,
-    TRIG_BITS,
+    from_centre,
     rotation_table,
+    source_positions,
 )
 
 
@@ -51,16 +52,9 @@ def _source_positions(
     height: int, width: int, angle: Float32[Array, ""], flip: Float32[Array, ""]
 ) -> tuple[Int32[Array, "height width"], Int32[Array, "height width"]]:
     index = jnp.rint(angle * ANGLES_PER_DEGREE).astype(jnp.int32) + 180 * ANGLES_PER_DEGREE
-    cosine, sine = jnp.asarray(rotation_table())[index]
-    x = jnp.arange(width, dtype=jnp.int32) * 2 - (width - 1)
-    y = jnp.arange(height, dtype=jnp.int32)[:, None] * 2 - (height - 1)
-    x = jnp.where(flip > 0.5, -x, x)
-    shift = TRIG_BITS + 1 - POSITION_BITS
-    half, centre = 1 << (shift - 1), 1 << (POSITION_BITS - 1)
-    # rounded for columns and rows apart, as on the host
-    source_x = ((cosine * x + half) >> shift) + ((half - sine * y) >> shift)
-    source_y = ((sine * x + half) >> shift) + ((cosine * y + half) >> shift)
-    return source_x + centre * (width - 1), source_y + centre * (height - 1)
+    columns = jnp.where(flip > 0.5, -1, 1) * from_centre(width)
+    rows = from_centre(height)[:, None]
+    return source_positions(columns, rows, jnp.asarray(rotation_table())[index])
 
 
 def _jitter(

@@ -3,7 +3,6 @@
 import importlib
 import json
 import shutil
-from pathlib import Path
 
 import prepared_faces
 import pytest
@@ -15,16 +14,15 @@ from drr_jax import config_rules, facs, main
 from drr_jax.errors import InputError
 from tfds_reactionet import build
 
-ROOT = Path(__file__).parent.parent
 # They need a row's name: test_launch_tables.
 TABLES = ("table4", "table5", "table6", "ablation")
-LAUNCH = sorted({path.stem for path in (ROOT / "launch").glob("*.py")} - set(TABLES))
+LAUNCH = sorted({path.stem for path in small_run.LAUNCH.glob("*.py")} - set(TABLES))
 EXPRESSIONS = {"fer_plus", "raf_db", "affectnet", "mmi", "bu3dfe"}
 
 
 @pytest.mark.parametrize("name", LAUNCH)
 def test_config_is_valid_and_its_data_set_exists(name):
-    config = main.parse(["m", f"--config={ROOT}/launch/{name}.py", "--workdir=x"]).config
+    config = main.parse(["m", f"--config={small_run.LAUNCH}/{name}.py", "--workdir=x"]).config
     config_rules.validate(config)
     assert build.resolve(config.data.name)[0] == name
     assert config.task == ("expression" if name in EXPRESSIONS else "au")
@@ -79,7 +77,7 @@ def test_raf_db_trains_on_its_official_part_with_softmax(tmp_path):
 def test_expressions_of_every_set_have_a_relation(name):
     module = importlib.import_module(f"tfds_reactionet.{name}.{name}_dataset_builder")
     config = build.resolve(
-        main.parse(["m", f"--config={ROOT}/launch/{name}.py", "--workdir=x"]).config.data.name
+        main.parse(["m", f"--config={small_run.LAUNCH}/{name}.py", "--workdir=x"]).config.data.name
     )[1]
     spec = module.Builder.spec(config, module.Builder.OPTIONS)
     facs.check_prior(facs.expression_prior(spec.expression_names), len(spec.expression_names))

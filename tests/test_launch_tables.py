@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import importlib.util
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -20,7 +19,7 @@ from drr_jax.losses import domain_pairs
 from drr_jax.models import systems
 from tfds_reactionet import build
 
-LAUNCH = Path(__file__).parent.parent / "launch"
+LAUNCH = small_run.LAUNCH
 DATA = {
     "table4": "reactionet/full",
     "table5": "bp4d/rgb_depth",

@@ -86,18 +86,13 @@ def test_one_and_eight_devices_take_the_same_steps(data_dir):
     changes = {**RESNET, "domains": "RT", "optim.lr": 0.001}
     one, _ = losses_of(experiment_of(data_dir, devices=1, **changes))
     eight, state = losses_of(experiment_of(data_dir, **changes))
+    shared, split_state = losses_of(experiment_of(data_dir, fsdp=2, **changes))
     assert len({leaf.sharding.device_set.__len__() for leaf in jax.tree.leaves(state)}) == 1
     assert_same_losses(eight, one)
+    assert_same_losses(shared, one)
+    assert any("fsdp" in leaf.sharding.spec for leaf in jax.tree.leaves(split_state))
     assert one[0]["loss"] != one[4]["loss"]
     assert {"loss/R", "loss/T", "loss/graph", "loss/contrast"} < set(one[0])
-
-
-def test_devices_that_share_the_parameters_take_the_same_steps(data_dir):
-    changes = {"domains": "R", "optim.lr": 0.001}
-    one, _ = losses_of(experiment_of(data_dir, devices=1, **changes))
-    shared, state = losses_of(experiment_of(data_dir, fsdp=2, **changes))
-    assert any("fsdp" in leaf.sharding.spec for leaf in jax.tree.leaves(state))
-    assert_same_losses(shared, one)
 
 
 def test_host_and_device_augmentation_train_alike(data_dir):
@@ -154,14 +149,13 @@ def run(data_dir, workdir, *arguments, **changes):
 
 def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, tmp_path):
     changes = {"log.checkpoint_every_steps": 1, "optim.lr": 1e38, "optim.max_steps": 20}
-    changes |= {"domains": "R"}
     with pytest.raises(InputError) as error:
         run(data_dir, tmp_path / "run", "--mode=train", **changes)
     message = str(error.value)
     assert "step " in message and "training stopped" in message and "optim.lr" in message
     assert any(
         f": {term} is " in message
-        for term in ("loss/R", "grad_norm", "loss/graph", "loss/contrast")
+        for term in ("loss/R", "loss/S", "loss/T", "grad_norm", "loss/graph", "loss/contrast")
     )
     config = config_of(data_dir, **changes)
     parts = experiment.build(config, 0, main.find_data(config))
@@ -174,7 +168,7 @@ def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, t
 
 def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     workdir = tmp_path / "run"
-    assert run(data_dir, workdir, fold="all", domains="RT", **{"graph.prior": "learned"}) == 0
+    assert run(data_dir, workdir, fold="all", **{"graph.prior": "learned"}) == 0
     folds = [json.loads((workdir / f"fold{k}" / "results.json").read_text()) for k in range(3)]
     table = json.loads((workdir / "results.json").read_text())
     assert [fold["fold"] for fold in folds] == [0, 1, 2] and table["fold"] == "all"

@@ -373,11 +373,10 @@ MEMORY = """
 import json, sys
 from pathlib import Path
 import jax, jax.numpy as jnp, numpy as np
-from drr_jax import config as configs, cpu, weights
+from drr_jax import config as configs, weights
 from drr_jax.models import encoders
 
-cpu.tune_malloc()  # as the training command does
-
+# With glibc's own settings: those of the training command keep freed memory, by chance more or less.
 def status(key):
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(key))

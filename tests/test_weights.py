@@ -376,7 +376,7 @@ import jax, jax.numpy as jnp, numpy as np
 from drr_jax import config as configs, weights
 from drr_jax.models import encoders
 
-# With glibc's own settings: those of the training command keep freed memory, by chance more or less.
+# With glibc's own settings: those of the training command keep more or less of what is freed.
 def status(key):
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(key))

@@ -175,25 +175,46 @@ class Experiment:
         return data.prefetch_to_device(batches, put, self.config.data.prefetch)
 
 
+def check(config: Config, prepared: Prepared, fold: int) -> list[str]:
+    """Finds out what a run of `config` on `fold` would lack, without a device; returns warnings.
+
+    Raises InputError for a fold, a task, an input or the positives of a class that the data lack,
+    for data cut short, a prior that is none of these classes', and damaged or missing weights.
+    """
+    train_parts, test_parts = fold_parts(prepared, fold)
+    names = classes.names(config, prepared)
+    prior = classes.priors(config, prepared, train_parts, names)[config.graph.prior]
+    model = systems.build(config, len(names), prior, names=names)
+    for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
+        if name not in prepared.inputs:
+            raise InputError(
+                f"config key domains={config.domains}: model.name={config.model.name} needs "
+                f"{name}, and data set {prepared.name} has no {name}; it has "
+                f"{', '.join(prepared.inputs)}"
+            )
+    weights.check_files(config, model.encoder_domains)
+    warnings = classes.check_fold(config, prepared, fold)
+    for part in (*train_parts, *test_parts):
+        records = source.Source(prepared, [part], config.data.image_size, names, config.task)
+        for index in (0, len(records) - 1):
+            records.read(index)
+    return warnings
+
+
 def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     """Builds the run of `config` on `fold`.
 
-    Raises InputError for a batch that the devices do not divide, and for a fold, a task, a domain
-    or the positives of a class that the data lack, before anything is compiled.
+    Raises InputError as `check`, and for a batch that the devices do not divide, before anything is
+    compiled.
     """
-    mesh = distributed.make_mesh(config.fsdp)
-    distributed.check_batch(config.data.batch_size, mesh)
     prepared = open_dataset(prepared_dir)
-    train_parts, test_parts = fold_parts(prepared, fold)
-    names = classes.names(config, prepared)
-    for warning in classes.check_fold(config, prepared, fold):
+    for warning in check(config, prepared, fold):
         if distributed.is_main_process():
             print(f"warning: {warning}", file=sys.stderr)
-    # A file that was cut short is found before the devices have any work, not after an epoch.
-    for part in (*train_parts, *test_parts):
-        check = source.Source(prepared, [part], config.data.image_size, names, config.task)
-        for index in (0, len(check) - 1):
-            check.read(index)
+    mesh = distributed.make_mesh(config.fsdp)
+    distributed.check_batch(config.data.batch_size, mesh)
+    train_parts, test_parts = fold_parts(prepared, fold)
+    names = classes.names(config, prepared)
     priors = classes.priors(config, prepared, train_parts, names)
     class_weights = np.ones(len(names))
     if config.task == "au" and config.loss.au_weights:
@@ -220,13 +241,6 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
     tokens = tokenizer.encode(pieces, sentences, config.text.max_tokens)
     prior = priors[config.graph.prior]
     model = systems.build(config, len(names), prior, dtype, tokens.tolist(), names)
-    for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
-        if name not in prepared.inputs:
-            raise InputError(
-                f"config key domains={config.domains}: model.name={config.model.name} needs "
-                f"{name}, and data set {prepared.name} has no {name}; it has "
-                f"{', '.join(prepared.inputs)}"
-            )
     augment_on = config.data.augment_on
     if augment_on == "auto":
         augment_on = "host" if on_cpu else "device"

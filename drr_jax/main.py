@@ -202,18 +202,17 @@ def start_devices(data_dir: str) -> None:
 
 
 def _train_and_evaluate(command: Command) -> int:
-    prepared = find_data(command.config)
-    start_devices(command.config.data.data_dir)
-
-    from drr_jax import classes, evaluate, experiment
+    from drr_jax import evaluate, experiment
     from drr_jax.prepared import open_dataset
     from drr_jax.train import Preempted, train
 
+    prepared = find_data(command.config)
     opened = open_dataset(prepared)
     every = range(len(opened.folds))
     folds = list(every) if command.config.fold == "all" else [int(command.config.fold)]
-    for fold in folds:  # all of them before hours go into the first
-        classes.check_fold(command.config, opened, fold)
+    for fold in folds:  # all of them before any device has work, or hours go into the first
+        experiment.check(command.config, opened, fold)
+    start_devices(command.config.data.data_dir)
     results = []
     for fold in folds:
         workdir = command.workdir / f"fold{fold}" if len(folds) > 1 else command.workdir

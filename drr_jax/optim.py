@@ -53,10 +53,17 @@ def schedule(
 
 
 def decay_mask(params: optax.Params) -> optax.Params:
-    """Marks the weights that decay when `decay_all` is off: not biases, not normalisation."""
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: leaf.ndim > 1 and path[-1].key not in ("bias", "scale"), params
-    )
+    """Marks the weights that decay when `decay_all` is off.
+
+    They are those of two dimensions and more that are neither biases nor position embeddings (as in
+    DeiT, whose recipe the ViT has: method 7.2); normalisation has one dimension.
+    """
+
+    def decays(path: tuple, leaf: jax.Array) -> bool:
+        name = path[-1].key
+        return leaf.ndim > 1 and name != "positions" and not name.endswith("bias")
+
+    return jax.tree_util.tree_map_with_path(decays, params)
 
 
 def optimizer(

@@ -19,8 +19,8 @@ FILE = Path(__file__).with_name("paper.toml")
 # A printed mean is that of unrounded entries: both roundings, of 0.05 each, and not more.
 ROUNDING = 0.1 + 1e-9
 BACKBONE = "encoder.backbone"
-# A DRR with one of these changed is a variant, which the printed row does not stand for.
-DRR_SWITCHES = ("graph.", "contrast.", "predict")
+# A system with one of these changed is a variant, which the printed row does not stand for.
+SWITCHES = {"drr": ("graph.", "contrast.", "loss.", "predict"), "late_fusion": ("fusion.",)}
 DEFAULTS = flatten(Config())
 LAST = 1 << 10  # behind every table
 
@@ -105,13 +105,13 @@ def table_of(dataset: str, task: str) -> Table | None:
 def find(table: Table, config: Mapping[str, Any]) -> Row | None:
     """The row of `table` that a run with this flat config stands beside, or None.
 
-    It has the row's system, domains and backbone, and of DRR the switches at their defaults. On
+    It has the row's system, domains and backbone, and the system's switches at their defaults. On
     face-only sets the reaction R is the visible modality V.
     """
     for row in table.rows:
         wanted = {BACKBONE: DEFAULTS[BACKBONE]}
-        if row.config["model.name"] == "drr":
-            wanted |= {k: v for k, v in DEFAULTS.items() if k.startswith(DRR_SWITCHES)}
+        switches = SWITCHES.get(row.config["model.name"], ())
+        wanted |= {key: value for key, value in DEFAULTS.items() if key.startswith(switches)}
         wanted |= row.config
         if all(
             config.get(key) == value for key, value in wanted.items()

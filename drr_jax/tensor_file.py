@@ -153,13 +153,14 @@ def _header(path: Path) -> tuple[int, dict[str, Any]]:
     size = path.stat().st_size
     with open(path, "rb") as file:
         first = file.read(8)
-        if first[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
-            raise InputError(
-                f"weights {path}: a pickle of PyTorch, which is never opened because it can run "
-                "code; get the model's safetensors file"
-            )
         length = int.from_bytes(first, "little")
         if len(first) < 8 or not 2 <= length <= size - 8:
+            # Not before: a header of 19,280 bytes begins with PK, too.
+            if first[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
+                raise InputError(
+                    f"weights {path}: a pickle of PyTorch, which is never opened because it can "
+                    "run code; get the model's safetensors file"
+                )
             raise InputError(
                 f"weights {path}: not a safetensors file, or cut short: its header should have "
                 f"{length} bytes, the file has {max(size - 8, 0)} behind its first eight"

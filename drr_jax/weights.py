@@ -10,7 +10,7 @@ BatchNorm start from them; heads, projection and graph never do. Nothing is ever
 
 import argparse
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +77,32 @@ def variables(state: Any) -> Variables:
     return {"params": state.params, "batch_stats": state.batch_stats}
 
 
-def filled(config: Config, domains: Iterable[str]) -> tuple[str, ...]:
-    """Those of `domains` whose encoders start from weights."""
+def filled(config: Config, domains: Sequence[str]) -> tuple[str, ...]:
+    """Those of a system's `domains` whose encoders start from weights.
+
+    Raises InputError for weights of another domain, which nothing would read.
+    """
+    for field in dataclasses.fields(config.model.encoders):
+        source = source_of(config, field.name)
+        if source != NONE and field.name not in domains:
+            raise InputError(
+                f"config key {key_of(field.name)}={source}: domains={config.domains} of "
+                f"model.name={config.model.name} has no encoder of {field.name} but of "
+                f"{', '.join(domains)}; set none"
+            )
     return tuple(domain for domain in domains if source_of(config, domain) != NONE)
 
 
-def plan_all(config: Config, domains: Iterable[str], variables: Variables) -> dict[str, Plan]:
+def check_files(config: Config, domains: Sequence[str]) -> None:
+    """Raises InputError for weights that are not there, or whose headers are damaged.
+
+    Whether they fit is seen with the model: `plan_all`.
+    """
+    for domain in filled(config, domains):
+        tensor_file.open_weights(locate(source_of(config, domain), key_of(domain)))
+
+
+def plan_all(config: Config, domains: Sequence[str], variables: Variables) -> dict[str, Plan]:
     """How the encoders of `domains` are filled, by domain; those that start at random are not in.
 
     `variables` are the model's, arrays or jax.ShapeDtypeStructs; of the files only headers are
@@ -227,7 +247,7 @@ def _like(values: np.ndarray, old: Any) -> Any:
     return values
 
 
-def describe(plans: Mapping[str, Plan], domains: Iterable[str]) -> dict[str, str]:
+def describe(plans: Mapping[str, Plan], domains: Sequence[str]) -> dict[str, str]:
     """What each domain's encoder starts from, in words, for the log and for run.json."""
     return {domain: str(plans.get(domain, RANDOM)) for domain in domains}
 

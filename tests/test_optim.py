@@ -148,16 +148,18 @@ def test_total_steps():
 def test_decay_mask():
     params = {
         "dense": {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)},
-        "classes": {"bias": jnp.ones((4, 3)), "embedding": jnp.ones((4, 3))},
+        "classes": {"subspace_bias": jnp.ones((4, 3)), "subspace_kernel": jnp.ones((4, 3))},
+        "vit": {"positions": jnp.ones((4, 3)), "class_token": jnp.ones(3)},
         "norm": {"scale": jnp.ones(3), "bias": jnp.ones(3)},
     }
     assert decay_mask(params) == {
         "dense": {"kernel": True, "bias": False},
-        "classes": {"bias": False, "embedding": True},
+        "classes": {"subspace_bias": False, "subspace_kernel": True},
+        "vit": {"positions": False, "class_token": False},
         "norm": {"scale": False, "bias": False},
     }
     zeros = jax.tree.map(jnp.zeros_like, params)
-    for decay_all, moved in ((True, 6), (False, 2)):
+    for decay_all, moved in ((True, 8), (False, 2)):
         tx = optimizer(Optim(decay_all=decay_all), optax.constant_schedule(1.0))
         updates, _ = tx.update(zeros, tx.init(params), params)
         assert sum(bool(u.any()) for u in jax.tree.leaves(updates)) == moved

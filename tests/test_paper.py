@@ -114,6 +114,10 @@ def test_a_row_stands_beside_its_system_and_not_beside_a_variant():
     assert found(TABLE4) == "Ours (RST)"
     assert found(TABLE4, domains="R") is None
     assert found(TABLE4, graph__enabled=False) is None
+    assert found(TABLE4, loss__lambda_contrast=1.0) is None
+    averaged = {"model__name": "late_fusion", "fusion__level": "probabilities"}
+    assert found(TABLE4, model__name="late_fusion") == "Late fusion (RST)"
+    assert found(TABLE4, **averaged) is None
     assert found(TABLE4, encoder__backbone="resnet50") is None
     assert found(TABLE4, optim__lr=0.02) == "Ours (RST)"
     assert found(TABLE4, model__name="sev_net") == "SEV-Net (RST)"

@@ -38,6 +38,12 @@ def refused(tmp_path, content):
     return message
 
 
+@pytest.mark.parametrize("length", [640, 1152, 19_280])  # the first two bytes of pickles and zips
+def test_a_header_whose_length_looks_like_a_pickle_is_read(tmp_path, length):
+    header = json.dumps({"x": F32}).encode().ljust(length)
+    assert opened(tmp_path, raw(header))["x"].shape == (2,)
+
+
 def test_reads_what_the_library_writes(tmp_path):
     rng = np.random.default_rng(0)
     arrays = {

@@ -1,6 +1,6 @@
 """Trains the rows of a launch file on the rendered demo release: what docs/*.md are made of.
 
-    python benchmarks/rows.py launch/ablation.py --out=runs/ablation --seeds=5 --start
+    python benchmarks/rows.py launch/ablation.py --of=CLAIMS --out=runs/ablation --seeds=5 --start
     python benchmarks/rows.py launch/table4.py --out=runs/results --with=demo,encoder.width=8
 
 Runs are independent processes of one thread each, one a core, because models this small do not
@@ -72,13 +72,14 @@ def main() -> int:
     parser.add_argument("launch", type=Path, help="a launch file that has ROWS")
     parser.add_argument("--out", type=Path, required=True, help="the runs' folder: OUT/ROW-SEED")
     parser.add_argument("--data_dir", default="data")
+    parser.add_argument("--of", default="ROWS", help="the dict of rows in it, as in CLAIMS")
     parser.add_argument("--rows", help="comma-separated; default: all")
     parser.add_argument("--seeds", type=int, default=1, help="0 to SEEDS - 1 (default: one)")
     parser.add_argument("--with", dest="settings", help="what stands behind the row's name")
     parser.add_argument("--start", action="store_true", help="encoders that start from weights")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
-    known = runpy.run_path(str(args.launch))["ROWS"]
+    known = runpy.run_path(str(args.launch))[args.of]
     chosen = args.rows.split(",") if args.rows else list(known)
     args.out.mkdir(parents=True, exist_ok=True)
     weights = start(args.out) if args.start else None

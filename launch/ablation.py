@@ -2,16 +2,18 @@
 
     python -m drr_jax.main --config=launch/ablation.py:rs,seed=3 --workdir=runs/ablation/rs-3
 
-Behind the file stands one of ROWS; `drr` is the reference, with every default. Every run has three
-folds, a narrow ResNet-18 on 64-pixel images, and chooses its checkpoint on people held out of the
-training parts; the test part is read once. `python benchmarks/rows.py` makes the weights that all
-rows start from and trains them with five seeds, for docs/ablation.md.
+Behind the file stands one of ROWS; `drr` is the reference, with every default. CLAIMS are what the
+paper says that it gains by, and the grids of docs/method.md 9.5 and 6.2; SWITCHES the other choices
+of docs/method.md 11. Every run has three folds, a narrow ResNet-18 on 64-pixel images, and chooses
+its checkpoint on people held out of the training parts; the test part is read once.
+`python benchmarks/rows.py` makes the weights that all rows start from and trains them with several
+seeds, for docs/ablation.md.
 """
 
 from drr_jax.config import Config, parse_arg
 from drr_jax.recipes import Settings, table
 
-ROWS: dict[str, Settings] = {
+CLAIMS: dict[str, Settings] = {
     "drr": {},
     **{name.lower(): {"domains": name} for name in ("R", "RS", "RT")},
     "graph_off": {"graph.enabled": False},
@@ -20,9 +22,25 @@ ROWS: dict[str, Settings] = {
     "contrast_off": {"contrast.enabled": False},
     "c1": {"contrast.scope": "tuple"},
     "c3": {"contrast.scope": "tuple_batchneg"},
-    "lambda_1.0": {"loss.lambda_contrast": 1.0},
-    "tau_0.2": {"contrast.tau": 0.2},
+    **{f"lambda_c_{value}": {"loss.lambda_contrast": value} for value in (0.01, 0.5, 1.0)},
+    **{f"tau_{value}": {"contrast.tau": value} for value in (0.05, 0.1, 0.2)},
 }
+PRIORS = ("identity", "all_ones", "soft")
+SWITCHES: dict[str, Settings] = {
+    **{form: {"graph.het_form": form} for form in ("full", "cross_only")},
+    **{meaning: {"graph.semantics": meaning} for meaning in ("similarity", "filter")},
+    **{conv: {"graph.conv": conv} for conv in ("h2gcn", "fagcn", "acm", "gprgnn", "cpgnn")},
+    **{f"layers_{count}": {"graph.layers": count} for count in (1, 3)},
+    "concat_fc": {"graph.readout": "concat_fc"},
+    **{f"graph_{prior}": {"graph.prior": prior} for prior in (*PRIORS, "learned")},
+    **{f"contrast_{prior}": {"contrast.prior": prior} for prior in PRIORS},
+    "all_pairs": {"contrast.pairs": "all"},
+    "lambda_g_0.1": {"loss.lambda_graph": 0.1},
+    "omega_s_0.1": {"loss.omega_stimulus": 0.1},
+    "unweighted": {"loss.au_weights": False},
+    **{f"predict_{by}": {"predict": by} for by in ("fuse", "graph")},
+}
+ROWS = CLAIMS | SWITCHES
 
 
 def get_config(arg: str = "") -> Config:

@@ -124,6 +124,7 @@ class Loss:
     au_weights: bool = True
     lambda_graph: float = 1.0
     lambda_contrast: float = 0.1
+    lambda_domain: float = 0.1  # of UDA: how strong the reversed gradient becomes
     omega_reaction: float = 1.0
     omega_stimulus: float = 1.0
     omega_text: float = 1.0

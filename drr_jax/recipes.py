@@ -82,7 +82,8 @@ def demo(config: Config, data: str = "reactionet/demo") -> None:
     config.augment.rotation = 8.0
     config.augment.brightness = config.augment.contrast = config.augment.saturation = 0.2
     config.optim.name = "adamw"
-    config.optim.lr = 0.003
+    # At the ResNets' rate a ViT from random numbers stays on the plateau of the base rates.
+    config.optim.lr = 0.0005 if config.encoder.backbone.startswith("vit") else 0.003
     config.optim.weight_decay = 0.05
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 50

@@ -203,7 +203,11 @@ def test_encoders_learn_to_hide_their_domain_while_the_judge_learns_to_find_it(m
 
     gradient = gradient_of("loss/domain", system)
     early, middle, late = (gradient(batch | {"progress": jnp.asarray(p)}) for p in (0.0, 0.1, 1.0))
-    assert reached(early) == {"judge", "judge_hidden"}  # at first it only learns to tell
+    assert reached(early) == {
+        "judge",
+        "judge_hidden",
+        "judge_norm",
+    }  # at first it only learns to tell
     ratio = np.tanh(0.5) / np.tanh(5)  # 2 / (1 + exp(-x)) - 1 = tanh(x / 2)
     for domain in "RST":
         np.testing.assert_allclose(
@@ -214,6 +218,9 @@ def test_encoders_learn_to_hide_their_domain_while_the_judge_learns_to_find_it(m
         )
         assert domain in "".join(reached(late))
     np.testing.assert_allclose(middle["judge"]["kernel"], late["judge"]["kernel"], rtol=1e-5)
+    full = gradient_of("loss/domain", build("uda", "RST", **{"loss.lambda_domain": 1.0}))
+    whole = full(batch | {"progress": jnp.asarray(1.0)})["share_R"]["kernel"]
+    np.testing.assert_allclose(late["share_R"]["kernel"], 0.1 * whole, rtol=1e-4, atol=1e-8)
 
     # One step against the judge's gradient makes the domains easier to tell, one with the
     # encoders' harder.

@@ -8,15 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int32
-from tokenizers import (
-    BertWordPieceTokenizer,
-    Regex,
-    Tokenizer,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-)
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from drr_jax.errors import InputError
 
@@ -98,26 +90,25 @@ def _checked(tokenizer: Tokenizer, path: Path) -> Tokenizer:
 def load_folder(folder: Path) -> Tokenizer:
     """The tokenizer beside a model's weights: its tokenizer.json, or BERT's vocab.txt.
 
-    Raises InputError as `load`, or if the folder has neither.
+    `transformers` reads the latter, with tokenizer_config.json if there is one. Raises InputError
+    as `load`, or if the folder has neither.
     """
-    if (folder / FILE).is_file() or not (folder / "vocab.txt").is_file():
+    file = folder / "vocab.txt"
+    if (folder / FILE).is_file() or not file.is_file():
         return load(folder / FILE)
+    from transformers import BertTokenizer  # takes seconds, which most runs need not spend
+
     try:
-        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
-    except FileNotFoundError as error:
-        raise InputError(f"tokenizer {error.filename}: no such file, vocab.txt needs it") from None
-    except ValueError as error:
+        vocabulary = file.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the library's own, JSON's and the encoding's alike
         raise InputError(f"tokenizer {folder}: damaged files ({error})") from None
-    ids = {piece: index for index, piece in enumerate(vocabulary)}
-    if len(ids) != len(vocabulary) or not set(SPECIALS) <= set(ids):
+    # It would give pieces that are not there numbers that the model has no vectors for.
+    if len(set(vocabulary)) != len(vocabulary) or not set(SPECIALS) <= set(vocabulary):
         raise InputError(
-            f"tokenizer {folder / 'vocab.txt'}: expected different pieces, {', '.join(SPECIALS)} "
-            "among them"
+            f"tokenizer {file}: expected different pieces, {', '.join(SPECIALS)} among them"
         )
-    lowercase = not isinstance(settings, dict) or bool(settings.get("do_lower_case", True))
-    tokenizer = BertWordPieceTokenizer(ids, lowercase=lowercase)
-    return _checked(Tokenizer.from_str(tokenizer.to_str()), folder / "vocab.txt")
+    return _checked(tokenizer.backend_tokenizer, file)
 
 
 def encode(

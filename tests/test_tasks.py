@@ -83,12 +83,12 @@ def test_the_stimulus_tells_the_scene_and_the_face_may_be_asked(data_dir):
 
 
 def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
-    assert main.run(command(data_dir, tmp_path / "run", "expression", domains="R")) == 0
+    assert main.run(command(data_dir, tmp_path / "run", "expression")) == 0
     result = json.loads((tmp_path / "run" / "results.json").read_text())
     matrix = np.array(result["confusion"])
     assert list(result["expression"]) == list(facs.EXPRESSIONS)
     assert result["accuracy"] == pytest.approx(np.trace(matrix) / matrix.sum())
-    parts = built(data_dir, "expression", domains="R")
+    parts = built(data_dir, "expression")
     labels = [record["expression_counts"] for record in parts.prepared.metadata["parts"].values()]
     assert matrix.sum(1).tolist() == labels[0]  # every key frame of part1 once
     assert "over 7 expressions" in capsys.readouterr().out

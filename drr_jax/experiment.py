@@ -175,11 +175,12 @@ class Experiment:
         return data.prefetch_to_device(batches, put, self.config.data.prefetch)
 
 
-def check(config: Config, prepared: Prepared, fold: int) -> list[str]:
+def check(config: Config, prepared: Prepared, fold: int, starts: bool = False) -> list[str]:
     """Finds out what a run of `config` on `fold` would lack, without a device; returns warnings.
 
     Raises InputError for a fold, a task, an input or the positives of a class that the data lack,
-    for data cut short, a prior that is none of these classes', and damaged or missing weights.
+    for data cut short, for a prior that is not of these classes, and if the run `starts`, for
+    weights that are missing or damaged: one that goes on does not need them.
     """
     train_parts, test_parts = fold_parts(prepared, fold)
     names = classes.names(config, prepared)
@@ -192,7 +193,8 @@ def check(config: Config, prepared: Prepared, fold: int) -> list[str]:
                 f"{name}, and data set {prepared.name} has no {name}; it has "
                 f"{', '.join(prepared.inputs)}"
             )
-    weights.check_files(config, model.encoder_domains)
+    if starts:
+        weights.check_files(config, model.encoder_domains)
     warnings = classes.check_fold(config, prepared, fold)
     for part in (*train_parts, *test_parts):
         records = source.Source(prepared, [part], config.data.image_size, names, config.task)

@@ -203,6 +203,7 @@ def start_devices(data_dir: str) -> None:
 
 def _train_and_evaluate(command: Command) -> int:
     from drr_jax import evaluate, experiment
+    from drr_jax.checkpoint import Checkpoints
     from drr_jax.prepared import open_dataset
     from drr_jax.train import Preempted, train
 
@@ -210,14 +211,16 @@ def _train_and_evaluate(command: Command) -> int:
     opened = open_dataset(prepared)
     every = range(len(opened.folds))
     folds = list(every) if command.config.fold == "all" else [int(command.config.fold)]
-    for fold in folds:  # all of them before any device has work, or hours go into the first
-        experiment.check(command.config, opened, fold)
+    several, trains = len(folds) > 1, command.mode in ("all", "train")
+    workdirs = {f: command.workdir / f"fold{f}" if several else command.workdir for f in folds}
+    for fold, workdir in workdirs.items():  # before any device has work, or hours go into the first
+        starts = trains and not Checkpoints(workdir).steps()
+        experiment.check(command.config, opened, fold, starts)
     start_devices(command.config.data.data_dir)
     results = []
-    for fold in folds:
-        workdir = command.workdir / f"fold{fold}" if len(folds) > 1 else command.workdir
+    for fold, workdir in workdirs.items():
         parts = experiment.build(command.config, fold, prepared)
-        if command.mode in ("all", "train"):
+        if trains:
             try:
                 train(parts, workdir, command.allow_config_change)
             except Preempted as stop:
@@ -226,7 +229,7 @@ def _train_and_evaluate(command: Command) -> int:
         if command.mode in ("all", "evaluate"):
             results.append(evaluate.evaluate(parts, workdir, command.allow_config_change))
             print(summary_line(results[-1]))
-    if len(results) > 1:
+    if several and results:
         print(summary_line(evaluate.combine_folds(command.workdir)))
     return 0
 

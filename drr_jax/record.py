@@ -30,8 +30,13 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "nump
 Record = dict[str, Any]
 
 
-def is_free(key: str) -> bool:
-    """Whether a key of the record may change between two parts of one run."""
+def is_free(key: str, record: Record) -> bool:
+    """Whether a key of a run's record may change between two parts of the run.
+
+    How often it is evaluated decides which checkpoints a validation part can choose from.
+    """
+    if key == "log.eval_every_epochs" and record.get("selection") == "validation":
+        return False
     return key in FREE or key.startswith("log.")
 
 
@@ -83,7 +88,7 @@ def difference(old: Record, new: Record) -> str:
     default = flatten(Config())
     for key in dict.fromkeys([*new, *old]):
         was, now = old.get(key, default.get(key)), new.get(key, default.get(key))
-        if was != now and not is_free(key):
+        if was != now and not is_free(key, new):
             return f"{key} was {_short(was)}, is {_short(now)}"
     return ""
 

@@ -41,7 +41,13 @@ def write_tables(patterns: Sequence[str], reference: str, workdir: Path) -> Path
             "tables.html": tables_page.page(texts, len(runs), skipped),
         },
     )
-    print(markdown)
+    _print(markdown)
     for line in skipped:
         print(f"left out: {line}", file=sys.stderr)
     return workdir / "tables.html"
+
+
+def _print(text: str) -> None:
+    """Prints with a ? for what a terminal without Unicode lacks: the files have every sign."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))

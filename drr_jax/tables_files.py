@@ -87,6 +87,7 @@ def _csv(rows: Sequence[Row]) -> str:
 def _data(section: Section, system: System) -> Row:
     names = ("dataset", "version", "fingerprint", "task", "rendered")
     return {name: getattr(section, name) for name in names} | {
+        "classes": "+".join(section.classes),
         "system": system.label,
         "domains": system.group.config["domains"],
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from drr_jax import paper, tables_stats
+from drr_jax import facs, paper, tables_stats
 from drr_jax.tables_runs import Group
 from drr_jax.tables_sections import Contrast, Section, System, class_score, floor, is_switch, shown
 from drr_jax.tables_stats import Difference
@@ -288,6 +288,13 @@ def _about_runs(section: Section) -> list[str]:
             notes.append(
                 f"{system.label} ({system.group.config['domains']}): {len(folds)} of "
                 f"{section.table.folds} folds; the paper's figure is the mean of all."
+            )
+    if section.table:
+        printed = section.table.classes or facs.REACTIONET_AUS_12  # Table 4 has no columns of them
+        if set(section.classes) != set(printed):
+            notes.append(
+                f"The paper's means are over {len(printed)} classes, those of the runs over "
+                f"{len(section.classes)}: {', '.join(section.classes)}."
             )
     runs = [run for system in section.systems for run in system.group.runs]
     commits = sorted({str(run.description.get("commit")) for run in runs})

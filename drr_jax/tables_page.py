@@ -27,7 +27,7 @@ RENDERED = (
 
 
 def page(texts: Sequence[Text], runs: int, skipped: Sequence[str]) -> str:
-    """The whole page: a section a data set and task, then what was left out."""
+    """The whole page: a section a data set, task and set of classes, then what was left out."""
     title = f"Results of {runs} {'run' if runs == 1 else 'runs'}"
     links = [f'<a href="#s{i}">{escape(text.title)}</a>' for i, text in enumerate(texts)]
     says = "One seed on one fold is a run. Runs that differ in seed and fold alone are one row."

@@ -3,6 +3,7 @@
 import glob
 import itertools
 import json
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,14 +13,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from drr_jax import metrics, record
+from drr_jax import logs, metrics, record
 from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
 from drr_jax.errors import InputError
 
 COSTS = "costs.json"  # written by drr_jax.costs
 WILD = frozenset("*?[")
-# What two runs of one group may differ in, besides what a record leaves free.
-APART = frozenset({"seed", "fold", "classes", "dataset", "version", "fingerprint"})
+# The score of people held out of training who chose the checkpoint: what settings may be chosen by.
+VALIDATION = "validation_score"
+# What two runs of one group may differ in, besides what a record leaves free. What data.classes
+# says in one of several ways, `FoldRun.data` has.
+APART = frozenset({"seed", "fold", "classes", "data.classes", "dataset", "version", "fingerprint"})
 Block = tuple[tuple[int, ...], tuple[int, ...]]  # seeds, folds
 Score = Callable[[Mapping[str, Any]], float]  # of a results.json
 DESCRIBED = ("fold", "seed", "dataset", "version", "fingerprint")
@@ -46,9 +50,10 @@ class FoldRun:
         return self.record["seed"], self.record["fold"]
 
     @property
-    def data(self) -> tuple[str, str, str, str]:
-        """What a table is about: data set, version, fingerprint, task."""
-        return *(self.record[key] for key in ("dataset", "version", "fingerprint")), self.task
+    def data(self) -> tuple[str, ...]:
+        """What a table is about: data set, version, fingerprint, task, and every class."""
+        dataset = (self.record[key] for key in ("dataset", "version", "fingerprint"))
+        return *dataset, self.task, *self.results[self.task]
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -59,7 +64,7 @@ class FoldRun:
         known = flatten(Config()) | dict(self.record)
         for domain in vars(Encoders()).keys() - set(letters(known["domains"])):
             known[f"model.encoders.{domain}.weights"] = DomainEncoder().weights
-        return {k: v for k, v in known.items() if k not in APART and not record.is_free(k)}
+        return {k: v for k, v in known.items() if k not in APART and not record.is_free(k, known)}
 
     @property
     def group(self) -> str:
@@ -201,11 +206,41 @@ def read_run(workdir: Path) -> FoldRun | str:
         return f"{record.FILE} has no {lacking[0]}"
     if not run.results.get(run.task) or "f1_mean" not in run.results:
         return "results.json has no scores by class; --mode=evaluate writes it again"
-    steps = run.description.get("steps", 0)
+    return _unfinished(run) or run
+
+
+def _unfinished(run: FoldRun) -> str:
+    """Why the results are not those of the whole training, "" if they are.
+
+    The best checkpoint of a validation part may be an early one: then metrics.jsonl tells how far
+    the training came, and whether a later checkpoint was better than the one that was evaluated.
+    """
+    steps, selection = run.description.get("steps", 0), run.results.get("selection")
     tested = run.results.get("step", steps)
-    if run.results.get("selection") == "last" and tested < steps:
+    if selection == "last" and tested < steps:
         return f"not finished (evaluated at step {tested} of {steps})"
-    return run
+    if selection != "validation":
+        return ""
+    try:
+        rows = logs.read_metrics(run.workdir)
+    except InputError as error:
+        return str(error)
+    # As Result.score has it; null is no number.
+    scores = {
+        row["step"]: row.get("eval/accuracy", row["eval/f1_mean"]) or 0.0
+        for row in rows
+        if "eval/f1_mean" in row
+    }
+    trained = max(scores, default=0)
+    if trained < steps:
+        return f"not finished ({logs.JSONL} has evaluations up to step {trained} of {steps})"
+    best = max(scores, key=lambda step: scores[step], default=tested)
+    if best > tested and scores[best] > run.results.get(VALIDATION, math.inf):
+        return (
+            f"results.json is of step {tested}, and step {best} is better on the validation part; "
+            "--mode=evaluate writes it again"
+        )
+    return ""
 
 
 def group_runs(runs: Sequence[FoldRun]) -> list[Group]:

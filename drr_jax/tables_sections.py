@@ -1,13 +1,13 @@
 """What tables of runs say: systems side by side on a data set, and each against a reference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from drr_jax import paper, tables_runs, tables_stats
 from drr_jax.config import Config, flatten
 from drr_jax.models import systems
-from drr_jax.tables_runs import Block, FoldRun, Group, Score
+from drr_jax.tables_runs import VALIDATION, Block, FoldRun, Group, Score
 
 # The switches of docs/method.md 11, in the order in which an ablation lists them.
 SWITCHES = (
@@ -33,8 +33,6 @@ F1 = Measure("f1_mean", "F1")
 MACRO_F1 = Measure("f1_mean", "Macro F1")
 ACCURACY = Measure("accuracy_mean", "Accuracy")
 TOP1 = Measure("accuracy", "Accuracy")
-# Of the people held out of training who chose the checkpoint: what settings may be chosen by.
-VALIDATION = "validation_score"
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,9 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Section:
-    """All runs of one task on one data set."""
+    """All runs of one task on the same classes of one data set."""
 
+    title: str
     dataset: str
     version: str
     fingerprint: str
@@ -71,10 +70,6 @@ class Section:
     reference: System
     contrasts: tuple[Contrast, ...]
     unpaired: tuple[str, ...]  # what was not compared, and why
-
-    @property
-    def title(self) -> str:
-        return f"{self.dataset}, {NOUNS.get(self.task, self.task)}"
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -105,20 +100,36 @@ def class_score(task: str, name: str) -> Score:
 
 
 def build(runs: Sequence[FoldRun], reference: str = "") -> list[Section]:
-    """Sections by data set and task, in the order of their first runs.
+    """Sections by data set, task and classes, in the order of their first runs.
 
     `reference` is the group that the others are held against; "" chooses one for each section.
     """
     parts: dict[tuple[str, ...], list[FoldRun]] = {}
     for run in runs:
         parts.setdefault(run.data, []).append(run)
-    return [_section(some, reference) for some in parts.values()]
+    return [_section(some, reference, title(data, parts)) for data, some in parts.items()]
 
 
-def _section(runs: Sequence[FoldRun], reference: str) -> Section:
+def title(data: Sequence[str], every: Collection[Sequence[str]]) -> str:
+    """The heading of runs on `data`: data set and task, and what tells its classes from others'.
+
+    That is their number if `every` has runs on other classes of the same data set, and those that
+    not all of the same number have: "bp4d/rgb, 4 action units (with AU04)".
+    """
+    dataset, _, _, task, *classes = data
+    noun = NOUNS.get(task, task)
+    sets = {frozenset(own) for name, _, _, of, *own in every if (name, of) == (dataset, task)}
+    if len(sets) == 1:
+        return f"{dataset}, {noun}"
+    shared = frozenset.intersection(*(own for own in sets if len(own) == len(classes)))
+    apart = ", ".join(name for name in classes if name not in shared)
+    return f"{dataset}, {len(classes)} {noun}" + (f" (with {apart})" if apart else "")
+
+
+def _section(runs: Sequence[FoldRun], reference: str, title: str) -> Section:
     groups = tables_runs.group_runs(runs)
     first = groups[0].first
-    dataset, version, fingerprint, task = first.data
+    dataset, version, fingerprint, task, *_ = first.data
     rendered = bool(first.description.get("rendered"))
     table = None if rendered else paper.table_of(dataset, task)
     ordered = sorted(groups, key=lambda group: paper.place(group.config))
@@ -131,7 +142,10 @@ def _section(runs: Sequence[FoldRun], reference: str) -> Section:
     measures = measures_of(task, runs)
     contrasts, unpaired = [], []
     if reference and not named:
-        unpaired.append("The reference that was named is of another data set or task: no pairs.")
+        unpaired.append(
+            "The reference that was named is of another data set or task, or of other classes: no "
+            "pairs."
+        )
     else:
         for system in members:
             found = contrast(system, against, measures) if system is not against else ""
@@ -140,7 +154,7 @@ def _section(runs: Sequence[FoldRun], reference: str) -> Section:
             elif found:
                 unpaired.append(f"{system.label} ({system.group.config['domains']}): {found}")
     return Section(
-        *(dataset, version, fingerprint, task, rendered, table, members, against),
+        *(title, dataset, version, fingerprint, task, rendered, table, members, against),
         contrasts=tuple(sorted(contrasts, key=_first_switch)),
         unpaired=tuple(unpaired),
     )

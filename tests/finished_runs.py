@@ -1,7 +1,7 @@
 """Run folders as training and evaluation leave them, with made-up scores."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from drr_jax import config as configs
 from drr_jax import facs, metrics, record
 
 FRAMES = 400  # labelled frames of a class in a fold
+STEPS = 750
+VALIDATION = 0.5  # what the last checkpoint scores on people held out of training
 
 
 def config_of(**changes: Any) -> configs.Config:
@@ -52,18 +54,27 @@ def write_run(
         "model": config.model.name,
         "commit": "abc1234",
         "parameters": 1_000_000 + fold,
-        "steps": 750,
+        "steps": STEPS,
         "step_seconds": 0.25,
     }
     record.write_json(folder / "run.json", described)
     if results:
-        head = {"dataset": dataset, "fold": fold, "selection": config.selection, "step": 750}
+        head = {"dataset": dataset, "fold": fold, "selection": config.selection, "step": STEPS}
+        if config.selection == "validation":
+            write_evaluations(folder, {STEPS: VALIDATION})
+            head["validation_score"] = VALIDATION
         if config.task == "au":
             summary = metrics.summary(counts(hits), names)
         else:
             summary = metrics.softmax_summary(confusion(hits), names, config.task)
         record.write_json(folder / "results.json", head | summary)
     return folder
+
+
+def write_evaluations(folder: Path, scores: Mapping[int, float]) -> None:
+    """A metrics.jsonl of a training that was evaluated at these steps."""
+    rows = [{"step": step, "eval/f1_mean": score} for step, score in scores.items()]
+    (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def confusion(hits: ArrayLike) -> np.ndarray:

@@ -82,6 +82,17 @@ def test_what_does_not_change_the_run_is_free(workdir, key, value):
     assert record.read_record(workdir)[key] == value
 
 
+def test_how_often_a_run_is_evaluated_is_free_unless_the_checkpoint_is_chosen_by_it(tmp_path):
+    often = {"log.eval_every_epochs": 5.0}
+    record.check_record(tmp_path / "last", make(), allow_change=False)
+    record.check_record(tmp_path / "last", make(**often), allow_change=False)
+    chosen, others = {"selection": "validation"}, {"log.every_steps": 1}
+    record.check_record(tmp_path / "best", make(**chosen), allow_change=False)
+    record.check_record(tmp_path / "best", make(**chosen, **others), allow_change=False)
+    with pytest.raises(InputError, match=r"log.eval_every_epochs was 1.0, is 5.0;"):
+        record.check_record(tmp_path / "best", make(**chosen, **often), allow_change=False)
+
+
 def test_a_key_of_a_newer_program_had_its_default_before(workdir):
     stored = record.read_record(workdir)
     del stored["graph.readout"]

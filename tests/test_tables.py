@@ -4,11 +4,12 @@ import csv
 import io
 import math
 import shutil
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from finished_runs import read, write_run
+from finished_runs import STEPS, VALIDATION, read, write_evaluations, write_run
 
 from drr_jax import evaluate, facs, main, record, tables, tables_runs, tables_stats
 from drr_jax.errors import InputError
@@ -210,7 +211,9 @@ def test_a_named_reference_is_the_one(several):
     assert {row["reference"] for row in demo} == {"DRR graph.enabled=false"}
     assert "graph.enabled: false → true" in [row["changed"] for row in demo]
     assert not [row for row in table["ablation"] if row["dataset"] == "bp4d/rgb"]
-    assert "- The reference that was named is of another data set or task: no pairs." in text
+    assert (
+        "- The reference that was named is of another data set or task, or of other classes" in text
+    )
 
 
 def test_the_plain_drr_is_the_reference_else_the_first_run(tmp_path):
@@ -261,6 +264,130 @@ def test_tasks_stand_in_tables_of_their_own(tmp_path):
     assert expression["accuracy"] == pytest.approx(0.6)
     assert expression["floor"] == pytest.approx(1 / 3)
     assert "## reactionet/demo, expressions" in text and "| Macro F1 |" in text
+
+
+FOUR = ("AU04", "AU06", "AU12", "AU17")
+
+
+def test_runs_on_other_classes_are_sections_of_their_own(tmp_path):
+    write_all(tmp_path / "drr", folds=[0])
+    write_all(tmp_path / "faces", -2, folds=[0], domains="R")
+    for name, gain, domains in (("four", 0, "RST"), ("four_faces", -5, "R")):
+        for seed in range(3):
+            place = tmp_path / name / f"seed{seed}" / "fold0"
+            write_run(
+                *(place, hits(gain, seed)[:4], seed, 0),
+                **{"names": FOUR, "data__classes": "AU17+AU12+AU06+AU04", "domains": domains},
+            )
+    table, text = collect(tmp_path, "*/seed?")
+    twelve, four = "+".join(facs.REACTIONET_AUS_12), "+".join(FOUR)
+    assert [row["classes"] for row in table["systems"]] == [twelve, twelve, four, four]
+    assert [row["system"] for row in table["systems"]] == ["DRR"] * 4
+    assert lines_of(text, "## ") == [
+        "## reactionet/demo, 12 action units",
+        "## reactionet/demo, 4 action units",
+    ]
+    found = {row["classes"]: row for row in table["ablation"]}
+    assert found[twelve]["f1_mean"] == pytest.approx(-0.02)
+    assert found[four]["f1_mean"] == pytest.approx(-0.05) and "f1 AU01" not in found[four]
+    assert not table["unpaired"] and not table["left_out"]
+    page = (tmp_path / "tables.html").read_text()
+    assert "reactionet/demo, 4 action units" in page
+    # A reference by name is one of its own classes; alone, a section needs no number.
+    named, text = collect(tmp_path, "*/seed?", reference=tmp_path / "four" / "seed0")
+    assert [row["classes"] for row in named["ablation"]] == [four]
+    assert "named is of another data set or task, or of other classes: no pairs" in text
+    assert "## reactionet/demo, action units" in collect(tmp_path, "four*/seed?")[1]
+
+
+def test_as_many_classes_but_others_are_named(tmp_path):
+    for number, names in enumerate((FOUR, ("AU01", *FOUR[1:]), FOUR[:3])):
+        classes = "+".join(names)
+        write_run(tmp_path / str(number), [50] * len(names), names=names, data__classes=classes)
+    assert lines_of(collect(tmp_path, "?")[1], "## ") == [
+        "## reactionet/demo, 4 action units (with AU04)",
+        "## reactionet/demo, 4 action units (with AU01)",
+        "## reactionet/demo, 3 action units",
+    ]
+
+
+def test_scenes_told_apart_by_other_runs_are_other_sections(tmp_path):
+    names = ["sport/soccer", "sport/tennis", "film/horror"]
+    for count in (2, 3):
+        changes = {"task": "scene", "predict": "stimulus", "scene__classes": count}
+        write_run(tmp_path / str(count), [70] * count, names=names[:count], **changes)
+    titles = [f"## reactionet/demo, {count} scenes" for count in (2, 3)]
+    assert lines_of(collect(tmp_path, "?")[1], "## ") == titles
+
+
+def test_data_classes_is_no_switch_where_the_classes_are_the_same(tmp_path):
+    write_run(tmp_path / "a", hits())
+    write_run(tmp_path / "b", hits(), seed=1, data__classes="+".join(facs.REACTIONET_AUS_12))
+    table, _ = collect(tmp_path, "?")
+    assert [(row["system"], row["seeds"]) for row in table["systems"]] == [("DRR", "0 1")]
+
+
+def test_means_over_fewer_classes_than_the_papers_are_noted(tmp_path):
+    write_run(tmp_path / "a", hits()[:4], domains="VD", **BP4D | {"names": FOUR})
+    said = "The paper's means are over 12 classes, those of the runs over 4: AU04, AU06"
+    assert said in collect(tmp_path, "a")[1]
+    write_run(tmp_path / "b", hits(), domains="VD", **BP4D)
+    assert said not in collect(tmp_path, "b")[1]
+
+
+def test_how_often_a_run_was_evaluated_tells_systems_apart_if_that_chose_the_checkpoint(tmp_path):
+    for name, epochs in (("a", 1.0), ("b", 5.0)):
+        often = {"log__eval_every_epochs": epochs}
+        write_run(tmp_path / name, hits(), selection="validation", **often)
+        write_run(tmp_path / f"last_{name}", hits(), **often)
+    table, _ = collect(tmp_path, "?")
+    assert [row["system"] for row in table["systems"]] == ["DRR", "DRR log.eval_every_epochs=5.0"]
+    assert not table["left_out"]
+    (line,) = collect(tmp_path, "last_?")[0]["left_out"]
+    assert "the same config" in line
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "said"),
+    [
+        ({300: VALIDATION, STEPS: 0.4}, ""),
+        ({300: VALIDATION, STEPS: VALIDATION}, ""),  # of two that are as good, the first is kept
+        ({300: VALIDATION}, "not finished (metrics.jsonl has evaluations up to step 300 of 750)"),
+        ({}, "not finished (metrics.jsonl has evaluations up to step 0 of 750)"),
+        ({300: VALIDATION, STEPS: 0.6}, "is of step 300, and step 750 is better on the validation"),
+    ],
+)
+def test_a_validation_run_counts_once_it_is_trained_to_the_end(tmp_path, evaluations, said):
+    """The best checkpoint may be an early one, so that its step does not tell."""
+    write_run(tmp_path / "good", hits(), selection="validation")
+    half = write_run(tmp_path / "half", hits(), seed=1, selection="validation")
+    record.write_json(half / "results.json", read(half / "results.json") | {"step": 300})
+    write_evaluations(half, evaluations)
+    table, _ = collect(tmp_path, "*")
+    assert [row["seeds"] for row in table["systems"]] == ["0" if said else "0 1"]
+    assert [said in line for line in table["left_out"]] == [True] * bool(said)
+
+
+def test_damaged_metrics_of_a_validation_run_are_named(tmp_path):
+    write_run(tmp_path / "good", hits(), selection="validation")
+    torn = write_run(tmp_path / "torn", hits(), seed=1, selection="validation")
+    (torn / "metrics.jsonl").write_text('{"st\n{"step": 750}\n')
+    (line,) = collect(tmp_path, "*")[0]["left_out"]
+    assert "metrics.jsonl line 1: expected a JSON object" in line
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+def test_a_terminal_without_unicode_gets_the_tables_too(tmp_path, capsys, monkeypatch, encoding):
+    write_run(tmp_path / "drr", hits())
+    write_run(tmp_path / "faces", hits(), domains="R")
+    write_run(tmp_path / "going", [], seed=1, results=False)
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    _, text = collect(tmp_path, "*")
+    terminal.seek(0)
+    arrow = "→" if encoding == "utf-8" else "?"
+    assert f"domains: RST {arrow} R" in terminal.read() and "domains: RST → R" in text
+    assert "left out: " in capsys.readouterr().err
 
 
 def test_folders_that_do_not_count_are_named(tmp_path, capsys):

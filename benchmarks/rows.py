@@ -4,7 +4,8 @@
     python benchmarks/rows.py launch/table4.py --out=runs/results --with=demo,encoder.width=8
 
 Runs are independent processes of one thread each, one a core, because models this small do not
-fill two. What is finished is left alone, so the command may be stopped and started again.
+fill two. What is finished is left alone, so the command may be stopped and started again; a file
+beside each run says what it was trained with, and a run with anything else is named as a problem.
 
 --start makes one network first, in about six minutes, that learns four action units of other
 rendered people: the encoders of R and S then start from it, as the paper's start from ImageNet.
@@ -20,6 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tqdm import tqdm
+
+from drr_jax.config import letters
 
 ROOT = Path(__file__).parents[1]
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -41,22 +44,48 @@ def start(out: Path) -> Path:
     if target.exists():
         return target
     release = data / "downloads" / "manual" / "reactionet_demo"
-    config = f"{ROOT}/launch/reactionet.py:{START},data.data_dir={data}"
+    config = f"{ROOT}/launch/reactionet.py:{START}"
+    training = python("drr_jax.main", f"--config={config}", f"--workdir={run}")
     for command in (
         python("tfds_reactionet.reactionet.demo", "--seed=7", f"--out={release}"),
         python("tfds_reactionet.build", "reactionet/demo", f"--data_dir={data}", "--size=64"),
-        python("drr_jax.main", f"--config={config}", f"--workdir={run}"),
+        [*training, f"--config.data.data_dir={data}"],
         python("drr_jax.weights", "export", f"--workdir={run}", f"--out={target}"),
     ):
         subprocess.run(command, check=True)
     return target
 
 
-def train(config: str, workdir: Path, weights: Mapping[str, Path]) -> str:
-    """One run; returns what went wrong, if anything. Its output goes to a file beside `workdir`."""
-    if (workdir / "results.json").exists():
+def other_run(workdir: Path, kept: Path, settings: str) -> str:
+    """Why the run in `workdir` may not be that of `settings`, if so; `kept` is its own file."""
+    before = kept.read_text(encoding="utf-8").strip() if kept.exists() else ""
+    if before == settings or not workdir.exists():
         return ""
-    command = python("drr_jax.main", f"--config={config}", f"--workdir={workdir}")
+    if before:
+        return (
+            f"{workdir} was started with {before}, not with {settings}: give another --out, or "
+            "move it away"
+        )
+    return (
+        f"{workdir} is there, but no {kept} that says what it was started with: give another "
+        f"--out, move the folder away or, if it was with this, put the line there: {settings}"
+    )
+
+
+def train(
+    launch: Path, argument: str, data_dir: str, workdir: Path, weights: Mapping[str, Path]
+) -> str:
+    """One run; returns what went wrong, if anything. Its output goes to a file beside `workdir`."""
+    starts = (f" {name}={path.name}" for name, path in weights.items())
+    settings = f"{launch.name}:{argument}{''.join(starts)}"
+    kept = workdir.with_name(f".{workdir.name}.settings")
+    problem = other_run(workdir, kept, settings)
+    if problem or (workdir / "results.json").exists():
+        return problem
+    kept.write_text(f"{settings}\n", encoding="utf-8")
+    command = python("drr_jax.main", f"--config={launch}:{argument}", f"--workdir={workdir}")
+    # Of its own: a comma would end it behind the launch file.
+    command += [f"--config.data.data_dir={data_dir}"]
     command += [f"--config.model.encoders.{name}.weights={path}" for name, path in weights.items()]
     environment = os.environ | {"XLA_FLAGS": ONE_THREAD, "OMP_NUM_THREADS": "1"}
     log = workdir.with_name(f".{workdir.name}.log")
@@ -87,10 +116,10 @@ def main() -> int:
 
     def run(job: tuple[int, str]) -> str:
         seed, row = job
-        images = str(known[row].get("domains", "RST")).replace("T", "")
-        config = f"{args.launch}:{row}{settings},seed={seed},data.data_dir={args.data_dir}"
-        starts = dict.fromkeys(images, weights) if weights else {}
-        return train(config, args.out / f"{row}-{seed}", starts)
+        domains = letters(str(known[row].get("domains", "RST")))
+        starts = {name: weights for name in domains if weights and name != "T"}
+        argument = f"{row}{settings},seed={seed}"
+        return train(args.launch, argument, args.data_dir, args.out / f"{row}-{seed}", starts)
 
     # Seed by seed, so that an unfinished table has whole pairs.
     jobs = [(seed, row) for seed in range(args.seeds) for row in chosen]

@@ -1,0 +1,109 @@
+"""benchmarks/rows.py: which runs it starts and how, and which it finds done. Nothing is trained."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drr_jax import config_rules, main
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "benchmarks" / "rows.py"
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    """rows(launch, argument, ...) runs the script; returns its exit code and the commands."""
+
+    def run(launch, *arguments, out=tmp_path / "out", finishes=True):
+        commands = []
+
+        def started(command, **_):
+            commands.append(command)
+            places = [part for part in command if part.startswith("--workdir=")]
+            if "drr_jax.main" in command and finishes:
+                folder = Path(places[0].removeprefix("--workdir="))
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "results.json").write_text("{}")
+            return subprocess.CompletedProcess(command, 0)
+
+        monkeypatch.setattr(subprocess, "run", started)
+        launch = ROOT / "launch" / launch
+        monkeypatch.setattr(sys, "argv", ["rows.py", str(launch), f"--out={out}", *arguments])
+        return runpy.run_path(str(SCRIPT))["main"](), commands
+
+    return run
+
+
+def parsed(command):
+    assert command[1:3] == ["-m", "drr_jax.main"]
+    return main.parse(["main", *command[3:]]).config
+
+
+def test_a_finished_run_is_left_alone_and_another_one_in_its_place_named(rows, tmp_path, capsys):
+    drr = ("table4.py", "--rows=drr")
+    code, commands = rows(*drr, "--with=demo")
+    assert code == 0 and len(commands) == 1
+    kept = tmp_path / "out" / ".drr-0.settings"
+    assert kept.read_text() == "table4.py:drr,demo,seed=0\n"
+    assert rows(*drr, "--with=demo", "--data_dir=elsewhere") == (0, [])
+    capsys.readouterr()
+    (tmp_path / "out" / "start-weights").mkdir()
+    for other in (["--with=demo,optim.lr=0.1"], [], ["--with=demo", "--start"]):
+        assert rows(*drr, *other) == (1, [])
+        said = capsys.readouterr().err
+        assert "was started with table4.py:drr,demo,seed=0, not with table4.py:drr," in said
+    assert "table4.py:drr,demo,seed=0 R=start-weights S=start-weights: give another --out" in said
+    assert kept.read_text() == "table4.py:drr,demo,seed=0\n"
+
+
+def test_a_folder_that_nothing_is_known_of_is_named(rows, tmp_path, capsys):
+    folder = tmp_path / "out" / "drr-0"
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text("{}")
+    assert rows("table4.py", "--rows=drr", "--with=demo") == (1, [])
+    said = capsys.readouterr().err
+    kept = tmp_path / "out" / ".drr-0.settings"
+    assert f"no {kept} that says what it was started with" in said
+    kept.write_text(said.rsplit("put the line there: ", 1)[1])  # as it says
+    assert rows("table4.py", "--rows=drr", "--with=demo") == (0, [])
+
+
+def test_an_unfinished_run_goes_on_and_a_failed_start_leaves_no_trace(rows, tmp_path):
+    wrong = ("table4.py", "--rows=drr", "--with=dmeo")
+    right = ("table4.py", "--rows=drr", "--with=demo")
+    assert len(rows(*wrong, finishes=False)[1]) == 1  # there is no folder of it
+    assert len(rows(*right, finishes=False)[1]) == 1
+    (tmp_path / "out" / "drr-0").mkdir()
+    assert len(rows(*right)[1]) == 1 and rows(*right) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("launch", "row", "domains"),
+    [
+        ("table4.py", "drr", "RS"),
+        ("table4.py", "drr_rt", "R"),
+        ("table6.py", "resnet18_th", ["Th"]),
+        ("table6.py", "mft", ["V", "D", "Th"]),
+    ],
+)
+def test_every_image_encoder_of_a_row_starts_from_weights(rows, tmp_path, launch, row, domains):
+    weights = tmp_path / "out" / "start-weights"
+    weights.mkdir(parents=True)
+    (command,) = rows(launch, f"--rows={row}", "--start", "--with=demo")[1]
+    config = parsed(command)
+    found = {name: encoder.weights for name, encoder in vars(config.model.encoders).items()}
+    assert found == dict.fromkeys(found, "none") | dict.fromkeys(domains, str(weights))
+    config_rules.validate(config)
+
+
+def test_folders_may_have_commas_in_their_names(rows, tmp_path):
+    out, data_dir = tmp_path / "a,b=c", tmp_path / "d,e"
+    arguments = ("--rows=drr", "--with=demo", f"--data_dir={data_dir}")
+    *_, begin, _, run = rows("table4.py", *arguments, "--start", out=out)[1]
+    assert parsed(run).data.data_dir == str(data_dir)
+    assert parsed(run).model.encoders.R.weights == str(out / "start-weights")
+    assert parsed(begin).data.data_dir == str(out / "start-data")
+    assert main.parse(["main", *run[3:]]).workdir == out / "drr-0"

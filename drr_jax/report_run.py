@@ -84,16 +84,10 @@ def read_run(workdir: Path, samples: Samples | None = None) -> Run:
     """Reads config.json, run.json, metrics.jsonl, results.json and results-best.json.
 
     With fold "all" a file may lie in fold0/, fold1/, fold2/ instead. Without `samples` the
-    samples-fold*.npz of the lowest fold is read. Raises InputError if there is no finished run.
+    samples-fold*.npz of the lowest fold is read. Raises InputError if there is no finished run, or
+    not all folds are finished.
     """
-    if not workdir.is_dir():
-        raise InputError(f"{workdir}: no such run; {_command(workdir)} makes it")
-    for name, mode in (("run.json", ""), ("results.json", " --mode=evaluate")):
-        if not _places(workdir, name):
-            raise InputError(
-                f"{workdir / name} is missing, so there is no finished run to report; "
-                f"{_command(workdir)}{mode} writes it"
-            )
+    _check_finished(workdir)
     results = _read_json(workdir / "results.json")
     if not results.get(metrics.task_of(results)):
         raise InputError(
@@ -129,9 +123,10 @@ def load_samples(workdir: Path) -> Samples | None:
     if not stored:
         return None
     try:
-        with np.load(stored[0], allow_pickle=False) as file:
+        # Opened here, since np.load leaves a file open that is no zip.
+        with stored[0].open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # zipfile, zlib and NumPy raise many kinds for a damaged file
         raise InputError(f"{stored[0]}: not readable ({error}); evaluate the run again") from error
 
 
@@ -161,9 +156,10 @@ def choose_samples(
 ) -> Int[np.ndarray, "samples"]:
     """Rows of the test part worth their pictures: best, worst and any others, a third each.
 
-    One row a sequence (its number is in `sequence`), since neighbouring frames look alike. Best
-    and others show at least one class: a neutral face that is found neutral says little.
-    Fewer rows come back if the test part has fewer. The choice depends on `seed` alone.
+    One row a sequence (its number is in `sequence`, as split.sequence_numbers gives it), since
+    neighbouring frames look alike. Best and others show at least one class: a neutral face that is
+    found neutral says little. Fewer rows come back if the test part has fewer. The choice depends
+    on `seed` alone.
     """
     label = np.asarray(label)
     loss = log_loss(probability, label, softmax)
@@ -186,6 +182,28 @@ def choose_samples(
 
 def _command(workdir: Path) -> str:
     return f"`python -m drr_jax.main --config=launch/reactionet.py:demo --workdir={workdir}`"
+
+
+def _check_finished(workdir: Path) -> None:
+    """Raises InputError that says what to do unless `workdir` holds a run with all its results."""
+    if not workdir.is_dir():
+        raise InputError(f"{workdir}: no such run; {_command(workdir)} makes it")
+    missing = "is missing, so there is no finished run to report"
+    if not _places(workdir, "run.json"):
+        raise InputError(f"{workdir / 'run.json'} {missing}; {_command(workdir)} writes it")
+    results = workdir / "results.json"
+    if results.exists():
+        return
+    folds = sorted(path for path in workdir.glob("fold?") if path.is_dir())
+    if not folds:
+        raise InputError(f"{results} {missing}; {_command(workdir)} --mode=evaluate writes it")
+    # How many folds there are is known to the data set alone: those to come have no folder.
+    unfinished = [path.name for path in folds if not (path / "results.json").exists()]
+    unfinished.append(f"any fold after {folds[-1].name}")
+    raise InputError(
+        f"{results} {missing}; unfinished: {' and '.join(unfinished)}; the same command without "
+        "--mode=report goes on with them"
+    )
 
 
 def _places(workdir: Path, name: str) -> list[Path]:

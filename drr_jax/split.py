@@ -34,37 +34,53 @@ def groups(keys: Sequence[str], subjects: Sequence[str]) -> list[int]:
     return [numbers.setdefault(find(video), len(numbers)) for video in videos]
 
 
+def sequence_numbers(prepared: Prepared, parts: Sequence[str]) -> Rows:
+    """The number of its sequence for each record of `parts`; a still image has one of its own.
+
+    Sequences count from 0 through the parts, still images behind them. Builders put the still
+    images of a split into one sequence, named like the split and of no subject
+    (tfds_reactionet/stills.py): such records show no person and no video known to be the same.
+    """
+    listed = [(part, *entry) for part in parts for entry in prepared.sequences(part)]
+    counts = [count for *_, count in listed]
+    numbers = np.repeat(np.arange(len(listed)), counts)
+    stills = np.repeat([key == part and not subject for part, key, subject, *_ in listed], counts)
+    numbers[stills] = len(listed) + np.arange(np.count_nonzero(stills))
+    return numbers
+
+
 def validation_rows(
     prepared: Prepared, parts: Sequence[str], share: float, seed: int, among: Rows | None = None
 ) -> tuple[Rows, Rows]:
     """(training rows, validation rows) of the records of `parts`, numbered through them.
 
-    With `among` only those records take part. People who share a video stay together (`groups`);
-    whole groups are drawn in an order that `seed` shuffles until the validation rows are closest to
-    `share` of all. Raises InputError if the parts hold one group alone. Source: reconstruction; the
-    supplement tells of no validation.
+    With `among` only those records take part. People who share a video stay together (`groups`),
+    still images are groups of one; whole groups are drawn in an order that `seed` shuffles until
+    the validation rows are closest to `share` of all, and one is always left to train on. Raises
+    InputError if the parts hold one group alone. Source: reconstruction; the supplement tells of no
+    validation.
     """
-    keys, subjects, counts = [], [], []
-    for part in parts:
-        for key, subject, _, count in prepared.sequences(part):
-            keys.append(key)
-            subjects.append(subject)
-            counts.append(count)
-    group = np.array(groups(keys, subjects))
-    owner = np.repeat(group, counts)
+    listed = [entry for part in parts for entry in prepared.sequences(part)]
+    group = groups([key for key, *_ in listed], [subject for _, subject, *_ in listed])
+    sequence = sequence_numbers(prepared, parts)
+    alone = np.arange(np.count_nonzero(sequence >= len(listed)))
+    owner = np.concatenate([group, max(group) + 1 + alone])[sequence]
     inside = np.ones(len(owner), bool) if among is None else np.isin(np.arange(len(owner)), among)
-    size = np.bincount(owner[inside], minlength=max(group) + 1)
-    if np.count_nonzero(size) < 2:
+    size = np.bincount(owner[inside], minlength=max(group) + 1 + len(alone))
+    left = np.count_nonzero(size)
+    if left < 2:
         raise InputError(
             f"config key selection=validation: all records of {', '.join(parts)} of "
             f"{prepared.name} hang together by people and videos; set selection=last"
         )
     wanted, total, chosen = share * size.sum(), 0, np.zeros(len(size), bool)
-    for number in np.random.default_rng(seed).permutation(len(size)):
+    sizes = size.tolist()  # still images are many, and NumPy's numbers slow
+    for number in np.random.default_rng(seed).permutation(len(size)).tolist():
         # A group that would overshoot by more than it fills is passed over.
-        if abs(total + size[number] - wanted) < abs(total - wanted):
+        if left > 1 and abs(total + sizes[number] - wanted) < abs(total - wanted):
             chosen[number] = True
-            total += size[number]
+            total += sizes[number]
+            left -= 1
     if not chosen.any():
         chosen[np.argmin(np.where(size > 0, size, len(owner)))] = True
     held_out = chosen[owner]

@@ -2,14 +2,16 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from made_up_run import HOSTILE, NAMES, make_run, make_samples, scores
 from PIL import Image
 
-from drr_jax import report
+from drr_jax import report, split
 from drr_jax.errors import InputError
 from drr_jax.report_relations import agreement
 from drr_jax.report_run import choose_samples, load_samples, log_loss, save_samples
@@ -157,6 +159,22 @@ def test_no_finished_run_is_an_input_error(tmp_path):
     assert not (workdir / "report.html").exists()
 
 
+def test_unfinished_folds_are_named(tmp_path):
+    workdir = make_run(tmp_path, folds=True)
+    whole = json.loads((workdir / "results.json").read_text())
+    (workdir / "results.json").unlink()
+    shutil.rmtree(workdir / "fold2")
+    (workdir / "fold0" / "results.json").write_text(json.dumps(whole["folds"][0]))
+    goes_on = r"the same command without --mode=report goes on with them$"
+    named = rf"results.json is missing.*; unfinished: fold1 and any fold after fold1; {goes_on}"
+    with pytest.raises(InputError, match=named):
+        report.write_report(workdir)
+    (workdir / "fold1" / "results.json").write_text(json.dumps(whole["folds"][1]))
+    with pytest.raises(InputError, match=rf"unfinished: any fold after fold1; {goes_on}"):
+        report.write_report(workdir)
+    assert not (workdir / "report.html").exists()
+
+
 def test_a_broken_log_or_sample_file_is_named(tmp_path):
     workdir = make_run(tmp_path)
     (workdir / "samples-fold0.npz").write_bytes(b"PK not a zip")
@@ -167,6 +185,22 @@ def test_a_broken_log_or_sample_file_is_named(tmp_path):
     (workdir / "samples-fold0.npz").unlink()
     with pytest.raises(InputError, match=r"metrics.jsonl:1: not a log line"):
         report.write_report(workdir)
+
+
+def test_a_damaged_sample_file_is_named(tmp_path):
+    path = save_samples(tmp_path, 0, make_samples(count=3, size=16))
+    whole = path.read_bytes()
+    method = whole.rindex(b"PK\x01\x02") + 10  # of compression, in the last entry's listing
+    damaged = {
+        "cut": whole[: len(whole) // 2],
+        "short": whole[:-1],
+        "inside": whole[:100] + b"\xff" * 100 + whole[200:],
+        "method": whole[:method] + b"\x63" + whole[method + 1 :],
+    }
+    for contents in damaged.values():
+        path.write_bytes(contents)
+        with pytest.raises(InputError, match=r"samples-fold0.npz: not readable .*evaluate .*again"):
+            load_samples(tmp_path)
 
 
 def test_samples_are_stored_without_pickle(tmp_path):
@@ -195,6 +229,16 @@ def test_choice_of_samples():
     one_each = choose_samples(probability, label, sequence, 24)
     assert len(set(sequence[one_each])) == len(one_each)
     assert one_each[0] == rows[0] and np.argmax(loss) in one_each
+
+
+def test_still_images_are_samples_of_their_own():
+    probability, label = scores(1)
+    count = len(label)
+    faces = SimpleNamespace(sequences=lambda part: [(part, "", 0, count)])
+    sequence = split.sequence_numbers(faces, ["test"])
+    rows = choose_samples(probability, label, sequence, 24)
+    np.testing.assert_array_equal(rows, choose_samples(probability, label, np.arange(count), 24))
+    assert len(rows) == 24
 
 
 def test_words_join_pieces_and_drop_marks():

@@ -128,8 +128,17 @@ POSITIVE = (
     "log.eval_every_epochs",
     "log.checkpoint_every_steps",
     "log.keep_checkpoints",
+    "log.samples",
     "fsdp",
 )
+RANGES = {
+    "seed": (0, 2**32 - 1),
+    "augment.rotation": (0, 180),
+    "augment.flip": (0, 1),
+    "optim.max_steps": (0, 2**31 - 1),
+    "optim.warmup_steps": (0, 2**31 - 1),
+    "data.worker_count": (0, 1024),
+}
 
 
 def validate(config: Config) -> None:
@@ -143,6 +152,9 @@ def validate(config: Config) -> None:
     for key in POSITIVE:
         if flat[key] <= 0:
             raise InputError(f"config key {key}={flat[key]}: expected a value above 0")
+    for key, (lowest, highest) in RANGES.items():
+        if not lowest <= flat[key] <= highest:
+            raise InputError(f"config key {key}={flat[key]}: expected {lowest} to {highest}")
     _validate_together(config)
 
 

@@ -1,12 +1,15 @@
 """Processes, mesh and shardings: one code path for one CPU, eight GPUs and many hosts."""
 
 import contextlib
+import fcntl
+import itertools
 import os
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,6 +23,11 @@ AXES = ("data", "fsdp")
 CONNECT_SECONDS = 300  # how long process 0 may take to start
 FSDP_MIN_SIZE = 4096  # elements; smaller leaves cost more in messages than they save in memory
 VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+_polls = itertools.count(1)  # of all folds: JAX may have fixed its sync point between two of them
+
+
+class Preempted(Exception):
+    """SIGTERM arrived; the state was saved and the same command goes on from there."""
 
 
 def start() -> None:
@@ -131,22 +139,68 @@ def is_main_process() -> bool:
 
 
 @contextlib.contextmanager
-def preemption() -> Iterator[Callable[[int], bool]]:
-    """Within it SIGTERM asks for a save: yields preempted(step), to be called after every step.
+def preemption() -> Iterator[Callable[[], bool]]:
+    """Within it SIGTERM asks for a save: yields preempted(), to be called after every step.
 
     Of many processes all get True at the same step, some steps after the signal (JAX's protocol).
     One process alone gets it at once, by a handler of its own: JAX's takes a second to arrive, and
     would keep swallowing SIGTERM afterwards.
     """
     if jax.process_count() > 1:
-        yield multihost_utils.reached_preemption_sync_point
+        yield lambda: multihost_utils.reached_preemption_sync_point(next(_polls))
         return
     asked = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    with _on_sigterm(asked.set):
+        yield asked.is_set
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Within it, but outside of `preemption`, SIGTERM raises Preempted: nothing needs saving.
+
+    Of many processes none is interrupted alone, the others would wait for it: the next `preemption`
+    hears of the signal.
+    """
+
+    def stop() -> None:
+        raise Preempted("nothing was being trained")
+
+    with _on_sigterm(stop) if jax.process_count() == 1 else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def _on_sigterm(act: Callable[[], None]) -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, lambda *_: act())
     try:
-        yield lambda step: asked.is_set()
+        yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Within it no other process on this file system may train in `folder`.
+
+    The system frees the lock of a process that dies. Raises InputError on every process if another
+    has it; a file system without locks is trusted.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def lock() -> None:
+            file = stack.enter_context(open(folder / ".lock", "w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"--workdir={folder}: another process is training there; wait for it, stop it, "
+                    "or give another --workdir"
+                ) from None
+            except OSError:
+                pass
+
+        on_main(lock)
+        yield
 
 
 def on_main(task: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import distributed, metrics, record, report_run, tokenizer
+from drr_jax import distributed, metrics, record, report_run, split, tokenizer
 from drr_jax.checkpoint import Checkpoints, abstract
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
@@ -92,7 +92,9 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
             batches.close()
         summarise = metrics.summary if config.task == "au" else metrics.softmax_summary
         summary = summarise(total, experiment.names, config.task)
-        return Result(summary, loss / max(records, 1), probability, label)
+        # Of a softmax only the records that show a class count, as in training.
+        counted = records if config.task == "au" else int((label == 1).any(1).sum())
+        return Result(summary, loss / max(counted, 1), probability, label)
 
     return evaluation
 
@@ -179,9 +181,8 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
 
     The U-SR prototype is the mean over tuples drawn from the training parts (method section 4).
     """
-    config, prepared = experiment.config, experiment.prepared
-    sequences = [count for part in experiment.test_parts for *_, count in prepared.sequences(part)]
-    sequence = np.repeat(np.arange(len(sequences)), sequences)
+    config = experiment.config
+    sequence = split.sequence_numbers(experiment.prepared, experiment.test_parts)
     if experiment.test_rows is not None:
         sequence = sequence[experiment.test_rows]
     rows = report_run.choose_samples(

@@ -203,8 +203,8 @@ def check(config: Config, prepared: Prepared, fold: int, starts: bool = False) -
     return warnings
 
 
-def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
-    """Builds the run of `config` on `fold`.
+def build(config: Config, fold: int, prepared_dir: Path, workdir: Path | None = None) -> Experiment:
+    """Builds the run of `config` on `fold`; one that goes on in `workdir` has its word pieces.
 
     Raises InputError as `check`, and for a batch that the devices do not divide, before anything is
     compiled.
@@ -223,7 +223,7 @@ def build(config: Config, fold: int, prepared_dir: Path) -> Experiment:
         class_weights = label_counts.class_weights(prepared, train_parts, names)
     described = systems.SYSTEMS[config.model.name].needs_descriptions
     sentences = descriptions.sentences(names, config.task) if described else ()
-    config, pieces = _word_pieces(config, prepared, train_parts, sentences)
+    config, pieces = _word_pieces(config, prepared, train_parts, sentences, workdir)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
     train_rows = validation_rows = test_rows = None
@@ -277,15 +277,17 @@ def _word_pieces(
     prepared: Prepared,
     train_parts: tuple[str, ...],
     sentences: Sequence[str],
+    workdir: Path | None,
 ) -> tuple[Config, Any]:
     """The tokenizer: of the text encoder's weights, else of training captions and `sentences`.
 
-    With weights, the config's `text` takes their sizes: the run's record then has them.
+    With weights, the config's `text` takes their sizes: the run's record then has them, and a run
+    that goes on in `workdir` its tokenizer, wherever the weights are now.
     """
     reads = "T" in letters(config.domains)
     text, pieces = config.text, None
     if reads or sentences:
-        text, pieces = weight_sources.text_of(config)
+        text, pieces = weight_sources.kept_text(config, workdir) or weight_sources.text_of(config)
     if pieces is None:
         words = caption_words(prepared, train_parts) if reads else {}
         words = descriptions.with_words(words, sentences)

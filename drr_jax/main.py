@@ -19,7 +19,7 @@ import dataclasses
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -181,9 +181,18 @@ def run(command: Command) -> int:
         code = _train_and_evaluate(command)
         if code:
             return code
-    if command.mode in ("all", "report") and int(os.environ.get("JAX_PROCESS_ID") or 0) == 0:
+    if command.mode in ("all", "report") and _writes_reports(command.mode):
         print(f"report: {report.write_report(workdir)}")
     return 0
+
+
+def _writes_reports(mode: str) -> bool:
+    """Whether this process is the one; a report alone does not start JAX."""
+    if mode == "report":
+        return int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
+    from drr_jax import distributed
+
+    return distributed.is_main_process()
 
 
 def start_devices(data_dir: str) -> None:
@@ -202,36 +211,59 @@ def start_devices(data_dir: str) -> None:
 
 
 def _train_and_evaluate(command: Command) -> int:
-    from drr_jax import evaluate, experiment
+    from drr_jax import distributed, experiment
     from drr_jax.checkpoint import Checkpoints
     from drr_jax.prepared import open_dataset
-    from drr_jax.train import Preempted, train
 
     prepared = find_data(command.config)
     opened = open_dataset(prepared)
     every = range(len(opened.folds))
     folds = list(every) if command.config.fold == "all" else [int(command.config.fold)]
-    several, trains = len(folds) > 1, command.mode in ("all", "train")
+    several = len(folds) > 1
+    _check_folder(command.workdir, several)
     workdirs = {f: command.workdir / f"fold{f}" if several else command.workdir for f in folds}
     for fold, workdir in workdirs.items():  # before any device has work, or hours go into the first
-        starts = trains and not Checkpoints(workdir).steps()
+        starts = command.mode in ("all", "train") and not Checkpoints(workdir).steps()
         experiment.check(command.config, opened, fold, starts)
     start_devices(command.config.data.data_dir)
-    results = []
-    for fold, workdir in workdirs.items():
-        parts = experiment.build(command.config, fold, prepared)
-        if trains:
-            try:
-                train(parts, workdir, command.allow_config_change)
-            except Preempted as stop:
-                print(f"pre-empted: {stop}; the same command goes on from there", file=sys.stderr)
-                return PREEMPTED
-        if command.mode in ("all", "evaluate"):
-            results.append(evaluate.evaluate(parts, workdir, command.allow_config_change))
-            print(summary_line(results[-1]))
-    if several and results:
-        print(summary_line(evaluate.combine_folds(command.workdir)))
+    try:
+        with distributed.interruptible():
+            _do_folds(command, prepared, workdirs)
+    except distributed.Preempted as stop:
+        print(f"pre-empted: {stop}; the same command goes on from there", file=sys.stderr)
+        return PREEMPTED
     return 0
+
+
+def _check_folder(workdir: Path, several: bool) -> None:
+    """Raises InputError if `workdir` has one run where those of several folds go, or vice versa."""
+    from drr_jax import record
+
+    folds = sorted(path.parent.name for path in workdir.glob(f"fold*/{record.FILE}"))
+    if several and (workdir / record.FILE).exists():
+        found = "holds the run of one fold, and those of fold=all go into folders inside"
+    elif not several and folds:
+        found = f"holds the runs of fold=all, {', '.join(folds)}"
+    else:
+        return
+    raise InputError(f"--workdir={workdir} {found}; give another --workdir")
+
+
+def _do_folds(command: Command, prepared: Path, workdirs: Mapping[int, Path]) -> None:
+    from drr_jax import distributed, evaluate, experiment
+    from drr_jax.train import train
+
+    evaluates = command.mode in ("all", "evaluate")
+    for fold, workdir in workdirs.items():
+        parts = experiment.build(command.config, fold, prepared, workdir)
+        if command.mode in ("all", "train"):
+            train(parts, workdir, command.allow_config_change)
+        if evaluates:
+            result = evaluate.evaluate(parts, workdir, command.allow_config_change)
+            if distributed.is_main_process():
+                print(summary_line(result))
+    if evaluates and len(workdirs) > 1 and distributed.is_main_process():
+        print(summary_line(evaluate.combine_folds(command.workdir)))
 
 
 def summary_line(result: dict) -> str:

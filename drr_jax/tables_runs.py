@@ -16,6 +16,7 @@ from jaxtyping import Float
 from drr_jax import logs, metrics, record
 from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
 from drr_jax.errors import InputError
+from drr_jax.models import systems
 
 COSTS = "costs.json"  # written by drr_jax.costs
 WILD = frozenset("*?[")
@@ -27,6 +28,13 @@ APART = frozenset({"seed", "fold", "classes", "data.classes", "dataset", "versio
 Block = tuple[tuple[int, ...], tuple[int, ...]]  # seeds, folds
 Score = Callable[[Mapping[str, Any]], float]  # of a results.json
 DESCRIBED = ("fold", "seed", "dataset", "version", "fingerprint")
+
+
+def encoder_domains(config: Mapping[str, Any]) -> set[str]:
+    """The domains of which a run with this flat config has an encoder."""
+    system = systems.SYSTEMS.get(config["model.name"])
+    described = system is not None and system.needs_descriptions
+    return {*letters(config["domains"]), *("T" if described else "")}
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ class FoldRun:
         An encoder that the run does not have started from nothing, whatever its key says.
         """
         known = flatten(Config()) | dict(self.record)
-        for domain in vars(Encoders()).keys() - set(letters(known["domains"])):
+        for domain in vars(Encoders()).keys() - encoder_domains(known):
             known[f"model.encoders.{domain}.weights"] = DomainEncoder().weights
         return {k: v for k, v in known.items() if k not in APART and not record.is_free(k, known)}
 

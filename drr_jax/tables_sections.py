@@ -196,8 +196,14 @@ def plain(found: Sequence[System], first: Group) -> System:
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Keys with other values, the switches of method 11 first."""
-    keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+    """Keys with other values, the switches of method 11 first.
+
+    Weights of an encoder that only one of them has go with its domains.
+    """
+    apart = tables_runs.encoder_domains(old) ^ tables_runs.encoder_domains(new)
+    unlike = {f"model.encoders.{domain}.weights" for domain in apart}
+    known = [key for key in dict.fromkeys([*old, *new]) if key not in unlike]
+    keys = [key for key in known if old.get(key) != new.get(key)]
     return {key: (old.get(key), new.get(key)) for key in sorted(keys, key=switch)}
 
 

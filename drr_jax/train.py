@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from jaxtyping import Array
 import drr_jax
 from drr_jax import device_augment, distributed, evaluate, losses, record, tokenizer, weights
 from drr_jax.checkpoint import Checkpoints, abstract
+from drr_jax.distributed import Preempted
 from drr_jax.errors import InputError
 from drr_jax.experiment import Experiment, State
 from drr_jax.logs import Metrics, progress
@@ -27,10 +29,6 @@ from drr_jax.models import systems
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
 WARM_UP = 5  # steps not timed: the first one compiles, and the next find nothing prefetched
-
-
-class Preempted(Exception):
-    """SIGTERM arrived; the state was saved and the same command goes on from there."""
 
 
 def make_step(experiment: Experiment) -> Step:
@@ -141,10 +139,15 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             print(f"encoders start from {said}", file=sys.stderr)
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
     saving = Checkpoints(workdir, log.keep_checkpoints)
-    with saving as checkpoints, distributed.preemption() as preempted:
+    with (
+        distributed.only_one(workdir),
+        saving as checkpoints,
+        distributed.preemption() as preempted,
+    ):
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
-        describe_run(experiment, workdir, state, origins)
+        earlier = seconds_of(workdir)
+        describe_run(experiment, workdir, origins, earlier)
         # With selection=validation the test part stays unseen until the run is done.
         held_out = "validation" if experiment.config.selection == "validation" else "test"
         test = evaluate.make_evaluation(experiment, held_out)
@@ -154,6 +157,10 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         metrics = Metrics(workdir, first)
         running: tuple[int, Terms] | None = None  # the step whose terms are not yet looked at
         ends: list[float] = []  # when steps were done
+
+        def describe() -> None:
+            seconds = earlier + time.monotonic() - started
+            describe_run(experiment, workdir, origins, seconds, median_gap(ends))
 
         def settle() -> None:
             nonlocal running
@@ -182,7 +189,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
                 running = step, terms
                 bar.update()
                 last = step == experiment.steps
-                stop = preempted(step)
+                stop = preempted()
                 if last or step % eval_every == 0:
                     settle()
                     result = test(state)
@@ -191,6 +198,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
                 if last or stop or step % log.checkpoint_every_steps == 0:
                     settle()
                     checkpoints.save(step, state)
+                    describe()
                 if stop and not last:
                     checkpoints.wait()
                     raise Preempted(f"step {step} saved")
@@ -198,7 +206,6 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             batches.close()
             bar.close()
             metrics.close()
-    describe_run(experiment, workdir, state, origins, time.monotonic() - started, median_gap(ends))
 
 
 def median_gap(ends: Sequence[float]) -> float | None:
@@ -211,24 +218,44 @@ def median_gap(ends: Sequence[float]) -> float | None:
     return float(np.median(gaps)) if len(gaps) else None
 
 
+def read_run(workdir: Path) -> dict[str, Any]:
+    """run.json, empty before a run's first start."""
+    path = workdir / "run.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def seconds_of(workdir: Path) -> float:
+    """Seconds of training until the newest checkpoint, over all starts of the run."""
+    return read_run(workdir).get("seconds", 0.0)
+
+
 def describe_run(
     experiment: Experiment,
     workdir: Path,
-    state: State,
     origins: Mapping[str, str],
-    seconds: float = 0.0,
+    seconds: float,
     step_seconds: float | None = None,
 ) -> None:
     """Writes run.json: what the report says of the run.
 
     `origins` is what each domain's encoder started from, empty if the run goes on; `seconds` of
-    training add up over restarts; the median `step_seconds` is that of the last part.
+    training are those of all starts; the median `step_seconds` is that of the last part.
     """
     if not distributed.is_main_process():
         return
-    path = workdir / "run.json"
-    before = json.loads(path.read_text()) if path.exists() else {}
-    devices = jax.devices()
+    before, devices = read_run(workdir), jax.devices()
+    parameters = experiment.abstract_state.params
+    chosen = {  # what auto stands for here
+        "precision": jnp.dtype(experiment.model.dtype).name,
+        "data.augment_on": experiment.augment_on,
+    }
+    for key, now in chosen.items():
+        if before.get(key, now) != now:
+            print(
+                f"warning: the run began with {key}={before[key]} and goes on with {key}={now}, on "
+                "other devices: not bit for bit",
+                file=sys.stderr,
+            )
     described = {
         "dataset": experiment.prepared.name,
         "version": experiment.prepared.version,
@@ -243,24 +270,27 @@ def describe_run(
         "au_names": list(experiment.names),
         "class_prior": np.asarray(experiment.graph_prior).tolist(),
         "device": f"{len(devices)} x {devices[0].device_kind}",
+        **chosen,
         **record.versions(),
         "commit": commit(),
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
         "steps": experiment.steps,
         "weights": dict(origins) or before.get("weights", {}),
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
-        "seconds": before.get("seconds", 0.0) + seconds,
+        "seconds": seconds,
         "step_seconds": step_seconds or before.get("step_seconds"),
     }
-    record.write_json(path, described)
+    record.write_json(workdir / "run.json", described)
 
 
 def commit() -> str:
-    """The git commit of this code, or its version where there is no checkout."""
-    done = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or drr_jax.__version__
+    """The git commit of this code, or its version where there is no git or no checkout of it."""
+    home = Path(__file__).resolve().parents[1]
+    git = ["git", "-C", str(home), "rev-parse", "--show-toplevel", "--short", "HEAD"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:
+        return drr_jax.__version__
+    top, _, short = done.stdout.strip().partition("\n")
+    # An environment inside another project's checkout is not a checkout of ours.
+    return short if short and Path(top).resolve() == home else drr_jax.__version__

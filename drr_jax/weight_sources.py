@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax import tensor_file, tokenizer
+from drr_jax.checkpoint import Checkpoints
 from drr_jax.config import Config, Text
 from drr_jax.errors import InputError
 from drr_jax.models import bert
@@ -104,6 +105,18 @@ def text_of(config: Config) -> tuple[Text, Any]:
             f"model {text.vocabulary}"
         )
     return text, pieces
+
+
+def kept_text(config: Config, workdir: Path | None) -> tuple[Text, Any] | None:
+    """As `text_of`, but of a run that began in `workdir` from weights; None if there is none."""
+    if workdir is None or source_of(config, "T") == NONE:
+        return None
+    file, record = workdir / tokenizer.FILE, workdir / "config.json"
+    if not (file.is_file() and record.is_file() and Checkpoints(workdir).steps()):
+        return None
+    theirs = json.loads(record.read_text(encoding="utf-8"))["text"]
+    sizes = {name: theirs[name] for name in SIZES}
+    return dataclasses.replace(config.text, **sizes), tokenizer.load(file)
 
 
 def exported_config(folder: Path) -> dict[str, Any] | None:

@@ -185,7 +185,7 @@ distributed.start()  # a second call does nothing
 import jax
 step = 0
 with distributed.preemption() as preempted:
-    while not preempted(step):
+    while not preempted():
         step += 1
         if step == 1:
             print(jax.process_count(), flush=True)
@@ -209,6 +209,26 @@ def test_sigterm_reaches_a_run_of_one_process():
         _, err = process.communicate(timeout=60)
     assert process.returncode == 75, err
     assert "Traceback" not in err
+
+
+def test_sigterm_interrupts_what_needs_no_saving():
+    """Outside of a training the signal ends the work at once; inside it waits to be asked for."""
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(distributed.Preempted), distributed.interruptible():
+        with distributed.preemption() as preempted:
+            assert not preempted()
+            signal.raise_signal(signal.SIGTERM)
+            assert preempted()
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_folder_is_trained_in_once_at_a_time(tmp_path):
+    second = pytest.raises(InputError, match="another process is training there")
+    with distributed.only_one(tmp_path), second, distributed.only_one(tmp_path):
+        raise AssertionError("two at once")
+    with distributed.only_one(tmp_path):
+        pass
 
 
 def test_a_coordinator_that_is_not_there():

@@ -4,6 +4,7 @@ import importlib
 import json
 import shutil
 
+import numpy as np
 import prepared_faces
 import pytest
 import raw_bp4d
@@ -71,6 +72,11 @@ def test_raf_db_trains_on_its_official_part_with_softmax(tmp_path):
     parts = json.loads((prepared / "metadata.json").read_text())["parts"]
     assert sum(map(sum, result["confusion"])) == parts["test"]["records"]
     assert len(result["expression"]) == 7 and 0 <= result["accuracy"] <= 1
+    # Stills of nobody in particular are shown and held out one by one.
+    with np.load(tmp_path / "run" / "samples-fold0.npz") as samples:
+        assert len(samples["reaction"]) == parts["test"]["records"] == 3
+    held_out = run("raf_db", tmp_path / "data", tmp_path / "validated", selection="validation")
+    assert held_out["selection"] == "validation"
 
 
 @pytest.mark.parametrize("name", sorted(EXPRESSIONS))

@@ -48,6 +48,10 @@ def test_defaults_are_the_supplements_protocol():
         ([LAUNCH, "--config.domains=RSX"], "domains"),
         ([LAUNCH, "--config.fold=two"], "fold"),
         ([LAUNCH, "--config.optim.lr=-1"], "above 0"),
+        ([LAUNCH, "--config.log.samples=0"], "above 0"),
+        ([LAUNCH, "--config.seed=-1"], "expected 0 to 4294967295"),
+        ([LAUNCH, "--config.augment.rotation=200"], "expected 0 to 180"),
+        ([LAUNCH, "--config.optim.max_steps=-5"], "expected 0 to"),
         ([LAUNCH, "--config.data.image_size=80"], "multiple of 32"),
         ([f"{LAUNCH}:encoder.backbone=vit_b16,data.image_size=100"], "multiple of 16"),
         ([LAUNCH, "--config.encoder.depth=2"], "encoder.backbone=resnet18"),
@@ -74,7 +78,7 @@ def test_wrong_command_lines_say_what_is_wrong(arguments, said):
 
 def test_every_key_of_the_tables_exists():
     flat = configs.flatten(configs.Config())
-    assert set(config_rules.CHOICES) | set(config_rules.POSITIVE) <= set(flat)
+    assert {*config_rules.CHOICES, *config_rules.POSITIVE, *config_rules.RANGES} <= set(flat)
     for key, choices in config_rules.CHOICES.items():
         assert flat[key] in choices
 

@@ -76,9 +76,11 @@ def test_a_run_says_what_it_started_from_and_keeps_it(data_dir, face, text, trai
     said = json.loads((trained / "run.json").read_text())["weights"]
     assert said["R"] == f"{face} (timm ViT, 18 arrays)"
     assert said["T"].startswith(f"{text} (Hugging Face BERT, ") and "pooler" in said["T"]
-    away = face.rename(face.with_name("away"))  # a run that goes on does not need them
-    assert main.run(parse(data_dir, trained, "--mode=train", **{R: face, T: text})) == 0
-    away.rename(face)
+    for folder in (face, text):  # a run that goes on does not need them
+        folder.rename(folder.with_name(f"{folder.name}-away"))
+    assert main.run(parse(data_dir, trained, **{R: face, T: text})) == 0
+    for folder in (face, text):
+        folder.with_name(f"{folder.name}-away").rename(folder)
     assert json.loads((trained / "run.json").read_text())["weights"] == said
     assert "encoders start from" not in capsys.readouterr().err  # it went on
 

@@ -429,6 +429,8 @@ def test_weights_of_an_encoder_that_a_run_does_not_have_tell_no_systems_apart(tm
     write_run(tmp_path / "c", [60] * 12, domains="RS", **weights)
     groups = tables_runs.group_runs(tables_runs.read_runs([f"{tmp_path}/*"])[0])
     assert [len(group.runs) for group in groups] == [2, 1]
+    table, _ = collect(tmp_path, "?", reference=f"{tmp_path}/c")
+    assert [row["changed"] for row in table["ablation"]] == ["domains: RS → R"]
 
 
 def test_an_older_record_without_a_key_has_its_default(tmp_path):

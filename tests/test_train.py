@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import subprocess
 from functools import partial
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import small_run
 
+import drr_jax
 from drr_jax import config as configs
 from drr_jax import (
     distributed,
@@ -184,6 +186,10 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     assert (workdir / "report.html").stat().st_size > 10_000
     assert (workdir / "report" / "learned.png").exists()
     assert "report:" in capsys.readouterr().out
+    with pytest.raises(InputError, match="holds the runs of fold=all, fold0, fold1, fold2"):
+        run(data_dir, workdir)
+    with pytest.raises(InputError, match="holds the run of one fold"):
+        run(data_dir, workdir / "fold0", fold="all")
     both = [relations.export(place, tmp_path / "out") for place in (workdir, workdir / "fold1")]
     for branches in both:
         assert [branch.name for branch in branches] == ["homophily", "heterophily"]
@@ -191,6 +197,15 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
         assert all(0 < change.max() < 0.5 for change in moved)
     assert not np.array_equal(both[0][1].used, both[1][1].used)
     assert "AU12" in (tmp_path / "out" / "relation.csv").read_text()
+
+
+def test_a_run_says_which_commit_of_this_project_it_is_of(monkeypatch, tmp_path):
+    assert len(train.commit()) in range(7, 13)
+    monkeypatch.setattr(train, "__file__", str(tmp_path / "drr_jax" / "train.py"))
+    subprocess.run(["git", "init", "-q", tmp_path.parent], check=True)  # of another project
+    assert train.commit() == drr_jax.__version__
+    monkeypatch.setenv("PATH", str(tmp_path))  # no git
+    assert train.commit() == drr_jax.__version__
 
 
 def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):

@@ -93,7 +93,7 @@ def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
     assert matrix.sum(1).tolist() == labels[0]  # every key frame of part1 once
     assert "over 7 expressions" in capsys.readouterr().out
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "expressions on reactionet/demo" in page and "surprise" in page
+    assert "expressions on reactionet/demo_keyframes" in page and "surprise" in page
 
 
 def test_a_subset_of_the_aus_is_learnt(data_dir):
@@ -113,8 +113,9 @@ def test_the_launch_config_asks_for_the_right_records():
         return main.parse(arguments).config
 
     assert config_of("expression").data.name == "reactionet/keyframes"
-    assert config_of("demo,expression").data.name == "reactionet/demo"
-    assert config_of("expression,demo").data.name == "reactionet/demo"
+    demo = config_of("demo,expression")
+    assert (demo.data.name, demo.optim.epochs) == ("reactionet/demo_keyframes", 60)
+    assert config_of("expression,demo") == demo
     scene = config_of("scene")
     assert (scene.data.name, scene.predict) == ("reactionet/full", "stimulus")
     assert scene.scene == configs.Scene(24, "sequences", "")

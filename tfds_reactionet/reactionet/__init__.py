@@ -8,6 +8,7 @@ DATA_SET = DataSet(
         "full": "ReactioNet",
         "keyframes": "ReactioNet",
         "demo": "reactionet_demo",
+        "demo_keyframes": "reactionet_demo",
         "demo_multimodal": "reactionet_demo_multimodal",
     },
     options=(
@@ -21,5 +22,5 @@ DATA_SET = DataSet(
         ),
     ),
     demo="tfds_reactionet.reactionet.demo",
-    rendered={"demo": {}, "demo_multimodal": {"modalities": True}},
+    rendered={"demo": {}, "demo_keyframes": {}, "demo_multimodal": {"modalities": True}},
 )

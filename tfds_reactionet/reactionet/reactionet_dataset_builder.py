@@ -50,6 +50,12 @@ class Builder(ShardedBuilder):
             name="demo", description="A rendered release, bundled; no recordings.", rendered=True
         ),
         ReactioNetConfig(
+            name="demo_keyframes",
+            description="The rendered release's hand-labelled key frames only.",
+            keyframes_only=True,
+            rendered=True,
+        ),
+        ReactioNetConfig(
             name="demo_multimodal",
             description="The rendered release with depth and thermal images of the same faces.",
             rendered=True,

@@ -79,8 +79,9 @@ def _not_orbax(record: logging.LogRecord) -> bool:
 
 def _not_abandoned_read(record: logging.LogRecord) -> bool:
     """asyncio reports, at times, that nobody asked a read beside the failed one for its error."""
-    text = record.getMessage()
-    return not ("never retrieved" in text and f"{os.sep}orbax{os.sep}" in text)
+    text = record.getMessage()  # of a task of Orbax's, or of a future of TensorStore's
+    theirs = f"{os.sep}orbax{os.sep}" in text or "tensorstore_spec=" in text
+    return not ("never retrieved" in text and theirs)
 
 
 class _IgnoreAbandonedReads:

@@ -79,6 +79,18 @@ def warnings_of(caplog):
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+def test_abandoned_reads_are_not_reported(saved, caplog):
+    """asyncio reports them when the garbage collector finds them: seldom, and of whichever test."""
+    Checkpoints(saved)
+    log = logging.getLogger("asyncio")
+    read = "ValueError('NOT_FOUND: Error opening \"zarr\" driver [tensorstore_spec=...]')"
+    log.error(f"Future exception was never retrieved\nfuture: <Future finished exception={read}>")
+    log.error("Task exception was never retrieved\ncoro=<read() at /x/orbax/checkpoint/a.py:3>")
+    assert not warnings_of(caplog)
+    log.error("Task exception was never retrieved\ncoro=<ours() at /x/drr_jax/data.py:3>")
+    assert len(warnings_of(caplog)) == 1
+
+
 def test_newest_comes_back_bit_for_bit(saved, mesh, caplog):
     state, step = restore(saved, mesh)
     assert step == 30

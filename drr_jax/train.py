@@ -146,8 +146,8 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
     ):
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
-        earlier = seconds_of(workdir)
-        describe_run(experiment, workdir, origins, earlier)
+        describe_run(experiment, workdir, origins)
+        earlier = read_run(workdir).get("seconds", 0.0)
         # With selection=validation the test part stays unseen until the run is done.
         held_out = "validation" if experiment.config.selection == "validation" else "test"
         test = evaluate.make_evaluation(experiment, held_out)
@@ -157,10 +157,6 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         metrics = Metrics(workdir, first)
         running: tuple[int, Terms] | None = None  # the step whose terms are not yet looked at
         ends: list[float] = []  # when steps were done
-
-        def describe() -> None:
-            seconds = earlier + time.monotonic() - started
-            describe_run(experiment, workdir, origins, seconds, median_gap(ends))
 
         def settle() -> None:
             nonlocal running
@@ -198,7 +194,8 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
                 if last or stop or step % log.checkpoint_every_steps == 0:
                     settle()
                     checkpoints.save(step, state)
-                    describe()
+                    seconds = earlier + time.monotonic() - started
+                    note_time(workdir, seconds, median_gap(ends))
                 if stop and not last:
                     checkpoints.wait()
                     raise Preempted(f"step {step} saved")
@@ -224,22 +221,19 @@ def read_run(workdir: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def seconds_of(workdir: Path) -> float:
-    """Seconds of training until the newest checkpoint, over all starts of the run."""
-    return read_run(workdir).get("seconds", 0.0)
+def note_time(workdir: Path, seconds: float, step_seconds: float | None) -> None:
+    """Puts into run.json the seconds of training over all starts, and a step's in this one."""
+    if distributed.is_main_process():
+        about = read_run(workdir)
+        about |= {"seconds": seconds, "step_seconds": step_seconds or about["step_seconds"]}
+        record.write_json(workdir / "run.json", about)
 
 
-def describe_run(
-    experiment: Experiment,
-    workdir: Path,
-    origins: Mapping[str, str],
-    seconds: float,
-    step_seconds: float | None = None,
-) -> None:
-    """Writes run.json: what the report says of the run.
+def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, str]) -> None:
+    """Writes run.json when a run starts or goes on: what the report says of it.
 
-    `origins` is what each domain's encoder started from, empty if the run goes on; `seconds` of
-    training are those of all starts; the median `step_seconds` is that of the last part.
+    `origins` is what each domain's encoder started from, empty if the run goes on. `note_time`
+    keeps the times.
     """
     if not distributed.is_main_process():
         return
@@ -277,8 +271,8 @@ def describe_run(
         "steps": experiment.steps,
         "weights": dict(origins) or before.get("weights", {}),
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
-        "seconds": seconds,
-        "step_seconds": step_seconds or before.get("step_seconds"),
+        "seconds": before.get("seconds", 0.0),
+        "step_seconds": before.get("step_seconds"),
     }
     record.write_json(workdir / "run.json", described)
 

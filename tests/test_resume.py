@@ -124,12 +124,14 @@ def test_kill_and_terminate_leave_the_run_bit_for_bit(data_dir, undisturbed, tmp
     stopped = steps(workdir)[-1]
     assert f"pre-empted: step {stopped} saved" in said
     assert 0 < stopped < STEPS
+    so_far = json.loads((workdir / "run.json").read_text())["seconds"]
 
     process = start(data_dir, workdir)
     finish(process, workdir)
     assert len(list(events.iterdir())) == 3
     assert rows(workdir) == rows(undisturbed)
     assert steps(workdir)[-1] == STEPS
+    assert json.loads((workdir / "run.json").read_text())["seconds"] > so_far > 0
 
 
 def test_a_flipped_bit_costs_the_steps_since_the_checkpoint_before(data_dir, undisturbed):

@@ -33,8 +33,8 @@ import numpy as np
 from scipy.io import savemat
 
 from drr_jax.errors import InputError, run
-from tfds_reactionet.bp4d.codes import CODED
 from tfds_reactionet.bp4d.reader import PARTS
+from tfds_reactionet.bp4d_codes import CODED
 from tfds_reactionet.build import prepare
 from tfds_reactionet.parallel import cores
 from tfds_reactionet.summary import read_metadata

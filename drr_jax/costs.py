@@ -20,7 +20,7 @@ from typing import Any
 import jax
 
 from drr_jax import config as configs
-from drr_jax import config_rules, errors, experiment, main, record, tables_runs, train
+from drr_jax import config_rules, devices, errors, experiment, find, record, tables_runs, train
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.models import systems
@@ -184,7 +184,7 @@ def compiled(subject: Subject) -> Programs:
     """The programs of a config, on its fold, or the first of all."""
     config = subject.config
     fold = 0 if config.fold == "all" else int(config.fold)
-    return compile_programs(experiment.build(config, fold, main.find_data(config)))
+    return compile_programs(experiment.build(config, fold, find.find_data(config)))
 
 
 def line(label: str, found: Mapping[str, Any]) -> str:
@@ -221,7 +221,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     reference = subjects(arguments.reference)[0]
     others = [subject for what in arguments.config for subject in subjects(what)]
-    main.start_devices(reference.config.data.data_dir)
+    devices.start_devices(reference.config.data.data_dir)
     base = compiled(reference)
     print(f"reference: {reference.label}\n{HEAD}")
     for subject in others:

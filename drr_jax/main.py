@@ -139,33 +139,6 @@ def _cause(error: BaseException) -> str:
     return message
 
 
-def find_data(config: configs.Config) -> Path:
-    """The prepared data set; built now if its raw release, or the demo, is asked for.
-
-    Raises InputError, naming the folders, if there is neither: never a stand-in unasked.
-    """
-    from tfds_reactionet import build
-
-    data = config.data
-    found = build.find_prepared(data.name, data.data_dir)
-    if found:
-        return found
-    manual_dir = Path(data.manual_dir or build.default_manual_dir(data.name, data.data_dir))
-    if not build.is_rendered(data.name) and not manual_dir.is_dir():
-        raise InputError(
-            f"no prepared data set {data.name} in {Path(data.data_dir).absolute()} and no raw "
-            f"release in {manual_dir.absolute()}: put the release there or name it with "
-            "--config.data.manual_dir=DIR; without it, the rendered demo runs with "
-            "--config=launch/reactionet.py:demo"
-        )
-    if int(os.environ.get("JAX_NUM_PROCESSES") or 1) > 1:
-        raise InputError(
-            f"no prepared data set {data.name} in {Path(data.data_dir).absolute()}: prepare it "
-            f"once before starting many hosts: python -m tfds_reactionet.build {data.name}"
-        )
-    return build.prepare(data.name, data.data_dir, data.manual_dir or None)
-
-
 def run(command: Command) -> int:
     """Runs the asked stages on every asked fold; returns the exit code."""
     from drr_jax import report
@@ -195,27 +168,12 @@ def _writes_reports(mode: str) -> bool:
     return distributed.is_main_process()
 
 
-def start_devices(data_dir: str) -> None:
-    """Starts JAX on all hosts, with compiled programs kept beside the data; before any array."""
-    import jax
-
-    from drr_jax import cpu, distributed
-
-    cpu.tune_xla()
-    cpu.enable_compilation_cache(
-        os.environ.get("JAX_COMPILATION_CACHE_DIR") or Path(data_dir) / "compilation_cache"
-    )
-    distributed.start()
-    if jax.default_backend() == "cpu":
-        cpu.tune_malloc()
-
-
 def _train_and_evaluate(command: Command) -> int:
-    from drr_jax import distributed, experiment
+    from drr_jax import devices, distributed, experiment, find
     from drr_jax.checkpoint import Checkpoints
     from drr_jax.prepared import open_dataset
 
-    prepared = find_data(command.config)
+    prepared = find.find_data(command.config)
     opened = open_dataset(prepared)
     every = range(len(opened.folds))
     folds = list(every) if command.config.fold == "all" else [int(command.config.fold)]
@@ -225,7 +183,7 @@ def _train_and_evaluate(command: Command) -> int:
     for fold, workdir in workdirs.items():  # before any device has work, or hours go into the first
         starts = command.mode in ("all", "train") and not Checkpoints(workdir).steps()
         experiment.check(command.config, opened, fold, starts)
-    start_devices(command.config.data.data_dir)
+    devices.start_devices(command.config.data.data_dir)
     try:
         with distributed.interruptible():
             _do_folds(command, prepared, workdirs)

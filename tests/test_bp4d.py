@@ -15,8 +15,9 @@ from raw_bp4d import CODED, FIRST, FRAMES, GRADED, HEIGHT, SUBJECTS, TASKS, WIDT
 from scipy.io import savemat
 
 from drr_jax.errors import InputError
-from tfds_reactionet.bp4d import codes
-from tfds_reactionet.bp4d.reader import NO_IMAGE, NO_MESH, PARTS, Reader
+from tfds_reactionet import bp4d_codes as codes
+from tfds_reactionet.bp4d.reader import PARTS, Reader
+from tfds_reactionet.bp4d_codes import NO_IMAGE, NO_MESH
 from tfds_reactionet.crop import CROP_VERSION, face_transform, full_transform, move, warp
 from tfds_reactionet.face_records import BAD_DEPTH, BAD_IMAGE, NO_FACE
 from tfds_reactionet.summary import read_metadata, summary

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from raw_bp4d import write_bp4d
 
 from drr_jax.errors import InputError
-from tfds_reactionet.bp4d import codes
-from tfds_reactionet.bp4d.reader import read_landmarks
+from tfds_reactionet import bp4d_codes as codes
+from tfds_reactionet.bp4d_landmarks import read_landmarks
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import simplejpeg
 import tensorflow_datasets as tfds
 from raw_reactionet import write_raw
 
-from drr_jax import config, main, source
+from drr_jax import config, find, source
 from drr_jax.errors import InputError
 from drr_jax.prepared import INPUTS, open_dataset
 from tfds_reactionet.build import prepare
@@ -189,9 +189,9 @@ def test_it_is_rendered_when_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(demo, "write_release", small)
     settings = config.Config(data=config.Data(name=MULTIMODAL, data_dir=str(tmp_path)))
-    prepared = main.find_data(settings)  # as the training command does
+    prepared = find.find_data(settings)  # as the training command does
     assert read_metadata(prepared)["rendered"] and len(read(prepared)) > 30
     raw = tmp_path / "downloads" / "manual" / "reactionet_demo_multimodal"
     assert json.loads((raw / demo.MARKER).read_text())["modalities"] == demo.MODALITIES
     monkeypatch.setattr(demo, "write_release", None)  # neither rendered nor built again
-    assert main.find_data(settings) == prepared
+    assert find.find_data(settings) == prepared

@@ -4,7 +4,7 @@ import pytest
 import small_run
 from finished_runs import config_of, read, write_run
 
-from drr_jax import costs, main, tables
+from drr_jax import costs, devices, tables
 from drr_jax.errors import InputError
 
 LAUNCH = small_run.LAUNCH / "reactionet.py"
@@ -72,7 +72,7 @@ def test_costs_of_a_finished_run_reach_its_folder_and_the_tables(
 ):
     changes = {key.replace(".", "__"): value for key, value in (small_run.TINY | ALONE).items()}
     folder = write_run(tmp_path / "runs" / "a", [50] * 12, data__data_dir=data_dir, **changes)
-    monkeypatch.setattr(main, "start_devices", lambda data_dir: None)  # conftest did
+    monkeypatch.setattr(devices, "start_devices", lambda data_dir: None)  # conftest did
     arguments = [f"--config={folder}", f"--reference={launch(data_dir)}", "--rounds=2"]
     assert costs.run(arguments) == 0
     found = read(folder / "costs.json")

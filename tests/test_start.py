@@ -11,7 +11,7 @@ import torch_reference
 import transformers
 from safetensors.torch import load_file, save_file
 
-from drr_jax import experiment, export, main, tokenizer
+from drr_jax import experiment, export, find, main, tokenizer
 from drr_jax.errors import InputError
 
 TINY = {
@@ -59,7 +59,7 @@ def parse(data_dir, workdir, *arguments, **changes):
 
 def experiment_of(data_dir, **changes):
     config = parse(data_dir, "x", **changes).config
-    return experiment.build(config, 0, main.find_data(config))
+    return experiment.build(config, 0, find.find_data(config))
 
 
 @pytest.fixture(scope="module")

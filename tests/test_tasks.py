@@ -7,7 +7,7 @@ import pytest
 import small_run
 
 from drr_jax import config as configs
-from drr_jax import evaluate, experiment, facs, main
+from drr_jax import evaluate, experiment, facs, find, main
 from drr_jax.errors import InputError
 
 
@@ -24,7 +24,7 @@ def command(data_dir, workdir, variant, **changes):
 
 def built(data_dir, variant, **changes):
     config = command(data_dir, "x", variant, **changes).config
-    return experiment.build(config, 0, main.find_data(config))
+    return experiment.build(config, 0, find.find_data(config))
 
 
 def test_24_scenes_are_learnt_on_every_fold(data_dir, tmp_path, capsys):

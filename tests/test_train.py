@@ -18,6 +18,7 @@ from drr_jax import (
     evaluate,
     experiment,
     facs,
+    find,
     main,
     metrics,
     record,
@@ -53,7 +54,7 @@ def config_of(data_dir, **changes):
 
 def experiment_of(data_dir, devices=8, **changes):
     config = config_of(data_dir, **changes)
-    built = experiment.build(config, 0, main.find_data(config))
+    built = experiment.build(config, 0, find.find_data(config))
     if devices == 8:
         return built
     mesh = jax.make_mesh(
@@ -160,7 +161,7 @@ def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, t
         for term in ("loss/R", "loss/S", "loss/T", "grad_norm", "loss/graph", "loss/contrast")
     )
     config = config_of(data_dir, **changes)
-    parts = experiment.build(config, 0, main.find_data(config))
+    parts = experiment.build(config, 0, find.find_data(config))
     with Checkpoints(tmp_path / "run", read_only=True) as checkpoints:
         restored = checkpoints.restore(abstract(parts.abstract_state, parts.shardings))
     assert restored is not None
@@ -231,7 +232,7 @@ def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
 def test_what_the_data_lack_is_said_before_anything_runs(data_dir):
     with pytest.raises(InputError, match=r"fold=3.*folds 0 to 2"):
         config = config_of(data_dir)
-        experiment.build(config, 3, main.find_data(config))
+        experiment.build(config, 3, find.find_data(config))
     with pytest.raises(InputError, match="soft prior"):
         config_of(data_dir, task="expression", **{"graph.prior": "soft"})
 

@@ -8,8 +8,9 @@ import tensorflow_datasets as tfds
 
 from drr_jax.facs import BP4D_AUS
 from tfds_reactionet.bp4d import DATA_SET
-from tfds_reactionet.bp4d.codes import CODED_AUS
-from tfds_reactionet.bp4d.reader import POINTS, Reader
+from tfds_reactionet.bp4d.reader import Reader
+from tfds_reactionet.bp4d_codes import CODED_AUS
+from tfds_reactionet.bp4d_landmarks import POINTS
 from tfds_reactionet.catalog import defaults
 from tfds_reactionet.face_builder import FaceBuilder, builder_configs
 from tfds_reactionet.faces import Spec

@@ -6,19 +6,16 @@
 Folders are found by what they hold, at most four levels down: names around them vary.
 """
 
-import functools
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from drr_jax.errors import InputError
-from tfds_reactionet.bp4d import codes
+from tfds_reactionet import bp4d_codes as codes
+from tfds_reactionet.bp4d_codes import NO_IMAGE, NO_MESH
+from tfds_reactionet.bp4d_landmarks import landmarks_of
 from tfds_reactionet.faces import Frame, Unit, later
-from tfds_reactionet.matlab import points, read_variable
 from tfds_reactionet.mesh import TexturedMesh
 from tfds_reactionet.pixels import ImageFile
 from tfds_reactionet.protocols import listed, part_of
@@ -40,11 +37,6 @@ PARTS = listed(
         "F004 F006 F007 F012 F014 F015 F017 F019 F021 M003 M006 M009 M015",
     )
 )
-NO_IMAGE = "AU codes without an image"
-NO_MESH = "image without a mesh (.obj)"
-
-POINTS = 49  # landmarks of a face
-
 _SUBJECT = re.compile("[FM][0-9]{3}")
 _TASK = re.compile("T[0-9]{1,2}")
 _CODES = re.compile(r"([FM][0-9]{3})_(T[0-9]{1,2})\.csv", re.IGNORECASE)
@@ -143,7 +135,7 @@ class Reader:
     def _landmarks(self, sequence: str, number: int) -> Any:
         if self.landmarks is None:
             return None
-        return later(_landmarks_of, self.landmarks / f"{sequence}.mat", number)
+        return later(landmarks_of, self.landmarks / f"{sequence}.mat", number)
 
 
 def _holds_sequences(folder: Path) -> bool:
@@ -154,39 +146,3 @@ def _holds_sequences(folder: Path) -> bool:
         for subject in subjects[:3]
         for task in folder_names(folder / subject)
     )
-
-
-def _landmarks_of(path: Path, number: int) -> np.ndarray | None:
-    return read_landmarks(path).get(number) if path.is_file() else None
-
-
-@functools.lru_cache(maxsize=2)
-def read_landmarks(path: Path) -> Mapping[int, np.ndarray]:
-    """Landmarks [49, 2] of a sequence by image number; lost frames are left out.
-
-    `fit` is an array of structs in the order of the images, the first being number 0, unless
-    they carry a field `frame`, counted from 1 (BP4D+). Raises InputError for another content.
-    """
-    fit = read_variable(path, "fit")
-    if not (isinstance(fit, list) and all(isinstance(entry, dict) for entry in fit)):
-        raise InputError(f"{path}: `fit` is not an array of structs")
-    found = {}
-    for row, entry in enumerate(fit):
-        field = next((name for name in ("pred", "pts_2d") if name in entry), None)
-        if field is None:
-            raise InputError(
-                f"{path}: `fit` has no field pred or pts_2d; found {', '.join(entry)[:80]}"
-            )
-        landmarks = points(entry[field], POINTS, path, f"entry {row + 1}")
-        number = _frame_of(entry, path, row) if "frame" in entry else row
-        if landmarks is not None and number is not None:
-            found[number] = landmarks
-    return found
-
-
-def _frame_of(entry: Mapping[str, Any], path: Path, row: int) -> int | None:
-    """Image number of an entry that carries its frame, from 1; None if that is empty."""
-    frame = entry["frame"]
-    if not isinstance(frame, np.ndarray) or frame.size > 1:
-        raise InputError(f"{path}: entry {row + 1}: frame is not a number")
-    return int(frame.flat[0]) - 1 if frame.size and np.isfinite(frame).all() else None

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from drr_jax.facs import BP4D_AUS
-from tfds_reactionet.bp4d.codes import CODED_AUS
+from tfds_reactionet.bp4d_codes import CODED_AUS
 from tfds_reactionet.bp4d_plus import DATA_SET, folds
 from tfds_reactionet.bp4d_plus.reader import NO_FOLD, NO_THERMAL_FACE, OTHER_TASK, Reader
 from tfds_reactionet.catalog import defaults

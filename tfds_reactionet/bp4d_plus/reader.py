@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError
-from tfds_reactionet.bp4d import codes
-from tfds_reactionet.bp4d.reader import NO_IMAGE, NO_MESH, _landmarks_of
+from tfds_reactionet import bp4d_codes as codes
+from tfds_reactionet.bp4d_codes import NO_IMAGE, NO_MESH
+from tfds_reactionet.bp4d_landmarks import landmarks_of
 from tfds_reactionet.bp4d_plus import folds, images, thermal
 from tfds_reactionet.crop import Box
 from tfds_reactionet.faces import Frame, Unit, later
@@ -180,7 +181,7 @@ class Reader:
         """Landmarks count frames from 1, as AU codes do, whatever the images' names."""
         if self.places.landmarks is None:
             return None
-        return later(_landmarks_of, self.places.landmarks / f"{sequence}.mat", entry)
+        return later(landmarks_of, self.places.landmarks / f"{sequence}.mat", entry)
 
     def _thermal(self, unit: Unit) -> Callable[[float], tuple[VideoImage, Box | None] | Skip]:
         """A function from the time in seconds to the thermal frame and its face box."""

@@ -1,0 +1,34 @@
+"""Where a run's prepared data set is, and the building of it where it is not yet prepared."""
+
+import os
+from pathlib import Path
+
+from drr_jax.config import Config
+from drr_jax.errors import InputError
+
+
+def find_data(config: Config) -> Path:
+    """The prepared data set; built now if its raw release, or the demo, is asked for.
+
+    Raises InputError, naming the folders, if there is neither: never a stand-in unasked.
+    """
+    from tfds_reactionet import build
+
+    data = config.data
+    found = build.find_prepared(data.name, data.data_dir)
+    if found:
+        return found
+    manual_dir = Path(data.manual_dir or build.default_manual_dir(data.name, data.data_dir))
+    if not build.is_rendered(data.name) and not manual_dir.is_dir():
+        raise InputError(
+            f"no prepared data set {data.name} in {Path(data.data_dir).absolute()} and no raw "
+            f"release in {manual_dir.absolute()}: put the release there or name it with "
+            "--config.data.manual_dir=DIR; without it, the rendered demo runs with "
+            "--config=launch/reactionet.py:demo"
+        )
+    if int(os.environ.get("JAX_NUM_PROCESSES") or 1) > 1:
+        raise InputError(
+            f"no prepared data set {data.name} in {Path(data.data_dir).absolute()}: prepare it "
+            f"once before starting many hosts: python -m tfds_reactionet.build {data.name}"
+        )
+    return build.prepare(data.name, data.data_dir, data.manual_dir or None)

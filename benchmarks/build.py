@@ -34,10 +34,10 @@ from scipy.io import savemat
 
 from drr_jax.errors import InputError, run
 from tfds_reactionet.bp4d.reader import PARTS
-from tfds_reactionet.bp4d_codes import CODED
 from tfds_reactionet.build import prepare
-from tfds_reactionet.parallel import cores
-from tfds_reactionet.summary import read_metadata
+from tfds_reactionet.building.parallel import cores
+from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.reading.bp4d_codes import CODED
 
 WIDTH, HEIGHT = 1040, 1392  # of BP4D's images
 DISTINCT = 16

@@ -24,10 +24,12 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from drr_jax import cpu, data, source, tokenizer
 from drr_jax.config import Config
+from drr_jax.data import pipeline as data
+from drr_jax.data import source, tokenizer
+from drr_jax.data.prepared import Prepared, caption_words, open_dataset
 from drr_jax.errors import run
-from drr_jax.prepared import Prepared, caption_words, open_dataset
+from drr_jax.runs import cpu
 from tfds_reactionet.build import prepare
 
 BATCH, SIZE, GPUS = 64, 256, 8

@@ -18,8 +18,12 @@ import numpy as np
 import optax
 
 from drr_jax import config as configs
-from drr_jax import config_rules, cpu, facs, losses, optim
-from drr_jax.models import systems
+from drr_jax import config_rules
+from drr_jax.facs import labels as facs
+from drr_jax.models import catalog as systems
+from drr_jax.models import losses
+from drr_jax.runs import cpu
+from drr_jax.training import optim
 
 NAMES = facs.REACTIONET_AUS_12
 PRIOR = facs.au_prior(NAMES)

@@ -24,9 +24,9 @@ def jax_step(impl: str, batch: int, size: int) -> Callable[[], None]:
     import numpy as np
     import optax
 
-    from drr_jax import optim
     from drr_jax.config import Optim
-    from drr_jax.models.resnet import ResNet18
+    from drr_jax.models.encoders.resnet import ResNet18
+    from drr_jax.training import optim
 
     class Classifier(nn.Module):
         @nn.compact
@@ -73,7 +73,7 @@ def jax_step(impl: str, batch: int, size: int) -> Callable[[], None]:
 
 def torch_step(batch: int, size: int) -> Callable[[], None]:
     """Builds the same step in eager PyTorch."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
     import torch
     from torch_reference import ResNet18
 
@@ -94,7 +94,7 @@ def torch_step(batch: int, size: int) -> Callable[[], None]:
 
 def contestant(name: str, batch: int, size: int) -> None:
     """Runs one step for every line read from stdin and answers with its seconds."""
-    from drr_jax import cpu
+    from drr_jax.runs import cpu
 
     cpu.tune_xla()  # as the training command does
     cpu.tune_malloc()

@@ -21,8 +21,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from drr_jax import config as configs
-from drr_jax import cpu, tensor_file, weight_names, weights
-from drr_jax.models import encoders
+from drr_jax.models.encoders import build as encoders
+from drr_jax.runs import cpu
+from drr_jax.weights import load as weights
+from drr_jax.weights import names as weight_names
+from drr_jax.weights import tensor_file
 
 MODELS = {"BERT-base": "T", "ResNet-50": "R"}
 

@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Mapping
 
-from drr_jax import prior_file
 from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError, nearest
-from drr_jax.facs import TASKS
+from drr_jax.facs import prior_file
+from drr_jax.facs.labels import TASKS
 
 
 def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:

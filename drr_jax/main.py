@@ -107,7 +107,7 @@ def parse(argv: Sequence[str]) -> Command:
 
 def _parse_tables(values: flags.FlagValues, mode: str, runs: tuple[str, ...]) -> Command:
     """The command that puts finished runs into tables."""
-    from drr_jax import tables_runs
+    from drr_jax.tables import runs as tables_runs
 
     if mode != "report":
         raise InputError(f"--runs with --mode={mode}: expected --mode=report")
@@ -141,10 +141,10 @@ def _cause(error: BaseException) -> str:
 
 def run(command: Command) -> int:
     """Runs the asked stages on every asked fold; returns the exit code."""
-    from drr_jax import report
+    from drr_jax.report import write as report
 
     if command.runs:
-        from drr_jax import tables
+        from drr_jax.tables import write as tables
 
         page = tables.write_tables(command.runs, command.reference, command.workdir)
         print(f"tables: {page}")
@@ -163,15 +163,17 @@ def _writes_reports(mode: str) -> bool:
     """Whether this process is the one; a report alone does not start JAX."""
     if mode == "report":
         return int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
-    from drr_jax import distributed
+    from drr_jax.runs import distributed
 
     return distributed.is_main_process()
 
 
 def _train_and_evaluate(command: Command) -> int:
-    from drr_jax import devices, distributed, experiment, find
-    from drr_jax.checkpoint import Checkpoints
-    from drr_jax.prepared import open_dataset
+    from drr_jax.data import find
+    from drr_jax.data.prepared import open_dataset
+    from drr_jax.runs import devices, distributed
+    from drr_jax.runs.checkpoint import Checkpoints
+    from drr_jax.training import experiment
 
     prepared = find.find_data(command.config)
     opened = open_dataset(prepared)
@@ -195,7 +197,7 @@ def _train_and_evaluate(command: Command) -> int:
 
 def _check_folder(workdir: Path, several: bool) -> None:
     """Raises InputError if `workdir` has one run where those of several folds go, or vice versa."""
-    from drr_jax import record
+    from drr_jax.runs import record
 
     folds = sorted(path.parent.name for path in workdir.glob(f"fold*/{record.FILE}"))
     if several and (workdir / record.FILE).exists():
@@ -208,8 +210,9 @@ def _check_folder(workdir: Path, several: bool) -> None:
 
 
 def _do_folds(command: Command, prepared: Path, workdirs: Mapping[int, Path]) -> None:
-    from drr_jax import distributed, evaluate, experiment
-    from drr_jax.train import train
+    from drr_jax.runs import distributed
+    from drr_jax.training import evaluate, experiment
+    from drr_jax.training.train import train
 
     evaluates = command.mode in ("all", "evaluate")
     for fold, workdir in workdirs.items():

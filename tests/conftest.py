@@ -23,7 +23,7 @@ os.environ |= {
 def pytest_configure() -> None:
     from absl import flags
 
-    from drr_jax import cpu, distributed
+    from drr_jax.runs import cpu, distributed
 
     cpu.tune_xla()  # both as the command does
     flags.FLAGS.mark_as_parsed()  # Grain's worker processes read absl flags

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import small_run
 
-from drr_jax.facs import REACTIONET_AUS_12
+from drr_jax.facs.labels import REACTIONET_AUS_12
 
 # Whatever asks for a device under this platform gets a RuntimeError instead of one.
 COMMANDS = """

@@ -11,8 +11,9 @@ import raw_bp4d
 import raw_raf_db
 import small_run
 
-from drr_jax import config_rules, facs, main
+from drr_jax import config_rules, main
 from drr_jax.errors import InputError
+from drr_jax.facs import labels as facs
 from tfds_reactionet import build
 
 # They need a row's name: test_launch_tables.

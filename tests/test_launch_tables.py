@@ -13,12 +13,14 @@ import raw_bp4d_plus
 import small_run
 
 from drr_jax import config as configs
-from drr_jax import config_rules, distributed, evaluate, experiment, main, train
+from drr_jax import config_rules, main
 from drr_jax.config import flatten, letters
 from drr_jax.errors import InputError
-from drr_jax.losses import domain_pairs
-from drr_jax.models import systems
+from drr_jax.models import catalog as systems
+from drr_jax.models.losses import domain_pairs
 from drr_jax.recipes import ONE_MODALITY
+from drr_jax.runs import distributed
+from drr_jax.training import evaluate, experiment, train
 from tfds_reactionet import build
 
 LAUNCH = small_run.LAUNCH

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from drr_jax.logs import read_metrics
+from drr_jax.runs.logs import read_metrics
 from tfds_reactionet import build
-from tfds_reactionet.reactionet import demo
+from tfds_reactionet.demo import write as demo
 
 ROOT = Path(__file__).parent.parent
 STEPS, EVERY = 30, 5  # checkpoints at 5, 10, ..., 30

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError, nearest, run
-from tfds_reactionet import catalog
-from tfds_reactionet.common import default_data_dir
-from tfds_reactionet.parallel import cores
-from tfds_reactionet.staging import (
+from tfds_reactionet.building import catalog
+from tfds_reactionet.building.common import default_data_dir
+from tfds_reactionet.building.parallel import cores
+from tfds_reactionet.building.staging import (
     clean,
     disk_errors,
     is_complete,
@@ -20,7 +20,7 @@ from tfds_reactionet.staging import (
     replacing,
     user_error,
 )
-from tfds_reactionet.summary import read_metadata, summary
+from tfds_reactionet.building.summary import read_metadata, summary
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -289,7 +289,7 @@ def main() -> int:
 
 
 def _verify(prepared: Path, jobs: int | None) -> int:
-    from tfds_reactionet.verify import verify
+    from tfds_reactionet.building.verify import verify
 
     print(verify(prepared, jobs=jobs))
     return 0

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.models.encoders import build_image_encoder, build_text_encoder, normalise_image
+from drr_jax.models.encoders.build import build_image_encoder, build_text_encoder, normalise_image
+from drr_jax.models.encoders.text import PAD
 from drr_jax.models.system import System, batch_key
-from drr_jax.models.text import PAD
 
 PREDICT_DOMAINS = {"reaction": ("R", "V"), "stimulus": ("S",)}  # whose logits are the prediction
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.config import Config, letters
-from drr_jax.losses import CLASSIFICATION, Targets
+from drr_jax.models.losses import CLASSIFICATION, Targets
 
 DOMAIN_INPUTS = {
     "R": "reaction",

@@ -9,8 +9,8 @@ import numpy as np
 import simplejpeg
 import tensorflow_datasets as tfds
 
-from drr_jax.facs import REACTIONET_AUS
-from tfds_reactionet.common import IMAGES, Tally, fingerprint, record_features
+from drr_jax.facs.labels import REACTIONET_AUS
+from tfds_reactionet.building.common import IMAGES, Tally, fingerprint, record_features
 
 SEQUENCE_RECORDS = 5
 

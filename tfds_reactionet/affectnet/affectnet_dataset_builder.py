@@ -9,10 +9,10 @@ import tensorflow_datasets as tfds
 
 from tfds_reactionet.affectnet import DATA_SET
 from tfds_reactionet.affectnet.reader import OTHER_CLASS, Reader
-from tfds_reactionet.catalog import defaults
-from tfds_reactionet.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.faces import Spec
-from tfds_reactionet.protocols import Protocol
+from tfds_reactionet.building.catalog import defaults
+from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
+from tfds_reactionet.building.faces import Spec
+from tfds_reactionet.reading.protocols import Protocol
 
 
 class Builder(FaceBuilder):

@@ -6,15 +6,15 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from drr_jax.facs import BP4D_AUS
+from drr_jax.facs.labels import BP4D_AUS
 from tfds_reactionet.bp4d import DATA_SET
 from tfds_reactionet.bp4d.reader import Reader
-from tfds_reactionet.bp4d_codes import CODED_AUS
-from tfds_reactionet.bp4d_landmarks import POINTS
-from tfds_reactionet.catalog import defaults
-from tfds_reactionet.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.faces import Spec
-from tfds_reactionet.protocols import Protocol
+from tfds_reactionet.building.catalog import defaults
+from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
+from tfds_reactionet.building.faces import Spec
+from tfds_reactionet.reading.bp4d_codes import CODED_AUS
+from tfds_reactionet.reading.bp4d_landmarks import POINTS
+from tfds_reactionet.reading.protocols import Protocol
 
 # What each task is meant to elicit (the official guide): no label of a frame.
 TASK_EMOTIONS = {

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError
-from tfds_reactionet import bp4d_codes as codes
-from tfds_reactionet.bp4d_codes import NO_IMAGE, NO_MESH
-from tfds_reactionet.bp4d_landmarks import landmarks_of
-from tfds_reactionet.faces import Frame, Unit, later
-from tfds_reactionet.mesh import TexturedMesh
-from tfds_reactionet.pixels import ImageFile
-from tfds_reactionet.protocols import listed, part_of
-from tfds_reactionet.skipped import Skip
-from tfds_reactionet.trees import (
+from tfds_reactionet.building.faces import Frame, Unit, later
+from tfds_reactionet.building.skipped import Skip
+from tfds_reactionet.reading import bp4d_codes as codes
+from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
+from tfds_reactionet.reading.bp4d_landmarks import landmarks_of
+from tfds_reactionet.reading.mesh import TexturedMesh
+from tfds_reactionet.reading.pixels import ImageFile
+from tfds_reactionet.reading.protocols import listed, part_of
+from tfds_reactionet.reading.trees import (
     file_names,
     folder_names,
     folders,

@@ -6,14 +6,14 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from drr_jax.facs import BP4D_AUS
-from tfds_reactionet.bp4d_codes import CODED_AUS
+from drr_jax.facs.labels import BP4D_AUS
 from tfds_reactionet.bp4d_plus import DATA_SET, folds
 from tfds_reactionet.bp4d_plus.reader import NO_FOLD, NO_THERMAL_FACE, OTHER_TASK, Reader
-from tfds_reactionet.catalog import defaults
-from tfds_reactionet.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.faces import Spec
-from tfds_reactionet.protocols import Protocol
+from tfds_reactionet.building.catalog import defaults
+from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
+from tfds_reactionet.building.faces import Spec
+from tfds_reactionet.reading.bp4d_codes import CODED_AUS
+from tfds_reactionet.reading.protocols import Protocol
 
 _IMAGES = ("reaction", "depth", "thermal")
 

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError
-from tfds_reactionet import bp4d_codes as codes
-from tfds_reactionet.bp4d_codes import NO_IMAGE, NO_MESH
-from tfds_reactionet.bp4d_landmarks import landmarks_of
 from tfds_reactionet.bp4d_plus import folds, images, thermal
-from tfds_reactionet.crop import Box
-from tfds_reactionet.faces import Frame, Unit, later
-from tfds_reactionet.pixels import VideoImage
-from tfds_reactionet.protocols import part_of
-from tfds_reactionet.skipped import Skip
-from tfds_reactionet.trees import file_names, folder_names, folders, matching
+from tfds_reactionet.building.faces import Frame, Unit, later
+from tfds_reactionet.building.skipped import Skip
+from tfds_reactionet.reading import bp4d_codes as codes
+from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
+from tfds_reactionet.reading.bp4d_landmarks import landmarks_of
+from tfds_reactionet.reading.crop import Box
+from tfds_reactionet.reading.pixels import VideoImage
+from tfds_reactionet.reading.protocols import part_of
+from tfds_reactionet.reading.trees import file_names, folder_names, folders, matching
 
 TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"

@@ -15,14 +15,20 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet.building.faces import Frame, Unit, later
+from tfds_reactionet.building.skipped import Skip
 from tfds_reactionet.disfa import labels
-from tfds_reactionet.faces import Frame, Unit, later
-from tfds_reactionet.images import video_length
-from tfds_reactionet.matlab import points, read_variable
-from tfds_reactionet.pixels import ImageFile, Pixels, VideoImage
-from tfds_reactionet.protocols import listed, part_of
-from tfds_reactionet.skipped import Skip
-from tfds_reactionet.trees import folder_names, folders, has_images, matching, numbered_images
+from tfds_reactionet.reading.images import video_length
+from tfds_reactionet.reading.matlab import points, read_variable
+from tfds_reactionet.reading.pixels import ImageFile, Pixels, VideoImage
+from tfds_reactionet.reading.protocols import listed, part_of
+from tfds_reactionet.reading.trees import (
+    folder_names,
+    folders,
+    has_images,
+    matching,
+    numbered_images,
+)
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
 PARTS = listed(

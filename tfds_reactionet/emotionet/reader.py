@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
+from tfds_reactionet.building.faces import Frame, Unit
+from tfds_reactionet.building.skipped import Skip
+from tfds_reactionet.building.stills import blocks
 from tfds_reactionet.emotionet.labels import Coded, read_csv, read_list
 from tfds_reactionet.emotionet.spreadsheet import read_workbook
-from tfds_reactionet.faces import Frame, Unit
-from tfds_reactionet.pixels import ImageFile
-from tfds_reactionet.skipped import Skip
-from tfds_reactionet.stills import blocks
-from tfds_reactionet.trees import IMAGE_SUFFIXES, file_names, folders, matching
+from tfds_reactionet.reading.pixels import ImageFile
+from tfds_reactionet.reading.trees import IMAGE_SUFFIXES, file_names, folders, matching
 
 NO_IMAGE = "image was not downloaded"
 TWICE = "image that an earlier row labels"

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from tfds_reactionet.crop import Box
-from tfds_reactionet.faces import Frame, Unit
-from tfds_reactionet.pixels import Pixels
+from tfds_reactionet.building.faces import Frame, Unit
+from tfds_reactionet.building.skipped import Skip
+from tfds_reactionet.building.stills import blocks
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.store import Store, find_store
-from tfds_reactionet.skipped import Skip
-from tfds_reactionet.stills import blocks
-from tfds_reactionet.trees import folder_names, folders, matching
+from tfds_reactionet.reading.crop import Box
+from tfds_reactionet.reading.pixels import Pixels
+from tfds_reactionet.reading.trees import folder_names, folders, matching
 
 NO_IMAGE = "label without an image"
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from drr_jax.errors import InputError
-from tfds_reactionet.archive import open_archive
-from tfds_reactionet.pixels import ImageFile, Pixels, ZipImage
-from tfds_reactionet.tables import read_text
-from tfds_reactionet.trees import file_names
+from tfds_reactionet.reading.archive import open_archive
+from tfds_reactionet.reading.pixels import ImageFile, Pixels, ZipImage
+from tfds_reactionet.reading.tables import read_text
+from tfds_reactionet.reading.trees import file_names
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """ReactioNet: builder, and a rendered demo release in its raw layout."""
 
-from tfds_reactionet.catalog import SIZE, DataSet, Option
+from tfds_reactionet.building.catalog import SIZE, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
@@ -21,6 +21,6 @@ DATA_SET = DataSet(
             why=": a reaction follows its stimulus",
         ),
     ),
-    demo="tfds_reactionet.reactionet.demo",
+    demo="tfds_reactionet.demo.write",
     rendered={"demo": {}, "demo_keyframes": {}, "demo_multimodal": {"modalities": True}},
 )

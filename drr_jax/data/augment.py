@@ -1,0 +1,171 @@
+"""Training augmentation of one image on the host: rotation, flip, colour jitter (supplement 3.2).
+
+A draw holds all randomness of one image, so that the host (here) and the device
+(device_augment.py) give the same picture. Both interpolate in OpenCV's fixed point: positions in
+1/32 pixel, whole-number weights. OpenCV's own `warpAffine` is not used because its arithmetic
+changed between 4.x (1/32 pixel) and 5.0 (floating point); `remap` with a given fixed-point map
+has not, and takes the same time.
+"""
+
+from functools import cache, lru_cache
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Int16, Int32, UInt8, UInt16
+
+from drr_jax.data.landmarks import MIRROR
+
+DRAW_SIZE = 5  # angle (degrees), flip (0 or 1), brightness, contrast, saturation (factors)
+ANGLES_PER_DEGREE = 2  # angles lie on a grid: few maps, and sines that are the same whole numbers
+MAPS = 256  # of rotations, kept in every process
+TRIG_BITS = 16  # fractional bits of sine and cosine
+POSITION_BITS = 5  # OpenCV's: source positions in 1/32 pixel
+MATRIX_BITS = 10  # OpenCV's: colour matrix in 1/1024
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL and torchvision
+
+
+class Policy(Protocol):
+    """Strengths of the augmentation; `drr_jax.config.Augment` is one."""
+
+    rotation: float  # degrees, U(-rotation, rotation)
+    flip: float  # probability
+    brightness: float  # factor U(max(0, 1 - s), 1 + s), and so for the next two
+    contrast: float
+    saturation: float
+
+
+def draw(rng: np.random.Generator, policy: Policy) -> Float32[np.ndarray, "5"]:
+    """Draws (angle, flip, brightness, contrast, saturation) of one image.
+
+    Ranges are torchvision's (RandomRotation, RandomHorizontalFlip, ColorJitter); the angle is
+    rounded to half a degree.
+    """
+    angle = rng.uniform(-policy.rotation, policy.rotation)
+    angle = np.rint(angle * ANGLES_PER_DEGREE) / ANGLES_PER_DEGREE
+    flip = float(rng.random() < policy.flip)
+    factors = [
+        rng.uniform(max(0.0, 1.0 - strength), 1.0 + strength)
+        for strength in (policy.brightness, policy.contrast, policy.saturation)
+    ]
+    return np.array([angle, flip, *factors], np.float32)
+
+
+def geometry(draw: Float32[np.ndarray, "5"]) -> Float32[np.ndarray, "5"]:
+    """The draw's rotation and flip without its jitter, for other images of the same face."""
+    return np.array([*draw[:2], 1, 1, 1], np.float32)
+
+
+def move_landmarks(
+    points: Float32[np.ndarray, "68 2"], draw: Float32[np.ndarray, "5"], size: int
+) -> Float32[np.ndarray, "68 2"]:
+    """Where landmarks of a size x size image lie after `apply`, in pixels; NaN stays NaN.
+
+    Pixel centres are whole numbers. A flip exchanges the points of the left and the right, so that
+    each keeps its meaning in the 68-point scheme. Points may leave the image.
+    """
+    turn = np.deg2rad(float(draw[0]))
+    x, y = (points.astype(np.float64) - (size - 1) / 2).T
+    moved = np.stack([np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x], 1)
+    if draw[1] > 0.5:
+        moved = moved[list(MIRROR)] * [-1, 1]
+    return (moved + (size - 1) / 2).astype(np.float32)
+
+
+def apply(
+    image: UInt8[np.ndarray, "height width 3"], draw: Float32[np.ndarray, "5"]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Applies a draw to an RGB image.
+
+    Rotates counter-clockwise by the angle about the centre, then flips left to right, in one
+    bilinear resampling with zero fill. Then brightness, contrast and saturation in this order, as
+    one affine map of colours that is clipped to 0..255 once, at the end (torchvision draws the
+    order and clips after each; without clipping both give the same).
+    """
+    out = np.empty_like(image)
+    Workspace(*image.shape[:2]).apply(image, draw, out)
+    return out
+
+
+class Workspace:
+    """`apply` for many images of one size, in memory that is allocated once.
+
+    Fresh arrays would cost as much in page faults as the resampling itself. Not for threads to
+    share.
+    """
+
+    def __init__(self, height: int, width: int):
+        self._turned, self._flipped = (np.empty((height, width, 3), np.uint8) for _ in range(2))
+
+    def apply(
+        self,
+        image: UInt8[np.ndarray, "height width 3"],
+        draw: Float32[np.ndarray, "5"],
+        out: UInt8[np.ndarray, "height width 3"],
+    ) -> None:
+        """Writes the augmented image to `out`, a contiguous array."""
+        if draw[0] != 0:
+            pixels, weights = _rotation_map(*image.shape[:2], float(draw[0]))
+            image = cv2.remap(image, pixels, weights, cv2.INTER_LINEAR, dst=self._turned)
+        if draw[1] > 0.5:
+            image = cv2.flip(image, 1, dst=self._flipped)
+        cv2.transform(image, _colour_map(image, *draw[2:]), dst=out)
+
+
+@lru_cache(maxsize=MAPS)
+def _rotation_map(
+    height: int, width: int, angle: float
+) -> tuple[Int16[np.ndarray, "height width 2"], UInt16[np.ndarray, "height width"]]:
+    """OpenCV's fixed-point map of a rotation: whole source positions, and the rest in 1/32 pixel.
+
+    Kept, because making one costs as much as all that is then done to an image: 0.4 MB at 256x256,
+    and 45 degrees either way need 181 of them.
+    """
+    turn = rotation_table()[round(angle * ANGLES_PER_DEGREE) + 180 * ANGLES_PER_DEGREE]
+    columns, rows = from_centre(width), from_centre(height)[:, None]
+    x, y = source_positions(columns, rows, turn)
+    pixels = np.stack([x, y], axis=-1) >> POSITION_BITS
+    one = (1 << POSITION_BITS) - 1
+    weights = (y & one) << POSITION_BITS | (x & one)
+    return pixels.astype(np.int16), weights.astype(np.uint16)
+
+
+def from_centre(size: int) -> Int32[np.ndarray, " size"]:
+    """Twice the distance of pixels from the centre, which lies between two if `size` is even."""
+    return np.arange(size, dtype=np.int32) * 2 - (size - 1)
+
+
+def source_positions(columns: Any, rows: Any, turn: Any) -> tuple[Any, Any]:
+    """Source x and y [height, width] in 1/32 pixel of turned pixels, on the host and the device.
+
+    `columns` [width] and `rows` [height, 1] are their `from_centre`, negative where flipped; `turn`
+    is an entry of the rotation table. NumPy's or JAX's int32, rounded for columns and rows apart.
+    """
+    cosine, sine = turn
+    shift = TRIG_BITS + 1 - POSITION_BITS
+    half, centre = 1 << (shift - 1), 1 << (POSITION_BITS - 1)
+    x = ((cosine * columns + half) >> shift) + ((half - sine * rows) >> shift)
+    y = ((sine * columns + half) >> shift) + ((cosine * rows + half) >> shift)
+    return x + centre * (columns.size - 1), y + centre * (rows.size - 1)
+
+
+@cache
+def rotation_table() -> Int32[np.ndarray, "angles 2"]:
+    """(cosine, sine) times 2^16 of every angle on the grid, from -180 to 180 degrees."""
+    half_turn = 180 * ANGLES_PER_DEGREE
+    radians = np.deg2rad(np.arange(-half_turn, half_turn + 1) / ANGLES_PER_DEGREE)
+    table = np.stack([np.cos(radians), np.sin(radians)], axis=1)
+    return np.rint(table * (1 << TRIG_BITS)).astype(np.int32)
+
+
+def _colour_map(
+    image: np.ndarray, brightness: np.float32, contrast: np.float32, saturation: np.float32
+) -> Float32[np.ndarray, "3 4"]:
+    luma = np.array(LUMA, np.float32)
+    mean = brightness * np.dot(cv2.mean(image)[:3], luma)  # grey that contrast pulls towards
+    grey = (1 - saturation) * luma
+    matrix = np.empty((3, 4), np.float32)
+    matrix[:, :3] = contrast * brightness * (saturation * np.eye(3, dtype=np.float32) + grey)
+    matrix[:, 3] = (1 - contrast) * mean
+    scale = np.float32(1 << MATRIX_BITS)
+    return np.rint(matrix * scale) / scale

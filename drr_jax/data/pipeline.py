@@ -1,0 +1,286 @@
+"""Batches of stimulus-reaction-caption tuples: a pure function of (data set, seed, step).
+
+A batch is a dict of host-local arrays, b = batch size / hosts, S = image size, N = classes. Of the
+first four only what the source reads:
+  reaction, stimulus   uint8[b,S,S,3]   RGB
+  depth, thermal       uint8[b,S,S,3]   grey ones have three equal channels
+  tokens               int32[b,T]       word pieces of the caption, 0 is padding
+  landmarks            float32[b,68,2]  x, y in the augmented reaction image, NaN where unknown
+  labels               int8[b,N]        1, 0 or -1 (unknown): AU occurrence, or one expression
+  index                int32[b]         record number over the parts read, -1 in padding
+  weight               float32[b]       1, or 0 in the padding of an evaluation's last batch
+  reaction_draw, stimulus_draw, depth_draw, thermal_draw   float32[b,5]
+                                        of each image, if the device augments (augment.DRAW_SIZE)
+
+Hosts: each takes its block of consecutive examples from every global batch. Put together from
+host-local batches in host order, a global batch has the same rows in the same order on any number
+of hosts; dropout masks and groups of rows, which go by row, are then the same too.
+
+Nothing here uses JAX, so reading threads and worker processes never touch a device (Grain imports
+the package, but starts no backend).
+"""
+
+import functools
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import cv2
+import grain
+import numpy as np
+from absl import flags
+from jaxtyping import Float32, UInt8
+from tokenizers import Tokenizer
+
+from drr_jax.config import Config, Data
+from drr_jax.data import augment
+from drr_jax.data.landmarks import POINTS
+from drr_jax.data.source import Source
+from drr_jax.data.tokenizer import encode
+from drr_jax.errors import InputError
+
+Batch = dict[str, np.ndarray]
+Local = TypeVar("Local")
+Placed = TypeVar("Placed")
+
+
+def train_dataset(
+    source: Source,
+    config: Config,
+    tokenizer: Tokenizer,
+    *,
+    seed: int,
+    augment_on: str,
+    start_step: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> grain.DatasetIterator[Batch]:
+    """Endless training batches from `start_step` on, which costs the same at any step.
+
+    Order and augmentation depend on (source, batch size, seed, step) alone: not on the hosts, nor
+    on worker_count and read_threads. Every epoch has an order of its own; a batch may hold the end
+    of one epoch and the start of the next. R and S are augmented by independent draws of one
+    policy, the caption is not (supplement 3.2). Depth and thermal image and the landmarks are of
+    the face in R, and take its rotation and flip (reconstruction).
+
+    augment_on: "host" augments here; "device" ships raw images and their draws. Landmarks are
+    moved here in both cases.
+    Raises InputError if the source holds less than a batch or the hosts do not divide it. Close
+    the iterator (`.close()`) to stop its threads.
+    """
+    if augment_on not in ("host", "device"):
+        raise ValueError(f"augment_on={augment_on!r}: expected host or device")
+    if len(source) < config.data.batch_size:
+        raise InputError(
+            f"config key data.batch_size={config.data.batch_size}: the training parts of "
+            f"{source.name} hold only {len(source)} records"
+        )
+    draw = functools.partial(_with_draws, policy=config.augment)
+    records = grain.MapDataset.source(_Records(source, len(source)))
+    # the draws come before the hosts' slices, or they would depend on the number of hosts
+    examples = records.seed(seed).shuffle().repeat().random_map(draw)
+    assemble = _Assemble(source, tokenizer, config.text.max_tokens, augment_on == "host")
+    batches = _host_batches(examples, assemble, config.data, process_index, process_count)
+    return _iterate(batches[start_step:], config.data)
+
+
+def eval_dataset(
+    source: Source,
+    config: Config,
+    tokenizer: Tokenizer,
+    *,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> grain.DatasetIterator[Batch]:
+    """One pass over `source` in stored order, every record exactly once over all hosts.
+
+    All hosts have the same number of batches of the same size; the last one is padded with black
+    images of weight 0, index -1 and unknown labels. Raises InputError as `train_dataset`.
+    """
+    padded = -(-len(source) // config.data.batch_size) * config.data.batch_size
+    records = grain.MapDataset.source(_Records(source, padded))
+    assemble = _Assemble(source, tokenizer, config.text.max_tokens, augments=False)
+    batches = _host_batches(records, assemble, config.data, process_index, process_count)
+    return _iterate(batches, config.data)
+
+
+def _host_batches(
+    examples: grain.MapDataset,
+    assemble: "_Assemble",
+    data: Data,
+    process_index: int,
+    process_count: int,
+) -> grain.MapDataset[Batch]:
+    if data.batch_size % process_count:
+        raise InputError(
+            f"config key data.batch_size={data.batch_size}: expected a multiple of the "
+            f"{process_count} hosts"
+        )
+    local = data.batch_size // process_count
+    return examples.batch(local, batch_fn=assemble)[process_index::process_count]
+
+
+def _iterate(batches: grain.MapDataset[Batch], data: Data) -> grain.DatasetIterator[Batch]:
+    # two batches a thread keep a thread busy while its last batch waits to be taken
+    options = grain.ReadOptions(
+        num_threads=data.read_threads, prefetch_buffer_size=2 * data.read_threads
+    )
+    stream = batches.to_iter_dataset(options)
+    if data.worker_count:
+        if not flags.FLAGS.is_parsed():  # Grain's workers read absl flags; notebooks have none
+            flags.FLAGS.mark_as_parsed()
+        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=data.worker_count))
+    return iter(stream)
+
+
+class _Records:
+    """The encoded records of a source, followed by empty ones up to `length`."""
+
+    def __init__(self, source: Source, length: int):
+        self._source, self._length = source, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._source.read(index) if index < len(self._source) else {}
+
+
+def _with_draws(
+    record: dict[str, Any], rng: np.random.Generator, policy: augment.Policy
+) -> dict[str, Any]:
+    # both in any case: what else is read must not change the draws
+    reaction, stimulus = augment.draw(rng, policy), augment.draw(rng, policy)
+    face = augment.geometry(reaction)
+    draws = {"reaction": reaction, "stimulus": stimulus, "depth": face, "thermal": face}
+    return {**record, **{f"{domain}_draw": draw for domain, draw in draws.items()}}
+
+
+class _Assemble:
+    """Encoded records -> batch: decodes, and augments if asked, straight into the batch's memory.
+
+    The draws of records that have any are applied, or passed on with the batch.
+    """
+
+    def __init__(self, source: Source, tokenizer: Tokenizer, max_tokens: int, augments: bool):
+        self._source, self._tokenizer = source, tokenizer
+        self._max_tokens, self._augments = max_tokens, augments
+
+    def __call__(self, records: Sequence[dict[str, Any]]) -> Batch:
+        count = sum(1 for record in records if record)  # padding stands at the end
+        batch: Batch = {
+            "labels": np.full((len(records), self._source.classes), -1, np.int8),
+            "index": np.full(len(records), -1, np.int32),
+            "weight": np.zeros(len(records), np.float32),
+        }
+        records, padding = records[:count], len(records) - count
+        batch["weight"][:count] = 1.0
+        if self._source.has_captions:
+            captions = [record["caption"] for record in records]
+            batch["tokens"] = np.zeros((count + padding, self._max_tokens), np.int32)
+            batch["tokens"][:count] = encode(self._tokenizer, captions, self._max_tokens)
+        for name in ("labels", "index"):
+            for row, record in enumerate(records):
+                batch[name][row] = record[name]
+        if self._source.has_landmarks:
+            batch["landmarks"] = self._landmarks(records, padding)
+        for domain in self._source.domains:
+            draws = [record[f"{domain}_draw"] for record in records if f"{domain}_draw" in record]
+            batch[domain] = self._images(domain, records, draws, padding)
+            if draws and not self._augments:
+                batch[f"{domain}_draw"] = np.stack(draws)
+        return batch
+
+    def _landmarks(
+        self, records: Sequence[dict[str, Any]], padding: int
+    ) -> Float32[np.ndarray, "batch 68 2"]:
+        points = np.full((len(records) + padding, POINTS, 2), np.nan, np.float32)
+        for row, record in enumerate(records):
+            points[row] = record["landmarks"]
+            if "reaction_draw" in record:
+                points[row] = augment.move_landmarks(
+                    points[row], record["reaction_draw"], self._source.image_size
+                )
+        return points
+
+    def _images(
+        self, domain: str, records: Sequence[dict[str, Any]], draws: list, padding: int
+    ) -> UInt8[np.ndarray, "batch size size 3"]:
+        cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; set per process
+        size = self._source.image_size
+        images = np.empty((len(records) + padding, size, size, 3), np.uint8)
+        images[len(records) :] = 0
+        workspace = augment.Workspace(size, size)
+        decoded = np.empty((size, size, 3), np.uint8)
+        for row, record in enumerate(records):
+            if self._augments:
+                self._source.decode_into(record, domain, decoded)
+                workspace.apply(decoded, draws[row], images[row])
+            else:
+                self._source.decode_into(record, domain, images[row])
+        return images
+
+
+class Prefetch(Iterator[Placed], Generic[Placed]):
+    """Iterator over `put(item)` that a thread keeps `depth` items ahead of its reader.
+
+    An error in the iterator or in `put` is raised from `next`, after the items before it. Stops at
+    `close()`, when it is garbage, and at interpreter exit; closes the iterator it reads.
+    """
+
+    def __init__(self, items: Iterable[Local], put: Callable[[Local], Placed], depth: int):
+        self._ready: queue.Queue = queue.Queue(maxsize=depth)
+        self._ended = False
+        stop = threading.Event()
+        # the thread must not hold `self`, or it would keep a forgotten iterator alive;
+        # a daemon, because only then do finalizers run at exit while it still waits
+        thread = threading.Thread(
+            target=_produce, args=(items, put, self._ready, stop), name="prefetch", daemon=True
+        )
+        thread.start()
+        self.close = weakref.finalize(self, _stop, thread, self._ready, stop)
+
+    def __next__(self) -> Placed:
+        if self._ended or not self.close.alive:
+            raise StopIteration
+        value, error = self._ready.get()
+        if error is not None:
+            self._ended = True
+            raise error
+        return value
+
+
+def prefetch_to_device(
+    items: Iterable[Local], put: Callable[[Local], Placed], depth: int = 2
+) -> Prefetch[Placed]:
+    """Runs `put` (host batch -> device arrays) `depth` items ahead, on a thread of its own."""
+    return Prefetch(items, put, depth)
+
+
+def _produce(
+    items: Iterable[Local],
+    put: Callable[[Local], Placed],
+    ready: queue.Queue,
+    stop: threading.Event,
+) -> None:
+    iterator = iter(items)
+    try:
+        while not stop.is_set():
+            ready.put((put(next(iterator)), None))
+    except BaseException as error:  # StopIteration, too, reaches the reader this way
+        ready.put((None, error))
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+
+
+def _stop(thread: threading.Thread, ready: queue.Queue, stop: threading.Event) -> None:
+    stop.set()
+    while thread.is_alive():
+        try:  # make room for an item, or an error, that the thread is waiting to hand over
+            ready.get(timeout=0.05)
+        except queue.Empty:
+            thread.join(timeout=0.05)

@@ -1,0 +1,167 @@
+"""Prepared data sets: where one is, and what its builder recorded about it."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from drr_jax.data import landmarks
+from drr_jax.errors import InputError
+from drr_jax.facs.labels import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
+
+DOMAINS = ("reaction", "stimulus", "depth", "thermal")  # the domains that are images
+TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
+INPUTS = (*TUPLE, "depth", "thermal", "landmarks")
+REBUILD = "build it again: python -m tfds_reactionet.build"
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A prepared data set: where it is, and what its builder recorded about it."""
+
+    directory: Path
+    name: str  # "reactionet/demo"
+    version: str
+    # see tfds_reactionet/building/common.py
+    metadata: Mapping[str, Any] = dataclasses.field(repr=False)
+    builder: Any = dataclasses.field(repr=False, compare=False)  # TFDS's, to read records
+
+    @property
+    def fingerprint(self) -> str:
+        return self.metadata["fingerprint"]
+
+    @property
+    def au_names(self) -> tuple[str, ...]:
+        """Names of the columns of `au/occurrence`."""
+        return tuple(self.metadata["au_names"])
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(sorted(self.metadata["parts"]))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What its records have of INPUTS; landmarks only of a scheme that is part of the 68."""
+        features = self.builder.info.features
+        found = tuple(name for name in INPUTS if name in features)
+        if "landmarks" in found and features["landmarks"].shape[0] not in landmarks.SCHEMES:
+            return tuple(name for name in found if name != "landmarks")
+        return found
+
+    def classes(self, task: str) -> tuple[str, ...]:
+        """Names of the classes of a task: the evaluated AUs, the expressions, or all sub-scenes.
+
+        A sub-scene is "scene/sub_scene", those of one scene beside each other, in the order of
+        facs.SCENES. Raises InputError if the set has no labels of that task.
+        """
+        if task == "expression":
+            names = tuple(self.metadata["expression_names"])
+        elif task == "scene":
+            parts = self.metadata["parts"].values()
+            found = {name for part in parts for name in part["sub_scene_counts"]}
+            names = tuple(sorted(found, key=lambda name: (SCENES.index(name.split("/")[0]), name)))
+        else:
+            names = tuple(self.metadata.get("evaluated_aus") or self.au_names)
+            if names == REACTIONET_AUS:  # 17 are coded, the paper evaluates 12
+                names = REACTIONET_AUS_12
+        # Other sets say what they are made for, so that no label that is never known is learnt.
+        if not names or task != self.metadata.get("task", task):
+            raise InputError(
+                f"config key task={task}: data set {self.name} has labels for "
+                f"task={self.metadata.get('task', 'au')}"
+            )
+        return names
+
+    @property
+    def folds(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+        """(training parts, test parts) by fold: the official ones, or fold k tests part k + 1."""
+        protocol = self.metadata.get("protocol")
+        if protocol:
+            pairs = zip(protocol["train"], protocol["test"], strict=True)
+            return tuple((tuple(train), tuple(test)) for train, test in pairs)
+        return tuple(
+            (tuple(part for part in self.parts if part != test), (test,)) for test in self.parts
+        )
+
+    def records(self, parts: Sequence[str]) -> int:
+        """Number of records in `parts`."""
+        return sum(self.metadata["parts"][part]["records"] for part in parts)
+
+    def sequences(self, part: str) -> list[tuple[str, str, int, int]]:
+        """(sequence, subject, first record, records) of `part`, in stored order."""
+        return [tuple(entry) for entry in self.metadata["parts"][part]["sequences"]]
+
+    def sequence(self, part: str, record: int) -> str:
+        """ "scene/sub_scene/task/sequence" of a record of `part`."""
+        for name, _, first, count in self.sequences(part):
+            if first <= record < first + count:
+                return name
+        raise ValueError(f"{part} has no record {record}")
+
+
+def open_dataset(prepared_dir: str | Path) -> Prepared:
+    """Opens a prepared data set. Raises InputError if it is missing or damaged."""
+    directory = Path(prepared_dir)
+    if not (directory / "dataset_info.json").is_file():
+        raise InputError(
+            f"prepared data set {directory}: no dataset_info.json there; {REBUILD}, or correct "
+            "data.data_dir"
+        )
+    try:
+        builder = tfds.builder_from_directory(directory)
+        metadata = dict(builder.info.metadata or {})
+        missing = {"au_names", "parts", "fingerprint"} - set(metadata)
+        if missing:
+            raise InputError(
+                f"prepared data set {directory}: metadata.json lacks {', '.join(sorted(missing))}; "
+                f"{REBUILD}"
+            )
+        for part, counts in metadata["parts"].items():
+            stored = builder.info.splits[part].num_examples
+            if stored != counts["records"]:
+                raise InputError(
+                    f"prepared data set {directory}: {part} has {stored} records, metadata.json "
+                    f"says {counts['records']}; {REBUILD}"
+                )
+    except InputError:
+        raise
+    except Exception as error:  # TFDS, JSON and protobuf raise many kinds for a damaged file
+        raise InputError(unreadable(directory, error)) from None
+    name = builder.info.full_name.rsplit("/", 1)[0]
+    return Prepared(directory, name, str(builder.version), metadata, builder)
+
+
+def unreadable(directory: Path, error: Exception) -> str:
+    """What to say of a prepared data set that a library could not read."""
+    return f"prepared data set {directory}: unreadable ({reason(error)}); {REBUILD}"
+
+
+def reason(error: Exception) -> str:
+    """Kind and message of a library's error, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def fold_parts(prepared: Prepared, fold: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(training parts, test parts) of a fold (method 8.2). Raises InputError if it has no such."""
+    folds = prepared.folds
+    if fold >= len(folds):
+        raise InputError(
+            f"config key fold={fold}: data set {prepared.name} has folds 0 to {len(folds) - 1}"
+        )
+    return folds[fold]
+
+
+def sub_scene_of(sequence: str) -> str:
+    """ "scene/sub_scene" of a sequence "scene/sub_scene/task/sequence"."""
+    return "/".join(sequence.split("/")[:2])
+
+
+def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
+    """Counts of the words in the captions of `parts`; training parts give the vocabulary."""
+    counts: dict[str, int] = {}
+    for part in parts:
+        for word, count in prepared.metadata["parts"][part]["caption_words"].items():
+            counts[word] = counts.get(word, 0) + count
+    return counts

@@ -1,0 +1,240 @@
+"""Random access to the decoded records of a prepared data set."""
+
+import bisect
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg
+import tensorflow_datasets as tfds
+from jaxtyping import Float32, Int, Int8, UInt8
+from tensorflow_datasets.proto import tf_example_pb2
+
+from drr_jax.data import landmarks
+from drr_jax.data.prepared import (
+    DOMAINS,
+    REBUILD,
+    TUPLE,
+    Prepared,
+    open_dataset,
+    reason,
+    sub_scene_of,
+    unreadable,
+)
+from drr_jax.errors import InputError
+from drr_jax.facs.labels import REACTIONET_AUS_12
+
+JPEG_MAGIC = b"\xff\xd8"
+PROTO: Any = tf_example_pb2  # its classes are made at import, where type checkers see none
+
+
+class Source:
+    """Random access to the decoded records of some parts, one after the other.
+
+    `source[i]` is {"reaction", "stimulus", "depth", "thermal": uint8[S,S,3], "caption": str,
+    "landmarks": float32[68,2], "labels": int8[N], "index": int32}, with S = image_size and N
+    classes; but for labels and index only what is among `inputs` and what the set has. A grey image
+    (depth, most thermal ones) has three equal channels. Landmarks are x, y in pixels of the scaled
+    reaction image (centres are whole numbers) in the 68-point scheme, NaN where unknown. Labels are
+    1, 0 or -1 (unknown); of an expression or a sub-scene, 1 for one class, or -1 for all if it is
+    none of `names`. With `rows` it holds only those of the parts' records; `index` is still the
+    number among all of them. It pickles. Raises InputError for an unknown class or part, for
+    landmarks in a set that does not say its images' size, and, on access, for a record that cannot
+    be read.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        parts: Sequence[str],
+        image_size: int,
+        names: Sequence[str] = REACTIONET_AUS_12,
+        task: str = "au",
+        inputs: Sequence[str] = TUPLE,
+        rows: Int[np.ndarray, " records"] | None = None,
+    ):
+        known = prepared.au_names if task == "au" else prepared.classes(task)
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise InputError(
+                f"data set {prepared.name} has no {', '.join(missing)}; it has {', '.join(known)}"
+            )
+        unknown = [part for part in parts if part not in prepared.parts]
+        if unknown:
+            raise InputError(
+                f"data set {prepared.name} has no part {', '.join(unknown)}; it has "
+                f"{', '.join(prepared.parts)}"
+            )
+        self._parts = tuple(parts)
+        self._starts = [0, *accumulate(prepared.records([part]) for part in parts)]
+        self._known = {name: number for number, name in enumerate(known)}
+        self._columns = np.array([self._known[name] for name in names])
+        self._size, self._rows = image_size, rows
+        self._names, self._task = tuple(names), task
+        self._prepared = prepared
+        self._inputs = tuple(name for name in prepared.inputs if name in inputs)
+        self.domains = tuple(domain for domain in DOMAINS if domain in self._inputs)
+        self.has_captions = "caption" in self._inputs
+        self.has_landmarks = "landmarks" in self._inputs
+        if self.has_landmarks and "size" not in prepared.metadata:
+            raise InputError(
+                f"prepared data set {prepared.directory}: metadata.json lacks size, the side "
+                f"of the images that landmarks lie in; {REBUILD}"
+            )
+        try:
+            self._readers = [
+                prepared.builder.as_data_source(
+                    split=part, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+                )
+                for part in parts
+            ]
+        except Exception as error:  # array_record has no error type of its own
+            raise InputError(unreadable(prepared.directory, error)) from None
+
+    def __reduce__(self):
+        """A worker process opens the data set itself."""
+        directory = self._prepared.directory
+        arguments = (self._parts, self._size, self._names, self._task, self._inputs, self._rows)
+        return _reopen, (directory, arguments)
+
+    def __len__(self) -> int:
+        return self._starts[-1] if self._rows is None else len(self._rows)
+
+    def _record(self, index: int) -> int:
+        return index if self._rows is None else int(self._rows[index])
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        record = self.read(index)
+        images = {domain: self._new_image() for domain in self.domains}
+        for domain, image in images.items():
+            self.decode_into(record, domain, image)
+        return {**record, **images}
+
+    def read(self, index: int) -> dict[str, Any]:
+        """A record with its images still encoded, as bytes."""
+        index = self._record(index)
+        which = bisect.bisect_right(self._starts, index) - 1
+        try:
+            fields = _fields(self._readers[which][index - self._starts[which]])
+            record: dict[str, Any] = {
+                domain: fields[f"{domain}/image"].bytes_list.value[0] for domain in self.domains
+            }
+            if self.has_captions:
+                record["caption"] = fields["caption"].bytes_list.value[0].decode("utf-8")
+            if self.has_landmarks:
+                record["landmarks"] = self._landmarks(fields["landmarks"].float_list.value)
+            labels = self._labels(fields)
+        except Exception as error:  # array_record and protobuf have their own
+            raise InputError(self._describe(index, "", error)) from None
+        return {**record, "labels": labels, "index": np.int32(index)}
+
+    def _labels(self, fields: Any) -> Int8[np.ndarray, "classes"]:
+        if self._task == "au":
+            return np.array(fields["au/occurrence"].int64_list.value, np.int8)[self._columns]
+        if self._task == "expression":
+            truth = fields["expression"].int64_list.value[0]
+        else:
+            shown = sub_scene_of(fields["sequence"].bytes_list.value[0].decode("utf-8"))
+            truth = self._known.get(shown, -1)
+        if truth not in self._columns:  # unknown, or a class that is left out
+            return np.full(len(self._columns), -1, np.int8)
+        return (self._columns == truth).astype(np.int8)
+
+    def _landmarks(self, stored: Sequence[float]) -> Float32[np.ndarray, "68 2"]:
+        points = landmarks.to_68(np.array(stored, np.float32).reshape(-1, 2))
+        scale = self._size / self._prepared.metadata["size"]
+        return ((points.astype(np.float64) + 0.5) * scale - 0.5).astype(np.float32)
+
+    def identity(self, index: int) -> tuple[str, int]:
+        """("scene/sub_scene/task/sequence", frame number) of a record."""
+        index = self._record(index)
+        which = bisect.bisect_right(self._starts, index) - 1
+        fields = _fields(self._readers[which][index - self._starts[which]])
+        sequence = fields["sequence"].bytes_list.value[0].decode("utf-8")
+        return sequence, fields["frame"].int64_list.value[0]
+
+    def decode_into(
+        self, record: dict[str, Any], domain: str, out: UInt8[np.ndarray, "size size 3"]
+    ) -> None:
+        """Writes a domain's image of a record that `read` gave to `out`, scaled to its size."""
+        encoded, size = record[domain], len(out)
+        try:
+            if _is_jpeg_of(encoded, size):
+                simplejpeg.decode_jpeg(encoded, "RGB", buffer=out)
+            else:
+                out[:] = resize(decode(encoded), size)
+        except Exception as error:  # each codec has its own
+            raise InputError(self._describe(int(record["index"]), f"{domain} ", error)) from None
+
+    @property
+    def name(self) -> str:
+        return self._prepared.name
+
+    @property
+    def image_size(self) -> int:
+        return self._size
+
+    @property
+    def classes(self) -> int:
+        """N, the number of classes in `labels`."""
+        return len(self._columns)
+
+    def _new_image(self) -> UInt8[np.ndarray, "size size 3"]:
+        return np.empty((self._size, self._size, 3), np.uint8)
+
+    def _describe(self, index: int, what: str, error: Exception) -> str:
+        which = bisect.bisect_right(self._starts, index) - 1
+        part, record = self._parts[which], index - self._starts[which]
+        sequence = self._prepared.sequence(part, record)
+        return (
+            f"prepared data set {self._prepared.directory}: {what}record {record} of {part} "
+            f"(sequence {sequence}) does not decode ({reason(error)}); {REBUILD}"
+        )
+
+
+def _reopen(directory: Path, arguments: tuple) -> Source:
+    return Source(open_dataset(directory), *arguments)
+
+
+def _fields(serialized: bytes) -> Any:
+    """The features of a record by their flat names, as TFDS stores them.
+
+    Read here and not by TFDS, whose general parser costs as much as decoding half an image, and
+    whose partial one needs TensorFlow.
+    """
+    return PROTO.Example.FromString(serialized).features.feature
+
+
+def decode(encoded: bytes) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB image from JPEG (simplejpeg: PIL's pixels, twice as fast) or another format (OpenCV).
+
+    Raises ValueError for bytes that are no image, or half of one.
+    """
+    if encoded.startswith(JPEG_MAGIC):
+        return simplejpeg.decode_jpeg(encoded, "RGB")
+    buffer = np.frombuffer(encoded, np.uint8)
+    image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if buffer.size else None
+    if image is None:
+        raise ValueError("neither JPEG nor another known image format")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _is_jpeg_of(encoded: bytes, size: int) -> bool:
+    if not encoded.startswith(JPEG_MAGIC):
+        return False
+    return simplejpeg.decode_jpeg_header(encoded)[:2] == (size, size)
+
+
+def resize(
+    image: UInt8[np.ndarray, "height width 3"], size: int
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Scales to size x size pixels: by area when the image shrinks, bilinearly when it grows."""
+    height, width = image.shape[:2]
+    if (height, width) == (size, size):
+        return image
+    shrinks = height * width > size * size
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, (size, size), interpolation=interpolation)

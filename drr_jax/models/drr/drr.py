@@ -1,0 +1,119 @@
+"""Dyadic Relation Reasoning: encoders, class-wise heads, common space and graph in one module."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, UInt8
+
+from drr_jax.models import losses
+from drr_jax.models.domain_system import DomainSystem
+from drr_jax.models.drr.graph import build_graph
+from drr_jax.models.drr.heads import ClassHead, Projection
+from drr_jax.models.losses import Targets
+from drr_jax.models.system import DOMAIN_INPUTS, Terms
+
+
+class DRR(DomainSystem):
+    """The framework of the paper (supplement 2; forward pass: reconstruction, method 9.1).
+
+    Domains are R, S and T, or the modalities V, D and Th of one face (DRR MM, supplement 3.5). The
+    prediction needs one image alone (supplement 2.1), unless `predict` asks for the graph: it
+    touches no parameter of the other domains, of the common space or of the graph.
+    """
+
+    def setup(self):
+        super().setup()
+        config = self.config
+        for domain in self.domains:
+            setattr(self, f"head_{domain}", ClassHead(self.classes, config.head.embedding))
+        if config.contrast.enabled:
+            self.projection = Projection(config.head.projection)
+        if config.graph.enabled:
+            self.graph_module = build_graph(config.graph, self.prior)
+
+    @property
+    def test_inputs(self) -> tuple[str, ...]:
+        """The predicted domain's image alone, or all if the graph takes part."""
+        domain = self.predicted_domain
+        return (DOMAIN_INPUTS[domain],) if domain else self.train_inputs
+
+    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+        """Runs every training domain and the graph; names everything in between.
+
+        `batch` holds uint8 images [batch, height, width, 3] and int32 tokens [batch, tokens].
+        Returns logits {domain: [batch, classes]}; attention {domain: [batch, height, width,
+        classes], T: [batch, tokens, classes]}; embeddings {domain: [batch, classes, features]};
+        with contrast also projections {domain: [batch, classes, projection]}; with the graph
+        graph_logits [batch, classes] and graph {prototype (u of the U-SR relation), states,
+        relation/BRANCH}.
+        """
+        heads = {domain: self.class_wise(domain, batch, train) for domain in self.domains}
+        outputs: dict = {
+            name: {domain: head[key] for domain, head in heads.items()}
+            for name, key in (
+                ("logits", "logits"),
+                ("attention", "attention"),
+                ("embeddings", "embedding"),
+            )
+        }
+        if self.config.contrast.enabled:
+            outputs["projections"] = {
+                domain: self.projection(e) for domain, e in outputs["embeddings"].items()
+            }
+        if self.config.graph.enabled:
+            nodes = jnp.stack(list(outputs["embeddings"].values()), axis=1).astype(jnp.float32)
+            outputs["graph_logits"], outputs["graph"] = self.graph_module(nodes, train)
+        return outputs
+
+    def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
+        """Class probabilities; of a domain's own logits by running that domain alone."""
+        domain = self.predicted_domain
+        if domain:
+            return self.activation(self.class_wise(domain, batch, train=False)["logits"])
+        return self.probabilities(self(batch))
+
+    def predict_reaction(
+        self, reaction: UInt8[Array, "batch height width 3"]
+    ) -> Float[Array, "batch classes"]:
+        """Probabilities from the face alone, the paper's inference (supplement 2.1)."""
+        domain = "V" if "V" in self.domains else "R"
+        return self.activation(self.class_wise(domain, {"reaction": reaction}, False)["logits"])
+
+    @nn.nowrap
+    def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:
+        """Class probabilities from a call's outputs, chosen by `predict`.
+
+        reaction is the paper's choice (supplement 2.1); fuse is half the mean over domains and
+        half the graph's (supplement 3.5; method 9.4).
+        """
+        domain = self.predicted_domain
+        if domain:
+            return self.activation(outputs["logits"][domain])
+        graph = self.activation(outputs["graph_logits"])
+        if self.config.predict == "graph":
+            return graph
+        domains = jnp.stack([self.activation(logits) for logits in outputs["logits"].values()])
+        return domains.mean(0) / 2 + graph / 2
+
+    @nn.nowrap
+    def loss(
+        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
+    ) -> tuple[Float[Array, ""], Terms]:
+        """Method 9.5; a learned relation of the graph also shapes the contrast, if asked."""
+        config, prior = self.config, targets.contrast_prior
+        if config.contrast.enabled and config.contrast.prior == "learned":
+            # The contrast follows the graph's relation, and must not bend it to its own ease.
+            learned = jax.lax.stop_gradient(outputs["graph"]["relation/heterophily"])
+            related = losses.class_relation(learned, self.classes)
+            prior = jnp.where(jnp.eye(self.classes) > 0, 1.0, related)
+        return losses.total_loss(
+            outputs,
+            targets.labels,
+            targets.class_weights,
+            prior,
+            config.loss,
+            config.contrast,
+            config.task,
+        )

@@ -1,0 +1,156 @@
+"""Extended adjacency over class nodes and the graph module (method section 5).
+
+Nodes are (domain, class) pairs; node index = domain * classes + class.
+"""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from drr_jax.config import Graph
+from drr_jax.facs.labels import check_prior
+from drr_jax.models.drr.graph_conv import CONVOLUTIONS, centred
+
+Matrix = Float[np.ndarray, "nodes nodes"]
+
+
+def lift(prior: Float[np.ndarray, "classes classes"], domains: int, form: str) -> Matrix:
+    """Lifts a class relation to the nodes of all domains, self loops included.
+
+    full links related classes within and across domains, J_D (x) P; strict leaves the copies of a
+    class unlinked, J_D (x) (P - I) + I; cross_only links across domains alone.
+    Raises InputError if `prior` is not symmetric with unit diagonal.
+    Source: supplement 2.2 ("extended" adjacency); the lift is a reconstruction (method 5.3).
+    """
+    classes = len(prior)
+    check_prior(np.asarray(prior), classes)
+    everywhere = np.ones((domains, domains))
+    loops = np.eye(domains * classes)
+    if form == "full":
+        return np.kron(everywhere, prior)
+    if form == "strict":
+        return np.kron(everywhere, prior - np.eye(classes)) + loops
+    return np.maximum(np.kron(everywhere - np.eye(domains), prior), loops)
+
+
+def extended_adjacency(
+    prior: Float[np.ndarray, "classes classes"],
+    domains: int,
+    assumption: str,
+    het_form: str = "strict",
+    semantics: str = "label",
+) -> Matrix:
+    """Adjacency A of one branch, assumption "homophily", "heterophily" or "none".
+
+    semantics=label: homophily links the copies of a class over the domains, heterophily links
+    different but related classes. similarity: homophily links related classes, heterophily
+    unrelated ones. filter: both branches share the heterophily graph and differ in their filter.
+    Raises InputError if `prior` is not symmetric with unit diagonal.
+    Source: reconstruction (method 5.2, 5.3).
+    """
+    classes = len(prior)
+    if assumption == "none":
+        return np.eye(domains * classes)
+    if semantics == "similarity":
+        related = prior if assumption == "homophily" else 1 - prior + np.eye(classes)
+        return lift(related, domains, "full")
+    if semantics == "label" and assumption == "homophily":
+        return lift(np.eye(classes), domains, "full")
+    return lift(prior, domains, het_form)
+
+
+def branches(assumption: str) -> tuple[str, ...]:
+    """The graph branches of an assumption: both has two, with separate weights."""
+    return ("homophily", "heterophily") if assumption == "both" else (assumption,)
+
+
+class Adjacency(nn.Module):
+    """A fixed adjacency, or one learned on its support: A = mask * softplus(theta), 1 at start."""
+
+    adjacency: Sequence[Sequence[float]]
+    learned: bool = False
+
+    @nn.compact
+    def __call__(self) -> Float[Array, "nodes nodes"]:
+        fixed = jnp.asarray(self.adjacency, float)
+        if not self.learned:
+            return fixed
+        start = np.log(np.e - 1)  # softplus(start) = 1
+        theta = self.param("theta", nn.initializers.constant(start), fixed.shape)
+        # Relations are mutual: the learned one stays symmetric (reconstruction).
+        return (fixed > 0) * nn.softplus((theta + theta.T) / 2)
+
+
+class GraphModule(nn.Module):
+    """Relates the class embeddings of all domains; one logit a class comes out.
+
+    Each branch convolves the nodes under its assumption; their outputs stand beside the nodes'
+    own features (ego separation) and are mixed; the mean over domains is the U-SR prototype u.
+    Source: supplement 2.1, 2.2; reconstruction (method 5.4, 5.6, 9.1 steps 9 to 14).
+    """
+
+    prior: Sequence[Sequence[float]]  # P, or its soft variant
+    assumption: str = "both"
+    het_form: str = "strict"
+    semantics: str = "label"
+    conv: str = "gcn"
+    learned: bool = False
+    layers: int = 2
+    width: int = 256
+    dropout: float = 0.2
+    readout: str = "per_class"
+
+    @nn.compact
+    def __call__(
+        self, embeddings: Float[Array, "batch domains classes features"], train: bool
+    ) -> tuple[Float[Array, "batch classes"], dict[str, Array]]:
+        """Returns (logits, named intermediates: prototype, node states, a relation a branch, and
+        cpgnn's compatibility of classes, zero-centred)."""
+        batch, domains, classes, features = embeddings.shape
+        nodes = embeddings.reshape(batch, domains * classes, features)
+        prior = np.asarray(self.prior)
+        outputs, named = [nodes], {}
+        for branch in branches(self.assumption):
+            fixed = extended_adjacency(prior, domains, branch, self.het_form, self.semantics)
+            learned = self.learned and branch != "none"
+            relation = Adjacency(tuple(map(tuple, fixed)), learned, name=f"relation_{branch}")()
+            own: dict[str, int] = {"classes": classes} if self.conv == "cpgnn" else {}
+            if self.semantics == "filter" and branch == "heterophily":
+                own["high_pass"] = True
+            convolution = CONVOLUTIONS[self.conv](
+                self.width, self.layers, self.dropout, **own, name=f"{self.conv}_{branch}"
+            )
+            outputs.append(convolution(nodes, relation, train))
+            named[f"relation/{branch}"] = relation
+            if self.conv == "cpgnn":
+                free = convolution.variables["params"]["compatibility"]
+                named[f"compatibility/{branch}"] = centred(free)
+        states = nn.Dense(self.width, name="mix")(jnp.concatenate(outputs, -1))
+        states = states.reshape(batch, domains, classes, self.width)
+        prototype = states.mean(1)
+        if self.readout == "per_class":
+            vector = self.param("readout", nn.initializers.lecun_normal(), (classes, self.width))
+            bias = self.param("readout_bias", nn.initializers.zeros, (classes,))
+            logits = jnp.einsum("bng,ng->bn", prototype, vector) + bias
+        else:
+            logits = nn.Dense(classes, name="readout")(states.reshape(batch, -1))
+        return logits, named | {"prototype": prototype, "states": states}
+
+
+def build_graph(config: Graph, prior: Sequence[Sequence[float]]) -> GraphModule:
+    """The graph module of a config over the class relation P."""
+    return GraphModule(
+        prior,
+        config.assumption,
+        config.het_form,
+        config.semantics,
+        config.conv,
+        config.prior == "learned",
+        config.layers,
+        config.width,
+        config.dropout,
+        config.readout,
+    )

@@ -1,0 +1,71 @@
+"""Encoders by name, and what goes into them.
+
+An image encoder's call `encoder(images, train=...)` maps normalised images [batch, height, width,
+3] to features [batch, rows, columns, channels]; its method `pooled` maps them to [batch, channels].
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float, UInt8
+
+from drr_jax.config import Config
+from drr_jax.models.encoders.bert import Bert
+from drr_jax.models.encoders.layers import resolve_conv
+from drr_jax.models.encoders.resnet import ResNet18, ResNet50
+from drr_jax.models.encoders.text import SmallTextEncoder
+from drr_jax.models.encoders.vit import DEPTH, ViTB16, ViTS16
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+RESNETS = {"resnet18": ResNet18, "resnet50": ResNet50}
+VITS = {"vit_s16": ViTS16, "vit_b16": ViTB16}
+
+
+def normalise_image(
+    image: UInt8[Array, "batch height width 3"], dtype: jnp.dtype
+) -> Float[Array, "batch height width 3"]:
+    """Grey levels 0 to 255 -> ImageNet's mean 0 and deviation 1, computed in float32."""
+    scaled = image.astype(jnp.float32) / 255
+    return ((scaled - jnp.asarray(IMAGENET_MEAN)) / jnp.asarray(IMAGENET_STD)).astype(dtype)
+
+
+def build_image_encoder(
+    config: Config, dtype: jnp.dtype = jnp.float32, name: str | None = None
+) -> nn.Module:
+    """The encoder of `encoder.backbone`; each call makes one with weights of its own.
+
+    `encoder.width` is the ResNets' channels of the first stage and the dimension of a ViT's
+    attention heads, both 64 as published; `encoder.depth` the layers of a ViT.
+    """
+    encoder = config.encoder
+    if encoder.backbone in VITS:
+        depth = encoder.depth or DEPTH
+        return VITS[encoder.backbone](depth=depth, head_width=encoder.width, dtype=dtype, name=name)
+    return RESNETS[encoder.backbone](
+        width=encoder.width,
+        stem=encoder.stem,
+        bn_group=encoder.bn_group,
+        conv_impl=resolve_conv(config.conv),
+        dtype=dtype,
+        name=name,
+    )
+
+
+def build_text_encoder(
+    config: Config, dtype: jnp.dtype = jnp.float32, name: str | None = None
+) -> nn.Module:
+    """The encoder of `text.encoder`: token ids [batch, tokens] -> [batch, tokens, text.width]."""
+    text = config.text
+    if text.encoder == "bert":
+        return Bert(
+            vocabulary=text.vocabulary,
+            width=text.width,
+            layers=text.layers,
+            heads=text.heads,
+            hidden=text.hidden or 4 * text.width,
+            positions=text.max_tokens,
+            frozen=text.frozen,
+            dtype=dtype,
+            name=name,
+        )
+    return SmallTextEncoder(text.vocabulary, text.width, text.layers, text.heads, dtype, name=name)

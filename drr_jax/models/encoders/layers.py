@@ -1,0 +1,268 @@
+"""Convolution, batch normalisation and pooling, equal in numbers to PyTorch's."""
+
+import functools
+import math
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from drr_jax.runs import cpu
+
+CONV_IMPLS = ("lax", "im2col")
+EPSILON = 1e-5  # PyTorch's BatchNorm defaults
+MOMENTUM = 0.9  # share of the old running statistics that is kept; PyTorch writes 0.1 for it
+
+
+def resolve_conv(choice: str) -> str:
+    """Returns the convolution for a config's `conv`: auto is lax, but im2col on an untuned CPU.
+
+    Where cpu.tune_xla has not left convolutions to Eigen, the kernel's gradient by lax.conv takes
+    up to twice the time of im2col's. Raises ValueError for other names.
+    """
+    if choice == "auto":
+        return "im2col" if jax.default_backend() == "cpu" and not cpu.has_eigen() else "lax"
+    if choice not in CONV_IMPLS:
+        raise ValueError(f"conv={choice!r}: expected auto, {' or '.join(CONV_IMPLS)}")
+    return choice
+
+
+def conv2d(
+    x: Float[Array, "batch height width channels"],
+    kernel: Float[Array, "rows columns channels features"],
+    stride: int,
+    impl: str,
+) -> Float[Array, "batch out_height out_width features"]:
+    """2-D convolution with PyTorch's padding of k // 2 on every side.
+
+    `impl` "lax" is XLA's convolution and its gradients. "im2col" has the same values, but gathers
+    patches and multiplies matrices for the kernel's gradient. Raises ValueError for other names.
+    """
+    if impl == "lax":
+        return _lax_conv(x, kernel, stride)
+    if impl != "im2col":
+        raise ValueError(f"convolution {impl!r}: expected {' or '.join(CONV_IMPLS)}")
+    return _im2col_conv(x, kernel, stride)
+
+
+def _lax_conv(x: Array, kernel: Array, stride: int) -> Array:
+    padding = [(size // 2, size // 2) for size in kernel.shape[:2]]
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _im2col_conv(x: Array, kernel: Array, stride: int) -> Array:
+    return _lax_conv(x, kernel, stride)
+
+
+def _im2col_forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, Array]]:
+    return _lax_conv(x, kernel, stride), (x, kernel)
+
+
+def _im2col_backward(stride: int, saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+    x, kernel = saved
+    if stride == 1:
+        # a convolution of its own, as fast as the forward one
+        grad_x = _lax_conv(grad, kernel[::-1, ::-1].swapaxes(2, 3), 1)
+        return grad_x, _kernel_grad_stride1(x, grad, kernel.shape[0], kernel.shape[1])
+    (grad_x,) = jax.vjp(lambda x: _lax_conv(x, kernel, stride), x)[1](grad)
+    return grad_x, _kernel_grad_strided(x, grad, kernel.shape[0], kernel.shape[1], stride)
+
+
+_im2col_conv.defvjp(_im2col_forward, _im2col_backward)
+
+
+def _contract(a: Array, b: Array) -> Array:
+    """Sums over all but the last axis: [..., m] and [..., n] give [m, n]."""
+    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+
+
+def _beside(parts: Sequence[tuple[Array, tuple[int, int], tuple[int, int]]]) -> Array:
+    """Concatenates the channels of arrays after padding each one's rows and columns with zeros.
+
+    A part is (array, (above, below), (left, right)); negative padding crops. A sum of padded
+    arrays, because XLA:CPU fuses it into one pass where a concatenation copies every part first.
+    """
+    total = sum(part.shape[-1] for part, _, _ in parts)
+    before, padded = 0, []
+    for part, rows, columns in parts:
+        channels = (before, total - before - part.shape[-1])
+        before += part.shape[-1]
+        widths = [(low, high, 0) for low, high in ((0, 0), rows, columns, channels)]
+        padded.append(jax.lax.pad(part, jnp.zeros((), part.dtype), widths))
+    return functools.reduce(jnp.add, padded)
+
+
+def _kernel_grad_stride1(x: Array, grad: Array, rows: int, columns: int) -> Array:
+    """Gathers the kernel's rows from `x` and its columns from `grad`.
+
+    The matrix product then is as square as it can be, on two thirds of the memory of whole patches.
+    """
+    top, left = rows // 2, columns // 2
+    a = _beside([(x, (top - i, i - top), (left, left)) for i in range(rows)])
+    b = _beside([(grad, (0, 0), (j, 2 * left - j)) for j in range(columns)])
+    both = _contract(a, b).reshape(rows, x.shape[-1], columns, -1)
+    return both.transpose(0, 2, 1, 3)
+
+
+def _kernel_grad_strided(x: Array, grad: Array, rows: int, columns: int, stride: int) -> Array:
+    """Gathers what an output pixel sees, or with few channels (images) what four in a row see.
+
+    Four pixels' gradients lie side by side anyway, so the gathered windows shrink from four times
+    `columns` to their union; the product grows, but is squarer and faster. Each pixel then keeps
+    its own part of the product.
+    """
+    batch, _, width, channels = x.shape
+    _, out_height, out_width, features = grad.shape
+    group = 4 if channels < 8 and out_width % 4 == 0 else 1
+    count, step = out_width // group, stride * group
+    window = step - stride + columns
+    top, left = rows // 2, columns // 2
+
+    # every `step` columns become channels: a window then is a block and the start of the next ones
+    blocks = -(-window // step)
+    right = (count + blocks - 1) * step - width - left
+    zero = jnp.zeros((), x.dtype)
+    widths = [(0, 0, 0), (top, rows + stride - top, 0), (left, right, 0), (0, 0, 0)]
+    x = jax.lax.pad(x, zero, widths)
+    x = x.reshape(batch, x.shape[1], -1, step * channels)
+    across = [x[:, :, i : i + count, : (window - i * step) * channels] for i in range(blocks)]
+    x = _beside([(part, (0, 0), (0, 0)) for part in across])
+    down = [x[:, i : i + out_height * stride : stride] for i in range(rows)]
+    a = _beside([(part, (0, 0), (0, 0)) for part in down])
+
+    both = _contract(a, grad.reshape(batch, out_height, count, group * features))
+    both = both.reshape(rows, window, channels, group, features)
+    parts = [both[:, i * stride : i * stride + columns, :, i] for i in range(group)]
+    return functools.reduce(jnp.add, parts)
+
+
+def kaiming_normal(
+    key: Array, shape: Sequence[int], dtype: jnp.dtype = jnp.float32
+) -> Float[Array, "rows columns channels features"]:
+    """Normal values of variance 2 / fan out, for a convolution's kernel (as torchvision).
+
+    The same numbers as Flax's `variance_scaling(2, "fan_out", "normal")`, drawn in one row: XLA:CPU
+    compiles a draw of four axes for 20 seconds, and of one axis in half a second.
+    """
+    rows, columns, _, features = shape
+    drawn = jax.random.normal(key, (math.prod(shape),), dtype).reshape(shape)
+    return drawn * jnp.sqrt(jnp.asarray(2 / (rows * columns * features), dtype))
+
+
+class Conv(nn.Module):
+    """Convolution without bias, Kaiming-normal initialised over its outputs (as torchvision)."""
+
+    features: int
+    size: int
+    stride: int = 1
+    impl: str = "lax"
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch height width channels"]
+    ) -> Float[Array, "batch out_height out_width features"]:
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", kaiming_normal, shape)
+        return conv2d(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, self.impl)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation whose running variance is unbiased, as PyTorch's (and not Flax's) is.
+
+    Statistics are over the global batch or, if the batch holds more than `group` > 0 examples,
+    over every `group` examples in a row; the running statistics then take the groups' mean.
+    They are computed in float32 at least. Raises ValueError if `group` does not divide the batch.
+    """
+
+    group: int = 0
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch height width channels"], train: bool
+    ) -> Float[Array, "batch height width channels"]:
+        channels = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
+        running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
+        values = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        if not train:
+            return _normalise(values, running_mean.value, running_var.value, scale, bias).astype(
+                self.dtype
+            )
+
+        grouped = values.reshape(-1, self._group_size(len(x)), *x.shape[1:])
+        if not self.is_initializing():
+            mean, var = _moments(jax.lax.stop_gradient(grouped))
+            count = grouped[0, ..., 0].size
+            unbiased = var * (count / max(count - 1, 1))
+            for running, batch in ((running_mean, mean), (running_var, unbiased)):
+                batch = batch.mean(0).reshape(channels)
+                running.value = MOMENTUM * running.value + (1 - MOMENTUM) * batch
+        return _batch_norm(grouped, scale, bias).reshape(x.shape).astype(self.dtype)
+
+    def _group_size(self, batch: int) -> int:
+        size = min(self.group or batch, batch)
+        if batch % size:
+            raise ValueError(f"bn_group={self.group} does not divide a batch of {batch}")
+        return size
+
+
+def _normalise(x: Array, mean: Array, var: Array, scale: Array, bias: Array) -> Array:
+    return (x - mean) * (jax.lax.rsqrt(var + EPSILON) * scale) + bias
+
+
+def _moments(x: Array) -> tuple[Array, Array]:
+    """Returns mean and biased variance of every group [groups, 1, 1, 1, channels]."""
+    mean = x.mean((1, 2, 3), keepdims=True)
+    return mean, jnp.square(x - mean).mean((1, 2, 3), keepdims=True)
+
+
+@jax.custom_vjp
+def _batch_norm(x: Array, scale: Array, bias: Array) -> Array:
+    """Normalises x [groups, batch, height, width, channels] by the statistics of its group."""
+    return _normalise(x, *_moments(x), scale, bias)
+
+
+def _batch_norm_forward(x: Array, scale: Array, bias: Array) -> tuple[Array, tuple[Array, ...]]:
+    mean, var = _moments(x)
+    return _normalise(x, mean, var, scale, bias), (x, mean, jax.lax.rsqrt(var + EPSILON), scale)
+
+
+def _batch_norm_backward(saved: tuple[Array, ...], grad: Array) -> tuple[Array, Array, Array]:
+    # by hand: the gradient in two passes over the array, where autodiff takes four
+    x, mean, inverse, scale = saved
+    count = x[0, ..., 0].size
+    grad_bias = grad.sum((1, 2, 3), keepdims=True)
+    grad_scale = (grad * (x - mean)).sum((1, 2, 3), keepdims=True) * inverse
+    correction = grad_bias / count + (x - mean) * (inverse * grad_scale / count)
+    grad_x = (grad - correction) * (inverse * scale)
+    return grad_x, grad_scale.sum((0, 1, 2, 3)), grad_bias.sum((0, 1, 2, 3))
+
+
+_batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
+
+
+def max_pool(
+    x: Float[Array, "batch height width channels"],
+) -> Float[Array, "batch out_height out_width channels"]:
+    """3x3 maximum at stride 2, padded by 1 as PyTorch's.
+
+    Maxima of slices, because XLA:CPU runs the gradient of its pooling on one thread, four times as
+    long. Equal maxima share the gradient; after a ReLU that matters only where it is lost anyway.
+    """
+    for axis in (1, 2):
+        padding = [(0, 0)] * x.ndim
+        padding[axis] = (1, 1)
+        size = x.shape[axis]
+        x = jnp.pad(x, padding, constant_values=-jnp.inf)
+        first, middle, last = (jax.lax.slice_in_dim(x, i, i + size, 2, axis) for i in range(3))
+        x = jnp.maximum(jnp.maximum(first, middle), last)
+    return x

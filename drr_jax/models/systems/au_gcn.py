@@ -1,0 +1,106 @@
+"""AU-GCN (Liu et al. 2020): regions of the face, their codes, and a graph over the codes."""
+
+from collections.abc import Mapping, Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from drr_jax.models.drr.graph import build_graph
+from drr_jax.models.encoders.build import normalise_image
+from drr_jax.models.encoders.layers import BatchNorm, Conv, resolve_conv
+from drr_jax.models.losses import Targets
+from drr_jax.models.system import System, Terms, batch_key
+from drr_jax.models.systems import au_places, au_regions
+
+PATCH = 32  # pixels of a region's side
+WIDTHS = (16, 32, 64)  # channels of the auto-encoder, half the resolution each
+
+
+class AutoEncoder(nn.Module):
+    """A patch -> its code -> the patch again, by three strided convolutions and their mirror."""
+
+    features: int
+    conv: str = "lax"
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, patches: Float[Array, "patches side side channels"], train: bool
+    ) -> tuple[Float[Array, "patches features"], Float[Array, "patches side side channels"]]:
+        """Returns codes and reconstructions; `side` is a multiple of 8."""
+
+        def block(x: Array, width: int, stride: int, name: str) -> Array:
+            x = Conv(width, 3, stride, self.conv, self.dtype, name=f"{name}_conv")(x)
+            return nn.relu(BatchNorm(dtype=self.dtype, name=f"{name}_bn")(x, train))
+
+        x = patches.astype(self.dtype)
+        for layer, width in enumerate(WIDTHS):
+            x = block(x, width, 2, f"down{layer}")
+        small = x.shape[1:]
+        code = nn.Dense(self.features, dtype=self.dtype, name="code")(x.reshape(len(x), -1))
+        x = nn.Dense(small[0] * small[1] * small[2], dtype=self.dtype, name="decode")(code)
+        x = nn.relu(x).reshape(len(x), *small)
+        for layer, width in enumerate((*WIDTHS[-2::-1], WIDTHS[0])):
+            x = x.repeat(2, axis=1).repeat(2, axis=2)
+            x = block(x, width, 1, f"up{layer}")
+        out = nn.Dense(patches.shape[-1], dtype=self.dtype, name="out")(x)
+        return code.astype(jnp.float32), out.astype(jnp.float32)
+
+
+class AUGCN(System):
+    """One face: a region an AU and side, one auto-encoder for all, a GCN over the AUs' relation.
+
+    Regions are placed by landmarks where the data set has them, else (`au_gcn.landmarks` off, or a
+    lost landmark) where they lie in a face that was cut out; see au_regions. The codes of an AU's
+    two regions are its node, P its edges, and the nodes after the graph side by side give the
+    logits. Everything is trained at once. Source: the abstract (method 7.2); sizes: reconstruction.
+    """
+
+    features: int = 150  # of a code
+
+    def setup(self):
+        conv = resolve_conv(self.config.conv)
+        self.auto_encoder = AutoEncoder(self.features, conv, self.dtype)
+        self.graph_module = build_graph(self.config.graph, self.prior)
+
+    @classmethod
+    def check_names(cls, names: Sequence[str]) -> None:
+        """Raises InputError for an AU that has no region."""
+        au_places.check_names(names)
+
+    @property
+    def train_inputs(self) -> tuple[str, ...]:
+        """The face, and its landmarks unless the config says that there are none."""
+        landmarks = ("landmarks",) if self.config.au_gcn.landmarks else ()
+        return super().train_inputs + landmarks
+
+    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+        """Returns logits {"graph": [batch, classes]}; graph {prototype, states,
+        relation/heterophily}; patches and reconstructions [batch, classes, 2, 32, 32, 3]."""
+        (domain,) = self.domains
+        images = normalise_image(batch[batch_key(domain)], jnp.float32)
+        size = images.shape[1]
+        if self.config.au_gcn.landmarks:
+            where = au_regions.frames(batch["landmarks"], self.names, size)
+        else:
+            where = au_regions.fixed_frames(self.names, size)
+        patches = au_regions.crop(images, where, PATCH)
+        codes, again = self.auto_encoder(patches.reshape(-1, *patches.shape[3:]), train)
+        nodes = codes.reshape(len(images), 1, self.classes, 2 * self.features)
+        logits, graph = self.graph_module(nodes, train)
+        return {
+            "logits": {"graph": logits},
+            "graph": graph,
+            "patches": patches,
+            "reconstructions": again.reshape(patches.shape),
+        }
+
+    @nn.nowrap
+    def loss(
+        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
+    ) -> tuple[Float[Array, ""], Terms]:
+        """The classification loss and loss/reconstruction, the patches' mean squared error."""
+        total, terms = super().loss(outputs, batch, targets)
+        error = jnp.square(outputs["reconstructions"] - outputs["patches"]).mean()
+        return total + error, terms | {"loss/reconstruction": error}

@@ -1,0 +1,316 @@
+"""Charts of the report as PNG bytes, drawn with matplotlib's object interface and no display."""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from drr_jax.pages.html import BLUE, GREEN, GREY, INK, ORANGE, RED
+
+WIDTH = 10.6  # inches; the page shows it 1024 px wide, so that 10 pt reads as 13 px
+FOLD_COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", RED, INK, "#b8ad1e", GREY, "#8c564b")
+TERMS = {
+    "loss": "total",
+    "loss/R": "reaction, R",
+    "loss/S": "stimulus, S",
+    "loss/T": "caption, T",
+    "loss/V": "visible image, V",
+    "loss/D": "depth, D",
+    "loss/Th": "thermal image, Th",
+    "loss/graph": "graph",
+    "loss/contrast": "contrastive",
+    "loss/fused": "fused domains",
+    "loss/domain": "telling the domains apart",
+    "loss/dice": "Dice",
+    "loss/alignment": "landmarks",
+    "loss/landmarks": "landmarks",
+    "loss/refinement": "refined attention maps",
+    "loss/reconstruction": "reconstructed patches",
+    "loss/reconstruction_D": "reconstructed depth",
+    "loss/reconstruction_Th": "reconstructed thermal image",
+}
+# Facial Action Coding System (Ekman, Friesen and Hager 2002).
+MEANING = {
+    "AU01": "inner brow raiser",
+    "AU02": "outer brow raiser",
+    "AU04": "brow lowerer",
+    "AU05": "upper lid raiser",
+    "AU06": "cheek raiser",
+    "AU07": "lid tightener",
+    "AU09": "nose wrinkler",
+    "AU10": "upper lip raiser",
+    "AU12": "lip corner puller",
+    "AU14": "dimpler",
+    "AU15": "lip corner depressor",
+    "AU17": "chin raiser",
+    "AU20": "lip stretcher",
+    "AU23": "lip tightener",
+    "AU24": "lip pressor",
+    "AU25": "lips part",
+    "AU26": "jaw drop",
+    "AU28": "lip suck",
+    "AU43": "eyes closed",
+    "AU45": "blink",
+}
+
+Curves = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def plain(name: str) -> str:
+    """A class in words: "sport/talk_show" -> "sport / talk show"; an AU as it is."""
+    return name.replace("_", " ").replace("/", " / ")
+
+
+def named(name: str) -> str:
+    """A class with its meaning: "AU12" -> "AU12 lip corner puller"."""
+    return f"{plain(name)} {MEANING.get(name, '')}".strip()
+
+
+def short(name: str) -> str:
+    """A class where little room is: "AU12" -> "12", "sport/talk_show" -> "talk show"."""
+    return plain(name.removeprefix("AU").split("/")[-1])
+
+
+def png(figure: Figure, dpi: int = 170) -> bytes:
+    """Renders a figure without pyplot's global state."""
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def series(lines: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and values of the log lines that have `key`."""
+    pairs = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
+    steps, values = zip(*pairs, strict=True) if pairs else ((), ())
+    return np.array(steps, np.int64), np.array(values, np.float64)
+
+
+def loss_terms(curves: Curves) -> list[str]:
+    """The loss terms that were logged, the known ones first."""
+    keys = {key for lines in curves.values() for line in lines for key in line}
+    return [key for key in TERMS if key in keys] + sorted(
+        key for key in keys if key.startswith("loss/") and key not in TERMS
+    )
+
+
+def loss_figure(curves: Curves) -> bytes:
+    """One panel a loss term: every logged value thin, their running mean bold."""
+    terms = loss_terms(curves)
+    rows = math.ceil(len(terms) / 3)
+    figure = Figure(figsize=(WIDTH, 2.35 * rows), layout="constrained")
+    axes = figure.subplots(rows, 3, sharex=True, squeeze=False).ravel()
+    for axis, term in zip(axes, terms, strict=False):
+        _draw(axis, curves, term)
+        title = TERMS.get(term, plain(term.removeprefix("loss/")))
+        axis.set_title(title, loc="left", fontsize=10.5)
+        axis.xaxis.set_tick_params(labelbottom=True)
+    if len(curves) > 1:
+        axes[0].legend(frameon=False, fontsize=9)
+    for axis in axes[len(terms) :]:
+        axis.set_axis_off()
+    return png(figure)
+
+
+def progress_figure(
+    curves: Curves, key: str, floor: float, title: str = "test F1", guess: str = "always saying yes"
+) -> bytes:
+    """The score `key` against that of the simplest guess; learning rate; gradient norm; over steps.
+
+    `key` is eval/f1_mean or eval/accuracy, `guess` what `floor` is the score of.
+    """
+    figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    axes = figure.subplots(1, 3, width_ratios=(2, 1, 1))
+    axes[0].axhline(floor, color=INK, lw=1.2, ls=(0, (4, 3)))
+    axes[0].annotate(
+        f"{guess}: {floor:.3f}",
+        (1, floor),
+        xycoords=("axes fraction", "data"),
+        xytext=(-4, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=9,
+    )
+    top = floor
+    for colour, (fold, lines) in zip(FOLD_COLOURS, curves.items(), strict=False):
+        steps, values = series(lines, key)
+        if not len(steps):
+            continue
+        label = f"{fold} {values[-1]:.3f}"
+        axes[0].plot(steps, values, "o-", color=colour, lw=1.8, ms=4.5, label=label, clip_on=False)
+        if len(curves) == 1:
+            axes[0].annotate(
+                label.strip(),
+                (steps[-1], values[-1]),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="right",
+                color=colour,
+                fontsize=9.5,
+                weight="bold",
+            )
+        top = max(top, float(values.max()))
+    if len(curves) > 1 and axes[0].get_legend_handles_labels()[0]:
+        axes[0].legend(frameon=False, fontsize=9, loc="lower right")
+    axes[0].set_ylim(0, min(1, top * 1.2) or 1)
+    axes[0].set_title(title, loc="left", fontsize=10.5)
+    _plain(axes[0])
+    for axis, logged, name in zip(
+        axes[1:], ("lr", "grad_norm"), ("learning rate", "gradient norm"), strict=True
+    ):
+        axis.set_title(name, loc="left", fontsize=10.5)
+        _draw(axis, curves, logged, smooth=logged == "grad_norm")
+    axes[1].set_ylim(bottom=0)
+    return png(figure)
+
+
+def _draw(axis: Axes, curves: Curves, key: str, smooth: bool = True) -> None:
+    for colour, (fold, lines) in zip(FOLD_COLOURS, curves.items(), strict=False):
+        steps, values = series(lines, key)
+        window = max(1, len(values) // 20) if smooth else 1
+        if window > 1:
+            axis.plot(steps, values, color=colour, lw=0.8, alpha=0.3)
+            kernel = np.ones(window)  # divided by its overlap, so that the ends stay unbiased
+            values = np.convolve(values, kernel, "same") / np.convolve(
+                np.ones(len(values)), kernel, "same"
+            )
+        marker = "o" if len(values) < 12 else None
+        axis.plot(steps, values, color=colour, lw=1.8, marker=marker, ms=3, label=fold or None)
+    _plain(axis)
+
+
+def _plain(axis: Axes) -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(axis="y", color="#e8ebef", lw=0.8)
+    axis.set_axisbelow(True)
+    axis.tick_params(labelsize=9, length=3)
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    axis.yaxis.set_major_locator(MaxNLocator(5))
+    axis.set_xlabel("step", fontsize=9)
+
+
+def bar_figure(classes: Mapping[str, Mapping[str, float]]) -> bytes:
+    """F1 of every class as a bar, its base rate as a ring, the F1 of always saying yes as a tick.
+
+    `classes` maps a name to f1, base_rate, of AUs also all_positive_f1 and, over folds, f1_std.
+    """
+    figure = Figure(figsize=(WIDTH, 0.37 * len(classes) + 1.0), layout="constrained")
+    axis = figure.subplots()
+    rows = np.arange(len(classes))
+    f1, base, always, spread = (
+        np.array([row.get(key, np.nan) for row in classes.values()])
+        for key in ("f1", "base_rate", "all_positive_f1", "f1_std")
+    )
+    axis.barh(rows, f1, height=0.5, color=BLUE, label="F1 on the test part")
+    if np.isfinite(spread).all():
+        axis.errorbar(f1, rows, xerr=spread, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5)
+    style = {"ls": "none", "zorder": 3}
+    if np.isfinite(always).any():
+        axis.plot(always, rows, "|", ms=21, mew=6, color="white", **style)
+        axis.plot(
+            always, rows, "|", ms=21, mew=3, color=ORANGE, label="F1 of always saying yes", **style
+        )
+    axis.plot(base, rows, "o", ms=7, mfc="white", mec=INK, mew=1.3, label="base rate", **style)
+    ends = f1 + np.nan_to_num(spread)
+    places = [clear_of(*marks) for marks in zip(ends, base, always, strict=True)]
+    for row, (value, place) in enumerate(zip(f1, places, strict=True)):
+        axis.text(place, row, f"{value:.3f}", va="center", fontsize=9.5, color=INK)
+    axis.set_yticks(rows, [named(name) for name in classes], fontsize=10)
+    axis.set(xlim=(0, max(1.0, max(places) + 0.07)), ylim=(len(classes) - 0.4, -0.6))
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="x", color="#e8ebef", lw=0.8)
+    axis.set_axisbelow(True)
+    handles, labels = axis.get_legend_handles_labels()
+    order = np.argsort([not text.startswith("F1 on") for text in labels], kind="stable")
+    figure.legend(
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        loc="outside upper right",
+        ncols=3,
+        frameon=False,
+        fontsize=9.5,
+    )
+    return png(figure)
+
+
+def clear_of(end: float, *marks: float) -> float:
+    """Where a number of 0.06 in width stands behind a bar's end, past the marks it would hide."""
+    place = end + 0.01
+    for mark in sorted(mark for mark in marks if math.isfinite(mark)):
+        if place - 0.015 < mark < place + 0.06:
+            place = mark + 0.02
+    return place
+
+
+def radar_units(au_names: Sequence[str]) -> list[str]:
+    """AU 1, 4, 6 and 26, as in the paper's Figure 8; others stand in for those a set lacks."""
+    first = [name for name in ("AU01", "AU04", "AU06", "AU26") if name in au_names]
+    return (first + [name for name in au_names if name not in first])[:4]
+
+
+def radar_figure(
+    probability: Float[np.ndarray, "batch classes"],
+    label: Int8[np.ndarray, "batch classes"],
+    au_names: Sequence[str],
+    seed: int = 0,
+    spokes: int = 36,
+) -> bytes:
+    """Probabilities of up to 36 sampled positives (P) and negatives (N) of four AUs.
+
+    One spoke a test tuple, clockwise in order of probability; source: supplement Figure 8, which
+    leaves the order open.
+    """
+    rng = np.random.default_rng(seed)
+    units = radar_units(au_names)
+    figure = Figure(figsize=(WIDTH, 5.9))
+    axes = figure.subplots(2, len(units), subplot_kw={"projection": "polar"}, squeeze=False)
+    figure.subplots_adjust(left=0.045, right=0.995, top=0.87, bottom=0.02, wspace=0.1, hspace=0.2)
+    for row, (truth, kind) in enumerate(((1, "Positives (P)"), (0, "Negatives (N)"))):
+        for column, unit in enumerate(units):
+            n = list(au_names).index(unit)
+            rows = rng.permutation(np.flatnonzero(label[:, n] == truth))[:spokes]
+            values = np.sort(np.asarray(probability)[rows, n])[::-1]
+            right = (values >= 0.5) == bool(truth)
+            axis = axes[row, column]
+            _radar(axis, values, right)
+            axis.set_title(f"{right.sum()} of {len(rows)} right", fontsize=9.5, pad=5)
+            box = axis.get_position()
+            middle = (box.x0 + box.x1) / 2
+            if row == 0:
+                figure.text(middle, 0.955, named(unit), ha="center", fontsize=10.5, weight="bold")
+        middle = (axes[row, 0].get_position().y0 + axes[row, 0].get_position().y1) / 2
+        figure.text(0.018, middle, kind, rotation=90, va="center", ha="center", fontsize=10.5)
+    return png(figure)
+
+
+def _radar(axis: Any, values: np.ndarray, right: np.ndarray) -> None:
+    angle = np.arange(len(values)) * 2 * np.pi / max(1, len(values))
+    axis.set_theta_zero_location("N")
+    axis.set_theta_direction(-1)
+    axis.set(ylim=(0, 1), xticks=[], yticks=[])
+    axis.spines["polar"].set_color("#b9bfc8")
+    circle = np.linspace(0, 2 * np.pi, 181)
+    for radius in (0.25, 0.75):
+        axis.plot(circle, np.full(181, radius), color="#e8ebef", lw=0.8)
+    axis.plot(circle, np.full(181, 0.5), color=INK, lw=1.1, ls=(0, (4, 2)))
+    axis.text(np.pi, 0.5, "0.5", fontsize=8, ha="center", va="center", color=INK).set_bbox(
+        {"fc": "white", "ec": "none", "pad": 0.8}
+    )
+    if not len(values):
+        axis.text(0, 0, "none in the\ntest part", ha="center", va="center", fontsize=9.5)
+        return
+    axis.fill(angle, values, color=BLUE, alpha=0.08, lw=0)
+    axis.vlines(angle, 0, values, color=GREY, lw=0.6, alpha=0.6)
+    axis.plot(angle[right], values[right], "o", ms=4.2, color=BLUE, ls="none", clip_on=False)
+    axis.plot(
+        angle[~right], values[~right], "X", ms=5.6, color=RED, mec="white", mew=0.5, clip_on=False
+    )

@@ -1,0 +1,84 @@
+"""The confusion matrix of a softmax task: picture, and what each class is taken for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.figure import Figure
+
+from drr_jax.pages.figures import WIDTH, plain, png
+from drr_jax.pages.html import INK
+
+NAMED = 14  # more classes than this: columns are numbered as the rows are
+
+
+def shares(matrix: Int[np.ndarray, "classes classes"]) -> Float[np.ndarray, "classes classes"]:
+    """Rows of a confusion matrix as shares of the true class; NaN for a class without records."""
+    table = np.asarray(matrix, np.float64)
+    total = table.sum(1, keepdims=True)
+    return np.divide(table, total, out=np.full(table.shape, np.nan), where=total > 0)
+
+
+def most_taken_for(matrix: Int[np.ndarray, "classes classes"], names: Sequence[str]) -> list[str]:
+    """For each class the other one that it is most often taken for, with the share: "fear 12 %"."""
+    others = shares(matrix)
+    np.fill_diagonal(others, 0)
+    taken = []
+    for row in np.nan_to_num(others):
+        best = int(row.argmax())
+        taken.append(f"{plain(names[best])} {100 * row[best]:.0f} %" if row[best] > 0 else "")
+    return taken
+
+
+def confusion_figure(matrix: Int[np.ndarray, "classes classes"], names: Sequence[str]) -> bytes:
+    """True class by row, predicted class by column, per cent of the row; a scene's block is ruled.
+
+    Of many classes the columns bear the numbers of the rows, whose names would not fit there.
+    """
+    share, count = shares(matrix), len(names)
+    many = count > NAMED
+    figure = Figure(figsize=(WIDTH, 0.3 * count + 1.4 if many else 6.2), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(100 * np.nan_to_num(share), cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(share):
+        if np.isnan(value) or value < 0.005:
+            continue
+        axis.text(
+            column,
+            row,
+            f"{100 * value:.0f}",
+            ha="center",
+            va="center",
+            fontsize=8 if many else 10,
+            color="white" if value > 0.55 else INK,
+            weight="bold" if row == column else "normal",
+        )
+    labels = [plain(name) for name in names]
+    if many:
+        rows = [f"{label}  {number}" for number, label in enumerate(labels, 1)]
+        columns = [str(number) for number in range(1, count + 1)]
+    else:
+        rows = columns = labels
+    axis.set_yticks(np.arange(count), rows, fontsize=8.5 if many else 10)
+    axis.set_xticks(np.arange(count), columns, fontsize=8.5 if many else 10)
+    axis.xaxis.tick_top()
+    axis.xaxis.set_label_position("top")
+    axis.tick_params(length=0)
+    axis.set_xlabel("predicted", fontsize=9.5, labelpad=8)
+    axis.set_ylabel("true", fontsize=9.5)
+    axis.spines[:].set_visible(False)
+    axis.set_xticks(np.arange(1, count) - 0.5, minor=True)
+    axis.set_yticks(np.arange(1, count) - 0.5, minor=True)
+    axis.grid(which="minor", color="#e8ebef", lw=0.6)
+    axis.tick_params(which="minor", length=0)
+    majors = [name.split("/")[0] for name in names]
+    for edge in (
+        i - 0.5 for i in range(1, count) if "/" in names[i] and majors[i] != majors[i - 1]
+    ):
+        axis.axhline(edge, color=INK, lw=0.7)
+        axis.axvline(edge, color=INK, lw=0.7)
+    bar = figure.colorbar(image, ax=axis, pad=0.012, fraction=0.03)
+    bar.set_label("% of the true class", fontsize=9)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8.5, length=2)
+    return png(figure)

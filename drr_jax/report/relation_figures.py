@@ -1,0 +1,221 @@
+"""Charts of what the graph was given and what it learnt: relation priors and prototypes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+
+from drr_jax.config import letters
+from drr_jax.facs.labels import CO_OCCURRENCE_THRESHOLD
+from drr_jax.pages.figures import WIDTH, named, plain, png, short
+from drr_jax.pages.html import BLUE, INK, ORANGE
+
+NUMBERED = 14  # more classes than this: no room for numbers in the cells
+DOMAINS = "RST"  # node index = domain * classes + class (docs/method.md 5.3)
+
+
+def related(prior: Float[np.ndarray, "classes classes"]) -> Bool[np.ndarray, "classes classes"]:
+    """Which pairs a prior relates: those at 0.40 or above, Figure 7's rule (method 3.1)."""
+    return np.asarray(prior, np.float64) >= CO_OCCURRENCE_THRESHOLD
+
+
+def agreement(
+    prior: Float[np.ndarray, "classes classes"], learned: Float[np.ndarray, "classes classes"]
+) -> tuple[float, float, float]:
+    """Mean learned similarity of related and of unrelated pairs, and how often the first is higher.
+
+    The last is the probability that a related pair is more similar than an unrelated one (0.5 =
+    the prior tells nothing); NaN where a kind of pair is absent.
+    """
+    pair = np.triu_indices(len(prior), 1)
+    given, value = related(prior)[pair], np.asarray(learned, np.float64)[pair]
+    yes, no = value[given], value[~given]
+    if not len(yes) or not len(no):
+        return float("nan"), float("nan"), float("nan")
+    higher = (yes[:, None] > no).mean() + (yes[:, None] == no).mean() / 2
+    return float(yes.mean()), float(no.mean()), float(higher)
+
+
+def relation_figure(
+    prior: Float[np.ndarray, "classes classes"] | None,
+    learned: Float[np.ndarray, "classes classes"],
+    au_names: Sequence[str],
+    prototypes: str = "U-SR prototypes",
+) -> bytes:
+    """The relation given beside the cosine similarity of the learned prototypes.
+
+    Pairs that the prior relates are outlined on the right.
+    """
+    given = None if prior is None else related(prior)
+    count = len(au_names)
+    panels = 1 if prior is None else 2
+    height = 5.4 if count <= NUMBERED else 6.2
+    figure = Figure(figsize=(WIDTH if panels == 2 else WIDTH * 0.6, height), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, panels))
+    if prior is not None:
+        soft = LinearSegmentedColormap.from_list("prior", ["#f1f3f6", BLUE])
+        axes[0].imshow(np.asarray(prior, np.float64), cmap=soft, vmin=0, vmax=1)
+        axes[0].set_title("Relation prior P (given)", loc="left", fontsize=10.5)
+        _names(axes[0], au_names)
+    axis = axes[-1]
+    learned = np.asarray(learned, np.float64)
+    apart = learned.copy()
+    np.fill_diagonal(apart, np.nan)  # always 1: it would only flatten the scale
+    low, high = float(np.nanmin(apart)), float(np.nanmax(apart))
+    signed = low < -0.05
+    limit = max(abs(low), abs(high))
+    image = axis.imshow(
+        apart,
+        cmap="PuOr" if signed else "Blues",
+        vmin=-limit if signed else low,
+        vmax=limit if signed else high,
+    )
+    for i, j in np.ndindex(count, count):
+        if i == j:
+            continue
+        shade = image.cmap(image.norm(apart[i, j]))
+        dark = np.dot(shade[:3], (0.299, 0.587, 0.114)) < 0.5
+        number = f"{apart[i, j]:.2f}".replace("0.", ".", 1)
+        colour = "white" if dark else INK
+        if count <= NUMBERED:
+            axis.text(j, i, number, ha="center", va="center", fontsize=7.5, color=colour)
+        if given is not None and given[i, j]:
+            axis.add_patch(
+                Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, ec=ORANGE, lw=1.6)
+            )
+    axis.set_title(f"{prototypes}, cosine similarity (learned)", loc="left", fontsize=10.5)
+    _names(axis, au_names)
+    if prior is not None and count > NUMBERED:
+        axis.set_yticks([])  # those of the panel beside it; there is no room for both
+    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8.5, length=2)
+    return png(figure)
+
+
+def node_names(names: Sequence[str], nodes: int, domains: str = DOMAINS) -> list[str]:
+    """Names of the nodes, "R AU12"; a domain is its letter in `domains`, as in RST or VDTh."""
+    return [f"{d} {name}" for d in letters(domains)[: nodes // len(names)] for name in names]
+
+
+def branch_figure(
+    rows: Sequence[tuple[str, bool, np.ndarray, np.ndarray]],
+    prior: Float[np.ndarray, "classes classes"],
+    names: Sequence[str],
+) -> bytes:
+    """A row for each (branch, learned, given, used), over classes: what training did to a relation.
+
+    Learned: given, learned and their difference. Fixed: the prior beside what the branch used.
+    """
+    edge = max(3.4, 0.27 * len(names))  # inches of one matrix
+    room = 0.5 + 0.08 * max(map(len, names))  # for its names
+    columns = 3 if any(learned for _, learned, *_ in rows) else 2
+    size = columns * (edge + room + 0.6), len(rows) * (edge + room + 0.4)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.15))
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for panels, (branch, learned, given, used) in zip(axes, rows, strict=True):
+        if learned:
+            top = float(max(given.max(), used.max()))
+            shown = [(f"{branch}, given", given, top), (f"{branch}, learned", used, top)]
+            _matrix(panels[2], used - given, names, "learned minus given", None)
+        else:
+            shown = [("prior P", prior, 1.0), (f"{branch}, fixed (not learned)", used, 1.0)]
+            for axis in panels[2:]:
+                axis.set_axis_off()
+        for axis, (title, matrix, top) in zip(panels, shown, strict=False):
+            _matrix(axis, matrix, names, title, top)
+    return png(figure)
+
+
+def _matrix(
+    axis: Axes, matrix: np.ndarray, names: Sequence[str], title: str, top: float | None
+) -> None:
+    """One matrix with its numbers; without `top` it is signed."""
+    limit = float(np.abs(matrix).max()) or 1.0
+    low, high, colours = (-limit, limit, "PuOr") if top is None else (0.0, top, "Blues")
+    image = axis.imshow(matrix, cmap=colours, vmin=low, vmax=high)
+    if len(names) <= NUMBERED:
+        for (i, j), value in np.ndenumerate(matrix):
+            if abs(value) >= 0.005:
+                number = f"{value:.2f}".replace("0.", ".", 1)
+                dark = np.dot(image.cmap(image.norm(value))[:3], (0.299, 0.587, 0.114)) < 0.5
+                colour = "white" if dark else INK
+                axis.text(j, i, number, ha="center", va="center", fontsize=6.5, color=colour)
+    axis.set_title(title, loc="left", fontsize=10.5)
+    _names(axis, names)
+    bar = axis.figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8, length=2)
+
+
+def adjacency_figure(
+    relation: Float[np.ndarray, "nodes nodes"], au_names: Sequence[str], domains: str = DOMAINS
+) -> bytes:
+    """The adjacency over all domains' class nodes, domain by domain, as the graph uses it."""
+    count, nodes = len(au_names), len(relation)
+    side = max(WIDTH * 0.56, 0.105 * nodes)
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(relation, cmap="Blues", vmin=min(0.0, float(np.min(relation))))
+    for edge in range(count, nodes, count):
+        axis.axhline(edge - 0.5, color=INK, lw=0.9)
+        axis.axvline(edge - 0.5, color=INK, lw=0.9)
+    label = [plain(name) for name in node_names(au_names, nodes, domains)]
+    axis.set_yticks(np.arange(nodes), label, fontsize=6.5)
+    axis.set_xticks(np.arange(nodes), label, fontsize=6.5, rotation=90)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
+    bar.ax.tick_params(labelsize=8.5, length=2)
+    return png(figure)
+
+
+def prototype_figure(
+    prototype: Float[np.ndarray, "classes features"], au_names: Sequence[str]
+) -> bytes:
+    """Mean U-SR state of every AU; features ordered by the AU that raises them most."""
+    value = np.asarray(prototype, np.float64)
+    value = value[:, value.std(axis=0) > 0] if (value.std(axis=0) > 0).any() else value
+    owner = value.argmax(axis=0)
+    order = np.lexsort((-value.max(axis=0), owner))
+    signed = bool((value < -0.02 * np.abs(value).max()).any())
+    limit = float(np.quantile(np.abs(value), 0.995)) or 1.0
+    figure = Figure(figsize=(WIDTH, 0.27 * len(value) + 1.1), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(
+        value[:, order],
+        aspect="auto",
+        interpolation="nearest",
+        cmap="PuOr" if signed else "Blues",
+        vmin=-limit if signed else 0,
+        vmax=limit,
+    )
+    axis.set_yticks(np.arange(len(value)), [named(name) for name in au_names], fontsize=9.5)
+    axis.set_xticks([])
+    axis.set_xlabel(f"{value.shape[1]} features", fontsize=9)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axis, pad=0.012, fraction=0.03, extend="max")
+    bar.ax.tick_params(labelsize=8.5, length=2)
+    return png(figure)
+
+
+def _names(axis: Axes, au_names: Sequence[str]) -> None:
+    ticks = np.arange(len(au_names))
+    size = 9 if len(au_names) <= NUMBERED else 7.5
+    axis.set_yticks(ticks, [plain(name) for name in au_names], fontsize=size)
+    columns = [short(name) for name in au_names]
+    upright = max(map(len, columns)) > 3  # expressions and scenes
+    axis.set_xticks(ticks, columns, fontsize=size, rotation=90 if upright else 0)
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.set_xticks(ticks[1:] - 0.5, minor=True)
+    axis.set_yticks(ticks[1:] - 0.5, minor=True)
+    axis.grid(which="minor", color="white", lw=1.5)
+    axis.tick_params(which="minor", length=0)

@@ -1,0 +1,264 @@
+"""Single tuples in the report: attention over face, stimulus and caption; best and worst."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from matplotlib import colormaps
+from PIL import Image
+
+from drr_jax.pages import html
+from drr_jax.pages.figures import named, plain
+from drr_jax.report.samples import Run, Samples, log_loss
+
+INPUTS = {  # what a domain is called among the inputs of a data set
+    "R": "reaction",
+    "S": "stimulus",
+    "T": "caption",
+    "V": "reaction",
+    "D": "depth",
+    "Th": "thermal",
+}
+IMAGES = ("reaction", "stimulus", "depth", "thermal")
+TUPLES, UNITS = 4, 3  # tuples shown with attention, AUs shown for each
+MARKS = ("", "[PAD]", "[CLS]", "[SEP]", "<pad>", "<s>", "</s>")
+FLOOR = 4.0  # full colour needs at least this many times the attention of an even spread
+
+
+def heat(
+    image: UInt8[np.ndarray, "height width 3"], attention: Float[np.ndarray, "rows columns"]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Lays attention over a grey copy of its image: grey is little, yellow is much.
+
+    The scale is the multiple of an even spread, so a map that looks everywhere looks flat.
+    """
+    height, width = image.shape[:2]
+    times = np.asarray(attention, np.float32) * attention.size
+    share = np.clip(times / max(float(times.max()), FLOOR), 0, 1)
+    soft = Image.fromarray(share).resize((width, height), Image.Resampling.BICUBIC)
+    value = np.clip(np.asarray(soft), 0, 1)[..., None]
+    grey = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    colour = colormaps["inferno"](0.3 + 0.65 * value[..., 0])[..., :3] * 255
+    alpha = 0.72 * value
+    return np.clip(grey[..., None] * (1 - alpha) + colour * alpha, 0, 255).astype(np.uint8)
+
+
+def words(tokens: Sequence[str], attention: Float[np.ndarray, "tokens"]) -> list[tuple[str, float]]:
+    """Whole words and their attention: pieces (##ing) joined, padding and marks left out."""
+    merged: list[tuple[str, float]] = []
+    for token, value in zip((str(t) for t in tokens), attention, strict=True):
+        if token in MARKS:
+            continue
+        if token.startswith("##") and merged:
+            merged[-1] = (merged[-1][0] + token[2:], merged[-1][1] + float(value))
+        else:
+            merged.append((token.removeprefix("##"), float(value)))
+    return merged
+
+
+def shaded(pairs: Sequence[tuple[str, float]]) -> str:
+    """Caption words in HTML, the more orange the more attention; full orange is twice even."""
+    even = 1 / max(1, len(pairs))
+    top = max([2 * even, *(value for _, value in pairs)])
+    return " ".join(
+        f'<span style="background:rgba(230,159,0,{0.9 * value / top:.2f})"'
+        f' title="{100 * value:.0f} % of the attention">{escape(word)}</span>'
+        for word, value in pairs
+    )
+
+
+def choose_units(samples: Samples, names: Sequence[str]) -> list[tuple[int, list[int]]]:
+    """Tuples and classes to show: present ones, each new one before one already shown."""
+    label, probability = samples["label"], samples["probability"]
+    shown = np.zeros(len(names), int)
+    left = [i for i in range(len(label)) if (label[i] > 0).any()]
+    chosen: list[tuple[int, list[int]]] = []
+    while left and len(chosen) < TUPLES:
+
+        def units_of(i: int) -> list[int]:
+            present = np.flatnonzero(label[i] > 0)
+            order = sorted(present, key=lambda n: (shown[n], -probability[i][n]))
+            return [int(n) for n in order[:UNITS]]
+
+        best = max(left, key=lambda i: (sum(1 / (1 + shown[n]) for n in units_of(i)), -i))
+        units = units_of(best)
+        chosen.append((best, sorted(units)))
+        shown[units] += 1
+        left.remove(best)
+    return chosen
+
+
+def choose_alternatives(samples: Samples) -> list[tuple[int, list[int]]]:
+    """Of a softmax: the best and the worst tuples; the class present and the likeliest other."""
+    best, worst = ranked(samples, softmax=True, each=TUPLES // 2)
+    chosen = []
+    for i in (*best, *worst):
+        present = samples["label"][i] > 0
+        other = np.where(present, -1, samples["probability"][i]).argmax()
+        chosen.append((i, [int(present.argmax()), int(other)]))
+    return chosen
+
+
+def attention_domains(run: Run) -> list[str]:
+    """The domains of the run whose attention was recorded."""
+    known = run.domains or INPUTS  # without a config any
+    return [domain for domain in known if f"attention_{domain}" in (run.samples or {})]
+
+
+def predicted(
+    probability: Float[np.ndarray, "classes"], softmax: bool
+) -> Bool[np.ndarray, "classes"]:
+    """Which classes are claimed: the most probable one, or those at 0.5 and above."""
+    return probability == probability.max() if softmax else probability >= 0.5
+
+
+def attention_cards(run: Run) -> tuple[list[str], dict[str, bytes]]:
+    """HTML of the attention maps of some tuples, and one PNG strip of each for report/."""
+    samples, names = run.samples or {}, run.names
+    looked, cards, strips = attention_domains(run), [], {}
+    chosen = choose_alternatives(samples) if run.softmax else choose_units(samples, names)
+    for number, (i, units) in enumerate(chosen, start=1):
+        claimed = predicted(samples["probability"][i], run.softmax)
+        said = {
+            (True, True): "present",
+            (True, False): "present, missed",
+            (False, True): "predicted, not present",
+            (False, False): "not present",
+        }
+        heads = "".join(
+            f"<th>{escape(named(names[n]))}<br><span class='quiet'>"
+            f"{said[bool(samples['label'][i][n] > 0), bool(claimed[n])]}, p ="
+            f" {samples['probability'][i][n]:.2f}</span></th>"
+            for n in units
+        )
+        rows = [f"<tr><th class='side'></th><th>{_where(samples, i)}</th>{heads}</tr>"]
+        strip = []
+        for domain, key in _pictures(run):
+            image = samples[key][i]
+            cells, strip_row = [html.picture(image, key, 320)], [image]
+            for n in units if domain in looked else ():
+                # Attention by a sigmoid does not add up to 1 by itself.
+                attention = samples[f"attention_{domain}"][i, ..., n]
+                attention = attention / max(float(attention.sum()), 1e-9)
+                overlay = heat(image, attention)
+                peak = float(attention.max() * attention.size)
+                alt = f"attention of {names[n]} over the {key}"
+                cells.append(
+                    html.picture(overlay, alt, 320)
+                    + f'<span class="quiet">peak {peak:.1f} × even</span>'
+                )
+                strip_row.append(overlay)
+            rows.append(
+                f"<tr><th class='side'>{f'{_heading(domain, key)} {domain}'.strip()}</th>"
+                + "".join(f"<td>{cell}</td>" for cell in cells)
+                + "</tr>"
+            )
+            strip.append(np.concatenate(strip_row, axis=1))
+        if "caption" in samples and not _modalities(run):
+            rows.append(_caption_row(samples, i, units if "T" in looked else ()))
+        cards.append(f'<article><table class="maps">{"".join(rows)}</table></article>')
+        width = max(row.shape[1] for row in strip)
+        strip = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in strip]
+        strips[f"attention-{number}"] = html.encode_png(np.concatenate(strip))
+    return cards, strips
+
+
+def _pictures(run: Run) -> list[tuple[str, str]]:
+    """(domain, key) of the images at hand: those of the run's domains, then others without one.
+
+    The stimulus tells what a face reacts to; among modalities of a face it is beside the point.
+    """
+    samples = run.samples or {}
+    letter = {INPUTS[domain]: domain for domain in run.domains}
+    beside = ("stimulus",) if _modalities(run) else ()
+    found = [key for key in IMAGES if key in samples and key not in beside]
+    return sorted(((letter.get(key, ""), key) for key in found), key=lambda pair: not pair[0])
+
+
+def _modalities(run: Run) -> bool:
+    """Whether the domains are images of one face: visible, depth, thermal."""
+    return not {"V", "D", "Th"}.isdisjoint(run.domains)
+
+
+def _heading(domain: str, key: str) -> str:
+    """An image's name; what ReactioNet calls the reaction is, among modalities, visible light."""
+    return "Visible" if domain == "V" else key.capitalize()
+
+
+def _caption_row(samples: Samples, i: int, units: Sequence[int]) -> str:
+    cells = [escape(str(samples["caption"][i]))]
+    if units and "caption_tokens" in samples:
+        tokens, attention = samples["caption_tokens"][i], samples["attention_T"][i]
+        attention = attention / np.maximum(attention.sum(0), 1e-9)  # as of the images
+        cells += [shaded(words(tokens, attention[:, n])) for n in units]
+    body = "".join(f'<td class="words">{cell}</td>' for cell in cells)
+    return f"<tr><th class='side'>Caption{' T' * bool(units)}</th>{body}</tr>"
+
+
+def _where(samples: Samples, i: int) -> str:
+    sequence = str(samples["sequence"][i]).replace("_", " ").replace("/", " / ")
+    return f"{escape(sequence)}<br><span class='quiet'>frame {int(samples['frame'][i])}</span>"
+
+
+def ranked(samples: Samples, softmax: bool = False, each: int = 6) -> tuple[list[int], list[int]]:
+    """The best and the worst tuples of `samples` by `log_loss`, at most half of them each."""
+    loss = log_loss(samples["probability"], samples["label"], softmax)
+    order = [int(i) for i in np.argsort(loss, kind="stable") if np.isfinite(loss[i])]
+    each = min(each, len(order) // 2)
+    present = [i for i in order if (samples["label"][i] > 0).any()] or order
+    worst = order[::-1][:each]
+    return [i for i in present if i not in worst][:each], worst
+
+
+def rank_of(loss: float, all_loss: Float[np.ndarray, "batch"] | None) -> str:
+    """Where a tuple's loss stands in the whole test part: "rank 3 of 801", best first."""
+    if all_loss is None:
+        return ""
+    known = all_loss[np.isfinite(all_loss)]
+    return f"rank {int((known < loss - 1e-9).sum()) + 1} of {len(known)}"
+
+
+def _listed(names: Sequence[str], p: np.ndarray, mask: np.ndarray, kind: str) -> str:
+    items = [f"{escape(plain(names[int(n)]))}&nbsp;({p[n]:.2f})" for n in np.flatnonzero(mask)]
+    return f'<span class="{kind}">{", ".join(items)}</span>' if items else "none"
+
+
+def tuple_table(run: Run, rows: Sequence[int], all_loss: Float[np.ndarray, "batch"] | None) -> str:
+    """Tuples with thumbnails, truth, prediction, and what was missed or falsely claimed."""
+    samples, names = run.samples or {}, run.names
+    loss = log_loss(samples["probability"], samples["label"], run.softmax)
+    images = _pictures(run)
+    missed, claimed_falsely = ("it was", "taken for") if run.softmax else ("missed", "false alarm")
+    lines = []
+    for i in rows:
+        p, label = samples["probability"][i], samples["label"][i]
+        claimed = predicted(p, run.softmax)
+        present = [plain(names[n]) for n in np.flatnonzero(label > 0)]
+        truth = escape(", ".join(present)) or "none"
+        wrong = [
+            f"{word} {_listed(names, p, mask, 'wrong')}"
+            for word, mask in (
+                (missed, (label > 0) & ~claimed),
+                (claimed_falsely, (label == 0) & claimed),
+            )
+            if mask.any()
+        ]
+        pictures = "".join(
+            f"<td>{html.picture(samples[key][i], key, 184)}</td>" for _, key in images
+        )
+        lines.append(
+            f'<tr>{pictures}<td class="where">{_where(samples, i)}</td><td>{truth}</td>'
+            f"<td>{_listed(names, p, claimed & (label > 0), 'hit')}</td>"
+            f"<td>{'<br>'.join(wrong) or 'none'}</td>"
+            f'<td class="n">{loss[i]:.3f}<br><span class="quiet">'
+            f"{rank_of(float(loss[i]), all_loss)}</span></td></tr>"
+        )
+    head = "".join(f'<th class="picture">{_heading(*image)}</th>' for image in images)
+    shown = f"{run.noun.capitalize()} shown" if run.softmax else "AUs present"
+    head += f'<th class="where">Where</th><th class="present">{shown}</th>'
+    head += '<th>Found (p)</th><th>Errors&nbsp;(p)</th><th class="n">Log loss</th>'
+    return (
+        f'<table class="tuples"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )

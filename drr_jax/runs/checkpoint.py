@@ -1,0 +1,336 @@
+"""Checkpoints: asynchronous, the latest few and the best one, and none trusted unchecked.
+
+Orbax writes them. What it does not do is here: a digest of every leaf, falling back to an older
+checkpoint when the newest is damaged, and one line for a full disk.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from absl import logging
+from orbax.checkpoint import checkpoint_managers
+
+from drr_jax.errors import InputError
+from drr_jax.runs import distributed
+from drr_jax.runs.digest import Manifest, damaged_leaf, describe, manifest, read_manifest
+from drr_jax.runs.orbax_quirks import Manager, one_line, read_arrays, read_some_arrays, silence
+
+LATEST, BEST, DAMAGED = "checkpoints", "best", "damaged"
+STATE, MANIFEST = "state", "manifest"  # the two items of a checkpoint
+DISK_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENOTDIR,
+    errno.ENOENT,
+)
+
+
+class Checkpoints:
+    """The checkpoints of one workdir: <workdir>/checkpoints/STEP and <workdir>/best/STEP.
+
+    A state is a pytree of arrays (a flax.struct dataclass too). On many processes each calls every
+    method, at the same steps.
+    """
+
+    def __init__(self, workdir: str | Path, keep: int = 3, read_only: bool = False) -> None:
+        """Touches no file: folders are made at the first save.
+
+        `keep` is the number of latest checkpoints to keep; with `read_only` (evaluation,
+        prediction) damaged checkpoints are passed over but stay where they are.
+        """
+        self.workdir = Path(workdir).absolute()
+        self.keep = keep
+        self.read_only = read_only
+        self._managers: dict[str, Manager] = {}
+        silence()
+
+    def steps(self, kind: str = LATEST) -> list[int]:
+        """Returns the steps of all finished checkpoints, damaged or not, oldest first."""
+        folder = self.workdir / kind
+        if not folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+
+    def best_f1(self) -> float | None:
+        """Returns the F1 of the best checkpoint, or None if there is none that can be read."""
+        for step in reversed(self.steps(BEST)):
+            with contextlib.suppress(OSError, ValueError):
+                return float(self._manifest(BEST, step)["facts"]["f1"])
+        return None
+
+    def save(self, step: int, state: Any) -> None:
+        """Starts saving `state`; returns once it is copied, so that it may be donated.
+
+        A step that is already saved is left alone. Raises InputError if this or the previous save
+        fails (full disk, read-only folder); the older checkpoints then stay as they are.
+        """
+        self._wait_for_all()
+        if distributed.everywhere(step not in self.steps()):
+            self._save(LATEST, step, state, {"step": step})
+
+    def save_best(self, step: int, state: Any, f1: float) -> bool:
+        """Saves `state` as the best one if `f1` is above the best so far; returns whether it did.
+
+        Raises InputError as `save` does.
+        """
+        self._wait_for_all()
+        best = self.best_f1()
+        if best is not None and f1 <= best:
+            return False
+        # A step that is not the highest would be the first that Orbax removes.
+        later = [old for old in self.steps(BEST) if old >= step]
+        for old in later:
+            distributed.on_main(lambda old=old: shutil.rmtree(self.workdir / BEST / str(old)))
+        if later and BEST in self._managers:
+            self._managers[BEST].reload()
+        self._save(BEST, step, state, {"step": step, "f1": float(f1)})
+        return True
+
+    def restore(self, abstract_state: Any) -> tuple[Any, int] | None:
+        """Returns (state, step) of the newest checkpoint that is whole, None if there is none.
+
+        `abstract_state` holds jax.ShapeDtypeStructs with shardings, which need not be those it was
+        saved under. A damaged checkpoint costs a warning line and is moved to <workdir>/damaged.
+        Raises InputError if all checkpoints are damaged, or one holds another model.
+        """
+        self.wait(LATEST)
+        self._name_half_written()
+        problems: dict[int, str] = {}
+        for step in reversed(self.steps()):
+            state, problem = self._read(LATEST, step, abstract_state)
+            if not problem:
+                self._retire(problems)
+                return state, step
+            problems[step] = problem
+            logging.warning("checkpoint %s is damaged: %s", self._path(LATEST, step), problem)
+        if problems:
+            raise InputError(
+                f"{self.workdir / LATEST}: none of its checkpoints can be used "
+                f"({'; '.join(f'{step}: {text}' for step, text in problems.items())}); "
+                "put back a copy of one, or start again with another --workdir"
+            )
+        return None
+
+    def restore_best(self, abstract_state: Any) -> tuple[Any, int] | None:
+        """Returns (state, step) of the best checkpoint, None if there is none.
+
+        Raises InputError if it is damaged or holds another model.
+        """
+        self.wait(BEST)
+        for step in reversed(self.steps(BEST)):
+            state, problem = self._read(BEST, step, abstract_state)
+            if problem:
+                raise InputError(
+                    f"checkpoint {self._path(BEST, step)} is damaged: {problem}; put back a copy, "
+                    "or remove that folder to go on without a best checkpoint"
+                )
+            return state, step
+        return None
+
+    def read_model(self, kind: str) -> tuple[dict[str, Any], int] | None:
+        """Returns ({"params", "batch_stats"}, step) of the newest whole checkpoint of `kind`.
+
+        NumPy arrays in the tree they were saved in; the model need not be known. None if there is
+        no checkpoint. Raises InputError if all are damaged.
+        """
+        problems = []
+        for step in reversed(self.steps(kind)):
+            path = self._path(kind, step)
+            try:
+                stored = self._manifest(kind, step)
+                wanted = _model_leaves(stored)
+                variables, problem = read_some_arrays(path / STATE, wanted)
+            except PermissionError:
+                raise
+            except (OSError, ValueError) as error:
+                problem = one_line(error, path)
+            else:
+                if not problem and (leaf := damaged_leaf(variables, stored)):
+                    problem = f"{leaf} does not match its digest"
+                if not problem:
+                    return {"batch_stats": {}, **variables}, step
+            problems.append(f"{step}: {problem}")
+            logging.warning("checkpoint %s is damaged: %s", path, problem)
+        if problems:
+            raise InputError(
+                f"{self.workdir / kind}: none of its checkpoints can be used "
+                f"({'; '.join(problems)}); put back a copy of one"
+            )
+        return None
+
+    def wait(self, kind: str | None = None) -> None:
+        """Waits until all saves are on disk. Raises InputError if one failed."""
+        for name, manager in self._managers.items():
+            if kind in (None, name):
+                with self._disk(name):
+                    manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits as `wait` does and stops Orbax's threads."""
+        while self._managers:
+            name, manager = self._managers.popitem()
+            with self._disk(name):
+                manager.close()
+
+    def _wait_for_all(self) -> None:
+        # Two managers that save at once meet at Orbax's barriers, whose names do not tell them
+        # apart: on many processes "barrier is already ongoing" ends the run.
+        self.wait()
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _path(self, kind: str, step: int) -> Path:
+        return self.workdir / kind / str(step)
+
+    def _manifest(self, kind: str, step: int) -> Manifest:
+        return read_manifest(self._path(kind, step) / MANIFEST / "metadata")
+
+    def _manager(self, kind: str) -> Manager:
+        if kind not in self._managers:
+            policy = checkpoint_managers.preservation_policy
+            self._managers[kind] = Manager(
+                self.workdir / kind,
+                options=ocp.CheckpointManagerOptions(
+                    preservation_policy=policy.LatestN(self.keep if kind == LATEST else 1),
+                    cleanup_tmp_directories=True,
+                    lightweight_initialize=True,  # a damaged old checkpoint must not stop us here
+                ),
+            )
+        return self._managers[kind]
+
+    def _save(self, kind: str, step: int, state: Any, facts: dict[str, Any]) -> None:
+        if self.read_only:
+            raise ValueError(f"{self.workdir} was opened read-only")
+        args = ocp.args.Composite(
+            **{
+                STATE: ocp.args.StandardSave(state),
+                MANIFEST: ocp.args.JsonSave(manifest(state, facts)),
+            }
+        )
+        with self._disk(kind):
+            # What to save, and when, is the training loop's decision.
+            self._manager(kind).save(step, args=args, force=True)
+
+    def _read(self, kind: str, step: int, abstract_state: Any) -> tuple[Any, str]:
+        """Returns (state, "") or (None, what is wrong), the same on all processes."""
+        path, state, stored, problem = self._path(kind, step), None, None, ""
+        try:
+            stored = self._manifest(kind, step)
+        except PermissionError:
+            raise
+        except (OSError, ValueError) as error:
+            problem = one_line(error, path)
+        if stored is not None:
+            _check_same_model(path, describe(abstract_state), stored)
+            state, problem = read_arrays(path / STATE, abstract_state)
+        if not distributed.everywhere(not problem):
+            return None, problem or "another process could not read it"
+        assert stored is not None
+        if leaf := damaged_leaf(state, stored):
+            problem = f"{leaf} does not match its digest"
+        if not distributed.everywhere(not problem):
+            return None, problem or "another process read other bytes"
+        return state, ""
+
+    def _name_half_written(self) -> None:
+        """Warns of saves that were interrupted; Orbax removes them at the first save."""
+        for kind in (LATEST, BEST):
+            for path in sorted((self.workdir / kind).glob("*.orbax-checkpoint-tmp*")):
+                step = path.name.partition(".")[0]
+                logging.warning(
+                    "checkpoint %s was left half written and is not used", path.parent / step
+                )
+
+    def _retire(self, problems: dict[int, str]) -> None:
+        """Moves damaged checkpoints out of the way of the steps to come."""
+        if not self.read_only:
+            for step in problems:
+                distributed.on_main(lambda step=step: self._move_damaged(step))
+            if problems and LATEST in self._managers:
+                self._managers[LATEST].reload()
+
+    def _move_damaged(self, step: int) -> None:
+        folder = self.workdir / DAMAGED
+        folder.mkdir(exist_ok=True)
+        number = len(list(folder.glob(f"{step}-*")))
+        self._path(LATEST, step).rename(folder / f"{step}-{number}")
+
+    @contextlib.contextmanager
+    def _disk(self, kind: str) -> Iterator[None]:
+        """Turns a failed write into one line; any other error passes."""
+        try:
+            yield
+        except Exception as error:
+            reason = _disk_reason(error)
+            if reason is None:
+                raise
+            steps = self.steps()
+            left = f"the last good checkpoint is {steps[-1]}" if steps else "no checkpoint yet"
+            raise InputError(
+                f"{self.workdir / kind}: the checkpoint could not be written ({reason}), {left}; "
+                "make room or make the folder writable, then start the same command again"
+            ) from error
+
+
+def _disk_reason(error: BaseException) -> str | None:
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return os.strerror(error.errno)
+    # TensorStore has the errno only in its text
+    reasons = (os.strerror(number) for number in DISK_ERRORS)
+    return next((reason for reason in reasons if reason in str(error)), None)
+
+
+def _model_leaves(stored: Manifest) -> dict[str, Any]:
+    """The parameters and statistics that a manifest lists, as a nested dict of shapes."""
+    tree: dict[str, Any] = {}
+    for name, leaf in stored["leaves"].items():
+        *modules, last = name.split("/")
+        if modules and modules[0] in ("params", "batch_stats"):
+            node = tree
+            for module in modules:
+                node = node.setdefault(module, {})
+            node[last] = jax.ShapeDtypeStruct(tuple(leaf["shape"]), leaf["dtype"])
+    return tree
+
+
+def _check_same_model(path: Path, wanted: dict[str, Any], stored: Manifest) -> None:
+    leaves = stored["leaves"]
+    for name in dict.fromkeys([*wanted, *leaves]):
+        here, there = wanted.get(name), leaves.get(name)
+        if here is None or there is None:
+            where, other = ("checkpoint", "config") if here is None else ("config", "checkpoint")
+            raise InputError(
+                f"checkpoint {path}: {name} is in the {where}'s model but not in the {other}'s; "
+                "give the config it was trained with, or another --workdir"
+            )
+        if any(here[key] != there[key] for key in ("shape", "dtype")):
+            raise InputError(
+                f"checkpoint {path}: {name} is {there['dtype']}{there['shape']}, but the config's "
+                f"model has {here['dtype']}{here['shape']}; give the config it was trained with, "
+                "or another --workdir"
+            )
+
+
+def abstract(state: Any, shardings: Any) -> Any:
+    """Returns what `restore` needs: shapes and types of `state` under `shardings`."""
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        state,
+        shardings,
+    )

@@ -1,0 +1,19 @@
+"""The start of JAX as every command does it."""
+
+import os
+from pathlib import Path
+
+import jax
+
+from drr_jax.runs import cpu, distributed
+
+
+def start_devices(data_dir: str) -> None:
+    """Starts JAX on all hosts, with compiled programs kept beside the data; before any array."""
+    cpu.tune_xla()
+    cpu.enable_compilation_cache(
+        os.environ.get("JAX_COMPILATION_CACHE_DIR") or Path(data_dir) / "compilation_cache"
+    )
+    distributed.start()
+    if jax.default_backend() == "cpu":
+        cpu.tune_malloc()

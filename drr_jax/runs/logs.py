@@ -1,0 +1,181 @@
+"""Metrics of a run: metrics.jsonl, metrics.csv and TensorBoard events, and the progress bar.
+
+A run that was killed and started again leaves the same rows as one that was not.
+"""
+
+import csv
+import importlib
+import io
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, SupportsFloat
+
+from tqdm import tqdm
+
+from drr_jax.errors import InputError
+from drr_jax.runs.distributed import is_main_process
+from drr_jax.runs.record import write_atomically
+
+JSONL, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
+
+Row = dict[str, Any]
+
+
+def read_metrics(workdir: str | Path) -> list[Row]:
+    """Returns the rows of metrics.jsonl, in the order written; a half-written last line is not one.
+
+    Raises InputError, naming the line, if another line is not a row.
+    """
+    path = Path(workdir) / JSONL
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    whole = lines[:-1]  # what follows the last line break was cut short
+    rows = []
+    for number, line in enumerate(whole, 1):
+        try:
+            row = json.loads(line)
+            rows.append(row | {"step": int(row["step"])})
+        except (ValueError, KeyError, TypeError):
+            if number == len(whole):  # a disk may keep a length it has no content for
+                break
+            raise InputError(
+                f"{path} line {number}: expected a JSON object with a step; remove the line"
+            ) from None
+    return rows
+
+
+class Metrics:
+    """Writes rows of metrics; on processes other than 0 it does nothing."""
+
+    def __init__(self, workdir: str | Path, resume_step: int) -> None:
+        """Keeps the rows up to `resume_step`, the step restored (0: a new run), drops the others.
+
+        Raises InputError if the folder cannot be written.
+        """
+        self.active = is_main_process()
+        if not self.active:
+            return
+        self.workdir = Path(workdir)
+        rows = [row for row in read_metrics(workdir) if row["step"] <= resume_step]
+        write_atomically(self.workdir / JSONL, "".join(map(_json_line, rows)))
+        self.columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
+        self._rewrite_csv(rows)
+        self.events = Events(self.workdir / TENSORBOARD, resume_step)
+
+    def write(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
+        """Appends a row {"step": step, **values} to all three and flushes it.
+
+        Floats keep every bit (NaN and infinities become null). Raises InputError for a full disk.
+        """
+        if not self.active:
+            return
+        row: Row = {"step": int(step)}
+        row |= {name: _exact(value) for name, value in values.items()}
+        try:
+            with open(self.workdir / JSONL, "a", encoding="utf-8") as file:
+                file.write(_json_line(row))
+            if row.keys() <= set(self.columns):
+                with open(self.workdir / CSV, "a", encoding="utf-8", newline="") as file:
+                    file.write(self._csv_lines([row]))
+            else:
+                self.columns = list(dict.fromkeys([*self.columns, *row]))
+                self._rewrite_csv(read_metrics(self.workdir))
+            self.events.write(int(step), values)
+        except OSError as error:
+            raise InputError(
+                f"{error.filename or self.workdir / JSONL}: {error.strerror}; make room, then "
+                "start the same command again"
+            ) from error
+
+    def close(self) -> None:
+        """Closes the event file."""
+        if self.active:
+            self.events.close()
+
+    def __enter__(self) -> "Metrics":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _rewrite_csv(self, rows: list[Row]) -> None:
+        header = ",".join(self.columns) + "\n"
+        write_atomically(self.workdir / CSV, header + self._csv_lines(rows))
+
+    def _csv_lines(self, rows: list[Row]) -> str:
+        text = io.StringIO()
+        table = csv.DictWriter(text, self.columns, lineterminator="\n")
+        table.writerows(rows)
+        return text.getvalue()
+
+
+class Events:
+    """TensorBoard event files, written at once and by this thread.
+
+    tensorboardX's SummaryWriter hands events to a thread of its own: on a full disk that thread
+    dies unheard, and ten events later the training loop waits for it for ever.
+    """
+
+    def __init__(self, folder: Path, resume_step: int) -> None:
+        # tensorboardX takes a second to import where PyTorch is installed
+        from tensorboardX import event_file_writer, summary
+
+        event_pb2 = importlib.import_module("tensorboardX.proto.event_pb2")  # made at import
+        self._event, self._scalar = event_pb2.Event, summary.scalar
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # a number in the name: two starts within a second must not share a file
+            number = len(list(folder.iterdir()))
+            self._writer = event_file_writer.EventsWriter(str(folder / "events"), f".{number}")
+            # tells TensorBoard to forget what older files hold from this step on
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._write(resume_step + 1, session_log=start)
+            self._writer.flush()
+        except OSError as error:
+            raise InputError(f"{folder} cannot be written: {error.strerror}") from error
+
+    def _write(self, step: int, **content: Any) -> None:
+        self._writer.write_event(self._event(step=step, wall_time=time.time(), **content))
+
+    def write(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
+        """Appends one scalar for each value. Raises OSError for a full disk."""
+        for name, value in values.items():
+            self._write(step, summary=self._scalar(name, float(value)))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._writer.close()
+
+
+def _exact(value: SupportsFloat) -> int | float | None:
+    if isinstance(value, int):
+        return value
+    number = float(value)  # of a float32: the double of the same value, whose repr is exact
+    return number if math.isfinite(number) else None
+
+
+def _json_line(row: Row) -> str:
+    return json.dumps(row, allow_nan=False) + "\n"
+
+
+def progress(total: int, initial: int, desc: str) -> tqdm:
+    """Returns a bar over `total` steps of which `initial` are done, shown by process 0 alone.
+
+    Per step: bar.update(); bar.set_postfix(loss=..., refresh=False).
+    """
+    return tqdm(
+        total=total,
+        initial=initial,
+        desc=desc,
+        unit=" steps",
+        disable=not is_main_process(),
+        dynamic_ncols=True,
+        # a log file does not need ten lines a second
+        mininterval=0.1 if sys.stderr.isatty() else 10.0,
+    )

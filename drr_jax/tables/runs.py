@@ -1,0 +1,260 @@
+"""Finished runs read back from their folders, and put together by what they have in common."""
+
+import glob
+import itertools
+import json
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from drr_jax import metrics
+from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
+from drr_jax.errors import InputError
+from drr_jax.models import catalog as systems
+from drr_jax.runs import logs, record
+
+COSTS = "costs.json"  # written by drr_jax.costs
+WILD = frozenset("*?[")
+# The score of people held out of training who chose the checkpoint: what settings may be chosen by.
+VALIDATION = "validation_score"
+# What two runs of one group may differ in, besides what a record leaves free. What data.classes
+# says in one of several ways, `FoldRun.data` has.
+APART = frozenset({"seed", "fold", "classes", "data.classes", "dataset", "version", "fingerprint"})
+Block = tuple[tuple[int, ...], tuple[int, ...]]  # seeds, folds
+Score = Callable[[Mapping[str, Any]], float]  # of a results.json
+DESCRIBED = ("fold", "seed", "dataset", "version", "fingerprint")
+
+
+def encoder_domains(config: Mapping[str, Any]) -> set[str]:
+    """The domains of which a run with this flat config has an encoder."""
+    system = systems.SYSTEMS.get(config["model.name"])
+    described = system is not None and system.needs_descriptions
+    return {*letters(config["domains"]), *("T" if described else "")}
+
+
+@dataclass(frozen=True)
+class FoldRun:
+    """One seed on one fold, trained and evaluated: the JSON files of its folder."""
+
+    workdir: Path
+    record: Mapping[str, Any]  # flat config, seed, fold and data set
+    description: Mapping[str, Any]  # run.json
+    results: Mapping[str, Any]
+    costs: Mapping[str, Any]
+
+    @property
+    def task(self) -> str:
+        """Which block of classes the results have."""
+        return metrics.task_of(self.results)
+
+    @property
+    def unit(self) -> tuple[int, int]:
+        """(seed, fold)."""
+        return self.record["seed"], self.record["fold"]
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """What a table is about: data set, version, fingerprint, task, and every class."""
+        dataset = (self.record[key] for key in ("dataset", "version", "fingerprint"))
+        return *dataset, self.task, *self.results[self.task]
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The flat config without what may differ in a group; absent keys have their defaults.
+
+        An encoder that the run does not have started from nothing, whatever its key says.
+        """
+        known = flatten(Config()) | dict(self.record)
+        for domain in vars(Encoders()).keys() - encoder_domains(known):
+            known[f"model.encoders.{domain}.weights"] = DomainEncoder().weights
+        return {k: v for k, v in known.items() if k not in APART and not record.is_free(k, known)}
+
+    @property
+    def group(self) -> str:
+        """Equal for runs of one system on one data set, whatever the seed and the fold."""
+        return json.dumps([self.data, self.config], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in seed and fold alone."""
+
+    runs: tuple[FoldRun, ...]
+
+    @property
+    def first(self) -> FoldRun:
+        return self.runs[0]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.first.config
+
+    @cached_property
+    def by_unit(self) -> dict[tuple[int, int], FoldRun]:
+        """The runs by (seed, fold)."""
+        return {run.unit: run for run in self.runs}
+
+    @cached_property
+    def block(self) -> Block:
+        """Seeds and folds that are all there: the largest rectangle; see `rectangle`."""
+        return rectangle(self.by_unit)
+
+    def values(self, score: Score, block: Block | None = None) -> Float[np.ndarray, "seeds folds"]:
+        """A score of every run of `block`, of the group's own if none is given."""
+        seeds, folds = block or self.block
+        return np.array([[score(self.by_unit[s, f].results) for f in folds] for s in seeds])
+
+
+def rectangle(units: Collection[tuple[int, int]]) -> Block:
+    """(seeds, folds) of the most units whose every seed has every fold; of two, more folds.
+
+    Means over folds compare only between seeds that have the same folds: a seed that lacks one
+    would weigh in with an easier or a harder part of the people.
+    """
+    seeds, folds = sorted({seed for seed, _ in units}), sorted({fold for _, fold in units})
+    best: Block = (), ()
+    for count in range(1, len(folds) + 1):
+        for some in itertools.combinations(folds, count):
+            whole = tuple(seed for seed in seeds if all((seed, fold) in units for fold in some))
+            best = max(best, (whole, some), key=_rank)
+    return best
+
+
+def _rank(block: Block) -> tuple[int, int]:
+    seeds, folds = block
+    return len(seeds) * len(folds), len(folds)
+
+
+def common_parent(patterns: Sequence[str]) -> Path:
+    """The folder that all patterns start from: "runs/a/*" -> runs/a, "runs/a" -> runs."""
+
+    def start(pattern: str) -> Path:
+        parts = Path(pattern).parts
+        wild = [i for i, part in enumerate(parts) if WILD & set(part)]
+        return Path(*parts[: wild[0] if wild else -1])
+
+    starts = [start(pattern).absolute().parts for pattern in patterns]
+    same = 0
+    while all(len(s) > same for s in starts) and len({s[same] for s in starts}) == 1:
+        same += 1
+    shared = Path(*starts[0][:same])
+    here = Path.cwd()
+    return shared.relative_to(here) if shared.is_relative_to(here) else shared
+
+
+def read_runs(patterns: Sequence[str]) -> tuple[list[FoldRun], list[str]]:
+    """Every finished run in the folders that match, and one line for each that was left out.
+
+    A folder of --config.fold=all counts as its fold0, fold1, ... Raises InputError, saying what
+    was looked for, if nothing matches or nothing of it is a finished run.
+    """
+    folders: dict[Path, Path] = {}
+    for pattern in patterns:
+        for found in sorted(glob.glob(pattern, recursive=True)):
+            if Path(found).is_dir():
+                folders.setdefault(Path(found).resolve(), Path(found))
+    if not folders:
+        looked = " and ".join(str(Path(pattern).absolute()) for pattern in patterns)
+        raise InputError(
+            f"--runs: no folder matches {looked}; expected run folders (their --workdir), as in "
+            "--runs='runs/*'"
+        )
+    runs: dict[tuple[str, tuple[int, int]], FoldRun] = {}
+    skipped, seen = [], set()
+    for folder in folders.values():
+        inner = sorted(folder.glob("fold?"), key=lambda path: path.name)
+        for workdir in inner or [folder]:
+            if workdir.resolve() in seen:
+                continue
+            seen.add(workdir.resolve())
+            run = read_run(workdir)
+            if isinstance(run, str):
+                skipped.append(f"{workdir}: {run}")
+                continue
+            same = runs.setdefault((run.group, run.unit), run)
+            if same is not run:
+                skipped.append(
+                    f"{workdir}: the same config, seed {run.unit[0]} and fold {run.unit[1]} as "
+                    f"{same.workdir}, which counts"
+                )
+    if not runs:
+        more = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
+        raise InputError(
+            f"--runs: no finished run among {len(folders)} folders: {skipped[0]}{more}"
+        )
+    return list(runs.values()), skipped
+
+
+def read_run(workdir: Path) -> FoldRun | str:
+    """The run of one fold in `workdir`, or why there is none that counts."""
+    if not (workdir / record.FILE).exists():
+        runs = sorted(path.parent.name for path in workdir.glob(f"*/{record.FILE}"))
+        inside = f"; it holds runs: --runs='{workdir}/*'" if runs else ""
+        return f"no run ({record.FILE} is missing){inside}"
+    if not (workdir / "results.json").exists():
+        return "not finished (results.json is missing); the same command goes on with it"
+    files = {}
+    for name in (record.FILE, "run.json", "results.json", COSTS):
+        try:
+            files[name] = json.loads((workdir / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            files[name] = {}
+        except ValueError as error:
+            return f"{name} is not JSON ({error})"
+        if not isinstance(files[name], dict):
+            return f"{name} is no JSON object"
+    run = FoldRun(workdir, *files.values())
+    lacking = [key for key in DESCRIBED if key not in run.record]
+    if lacking:
+        return f"{record.FILE} has no {lacking[0]}"
+    if not run.results.get(run.task) or "f1_mean" not in run.results:
+        return "results.json has no scores by class; --mode=evaluate writes it again"
+    return _unfinished(run) or run
+
+
+def _unfinished(run: FoldRun) -> str:
+    """Why the results are not those of the whole training, "" if they are.
+
+    The best checkpoint of a validation part may be an early one: then metrics.jsonl tells how far
+    the training came, and whether a later checkpoint was better than the one that was evaluated.
+    """
+    steps, selection = run.description.get("steps", 0), run.results.get("selection")
+    tested = run.results.get("step", steps)
+    if selection == "last" and tested < steps:
+        return f"not finished (evaluated at step {tested} of {steps})"
+    if selection != "validation":
+        return ""
+    try:
+        rows = logs.read_metrics(run.workdir)
+    except InputError as error:
+        return str(error)
+    # As Result.score has it; null is no number.
+    scores = {
+        row["step"]: row.get("eval/accuracy", row["eval/f1_mean"]) or 0.0
+        for row in rows
+        if "eval/f1_mean" in row
+    }
+    trained = max(scores, default=0)
+    if trained < steps:
+        return f"not finished ({logs.JSONL} has evaluations up to step {trained} of {steps})"
+    best = max(scores, key=lambda step: scores[step], default=tested)
+    if best > tested and scores[best] > run.results.get(VALIDATION, math.inf):
+        return (
+            f"results.json is of step {tested}, and step {best} is better on the validation part; "
+            "--mode=evaluate writes it again"
+        )
+    return ""
+
+
+def group_runs(runs: Sequence[FoldRun]) -> list[Group]:
+    """Runs put together that differ in seed and fold alone, in the order of their first ones."""
+    groups: dict[str, list[FoldRun]] = {}
+    for run in runs:
+        groups.setdefault(run.group, []).append(run)
+    return [Group(tuple(sorted(some, key=lambda run: run.unit))) for some in groups.values()]

@@ -1,0 +1,286 @@
+"""Evaluation: one exact pass over the test part, results of a fold or of all, samples to show."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int, Int8
+
+from drr_jax import metrics
+from drr_jax.data import split, tokenizer
+from drr_jax.data.prepared import DOMAINS, TUPLE
+from drr_jax.errors import InputError
+from drr_jax.models import catalog as systems
+from drr_jax.report import samples as report_run
+from drr_jax.runs import distributed, record
+from drr_jax.runs.checkpoint import Checkpoints, abstract
+from drr_jax.training.experiment import Experiment, State
+
+PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Scores of one pass, and every prediction in the order of the test part."""
+
+    summary: dict[str, Any]
+    loss: float  # cross-entropy of the probabilities, no class weights
+    probability: Float[np.ndarray, "records classes"]
+    label: Int8[np.ndarray, "records classes"]
+
+    @property
+    def score(self) -> float:
+        """What the best checkpoint is best by: mean F1 of AUs, accuracy of softmax tasks."""
+        return self.summary.get("accuracy", self.summary["f1_mean"])
+
+    def logged(self) -> dict[str, float]:
+        """What metrics.jsonl keeps of it."""
+        return {
+            "eval/f1_mean": self.summary["f1_mean"],
+            "eval/accuracy_mean": self.summary["accuracy_mean"],
+            **({"eval/accuracy": self.score} if "accuracy" in self.summary else {}),
+            "eval/loss": self.loss,
+        }
+
+
+def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[State], Result]:
+    """A function that evaluates a state on the fold's test part, or on the run's validation part.
+
+    Counts are summed on the devices over global batches; every record counts exactly once on any
+    number of hosts. Only the inputs that the system predicts from are read: of DRR the face
+    (supplement 2.1).
+    """
+    config, everywhere = experiment.config, distributed.replicated(experiment.mesh)
+    classes, records = len(experiment.names), len(experiment.source(which))
+    rows = experiment.rows(which)
+
+    def score(params, batch_stats, batch):
+        variables = {"params": params, "batch_stats": batch_stats}
+        probability = experiment.model.apply(variables, batch, method="predict")
+        assert isinstance(probability, jax.Array)
+        labels, weight = batch["labels"], batch["weight"]
+        p = jnp.clip(probability, 1e-7, 1 - 1e-7)
+        each = -jnp.where(labels == 1, jnp.log(p), jnp.log1p(-p))
+        # Of a softmax only the class that is present has a term.
+        counted = labels >= 0 if config.task == "au" else labels == 1
+        number = jnp.maximum(counted.sum(1), 1)
+        # Padding is unknown everywhere, so it adds nothing to the sum over the batch.
+        loss = ((each * counted).sum(1) / number).sum()
+        count = metrics.counts if config.task == "au" else metrics.confusion
+        counts = count(probability, labels, weight)
+        return counts, loss, probability, batch["labels"], batch["index"]
+
+    score = jax.jit(score, out_shardings=everywhere)
+
+    def evaluation(state: State) -> Result:
+        total, loss = 0, 0.0
+        probability = np.zeros((records, classes), np.float32)
+        label = np.full((records, classes), -1, np.int8)
+        batches = experiment.held_out_batches(which)
+        try:
+            for batch in batches:
+                out = score(state.params, state.batch_stats, batch)
+                counts, batch_loss, p, y, index = jax.device_get(out)
+                total = total + counts.astype(np.int64)
+                loss += float(batch_loss)
+                real = index >= 0
+                place = index[real] if rows is None else np.searchsorted(rows, index[real])
+                probability[place], label[place] = p[real], y[real]
+        finally:
+            batches.close()
+        summarise = metrics.summary if config.task == "au" else metrics.softmax_summary
+        summary = summarise(total, experiment.names, config.task)
+        # Of a softmax only the records that show a class count, as in training.
+        counted = records if config.task == "au" else int((label == 1).any(1).sum())
+        return Result(summary, loss / max(counted, 1), probability, label)
+
+    return evaluation
+
+
+def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) -> dict[str, Any]:
+    """Scores a run's checkpoints on the test part and stores tuples for the report.
+
+    With selection=last: results.json is the last checkpoint's, results-best.json that of the best
+    one, chosen by the test part's own F1 as the literature does, hence optimistic. With
+    selection=validation: results.json is that of the checkpoint which was best on the validation
+    part, with its score there, and the test part is read this once. Writes samples-fold{k}.npz,
+    too, and returns results.json. Raises InputError if `workdir` has no checkpoint or holds another
+    run: a model must not be scored on parts it was trained on.
+    """
+    record.require_record(workdir, experiment.identity, allow_change)
+    target = abstract(experiment.abstract_state, experiment.shardings)
+    test, results = make_evaluation(experiment), {}
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        restores = {"last": checkpoints.restore, "best": checkpoints.restore_best}
+        if experiment.config.selection == "validation":
+            restores = {"validation": checkpoints.restore_best}
+        for selection, restore in restores.items():
+            restored = restore(target)
+            if restored is None:
+                continue
+            state, step = restored
+            result = test(state)
+            results[selection] = {
+                "dataset": experiment.prepared.name,
+                "fold": experiment.fold,
+                "selection": selection,
+                "step": step,
+                "model": experiment.config.model.name,
+                "title": systems.title(experiment.config),
+                "domains": experiment.config.domains,
+                "predict": experiment.config.predict,
+                **result.summary,
+            }
+            if selection == "validation":
+                chosen = make_evaluation(experiment, "validation")(state)
+                results[selection]["validation_score"] = chosen.score
+            if selection == experiment.config.selection:
+                samples = collect_samples(experiment, state, result)
+                if distributed.is_main_process():
+                    report_run.save_samples(workdir, experiment.fold, samples)
+    if experiment.config.selection not in results:
+        raise InputError(
+            f"{workdir} holds no checkpoint to evaluate; train first: python -m drr_jax.main "
+            "--config=... --workdir=... --mode=train"
+        )
+    counted = results[experiment.config.selection]
+    if distributed.is_main_process():
+        record.write_json(workdir / "results.json", counted)
+        if "best" in results:
+            record.write_json(workdir / "results-best.json", results["best"])
+    return counted
+
+
+def combine_folds(workdir: Path) -> dict[str, Any]:
+    """Writes the tables over all folds, of the last and of the best checkpoints; returns the first.
+
+    Per-AU means and spread over fold0/, fold1/, fold2/, and scores pooled over them.
+    """
+    tables = {}
+    for name in ("results.json", "results-best.json"):
+        files = sorted(workdir.glob(f"fold?/{name}"))
+        folds = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        if not folds:  # selection=validation has no best by the test part
+            continue
+        tables[name] = {
+            "dataset": folds[0]["dataset"],
+            "fold": "all",
+            "selection": folds[0]["selection"],
+            **metrics.fold_table(folds),
+            "folds": folds,
+        }
+        if distributed.is_main_process():
+            record.write_json(workdir / name, tables[name])
+    return tables["results.json"]
+
+
+def collect_samples(experiment: Experiment, state: State, result: Result) -> dict[str, np.ndarray]:
+    """Named intermediates of a few test tuples, and all predictions, as the report reads them.
+
+    The U-SR prototype is the mean over tuples drawn from the training parts (method section 4).
+    """
+    config = experiment.config
+    sequence = split.sequence_numbers(experiment.prepared, experiment.test_parts)
+    if experiment.test_rows is not None:
+        sequence = sequence[experiment.test_rows]
+    rows = report_run.choose_samples(
+        result.probability,
+        result.label,
+        sequence,
+        config.log.samples,
+        config.seed,
+        softmax=config.task != "au",
+    )
+    test = experiment.source("test", _shown(experiment))
+    records = [test[int(row)] for row in rows]
+    identities = [test.identity(int(row)) for row in rows]
+    apply = _make_apply(experiment, state)
+    batch = _batch(experiment, records)
+    outputs = apply(batch)
+    samples = {
+        **{name: values for name, values in batch.items() if name != "tokens"},
+        **{f"attention_{d}": maps for d, maps in outputs.get("attention", {}).items()},
+        "probability": result.probability[rows],
+        "label": result.label[rows],
+        "sequence": np.array([sequence for sequence, _ in identities]),
+        "frame": np.array([frame for _, frame in identities]),
+        "all_probability": result.probability,
+        "all_label": result.label,
+    }
+    if "tokens" in batch:
+        samples["caption"] = np.array([record["caption"] for record in records])
+        samples["caption_tokens"] = _token_table(experiment, batch["tokens"])
+    graph = outputs.get("graph", {})
+    if "prototype" in graph:
+        prototype = _mean_prototype(experiment, apply, len(rows))
+        norm = np.linalg.norm(prototype, axis=1, keepdims=True)
+        direction = prototype / np.maximum(norm, 1e-9)
+        samples |= {"prototype": prototype, "prototype_relation": direction @ direction.T}
+    return samples | {
+        name.replace("/", "_"): relation
+        for name, relation in graph.items()
+        if name.startswith(("relation/", "compatibility/"))
+    }
+
+
+def _mean_prototype(
+    experiment: Experiment, apply: Callable[[dict], dict], size: int
+) -> Float[np.ndarray, "classes features"]:
+    """Mean U-SR prototype of training tuples, in batches of the size that is compiled already."""
+    train = experiment.source("train", _shown(experiment))
+    drawn = np.random.default_rng(experiment.config.seed).permutation(len(train))
+    batches = max(1, min(PROTOTYPE_TUPLES, len(drawn)) // size)
+    prototypes = [
+        apply(_batch(experiment, [train[int(row)] for row in rows]))["graph"]["prototype"]
+        for rows in np.resize(drawn, (batches, size))
+    ]
+    return np.mean(prototypes, axis=(0, 1))
+
+
+def _shown(experiment: Experiment) -> tuple[str, ...]:
+    """What is read of the tuples of a report: what it shows, and what the system's call needs."""
+    return tuple(dict.fromkeys((*TUPLE, *experiment.model.train_inputs)))
+
+
+def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    batch = {
+        name: np.stack([record[name] for record in records])
+        for name in (*DOMAINS, "landmarks")
+        if name in records[0]
+    }
+    if "caption" in records[0]:
+        captions = [record["caption"] for record in records]
+        max_tokens = experiment.config.text.max_tokens
+        batch["tokens"] = tokenizer.encode(experiment.tokenizer, captions, max_tokens)
+    return batch
+
+
+def _make_apply(experiment: Experiment, state: State) -> Callable[[dict[str, np.ndarray]], dict]:
+    """The model's outputs for tuples that every process holds whole, as NumPy arrays."""
+    everywhere = distributed.replicated(experiment.mesh)
+    apply = jax.jit(
+        lambda params, batch_stats, batch: experiment.model.apply(
+            {"params": params, "batch_stats": batch_stats}, batch
+        ),
+        out_shardings=everywhere,
+    )
+
+    def outputs(batch: dict[str, np.ndarray]) -> dict:
+        placed = {
+            name: jax.make_array_from_callback(value.shape, everywhere, value.__getitem__)
+            for name, value in batch.items()
+        }
+        return jax.device_get(apply(state.params, state.batch_stats, placed))
+
+    return outputs
+
+
+def _token_table(experiment: Experiment, tokens: Int[np.ndarray, "samples tokens"]) -> np.ndarray:
+    words = [tokenizer.words(experiment.tokenizer, row) for row in tokens]
+    width = tokens.shape[1]
+    return np.array([[*row, *[""] * width][:width] for row in words])

@@ -1,0 +1,307 @@
+"""The parts of one run, built from its config: data, relations, model, optimiser, shardings."""
+
+import dataclasses
+import sys
+import zlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Array, ArrayLike, Float
+
+from drr_jax.config import Config, flatten, letters
+from drr_jax.data import classes, label_counts, scene_classes, source, split, tokenizer
+from drr_jax.data import pipeline as data
+from drr_jax.data.prepared import INPUTS, Prepared, caption_words, fold_parts, open_dataset
+from drr_jax.errors import InputError
+from drr_jax.facs import prior_file
+from drr_jax.models import catalog as systems
+from drr_jax.models.system import System
+from drr_jax.models.systems import descriptions
+from drr_jax.runs import distributed
+from drr_jax.training import optim
+from drr_jax.weights import load as weights
+from drr_jax.weights import sources as weight_sources
+
+
+@flax.struct.dataclass
+class State:
+    """Everything that training changes; random streams follow from (seed, step)."""
+
+    step: Array
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One run on one fold; made by `build`."""
+
+    config: Config
+    fold: int
+    prepared: Prepared
+    train_parts: tuple[str, ...]
+    test_parts: tuple[str, ...]
+    # Which records of the training parts, and of the test parts, take part; None: all.
+    train_rows: split.Rows | None
+    validation_rows: split.Rows | None
+    test_rows: split.Rows | None
+    names: tuple[str, ...]  # classes: AUs, expressions or sub-scenes
+    tokenizer: Any
+    mesh: Mesh
+    model: System
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+    steps: int
+    steps_per_epoch: float
+    class_weights: Float[np.ndarray, " classes"]
+    graph_prior: Float[np.ndarray, "classes classes"]
+    contrast_prior: Float[np.ndarray, "classes classes"]
+    augment_on: str
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must not change between two starts in one workdir."""
+        priors = {"graph.prior": self.graph_prior, "contrast.prior": self.contrast_prior}
+        flat = flatten(self.config)
+        return {
+            **flat,
+            # A file may hold something else at the next start.
+            **{
+                f"{key} digest": f"{zlib.crc32(prior.tobytes()):08x}"
+                for key, prior in priors.items()
+                if prior_file.is_file(flat[key])
+            },
+            "fold": self.fold,
+            "dataset": self.prepared.name,
+            "version": self.prepared.version,
+            "fingerprint": self.prepared.fingerprint,
+            "classes": self.names,
+        }
+
+    @property
+    def seed(self) -> np.uint32:
+        """The run's seed as an argument of compiled programs, which all seeds then share."""
+        return np.uint32(self.config.seed)
+
+    @property
+    def abstract_state(self) -> State:
+        """Shapes and types of the state, with nothing computed."""
+        return jax.eval_shape(partial(initial_state, self), self.seed)
+
+    @property
+    def shardings(self) -> State:
+        """Where each leaf of the state lives."""
+        return distributed.state_shardings(self.abstract_state, self.mesh)
+
+    @property
+    def starting_weights(self) -> dict[str, weights.Plan]:
+        """How encoders that have weights are filled, by domain; checked, and not yet read.
+
+        Raises InputError for weights that are not there or do not fit.
+        """
+        config, domains = self.config, self.model.encoder_domains
+        if not weights.filled(config, domains):
+            return {}
+        return weights.plan_all(config, domains, weights.variables(self.abstract_state))
+
+    def init(self) -> State:
+        """The state before the first step: compiled as one program, placed as it is sharded.
+
+        Encoders then take their weights, an array at a time. Raises as `starting_weights`.
+        """
+        plans = self.starting_weights
+        init = jax.jit(partial(initial_state, self), out_shardings=self.shardings)
+        state = init(self.seed)
+        weights.place(plans, weights.variables(state))
+        return state
+
+    def rows(self, which: str) -> split.Rows | None:
+        """Which records `source(which)` reads of its parts, numbered through them; None: all."""
+        rows = {"train": self.train_rows, "validation": self.validation_rows}
+        return (rows | {"test": self.test_rows})[which]
+
+    def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> source.Source:
+        """Records to train on, of the validation or of the test ("train", "validation", "test").
+
+        They have the run's image size and labels, and of `inputs` what the data set has.
+        """
+        parts = self.test_parts if which == "test" else self.train_parts
+        size, task = self.config.data.image_size, self.config.task
+        return source.Source(self.prepared, parts, size, self.names, task, inputs, self.rows(which))
+
+    def train_batches(self, start_step: int):
+        """Endless global batches on the devices, from `start_step` on; close it when done."""
+        batches = data.train_dataset(
+            self.source("train", self.model.train_inputs),
+            self.config,
+            self.tokenizer,
+            seed=self.config.seed,
+            augment_on=self.augment_on,
+            start_step=start_step,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+        return self._on_devices(batches)
+
+    def held_out_batches(self, which: str):
+        """One exact pass over the test or validation records; close it when done."""
+        batches = data.eval_dataset(
+            self.source(which, self.model.test_inputs),
+            self.config,
+            self.tokenizer,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+        return self._on_devices(batches)
+
+    def _on_devices(self, batches):
+        put = partial(distributed.to_global, mesh=self.mesh)
+        return data.prefetch_to_device(batches, put, self.config.data.prefetch)
+
+
+def check(config: Config, prepared: Prepared, fold: int, starts: bool = False) -> list[str]:
+    """Finds out what a run of `config` on `fold` would lack, without a device; returns warnings.
+
+    Raises InputError for a fold, a task, an input or the positives of a class that the data lack,
+    for data cut short, for a prior that is not of these classes, and if the run `starts`, for
+    weights that are missing or damaged: one that goes on does not need them.
+    """
+    train_parts, test_parts = fold_parts(prepared, fold)
+    names = classes.names(config, prepared)
+    prior = classes.priors(config, prepared, train_parts, names)[config.graph.prior]
+    model = systems.build(config, len(names), prior, names=names)
+    for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
+        if name not in prepared.inputs:
+            raise InputError(
+                f"config key domains={config.domains}: model.name={config.model.name} needs "
+                f"{name}, and data set {prepared.name} has no {name}; it has "
+                f"{', '.join(prepared.inputs)}"
+            )
+    if starts:
+        weights.check_files(config, model.encoder_domains)
+    warnings = classes.check_fold(config, prepared, fold)
+    for part in (*train_parts, *test_parts):
+        records = source.Source(prepared, [part], config.data.image_size, names, config.task)
+        for index in (0, len(records) - 1):
+            records.read(index)
+    return warnings
+
+
+def build(config: Config, fold: int, prepared_dir: Path, workdir: Path | None = None) -> Experiment:
+    """Builds the run of `config` on `fold`; one that goes on in `workdir` has its word pieces.
+
+    Raises InputError as `check`, and for a batch that the devices do not divide, before anything is
+    compiled.
+    """
+    prepared = open_dataset(prepared_dir)
+    for warning in check(config, prepared, fold):
+        if distributed.is_main_process():
+            print(f"warning: {warning}", file=sys.stderr)
+    mesh = distributed.make_mesh(config.fsdp)
+    distributed.check_batch(config.data.batch_size, mesh)
+    train_parts, test_parts = fold_parts(prepared, fold)
+    names = classes.names(config, prepared)
+    priors = classes.priors(config, prepared, train_parts, names)
+    class_weights = np.ones(len(names))
+    if config.task == "au" and config.loss.au_weights:
+        class_weights = label_counts.class_weights(prepared, train_parts, names)
+    described = systems.SYSTEMS[config.model.name].needs_descriptions
+    sentences = descriptions.sentences(names, config.task) if described else ()
+    config, pieces = _word_pieces(config, prepared, train_parts, sentences, workdir)
+    on_cpu = jax.default_backend() == "cpu"
+    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
+    train_rows = validation_rows = test_rows = None
+    if config.task == "scene":
+        train_rows, test_rows = (
+            scene_classes.rows(prepared, parts, names) for parts in (train_parts, test_parts)
+        )
+    if config.selection == "validation":
+        train_rows, validation_rows = split.validation_rows(
+            prepared, train_parts, config.validation_share, config.seed, train_rows
+        )
+    records = prepared.records(train_parts) if train_rows is None else len(train_rows)
+    steps_per_epoch = records / config.data.batch_size
+    steps = optim.total_steps(config, records)
+    schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
+    dtype = jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32)
+    tokens = tokenizer.encode(pieces, sentences, config.text.max_tokens)
+    prior = priors[config.graph.prior]
+    model = systems.build(config, len(names), prior, dtype, tokens.tolist(), names)
+    augment_on = config.data.augment_on
+    if augment_on == "auto":
+        augment_on = "host" if on_cpu else "device"
+    return Experiment(
+        config=config,
+        fold=fold,
+        prepared=prepared,
+        train_parts=train_parts,
+        test_parts=test_parts,
+        train_rows=train_rows,
+        validation_rows=validation_rows,
+        test_rows=test_rows,
+        names=names,
+        tokenizer=pieces,
+        mesh=mesh,
+        model=model,
+        optimizer=optim.optimizer(
+            config.optim, schedule, ("encoder_T",) if config.text.frozen else ()
+        ),
+        schedule=schedule,
+        steps=steps,
+        steps_per_epoch=steps_per_epoch,
+        class_weights=class_weights,
+        graph_prior=priors[config.graph.prior],
+        contrast_prior=priors[config.contrast.prior],
+        augment_on=augment_on,
+    )
+
+
+def _word_pieces(
+    config: Config,
+    prepared: Prepared,
+    train_parts: tuple[str, ...],
+    sentences: Sequence[str],
+    workdir: Path | None,
+) -> tuple[Config, Any]:
+    """The tokenizer: of the text encoder's weights, else of training captions and `sentences`.
+
+    With weights, the config's `text` takes their sizes: the run's record then has them, and a run
+    that goes on in `workdir` its tokenizer, wherever the weights are now.
+    """
+    reads = "T" in letters(config.domains)
+    text, pieces = config.text, None
+    if reads or sentences:
+        text, pieces = weight_sources.kept_text(config, workdir) or weight_sources.text_of(config)
+    if pieces is None:
+        words = caption_words(prepared, train_parts) if reads else {}
+        words = descriptions.with_words(words, sentences)
+        vocabulary = tokenizer.build_vocabulary(words, text.vocabulary)
+        pieces = tokenizer.from_vocabulary(vocabulary)
+    return dataclasses.replace(config, text=text), pieces
+
+
+def initial_state(experiment: Experiment, seed: ArrayLike) -> State:
+    """Parameters drawn from the seed, the optimiser at rest, step 0."""
+    size, tokens = experiment.config.data.image_size, experiment.config.text.max_tokens
+    image = jnp.zeros((1, size, size, 3), jnp.uint8)
+    batch = dict.fromkeys(("reaction", "stimulus", "depth", "thermal"), image) | {
+        "tokens": jnp.ones((1, tokens), jnp.int32),
+        "landmarks": jnp.full((1, 68, 2), size / 2),
+    }
+    variables = experiment.model.init(jax.random.key(seed), batch)
+    params = variables["params"]
+    return State(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=variables.get("batch_stats", {}),  # a ViT has none
+        opt_state=experiment.optimizer.init(params),
+    )

@@ -1,0 +1,294 @@
+"""Training: one jitted, donated step over a mesh, and the loop around it."""
+
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array
+
+import drr_jax
+from drr_jax.data import device_augment, tokenizer
+from drr_jax.errors import InputError
+from drr_jax.models import catalog as systems
+from drr_jax.models import losses
+from drr_jax.runs import distributed, record
+from drr_jax.runs.checkpoint import Checkpoints, abstract
+from drr_jax.runs.distributed import Preempted
+from drr_jax.runs.logs import Metrics, progress
+from drr_jax.training import evaluate
+from drr_jax.training.experiment import Experiment, State
+from drr_jax.weights import load as weights
+
+Terms = dict[str, Array]
+Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
+WARM_UP = 5  # steps not timed: the first one compiles, and the next find nothing prefetched
+
+
+def make_step(experiment: Experiment) -> Step:
+    """The training step: a state and a batch in, the next state and the named loss terms out.
+
+    The state is donated: the one passed in is gone.
+    """
+    compiled, arguments = jit_step(experiment)
+    return lambda state, batch: compiled(state, batch, arguments)
+
+
+def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
+    """The step of `make_step`, not yet compiled, and its last argument.
+
+    Augmentation (on accelerators), gradient, update and named loss terms. The randomness is a
+    function of (seed, step) alone, and the loss and the BatchNorm statistics are those of the
+    global batch, so that any number of devices gives the same run.
+    """
+    # Arguments, not constants: then the folds and seeds of a run share one compiled program.
+    arguments = (
+        np.asarray(experiment.class_weights, np.float32),
+        np.asarray(experiment.contrast_prior, np.float32),
+        experiment.seed,
+    )
+
+    def step(state: State, batch: Mapping[str, Array], arguments) -> tuple[State, Terms]:
+        weights, fixed_prior, seed = arguments
+        rng = jax.random.fold_in(jax.random.key(seed), state.step)
+        inputs = {
+            name: device_augment.augment_batch(value, batch[f"{name}_draw"])
+            if f"{name}_draw" in batch
+            else value
+            for name, value in batch.items()
+        }
+        inputs["progress"] = state.step / experiment.steps
+        targets = losses.Targets(batch["labels"], weights, fixed_prior)
+
+        def loss(params):
+            outputs, updated = experiment.model.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                inputs,
+                train=True,
+                rngs={"dropout": rng},
+                mutable=["batch_stats"],
+            )
+            total, terms = experiment.model.loss(outputs, inputs, targets)
+            return total, (terms, updated.get("batch_stats", {}))
+
+        (total, (terms, batch_stats)), gradient = jax.value_and_grad(loss, has_aux=True)(
+            state.params
+        )
+        updates, opt_state = experiment.optimizer.update(gradient, state.opt_state, state.params)
+        logged = {
+            "loss": total,
+            **terms,
+            "lr": jnp.asarray(experiment.schedule(state.step), jnp.float32),
+            "grad_norm": optax.tree.norm(gradient),
+        }
+        params = optax.apply_updates(state.params, updates)
+        return State(state.step + 1, params, batch_stats, opt_state), logged
+
+    shardings, everywhere = experiment.shardings, distributed.replicated(experiment.mesh)
+    batch_sharding = distributed.batch_sharding(experiment.mesh)
+    compiled = jax.jit(
+        step,
+        in_shardings=(shardings, batch_sharding, everywhere),
+        out_shardings=(shardings, everywhere),
+        donate_argnums=0,
+    )
+    return compiled, arguments
+
+
+def check_finite(step: int, terms: Mapping[str, Array], checkpoints: Checkpoints) -> dict:
+    """Returns the terms as Python floats. Raises InputError naming the first that is not finite."""
+    values = {name: float(value) for name, value in jax.device_get(dict(terms)).items()}
+    # The terms before their sum, so that the message names the one that broke.
+    for name in sorted(values, key=lambda name: name == "loss"):
+        if not math.isfinite(values[name]):
+            checkpoints.wait()
+            saved = checkpoints.steps()
+            kept = f"checkpoint {saved[-1]} is the last good one" if saved else "none was saved yet"
+            raise InputError(
+                f"step {step}: {name} is {values[name]}, training stopped; {kept} in "
+                f"{checkpoints.workdir}; "
+                "try a lower optim.lr or a longer optim.warmup_steps with another --workdir"
+            )
+    return values
+
+
+def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> None:
+    """Trains to the last step, going on from the newest whole checkpoint in `workdir`.
+
+    Evaluates the test part, or with selection=validation that part, every `log.eval_every_epochs`
+    and at the end, keeps the latest checkpoints and the best. Raises Preempted after SIGTERM, when
+    all is saved, and InputError if the workdir holds another run or a loss term is not finite.
+    """
+    log = experiment.config.log
+    origins: dict[str, str] = {}
+    if not Checkpoints(workdir).steps():  # wrong weights are found before anything is written
+        origins = weights.describe(experiment.starting_weights, experiment.model.encoder_domains)
+    record.check_record(workdir, experiment.identity, allow_change)
+    if distributed.is_main_process():
+        record.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
+        if "T" in experiment.model.encoder_domains:
+            tokenizer.save(experiment.tokenizer, workdir / tokenizer.FILE)
+        if origins:
+            said = "; ".join(f"{domain}: {what}" for domain, what in origins.items())
+            print(f"encoders start from {said}", file=sys.stderr)
+    eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
+    saving = Checkpoints(workdir, log.keep_checkpoints)
+    with (
+        distributed.only_one(workdir),
+        saving as checkpoints,
+        distributed.preemption() as preempted,
+    ):
+        restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
+        state, first = restored if restored else (experiment.init(), 0)
+        describe_run(experiment, workdir, origins)
+        earlier = read_run(workdir).get("seconds", 0.0)
+        # With selection=validation the test part stays unseen until the run is done.
+        held_out = "validation" if experiment.config.selection == "validation" else "test"
+        test = evaluate.make_evaluation(experiment, held_out)
+        step_function = make_step(experiment)
+        started, batches = time.monotonic(), experiment.train_batches(first)
+        bar = progress(experiment.steps, first, f"fold {experiment.fold}")
+        metrics = Metrics(workdir, first)
+        running: tuple[int, Terms] | None = None  # the step whose terms are not yet looked at
+        ends: list[float] = []  # when steps were done
+
+        def settle() -> None:
+            nonlocal running
+            if running is None:
+                return
+            step, terms = running
+            running = None
+            values = check_finite(step, terms, checkpoints)
+            bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
+            if step % log.every_steps == 0 or step == experiment.steps:
+                rate = (step - first) / (time.monotonic() - started)
+                metrics.write(
+                    step,
+                    {
+                        "epoch": step / experiment.steps_per_epoch,
+                        **values,
+                        "steps_per_second": rate,
+                    },
+                )
+
+        try:
+            for step in range(first + 1, experiment.steps + 1):
+                state, terms = step_function(state, next(batches))
+                settle()  # looks at the step before while this one runs
+                ends.append(time.monotonic())
+                running = step, terms
+                bar.update()
+                last = step == experiment.steps
+                stop = preempted()
+                if last or step % eval_every == 0:
+                    settle()
+                    result = test(state)
+                    metrics.write(step, result.logged())
+                    checkpoints.save_best(step, state, result.score)
+                if last or stop or step % log.checkpoint_every_steps == 0:
+                    settle()
+                    checkpoints.save(step, state)
+                    seconds = earlier + time.monotonic() - started
+                    note_time(workdir, seconds, median_gap(ends))
+                if stop and not last:
+                    checkpoints.wait()
+                    raise Preempted(f"step {step} saved")
+        finally:
+            batches.close()
+            bar.close()
+            metrics.close()
+
+
+def median_gap(ends: Sequence[float]) -> float | None:
+    """Seconds from the end of one step to that of the next, the median without the warm-up.
+
+    Nearly free of the few steps that were followed by an evaluation or a checkpoint. None if the
+    run is too short to tell.
+    """
+    gaps = np.diff(ends[WARM_UP:])
+    return float(np.median(gaps)) if len(gaps) else None
+
+
+def read_run(workdir: Path) -> dict[str, Any]:
+    """run.json, empty before a run's first start."""
+    path = workdir / "run.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def note_time(workdir: Path, seconds: float, step_seconds: float | None) -> None:
+    """Puts into run.json the seconds of training over all starts, and a step's in this one."""
+    if distributed.is_main_process():
+        about = read_run(workdir)
+        about |= {"seconds": seconds, "step_seconds": step_seconds or about["step_seconds"]}
+        record.write_json(workdir / "run.json", about)
+
+
+def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, str]) -> None:
+    """Writes run.json when a run starts or goes on: what the report says of it.
+
+    `origins` is what each domain's encoder started from, empty if the run goes on. `note_time`
+    keeps the times.
+    """
+    if not distributed.is_main_process():
+        return
+    before, devices = read_run(workdir), jax.devices()
+    parameters = experiment.abstract_state.params
+    chosen = {  # what auto stands for here
+        "precision": jnp.dtype(experiment.model.dtype).name,
+        "data.augment_on": experiment.augment_on,
+    }
+    for key, now in chosen.items():
+        if before.get(key, now) != now:
+            print(
+                f"warning: the run began with {key}={before[key]} and goes on with {key}={now}, on "
+                "other devices: not bit for bit",
+                file=sys.stderr,
+            )
+    described = {
+        "dataset": experiment.prepared.name,
+        "version": experiment.prepared.version,
+        "fingerprint": experiment.prepared.fingerprint,
+        "rendered": bool(experiment.prepared.metadata["rendered"]),
+        "fold": experiment.fold,
+        "test_parts": list(experiment.test_parts),
+        "task": experiment.config.task,
+        "model": experiment.config.model.name,
+        "title": systems.title(experiment.config),
+        "test_inputs": list(experiment.model.test_inputs),
+        "au_names": list(experiment.names),
+        "class_prior": np.asarray(experiment.graph_prior).tolist(),
+        "device": f"{len(devices)} x {devices[0].device_kind}",
+        **chosen,
+        **record.versions(),
+        "commit": commit(),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
+        "steps": experiment.steps,
+        "weights": dict(origins) or before.get("weights", {}),
+        "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "seconds": before.get("seconds", 0.0),
+        "step_seconds": before.get("step_seconds"),
+    }
+    record.write_json(workdir / "run.json", described)
+
+
+def commit() -> str:
+    """The git commit of this code, or its version where there is no git or no checkout of it."""
+    home = Path(drr_jax.__file__).resolve().parents[1]
+    git = ["git", "-C", str(home), "rev-parse", "--show-toplevel", "--short", "HEAD"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:
+        return drr_jax.__version__
+    top, _, short = done.stdout.strip().partition("\n")
+    # An environment inside another project's checkout is not a checkout of ours.
+    return short if short and Path(top).resolve() == home else drr_jax.__version__

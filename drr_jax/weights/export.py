@@ -1,0 +1,223 @@
+"""A trained run as a folder to keep or to hand on: weights, config, model card; and back.
+
+model.safetensors has params/... and batch_stats/..., named as in the model; config.json what the
+run was; tokenizer.json its word pieces, if captions were read; README.md the model card. The folder
+is also what `model.encoders.DOMAIN.weights` takes.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drr_jax.data import tokenizer
+from drr_jax.errors import InputError
+from drr_jax.runs import record
+from drr_jax.runs.checkpoint import BEST, LATEST, Checkpoints
+from drr_jax.runs.digest import describe
+from drr_jax.weights import tensor_file
+from drr_jax.weights.model_card import card
+from drr_jax.weights.sources import EXPORT
+
+SELECTIONS = ("last", "best", "validation")
+CONFIG, CARD = "config.json", "README.md"
+PRIVATE = ("data.data_dir", "data.manual_dir")  # of the machine, not of the model
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """An exported folder, read back."""
+
+    variables: dict[str, Any]  # {"params", "batch_stats"}, nested dicts of NumPy arrays
+    described: dict[str, Any]  # config.json
+    tokenizer: Any  # None if the run read no captions
+
+
+def export(workdir: Path, out: Path, selection: str | None = None) -> str:
+    """Writes the model of a run to the new folder `out`, whole or not at all; returns a summary.
+
+    `selection` is last, best (by the test part's own score) or validation (best on the validation
+    part); None is the one whose results the run reports. Raises InputError if `workdir` is no run
+    or has no such checkpoint, and if `out` exists.
+    """
+    if not (workdir / record.FILE).exists() and (folds := sorted(workdir.glob("fold?"))):
+        raise InputError(
+            f"--workdir={workdir} holds {len(folds)} runs: name one, as in --workdir={folds[0]}"
+        )
+    run = record.read_record(workdir)
+    selection = selection or str(run.get("selection", "last"))
+    _check_selection(workdir, run, selection)
+    if out.exists():
+        raise InputError(f"--out={out} exists: expected the name of a new folder")
+    kind = LATEST if selection == "last" else BEST
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        found = checkpoints.read_model(kind)
+    if found is None:
+        raise InputError(f"{workdir / kind}: no checkpoint to export; train first")
+    variables, step = found
+    described = _describe(workdir, run, selection, step, variables)
+    with staged(out) as folder:
+        tensor_file.write_file(folder / tensor_file.FILE, _flat(variables), {"format": EXPORT})
+        if described["tokenizer"]:
+            shutil.copyfile(workdir / tokenizer.FILE, folder / tokenizer.FILE)
+        record.write_json(folder / CONFIG, described)
+        record.write_atomically(folder / CARD, card(described))
+    return f"{out}: {described['parameters']:,} parameters, step {step} ({selection})"
+
+
+def load(folder: str | Path) -> Exported:
+    """Reads an exported folder: every array as it was saved, bit for bit.
+
+    Raises InputError if the folder or a file in it is missing or damaged.
+    """
+    folder = Path(folder)
+    path = folder / CONFIG
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        stored, uses_tokens = described["arrays"], described["tokenizer"]
+        exported = described["format"] == EXPORT
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}, expected an exported folder") from None
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InputError(f"{path}: not that of an exported folder ({error!r})") from None
+    if not exported:
+        raise InputError(f"{path}: its format is not {EXPORT!r}")
+    tensors = tensor_file.open_weights(folder)
+    shapes = {n: {"shape": list(t.shape), "dtype": str(t.dtype)} for n, t in tensors.items()}
+    for name in [*stored, *shapes]:
+        if stored.get(name) != shapes.get(name):
+            raise InputError(
+                f"{folder}: {tensor_file.shown(name)} is {stored.get(name)} in {CONFIG} and "
+                f"{shapes.get(name)} in {tensor_file.FILE}: the files are of different exports"
+            )
+    variables: dict[str, Any] = {"params": {}, "batch_stats": {}}
+    for name, tensor in tensors.items():
+        *modules, leaf = name.split("/")
+        node = variables
+        for module in modules:
+            node = node.setdefault(module, {})
+        node[leaf] = tensor.read()
+    pieces = tokenizer.load(folder / tokenizer.FILE) if uses_tokens else None
+    return Exported(variables, described, pieces)
+
+
+@contextlib.contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A folder to write into, which becomes `out` if nothing goes wrong, and vanishes if it does.
+
+    Raises InputError if the folder above cannot be made or written, or the disk is full.
+    """
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.part-", dir=out.absolute().parent))
+    except OSError as error:
+        raise InputError(f"{out.parent} cannot be written: {error.strerror}") from None
+    try:
+        yield folder
+        folder.chmod(0o777 & ~_umask())
+        folder.rename(out)
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror}; make room or make its folder writable"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _check_selection(workdir: Path, run: Mapping[str, Any], selection: str) -> None:
+    if selection not in SELECTIONS:
+        raise InputError(f"--selection={selection}: expected {', '.join(SELECTIONS)}")
+    validated = run.get("selection") == "validation"
+    if selection != "last" and validated != (selection == "validation"):
+        chosen = "a validation part" if validated else "the test part"
+        other = "validation" if validated else "best"
+        raise InputError(
+            f"--selection={selection}: the best checkpoint of {workdir} was chosen on {chosen}; "
+            f"give --selection={other} or last"
+        )
+
+
+def _flat(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    flat: dict[str, np.ndarray] = {}
+    for name, value in sorted(variables.items()):
+        if isinstance(value, Mapping):
+            flat |= {f"{name}/{inner}": leaf for inner, leaf in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _describe(
+    workdir: Path, run: record.Record, selection: str, step: int, variables: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What config.json says: the run, the checkpoint, its results, and every array's shape."""
+    about = _read(workdir / "run.json") or {}
+    captions = (workdir / tokenizer.FILE).is_file()
+    if "T" in str(run.get("domains", "")).replace("Th", "") and not captions:
+        raise InputError(f"{workdir / tokenizer.FILE} is missing: this run reads captions")
+    return {
+        "format": EXPORT,
+        "config": _nested({k: v for k, v in run.items() if "." in k and k not in PRIVATE})
+        | {key: run[key] for key in run if "." not in key and key not in _BESIDE},
+        "dataset": run["dataset"],
+        "dataset_version": run["version"],
+        "fingerprint": run["fingerprint"],
+        "rendered": bool(about.get("rendered", False)),
+        "fold": run["fold"],
+        "test_parts": about.get("test_parts", []),
+        "classes": run["classes"],
+        "class_prior": about.get("class_prior"),
+        "selection": selection,
+        "step": step,
+        "results": _results(workdir, selection, step),
+        "weights": about.get("weights", {}),
+        "parameters": sum(leaf.size for leaf in _flat(variables["params"]).values()),
+        "commit": about.get("commit", ""),
+        "packages": run.get("packages", {}),
+        "tokenizer": tokenizer.FILE if captions else None,
+        "arrays": describe(dict(variables)),
+    }
+
+
+_BESIDE = ("fold", "dataset", "version", "fingerprint", "classes", "packages")
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *outer, name = key.split(".")
+        node = nested
+        for part in outer:
+            node = node.setdefault(part, {})
+        node[name] = value
+    return nested
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _results(workdir: Path, selection: str, step: int) -> dict[str, Any] | None:
+    """The scores of just this checkpoint, None if it was not evaluated."""
+    for name in ("results.json", "results-best.json"):
+        found = _read(workdir / name) or {}
+        if (found.get("selection"), found.get("step")) == (selection, step):
+            return found
+    return None

@@ -1,0 +1,131 @@
+"""Where weights are: a file, a folder or the Hugging Face hub; and what a text encoder's says."""
+
+import dataclasses
+import functools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from drr_jax.config import Config, Text
+from drr_jax.data import tokenizer
+from drr_jax.errors import InputError
+from drr_jax.models.encoders import bert
+from drr_jax.runs.checkpoint import Checkpoints
+from drr_jax.weights import tensor_file
+
+NONE, HUB = "none", "hf:"
+EXPORT = "drr_jax export"  # the format of our own folders
+FILES = (  # what is downloaded
+    tensor_file.FILE,
+    tensor_file.INDEX,
+    "model-*-of-*.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+)
+SIZES = ("vocabulary", "width", "layers", "heads", "hidden")  # of an exported text encoder
+
+
+def locate(source: str, key: str) -> Path:
+    """The file or folder of a config's weights; a hub's name is downloaded or found in the cache.
+
+    Raises InputError if there is none.
+    """
+    if source.startswith(HUB):
+        return _download(source.removeprefix(HUB), key)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise InputError(
+            f"config key {key}={source}: no such file or folder; expected a safetensors file, a "
+            "folder with model.safetensors, hf:ORG/NAME or none"
+        )
+    return path
+
+
+@functools.cache
+def _download(name: str, key: str) -> Path:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise InputError(f"config key {key}={HUB}{name}: expected hf:ORG/NAME")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(FILES)))
+    except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise InputError(
+            f"config key {key}={HUB}{name}: neither in the cache nor to be downloaded ({reason}); "
+            f"get model.safetensors and config.json from https://huggingface.co/{name} by hand and "
+            f"set {key} to their folder"
+        ) from None
+
+
+def key_of(domain: str) -> str:
+    """The config key of a domain's weights."""
+    return f"model.encoders.{domain}.weights"
+
+
+def source_of(config: Config, domain: str) -> str:
+    """What the config lets a domain's encoder start from."""
+    return getattr(config.model.encoders, domain).weights
+
+
+def text_of(config: Config) -> tuple[Text, Any]:
+    """The caption encoder's sizes and tokenizer as its weights have them; (text, None) without.
+
+    Raises InputError if the weights' folder lacks config.json or tokenizer, or holds another kind
+    of encoder than `text.encoder`.
+    """
+    source, key, text = source_of(config, "T"), key_of("T"), config.text
+    if source == NONE:
+        return text, None
+    path = locate(source, key)
+    folder = path if path.is_dir() else path.parent
+    exported = exported_config(folder)
+    if exported is not None:
+        theirs = exported.get("text", {})
+        if theirs.get("encoder") != text.encoder:
+            raise InputError(
+                f"config key {key}={source}: its text.encoder is {theirs.get('encoder')!r}, the "
+                f"config's {text.encoder!r}"
+            )
+        sizes = {name: theirs[name] for name in SIZES if isinstance(theirs.get(name), int)}
+        text = dataclasses.replace(text, **sizes)
+    elif text.encoder != "bert":
+        raise InputError(
+            f"config key {key}={source}: text.encoder={text.encoder} starts from an exported run "
+            "or none; set text.encoder=bert for a BERT-family model"
+        )
+    else:
+        text = bert.read_sizes(folder / "config.json", text)
+    pieces = tokenizer.load_folder(folder)
+    if pieces.get_vocab_size() > text.vocabulary:
+        raise InputError(
+            f"config key {key}={source}: its tokenizer has {pieces.get_vocab_size()} pieces, its "
+            f"model {text.vocabulary}"
+        )
+    return text, pieces
+
+
+def kept_text(config: Config, workdir: Path | None) -> tuple[Text, Any] | None:
+    """As `text_of`, but of a run that began in `workdir` from weights; None if there is none."""
+    if workdir is None or source_of(config, "T") == NONE:
+        return None
+    file, record = workdir / tokenizer.FILE, workdir / "config.json"
+    if not (file.is_file() and record.is_file() and Checkpoints(workdir).steps()):
+        return None
+    theirs = json.loads(record.read_text(encoding="utf-8"))["text"]
+    sizes = {name: theirs[name] for name in SIZES}
+    return dataclasses.replace(config.text, **sizes), tokenizer.load(file)
+
+
+def exported_config(folder: Path) -> dict[str, Any] | None:
+    """The config of the run that a folder was exported from, None if another program made it."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if isinstance(found, dict) and found.get("format") == EXPORT:
+        return found.get("config", {})
+    return None

@@ -1,0 +1,400 @@
+"""Checkpoints: what is saved comes back bit for bit, on any devices, or is refused by name."""
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.sharding import SingleDeviceSharding
+
+from drr_jax.errors import InputError
+from drr_jax.runs import distributed
+from drr_jax.runs.checkpoint import Checkpoints, abstract
+from drr_jax.runs.digest import digest
+
+OPTIMISER = optax.sgd(0.1, momentum=0.9)
+
+
+@flax.struct.dataclass
+class State:
+    step: jax.Array
+    params: dict
+    batch_stats: dict
+    opt_state: optax.OptState
+
+
+def make_state(seed, rows=64):
+    rng = np.random.default_rng(seed)
+    params = {
+        "dense": {"kernel": rng.standard_normal((rows, 128), np.float32), "bias": np.ones(128)},
+        "half": rng.standard_normal(40).astype(jnp.bfloat16),
+    }
+    params = jax.tree.map(jnp.asarray, params)
+    opt_state = jax.tree.map(lambda x: x + seed, OPTIMISER.init(params))
+    return State(jnp.asarray(seed), params, {"mean": jnp.full(3, np.nan)}, opt_state)
+
+
+def placed(state, mesh):
+    return jax.device_put(state, distributed.state_shardings(state, mesh))
+
+
+def target(state, mesh):
+    return abstract(state, distributed.state_shardings(state, mesh))
+
+
+def assert_same(found, expected):
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for x, y in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert x.dtype == y.dtype
+        assert np.asarray(x).tobytes() == np.asarray(y).tobytes()
+
+
+@pytest.fixture
+def mesh():
+    return distributed.make_mesh(1)
+
+
+@pytest.fixture
+def saved(tmp_path, mesh):
+    """A workdir with checkpoints of steps 10, 20 and 30."""
+    with Checkpoints(tmp_path) as checkpoints:
+        for step in (10, 20, 30):
+            checkpoints.save(step, placed(make_state(step), mesh))
+    return tmp_path
+
+
+def restore(workdir, mesh, **options):
+    with Checkpoints(workdir, **options) as checkpoints:
+        return checkpoints.restore(target(make_state(0), mesh))
+
+
+def warnings_of(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_abandoned_reads_are_not_reported(saved, caplog):
+    """asyncio reports them when the garbage collector finds them: seldom, and of whichever test."""
+    Checkpoints(saved)
+    log = logging.getLogger("asyncio")
+    read = "ValueError('NOT_FOUND: Error opening \"zarr\" driver [tensorstore_spec=...]')"
+    log.error(f"Future exception was never retrieved\nfuture: <Future finished exception={read}>")
+    log.error("Task exception was never retrieved\ncoro=<read() at /x/orbax/checkpoint/a.py:3>")
+    assert not warnings_of(caplog)
+    log.error("Task exception was never retrieved\ncoro=<ours() at /x/drr_jax/data.py:3>")
+    assert len(warnings_of(caplog)) == 1
+
+
+def test_newest_comes_back_bit_for_bit(saved, mesh, caplog):
+    state, step = restore(saved, mesh)
+    assert step == 30
+    assert_same(state, make_state(30))
+    assert not warnings_of(caplog)
+
+
+def test_an_empty_workdir_has_none(tmp_path, mesh):
+    assert restore(tmp_path, mesh) is None
+    assert not list(tmp_path.iterdir())  # asking makes no folders
+
+
+def test_keeps_the_latest_few(tmp_path, mesh):
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        for step in (1, 2, 3, 4):
+            checkpoints.save(step, make_state(step))
+        checkpoints.save(4, make_state(9))  # saved already: left alone
+        checkpoints.wait()
+        assert checkpoints.steps() == [3, 4]
+    with Checkpoints(tmp_path, keep=2) as checkpoints:  # also after a restart
+        checkpoints.save(5, make_state(5))
+    assert Checkpoints(tmp_path).steps() == [4, 5]
+    assert_same(restore(tmp_path, mesh)[0], make_state(5))
+
+
+def test_keeps_the_best(tmp_path, mesh):
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_f1() is None
+        assert checkpoints.restore_best(target(make_state(0), mesh)) is None
+        f1s = ((1, 0.2), (2, 0.5), (3, 0.5), (4, 0.3))
+        better = [checkpoints.save_best(step, make_state(step), f1) for step, f1 in f1s]
+        assert better == [True, True, False, False]
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_f1() == 0.5
+        assert checkpoints.steps("best") == [2]
+        state, step = checkpoints.restore_best(target(make_state(0), mesh))
+        assert step == 2
+        assert_same(state, make_state(2))
+        # a run that went back to an earlier step, and does better there or at the same step
+        assert checkpoints.save_best(2, make_state(7), 0.6)
+        assert checkpoints.save_best(1, make_state(8), 0.7)
+        checkpoints.wait()
+        assert checkpoints.steps("best") == [1]
+        assert_same(checkpoints.restore_best(target(make_state(0), mesh))[0], make_state(8))
+
+
+@pytest.mark.parametrize("fsdp", [1, 4])
+def test_moves_between_one_and_eight_devices(tmp_path, fsdp):
+    eight = distributed.make_mesh(fsdp)
+    one = SingleDeviceSharding(jax.devices()[3])
+    states = {1: jax.device_put(make_state(1), one), 2: placed(make_state(2), eight)}
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, states[1])
+        checkpoints.wait()
+        state, _ = checkpoints.restore(target(make_state(0), eight))
+        assert_same(state, make_state(1))
+        kernel = state.params["dense"]["kernel"]
+        assert kernel.sharding.device_set == set(jax.devices())
+        assert kernel.addressable_shards[0].data.size == 64 * 128 // fsdp
+        checkpoints.save(2, states[2])
+        checkpoints.wait()
+        singles = jax.tree.map(lambda _: one, make_state(0))
+        state, step = checkpoints.restore(abstract(make_state(0), singles))
+        assert step == 2 and state.step.sharding == one
+        assert_same(state, make_state(2))
+
+
+def test_digest_does_not_depend_on_the_sharding():
+    state = make_state(5)
+    assert digest(state) == digest(placed(state, distributed.make_mesh(4)))
+    kernel = np.asarray(state.params["dense"]["kernel"]).copy()
+    kernel.view(np.uint32)[3, 7] ^= 1 << 20
+    changed = digest(state.replace(params=state.params | {"dense": {"kernel": kernel}}))
+    assert changed["params/dense/kernel"] != digest(state)["params/dense/kernel"]
+
+
+def test_donating_a_state_does_not_reach_its_checkpoint(tmp_path, mesh):
+    """Steps that overwrite the buffers while they are being written, and after they are read."""
+    step = jax.jit(lambda s: jax.tree.map(lambda x: x * 2 + 1, s), donate_argnums=0)
+    state = placed(make_state(1, rows=20_000), mesh)
+    expected = [jax.tree.map(np.array, state)]
+    for _ in range(4):
+        expected.append(jax.tree.map(lambda x: np.array(x * 2 + 1), expected[-1]))
+    with Checkpoints(tmp_path, keep=9) as checkpoints:
+        for number in range(4):
+            checkpoints.save(number, state)
+            state = step(state)
+        jax.block_until_ready(state)
+        checkpoints.wait()
+        for number in (3, 2, 1, 0):
+            found, _ = checkpoints.restore(target(make_state(0, rows=20_000), mesh))
+            assert_same(found, expected[number])
+            after = step(found)  # each replica is its own buffer
+            pairs = zip(jax.tree.leaves(after), jax.tree.leaves(expected[number + 1]), strict=True)
+            for x, y in pairs:
+                for shard in x.addressable_shards:
+                    np.testing.assert_array_equal(np.asarray(shard.data), np.asarray(y))
+            shutil.rmtree(tmp_path / "checkpoints" / str(number))
+
+
+def array_files(step):
+    return sorted(
+        (path for path in (step / "state").rglob("*") if path.is_file() and "/d/" in str(path)),
+        key=lambda path: path.stat().st_size,
+    )
+
+
+def truncate(step):
+    path = array_files(step)[-1]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(step):
+    path = array_files(step)[-1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def empty_arrays(step):
+    for path in array_files(step):
+        path.write_bytes(b"")
+
+
+def remove_arrays(step):
+    for path in array_files(step):
+        path.unlink()
+
+
+def remove_state(step):
+    shutil.rmtree(step / "state")
+
+
+def remove_metadata(step):
+    (step / "state" / "_METADATA").unlink()
+
+
+def remove_manifest(step):
+    shutil.rmtree(step / "manifest")
+
+
+def truncate_manifest(step):
+    path = step / "manifest" / "metadata"
+    path.write_text(path.read_text()[:-20])
+
+
+def change_manifest(step):
+    path = step / "manifest" / "metadata"
+    stored = json.loads(path.read_text())
+    stored["leaves"]["params/half"]["shape"] = [41]
+    path.write_text(json.dumps(stored))
+
+
+def empty_step(step):
+    shutil.rmtree(step)
+    step.mkdir()
+
+
+DAMAGE = [
+    truncate,
+    flip,
+    empty_arrays,
+    remove_arrays,
+    remove_state,
+    remove_metadata,
+    remove_manifest,
+    truncate_manifest,
+    change_manifest,
+    empty_step,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda f: f.__name__)
+def test_damage_is_named_and_the_previous_one_used(saved, mesh, caplog, damage):
+    newest = saved / "checkpoints" / "30"
+    damage(newest)
+    state, step = restore(saved, mesh, read_only=True)
+    assert step == 20 and newest.is_dir()
+    assert_same(state, make_state(20))
+    [line] = warnings_of(caplog)
+    assert str(newest) in line and "damaged: " in line and "\n" not in line
+
+    with Checkpoints(saved) as checkpoints:  # training goes on from there, past the damaged step
+        assert checkpoints.restore(target(make_state(0), mesh))[1] == 20
+        assert (saved / "damaged" / "30-0").is_dir()
+        checkpoints.save(30, make_state(31))
+        checkpoints.wait()
+        state, step = checkpoints.restore(target(make_state(0), mesh))
+        assert step == 30
+        assert_same(state, make_state(31))
+
+
+def test_every_flipped_byte_is_harmless_or_found(saved, mesh):
+    """A flip anywhere: the state that comes back is one that was saved, whole."""
+    newest = saved / "checkpoints" / "30"
+    files = [path for path in sorted(newest.rglob("*")) if path.is_file()]
+    rng = np.random.default_rng(0)
+    fell_back = 0
+    for _ in range(40):
+        path = files[rng.integers(len(files))]
+        original = path.read_bytes()
+        if not original:
+            continue
+        content = bytearray(original)
+        content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        path.write_bytes(content)
+        state, step = restore(saved, mesh, read_only=True)
+        assert_same(state, make_state(step))
+        fell_back += step == 20
+        path.write_bytes(original)
+    # Orbax names its files at random, so which bytes are hit, and how many matter, varies.
+    assert fell_back > 3
+
+
+def test_an_older_damaged_one_does_not_stop_the_run(saved, mesh):
+    for path in (saved / "checkpoints" / "10").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"{")
+    with Checkpoints(saved) as checkpoints:
+        assert checkpoints.restore(target(make_state(0), mesh))[1] == 30
+        checkpoints.save(40, make_state(40))
+        checkpoints.wait()
+        assert checkpoints.steps() == [20, 30, 40]
+
+
+def test_all_damaged_is_an_error_both_times(saved, mesh):
+    for step in (10, 20, 30):
+        flip(saved / "checkpoints" / str(step))
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"none of its checkpoints.*30: .*20: .*10: .*workdir"):
+            restore(saved, mesh)
+
+
+def test_a_half_written_one_is_named_and_cleared(saved, mesh, caplog):
+    half = saved / "checkpoints" / "40.orbax-checkpoint-tmp"
+    shutil.copytree(saved / "checkpoints" / "30", half)
+    shutil.rmtree(half / "manifest")
+    with Checkpoints(saved) as checkpoints:
+        assert checkpoints.restore(target(make_state(0), mesh))[1] == 30
+        [line] = warnings_of(caplog)
+        assert "checkpoints/40 was left half written" in line
+        checkpoints.save(40, make_state(40))
+        checkpoints.wait()
+        assert not half.exists() and checkpoints.steps() == [20, 30, 40]
+
+
+def test_a_damaged_best_is_an_error(tmp_path, mesh):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save_best(5, make_state(5), 0.5)
+    flip(tmp_path / "best" / "5")
+    with pytest.raises(InputError, match=r"best/5 is damaged: .*digest"):
+        Checkpoints(tmp_path).restore_best(target(make_state(0), mesh))
+
+
+@pytest.mark.parametrize(
+    "wanted, message",
+    [
+        (make_state(0, rows=32), r"params/dense/kernel is float32\[64, 128\].*float32\[32, 128\]"),
+        (make_state(0).replace(batch_stats={}), r"batch_stats/mean is in the checkpoint's model"),
+        (
+            make_state(0).replace(batch_stats={"mean": jnp.zeros(3), "more": jnp.zeros(3)}),
+            r"batch_stats/more is in the config's model but not in the checkpoint's",
+        ),
+    ],
+)
+def test_another_model_is_refused_and_not_called_damaged(saved, mesh, wanted, message):
+    with pytest.raises(InputError, match=message):
+        Checkpoints(saved).restore(target(wanted, mesh))
+    assert Checkpoints(saved).steps() == [10, 20, 30]
+
+
+FULL_DISK = """
+import resource, signal, sys
+import jax.numpy as jnp
+from drr_jax.checkpoint import Checkpoints
+from drr_jax.errors import run
+
+def main():
+    with Checkpoints(sys.argv[1]) as checkpoints:
+        checkpoints.save(1, {"x": jnp.ones(100)})
+        checkpoints.wait()
+        # a write beyond this size fails as one on a full disk does, with another errno
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        checkpoints.save(2, {"x": jnp.linspace(0, 1, 1_000_000)})
+
+run(main)
+"""
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_last_good_one(tmp_path, mesh):
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: {tmp_path}/checkpoints: ") and "File too large" in line
+    assert "last good checkpoint is 1" in line
+    ones = {"x": jnp.ones(100)}
+    state, step = Checkpoints(tmp_path).restore(target(ones, mesh))
+    assert step == 1
+    assert_same(state, ones)
+
+
+@pytest.mark.parametrize("workdir", ["/sys/drr", "/dev/null/drr"])
+def test_a_folder_that_cannot_be_written_is_one_line(workdir):
+    with pytest.raises(InputError, match=rf"{workdir}/checkpoints: .*no checkpoint yet"):
+        Checkpoints(workdir).save(1, {"x": jnp.ones(3)})

@@ -1,0 +1,143 @@
+"""The run record: one run a workdir, and whoever mixes two is told by which key."""
+
+import json
+
+import pytest
+
+from drr_jax.config import Config, flatten
+from drr_jax.errors import InputError
+from drr_jax.runs import record
+
+
+def make(**changes):
+    config = flatten(Config()) | {"data.data_dir": "data"}
+    facts = {
+        "fold": 0,
+        "dataset": "reactionet/demo",
+        "version": "1.0.0",
+        "fingerprint": "ab" * 32,
+        "au_names": ["AU01", "AU02"],
+    }
+    return config | facts | changes
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    folder = tmp_path / "runs" / "one"
+    record.check_record(folder, make(), allow_change=False)
+    return folder
+
+
+def test_a_new_folder_gets_the_record_and_the_same_run_finds_it(workdir):
+    for _ in range(2):
+        record.check_record(workdir, make(au_names=("AU01", "AU02")), allow_change=False)
+        record.require_record(workdir, make(), allow_change=False)
+    stored = record.read_record(workdir)
+    assert stored.pop("packages") == record.versions()
+    assert stored == make()
+    assert [path.name for path in workdir.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize(
+    "key, value, message",
+    [
+        ("seed", 1, "seed was 0, is 1;"),
+        ("data.batch_size", 32, "data.batch_size was 64, is 32;"),
+        ("graph.conv", "acm", "graph.conv was gcn, is acm;"),
+        ("optim.max_steps", 9, "optim.max_steps was 0, is 9;"),
+        ("fold", 2, "fold was 0, is 2;"),
+        ("dataset", "reactionet/full", "dataset was reactionet/demo, is reactionet/full;"),
+        ("version", "1.0.1", "version was 1.0.0, is 1.0.1;"),
+        ("fingerprint", "cd" * 32, f"fingerprint was {'ab' * 32}, is {'cd' * 32};"),
+        ("au_names", ["AU02", "AU01"], 'au_names was ["AU01", "AU02"], is ["AU02", "AU01"];'),
+    ],
+)
+def test_a_different_run_is_refused_by_name(workdir, key, value, message):
+    before = (workdir / "record.json").read_bytes()
+    for check in (record.check_record, record.require_record):
+        with pytest.raises(InputError) as error:
+            check(workdir, make(**{key: value}), allow_change=False)
+        assert message in str(error.value) and str(workdir) in str(error.value)
+        assert "--allow_config_change" in str(error.value) and "\n" not in str(error.value)
+    assert (workdir / "record.json").read_bytes() == before
+    record.check_record(workdir, make(**{key: value}), allow_change=True)
+    assert record.read_record(workdir)[key] == value
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("data.data_dir", "/elsewhere"),
+        ("data.manual_dir", "/raw"),
+        ("data.worker_count", 8),
+        ("data.read_threads", 9),
+        ("data.prefetch", 7),
+        ("log.keep_checkpoints", 9),
+        ("log.every_steps", 1),
+        ("fsdp", 8),
+    ],
+)
+def test_what_does_not_change_the_run_is_free(workdir, key, value):
+    record.check_record(workdir, make(**{key: value}), allow_change=False)
+    assert record.read_record(workdir)[key] == value
+
+
+def test_how_often_a_run_is_evaluated_is_free_unless_the_checkpoint_is_chosen_by_it(tmp_path):
+    often = {"log.eval_every_epochs": 5.0}
+    record.check_record(tmp_path / "last", make(), allow_change=False)
+    record.check_record(tmp_path / "last", make(**often), allow_change=False)
+    chosen, others = {"selection": "validation"}, {"log.every_steps": 1}
+    record.check_record(tmp_path / "best", make(**chosen), allow_change=False)
+    record.check_record(tmp_path / "best", make(**chosen, **others), allow_change=False)
+    with pytest.raises(InputError, match=r"log.eval_every_epochs was 1.0, is 5.0;"):
+        record.check_record(tmp_path / "best", make(**chosen, **often), allow_change=False)
+
+
+def test_a_key_of_a_newer_program_had_its_default_before(workdir):
+    stored = record.read_record(workdir)
+    del stored["graph.readout"]
+    record.write_json(workdir / "record.json", stored)
+    record.check_record(workdir, make(), allow_change=False)
+    record.write_json(workdir / "record.json", stored)
+    with pytest.raises(InputError, match=r"graph.readout was per_class, is concat_fc"):
+        record.check_record(workdir, make(**{"graph.readout": "concat_fc"}), allow_change=False)
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("dear to me")
+    with pytest.raises(InputError, match=r"holds thesis.tex but no record.json"):
+        record.check_record(tmp_path, make(), allow_change=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_start_that_died_at_once_can_be_repeated(tmp_path):
+    (tmp_path / ".record.json.part").write_text('{"seed"')
+    record.check_record(tmp_path, make(), allow_change=False)
+    assert record.read_record(tmp_path)["seed"] == 0
+
+
+@pytest.mark.parametrize("content", ["", '{"seed": 0', "[1]", "\xff"])
+def test_a_damaged_record_is_named(workdir, content):
+    (workdir / "record.json").write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=r"record.json is not a run record \("):
+        record.check_record(workdir, make(), allow_change=False)
+
+
+def test_no_record_to_evaluate(tmp_path):
+    with pytest.raises(InputError, match=r"record.json is missing: expected a workdir"):
+        record.require_record(tmp_path, make(), allow_change=False)
+
+
+@pytest.mark.parametrize("workdir", ["/sys/drr", "/dev/null/drr", "/dev/null"])
+def test_a_workdir_that_cannot_be_made(workdir):
+    with pytest.raises(InputError, match=f"--workdir={workdir} (cannot be made|is a file)"):
+        record.check_record(workdir, make(), allow_change=False)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "results.json"
+    record.write_json(path, {"a": 1})
+    (tmp_path / ".results.json.part").mkdir()  # nothing can be written in its place
+    with pytest.raises(InputError, match=r"results.json cannot be written: Is a directory"):
+        record.write_json(path, {"a": 2})
+    assert json.loads(path.read_text()) == {"a": 1}

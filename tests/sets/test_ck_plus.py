@@ -1,0 +1,200 @@
+"""CK+ from a tiny tree in the official formats: every value, both configs, folds, every defect."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from prepared_faces import build, pixels, read
+from raw_ck_plus import FRAMES, HEIGHT, WIDTH, number, write_ck_plus
+
+from drr_jax.errors import InputError
+from tfds_reactionet.building.face_records import NO_FACE
+from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.verify import verify
+from tfds_reactionet.ck_plus import labels
+from tfds_reactionet.ck_plus.reader import NO_EMOTION, NO_FACS, NO_IMAGE, OTHER_EMOTION
+from tfds_reactionet.reading.crop import full_transform, move
+
+NAMES = {1: "anger", 3: "disgust", 4: "fear", 5: "happy", 6: "sad", 7: "surprise"}
+PARTS = {  # six subjects with one of six emotions, dealt out in turn
+    "S005/001": "part1",
+    "S010/002": "part2",
+    "S011/001": "part3",
+    "S130/009": "part1",
+    "S501/006": "part2",
+    "S999/003": "part3",
+}
+EXPECTED = {NO_EMOTION: 1, OTHER_EMOTION: 1}
+EMOTION = "Emotion/S010/002/S010_002_00000005_emotion.txt"
+FACS = "FACS/S010/002/S010_002_00000005_facs.txt"
+IMAGES = "cohn-kanade-images/S010/002"
+POINTS = "Landmarks/S010/002/S010_002_00000004_landmarks.txt"
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    root = tmp_path_factory.mktemp("raw")
+    return root, write_ck_plus(root / "CK+")
+
+
+@pytest.fixture
+def raw(release: tuple[Path, Any], tmp_path: Path) -> Path:
+    """A copy of the tree that a test may change."""
+    return Path(shutil.copytree(release[0] / "CK+", tmp_path / "raw"))
+
+
+@pytest.mark.parametrize("config", ["au", "expression"])
+def test_every_value_of_every_record(
+    release: tuple[Path, Any], tmp_path: Path, config: str
+) -> None:
+    options = {"crop": "full", "image_format": "png"}
+    prepared = build(f"ck_plus/{config}", release[0], tmp_path, **options)
+    found = read(prepared)
+    assert len(found) == len(PARTS) * 3
+    for sequence, part in PARTS.items():
+        truth = release[1][sequence]
+        for frame in (FRAMES - 2, FRAMES - 1, FRAMES):
+            record = found[sequence, frame]
+            assert record["part"] == part and record["subject"] == sequence[:4]
+            assert labels.SIX_EMOTIONS[record["expression"]] == NAMES[truth["emotion"]]
+            for column, au in enumerate(labels.CODED):
+                grade = truth["facs"].get(au)
+                assert record["au"]["occurrence"][column] == (grade is not None)
+                intensity = record["au"]["intensity"][column]
+                assert np.isnan(intensity) if grade == 0 else intensity == (grade or 0)
+            assert (pixels(record["reaction"]["image"]) == truth["images"][frame - 1][0, 0]).all()
+            points = move(truth["landmarks"][frame - 1], full_transform(HEIGHT, WIDTH, 32))
+            np.testing.assert_allclose(record["landmarks"], points, atol=1e-3)
+            assert record["label_source"] == 1
+    metadata = read_metadata(prepared)
+    assert metadata["task"] == config and metadata["skipped"] == EXPECTED
+    assert metadata["expression_names"] == ["anger", "disgust", "fear", "happy", "sad", "surprise"]
+    aus = (1, 2, 4, 5, 6, 7, 9, 12, 17, 23, 24, 25)
+    assert metadata["evaluated_aus"] == [f"AU{au:02d}" for au in aus]
+    assert metadata["protocol"]["test"] == [["part1"], ["part2"], ["part3"]]
+    assert "verified: 18 records" in verify(prepared, jobs=1, progress=False)
+
+
+def test_options_for_frames_folds_and_threshold(raw: Path) -> None:
+    prepared = build("ck_plus", raw, raw.parent / "data", last=1, folds=6, threshold=2)
+    found = read(prepared)
+    assert sorted(found) == [(sequence, FRAMES) for sequence in PARTS]
+    assert [found[s, FRAMES]["part"] for s in PARTS] == [f"part{k}" for k in range(1, 7)]
+    occurrence = dict(zip(labels.CODED, found["S010/002", 5]["au"]["occurrence"], strict=True))
+    assert [occurrence[au] for au in (1, 2, 5, 25, 27, 6)] == [1, 0, 1, -1, 1, 0]
+    everything = build("ck_plus", raw, raw.parent / "all", last=99)
+    assert len(read(everything)) == len(PARTS) * FRAMES
+
+
+def test_folders_as_the_zip_files_unpack(tmp_path: Path) -> None:
+    write_ck_plus(tmp_path / "raw/outer", landmarks=False, nested=True)
+    prepared = build("ck_plus", tmp_path / "raw", tmp_path / "data")
+    assert len(read(prepared)) == 18
+    assert read_metadata(prepared)["options"]["crop"] == "full"
+
+
+def test_peak_is_the_frame_that_the_label_names(raw: Path) -> None:
+    (raw / EMOTION).rename(raw / EMOTION.replace("00000005", "00000004"))
+    found = read(build("ck_plus", raw, raw.parent / "data"))
+    assert [frame for sequence, frame in sorted(found) if sequence == "S010/002"] == [2, 3, 4]
+
+
+SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
+    "no peak": (lambda raw: (raw / IMAGES / "S010_002_00000005.png").unlink(), NO_IMAGE, 1),
+    "no images": (lambda raw: shutil.rmtree(raw / IMAGES), NO_IMAGE, 1),
+    "no codes": (lambda raw: (raw / FACS).unlink(), NO_FACS, 1),
+    "no landmarks": (lambda raw: (raw / POINTS).unlink(), NO_FACE, 1),
+}
+
+
+@pytest.mark.parametrize("defect", SKIPS)
+def test_what_is_missing_is_counted_and_listed(raw: Path, defect: str) -> None:
+    change, reason, count = SKIPS[defect]
+    change(raw)
+    options = {"folds": 2, "max_skipped": 0.5}
+    prepared = build("ck_plus", raw, raw.parent / "data", **options)
+    assert read_metadata(prepared)["skipped"] == {**EXPECTED, reason: count}
+    if reason == NO_FACS:  # the other config does not need them
+        prepared = build("ck_plus/expression", raw, raw.parent / "data")
+        assert (read(prepared)["S010/002", 5]["au"]["occurrence"] == -1).all()
+
+
+def write(name: str, text: str) -> Callable[[Path], Any]:
+    return lambda raw: (raw / name).write_text(text)
+
+
+DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "code": (write(EMOTION, number(8)), "emotion.txt: line 1: emotion 8, expected a whole number"),
+    "half": (write(EMOTION, number(1.5)), "line 1: emotion 1.5, expected a whole number, 0 to 7"),
+    "no code": (write(EMOTION, "\n"), "0 numbers, expected one emotion code"),
+    "text": (write(EMOTION, "happy"), "line 1: 'happy', expected one number"),
+    "two labels": (
+        lambda raw: shutil.copy(raw / EMOTION, raw / EMOTION.replace("0005", "0004")),
+        "expected one label file",
+    ),
+    "strange name": (
+        lambda raw: (raw / EMOTION).rename(raw / EMOTION.replace("S010_", "S011_")),
+        "does not belong into",
+    ),
+    "grade": (write(FACS, number(1) + number(6)), "facs.txt: line 1: intensity 6"),
+    "AU": (write(FACS, "\n" + number(0) + number(1)), "facs.txt: line 2: AU 0"),
+    "AU twice": (write(FACS, 2 * (number(1) + number(1) + "\n")), "line 2: AU 1 is there twice"),
+    "column": (write(FACS, number(1)), "expected 2 numbers"),
+    "points": (write(POINTS, number(1) + number(1)), "1 points, expected 68 lines"),
+    "image twice": (
+        lambda raw: shutil.copy(
+            raw / IMAGES / "S010_002_00000005.png", raw / IMAGES / "S010_002_5.png"
+        ),
+        "frame 5 is there twice",
+    ),
+    "no emotions": (lambda raw: shutil.rmtree(raw / "Emotion"), "no emotion in it; expected Emo"),
+    "no facs": (lambda raw: shutil.rmtree(raw / "FACS"), "no facs in it; expected FACS/S005"),
+    "no pictures": (lambda raw: shutil.rmtree(raw / "cohn-kanade-images"), "no images in it"),
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_defect_is_one_line_and_nothing_is_left(raw: Path, defect: str) -> None:
+    change, message = DEFECTS[defect]
+    change(raw)
+    with pytest.raises(InputError) as caught:
+        build("ck_plus", raw, raw.parent / "data")
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(raw.parent.glob("data/ck_plus/au/*"))
+
+
+def test_too_many_folds(raw: Path) -> None:
+    with pytest.raises(InputError, match=r"6 subject\(s\) cannot make 7 subject folds"):
+        build("ck_plus", raw, raw.parent / "data", folds=7)
+
+
+NUMBERS = st.one_of(st.binary(max_size=40), st.text("0123456789.e+-\r\n  nai", max_size=60))
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=NUMBERS)
+@example(data="   3.0000000e+00\r\n")
+@example(data="   1.0000000e+00   2.0000000e+00\n   \n")
+@example(data="1e999 1")
+def test_any_bytes_give_labels_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes | str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "ck_plus_label.txt"
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    for parse in (labels.read_emotion, labels.read_facs, labels.read_landmarks):
+        try:
+            found: Any = parse(path)
+        except InputError as error:
+            assert str(path) in str(error) and "\n" not in str(error)
+            continue
+        if parse is labels.read_facs:
+            assert all(0 < au < 100 and grade in range(6) for au, grade in found.items())
+            occurrence, intensity = labels.codes(found, 2)
+            assert set(occurrence) <= {-1, 0, 1} and not (intensity > 5).any()
+        elif parse is labels.read_emotion:
+            assert found == labels.EMOTIONS[int(float(path.read_text()))]

@@ -1,0 +1,314 @@
+"""FER+ from tiny releases in the official formats: every value and rule, both layouts, defects."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from prepared_faces import build, pixels, read
+from raw_fer_plus import FOLDERS, HEADER, ROWS, write_pair, write_tree
+
+from drr_jax.errors import InputError
+from tfds_reactionet.building import stills
+from tfds_reactionet.building.face_records import BAD_IMAGE
+from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.verify import verify
+from tfds_reactionet.fer_plus import tables
+from tfds_reactionet.fer_plus.reader import NO_IMAGE, NO_LABEL
+from tfds_reactionet.fer_plus.votes import RULES, label
+
+CONFIGS = ("majority", "argmax8", "votes", "probability", "multi_target")
+SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+# By hand from the rules: the leading expression of each of ROWS, -1 where it is left out.
+LEADING = {
+    "majority": [-1, 0, 1, 2, -1, -1, 6, -1, -1, 4, -1],
+    "argmax8": [0, 0, 1, 2, -1, 3, 6, -1, 0, 4, -1],
+    "probability": [0, 0, 1, 2, -1, 3, 6, -1, -1, 4, -1],
+    "multi_target": [0, 0, 1, 2, -1, 3, 6, -1, -1, 4, -1],
+}
+
+
+def reference(rule: str, votes: np.ndarray) -> tuple[int, np.ndarray]:
+    """FER+'s rules in the words of the paper's code: winners are taken out one after the other.
+
+    Returns the leading expression, or -1, and the target.
+    """
+    if rule == "argmax8":
+        best = int(np.argmax(votes))
+        return (best, np.eye(10)[best, :8]) if best < 8 else (-1, np.zeros(8))
+    left = np.where(votes <= 1, 0, votes).astype(float)
+    total, used = left.sum(), np.zeros(10)
+    if rule in ("majority", "votes"):
+        if left.max() > 0.5 * total:
+            used[np.argmax(left)] = left.max()
+    elif rule == "multi_target":
+        used = np.where(left >= 0.3 * total, left, 0)
+        if used.sum() <= 0.5 * total:
+            used[:] = 0
+    else:
+        mass, taken, going = 0.0, 0, True
+        while mass < 0.75 * total and taken < 3 and going:
+            top = left.max()
+            for column in np.flatnonzero(left == top):
+                left[column], mass, taken = 0, mass + top, taken + 1
+                used[column] = top
+                if column >= 8:
+                    going = False
+                    if used.sum() > top:
+                        used[column], taken = 0, taken - 1
+                    break
+        if used.sum() <= 0.5 * total or taken > 3:
+            used[:] = 0
+    best = int(np.argmax(used))
+    if used[best] == 0 or best >= 8:
+        return -1, np.zeros(8)
+    target = used[:8] / used[:8].sum()
+    return best, (target > 0).astype(float) if rule == "multi_target" else target
+
+
+def random_votes(count: int) -> np.ndarray:
+    """Votes [count, 10] that sum to 9 or 10, over few or many columns."""
+    rng = np.random.default_rng(5)
+    shares = [rng.dirichlet(np.full(10, 10 ** rng.uniform(-1.5, 0.5))) for _ in range(count)]
+    return np.array([rng.multinomial(10 - (n % 50 == 0), p) for n, p in enumerate(shares)])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rules_are_those_of_an_independent_reference(rule: str) -> None:
+    labelled = 0
+    for votes in random_votes(4000):
+        expected, target = reference(rule, votes)
+        leading, found = label(rule, votes.tolist())
+        assert leading == expected, votes
+        np.testing.assert_allclose(found, target, rtol=1e-6, err_msg=str(votes))
+        labelled += leading >= 0
+    assert 1000 < labelled < 4000  # both outcomes were tested
+
+
+@pytest.mark.parametrize(
+    ("rule", "votes", "target"),
+    [
+        ("probability", (4, 0, 0, 1, 3, 2, 0, 0, 0, 0), {0: 4 / 7, 4: 3 / 7}),  # 7 of 9
+        ("probability", (5, 2, 2, 1, 0, 0, 0, 0, 0, 0), {0: 5 / 9, 1: 2 / 9, 2: 2 / 9}),
+        ("probability", (5, 3, 0, 0, 0, 0, 0, 0, 2, 0), {0: 5 / 8, 1: 3 / 8}),
+        ("probability", (4, 0, 0, 0, 0, 0, 0, 0, 4, 2), {}),
+        ("probability", (4, 2, 2, 2, 0, 0, 0, 0, 0, 0), {}),  # four classes
+        ("probability", (6, 0, 0, 0, 0, 0, 0, 0, 4, 0), {0: 1}),
+        ("multi_target", (4, 3, 3, 0, 0, 0, 0, 0, 0, 0), {0: 1, 1: 1, 2: 1}),
+        ("multi_target", (4, 2, 2, 2, 0, 0, 0, 0, 0, 0), {}),  # 40 % in all
+        ("multi_target", (3, 0, 0, 0, 0, 0, 0, 0, 7, 0), {}),
+        ("majority", (5, 5, 0, 0, 0, 0, 0, 0, 0, 0), {}),
+        ("majority", (4, 3, 1, 1, 1, 0, 0, 0, 0, 0), {0: 1}),  # 4 of 7 that remain
+        ("argmax8", (2, 2, 2, 2, 2, 0, 0, 0, 0, 0), {0: 1}),
+        ("argmax8", (2, 0, 0, 0, 0, 0, 0, 0, 5, 3), {}),
+    ],
+)
+def test_rules_by_hand(rule: str, votes: tuple[int, ...], target: dict[int, float]) -> None:
+    expected = [target.get(column, 0) for column in range(8)]
+    np.testing.assert_allclose(label(rule, votes)[1], expected, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    root = tmp_path_factory.mktemp("raw")
+    return root, write_pair(root / "FER+")
+
+
+@pytest.fixture
+def raw(release: tuple[Path, Any], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(release[0] / "FER+", tmp_path / "raw"))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_every_value_of_every_record(
+    release: tuple[Path, Any], tmp_path: Path, config: str
+) -> None:
+    prepared = build(f"fer_plus/{config}", release[0], tmp_path, size=48)
+    found = read(prepared)
+    leading = LEADING["majority" if config == "votes" else config]
+    for number, ((usage, name, votes), expression) in enumerate(zip(ROWS, leading, strict=True)):
+        record = found.pop((SPLITS[usage], number), None)
+        if expression < 0 and config != "votes":
+            assert record is None
+            continue
+        assert record is not None and record["part"] == SPLITS[usage]
+        assert record["expression"] == expression
+        assert record["votes"].tolist() == list(votes) and record["name"] == (name or "")
+        np.testing.assert_allclose(record["target"], label(config, votes)[1])
+        image = pixels(record["reaction"]["image"])
+        assert image.shape == (48, 48, 3)
+        assert (image == release[1]["images"][number][..., None]).all()
+        assert record["fer2013"] == release[1]["codes"][number]
+    assert not found
+    metadata = read_metadata(prepared)
+    lost = sum(expression < 0 for expression in leading)
+    assert metadata["skipped"] == ({} if config == "votes" else {NO_LABEL: lost})
+    assert metadata["expression_names"][3] == "sad" and len(metadata["expression_names"]) == 8
+    assert metadata["protocol"] == {
+        "kind": "official",
+        "train": [["train"]],
+        "validation": [["validation"]],
+        "test": [["test"]],
+    }
+    assert "verified" in verify(prepared, jobs=1, progress=False)
+
+
+def test_same_set_from_two_processes_in_small_blocks(
+    release: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None: the data set's own defaults
+    one = build("fer_plus/votes", release[0], tmp_path / "1", size=None)
+    options = read_metadata(one)["options"]
+    assert (options["size"], options["image_format"], options["crop"]) == (48, "png", "full")
+    monkeypatch.setattr(stills, "BLOCK_ROWS", 2)
+    two = build("fer_plus/votes", release[0], tmp_path / "2", size=None, jobs=2)
+    assert read_metadata(one)["fingerprint"] == read_metadata(two)["fingerprint"]
+    assert list(read(one)) == list(read(two))
+
+
+def test_tree_of_images(tmp_path: Path) -> None:
+    images = write_tree(tmp_path / "raw")
+    found = read(build("fer_plus/argmax8", tmp_path / "raw", tmp_path / "data", size=48))
+    for usage, split in SPLITS.items():
+        rows = [row for row in ROWS if row[0] == usage and row[1]]
+        for number, (_, name, votes) in enumerate(rows):
+            record = found.pop((split, number), None)
+            expression, _ = reference("argmax8", np.array(votes))
+            assert (record is None) == (expression < 0)
+            if record is not None:
+                assert record["expression"] == expression and record["fer2013"] == -1
+                assert (pixels(record["reaction"]["image"]) == images[str(name)][..., None]).all()
+    assert not found
+
+
+def test_other_order_of_columns_and_a_byte_order_mark(raw: Path, release: Any) -> None:
+    """As in the file that the Kaggle page also offers."""
+    lines = [line.split(",") for line in (raw / "fer2013.csv").read_text().splitlines()]
+    text = "\ufeff" + "".join(f'{a}, {c}, "{b}"\r\n' for a, b, c in lines).replace(
+        '"pixels"', "pixels"
+    )
+    (raw / "fer2013.csv").unlink()
+    (raw / "icml_face_data.csv").write_bytes(text.encode())
+    found = read(build("fer_plus/votes", raw, raw.parent / "data", size=48))
+    for number, (usage, _, _) in enumerate(ROWS):
+        image = pixels(found[SPLITS[usage], number]["reaction"]["image"])
+        assert (image[..., 0] == release[1]["images"][number]).all()
+
+
+def test_missing_and_damaged_images_are_counted(tmp_path: Path) -> None:
+    write_tree(tmp_path / "raw")
+    (tmp_path / "raw/data/FER2013Train/fer0000000.png").unlink()
+    (tmp_path / "raw/data/FER2013Train/fer0000001.png").write_bytes(b"\x89PNG")
+    prepared = build("fer_plus/votes", tmp_path / "raw", tmp_path / "data", max_skipped=0.5)
+    assert read_metadata(prepared)["skipped"] == {NO_IMAGE: 1, BAD_IMAGE: 1}
+
+
+def change(name: str, old: str, new: str) -> Callable[[Path], Any]:
+    def act(raw: Path) -> None:
+        text = (raw / name).read_bytes().decode()
+        assert old in text
+        (raw / name).write_bytes(text.replace(old, new, 1).encode())
+
+    return act
+
+
+def drop_last_line(name: str) -> Callable[[Path], Any]:
+    def act(raw: Path) -> None:
+        lines = (raw / name).read_bytes().splitlines(keepends=True)
+        (raw / name).write_bytes(b"".join(lines[:-1]))
+
+    return act
+
+
+NEW, OLD = "fer2013new.csv", "fer2013.csv"
+DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "vote": (change(NEW, ",4,0,0,1,3", ",4,0,0,x,3"), "new.csv: line 2: 'x' votes, expected 0 to"),
+    "sum": (change(NEW, ",4,0,0,1,3", ",4,0,0,3,3"), "line 2: 12 votes in all, expected 10"),
+    "name": (change(NEW, "fer0000001.png", "../../a.png"), "line 3: image name '../../a.png'"),
+    "usage": (change(NEW, "PublicTest", "Public"), "line 8: Usage 'Public', expected Training or"),
+    "column": (change(NEW, "contempt", "scorn"), "no column 'contempt'"),
+    "order": (change(NEW, "PublicTest", "PrivateTest"), "line 8: Usage is not that of fer2013.csv"),
+    "votes end": (drop_last_line(NEW), "fer2013new.csv: ends after 10 rows"),
+    "faces end": (drop_last_line(OLD), "fer2013.csv: ends after 10 rows"),
+    "header": (change(OLD, "emotion,pixels", "emotion,points"), "line 1: expected the header"),
+    "code": (change(OLD, "Usage\n", "Usage\n9"), "fer2013.csv: line 2: emotion '9"),
+    "pixel": (change(OLD, " ", " 256 "), "fer2013.csv: line 2: 2305 pixels, expected 2304"),
+    "large": (change(OLD, ",Training", "0000,Training"), "fer2013.csv: line 2: a pixel is no"),
+    "width": (change(OLD, " ", ","), "line 2 has 4 columns, expected 3"),
+    "none": (lambda raw: (raw / NEW).unlink(), "no fer2013new.csv; expected fer2013.csv and"),
+    "no faces": (lambda raw: (raw / OLD).unlink(), "no fer2013.csv; expected fer2013.csv and"),
+    "empty": (lambda raw: (raw / OLD).write_bytes(b""), "fer2013.csv: empty; expected the header"),
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_defect_is_one_line_and_nothing_is_left(raw: Path, defect: str) -> None:
+    act, message = DEFECTS[defect]
+    act(raw)
+    with pytest.raises(InputError) as caught:
+        build("fer_plus/votes", raw, raw.parent / "data")
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(raw.parent.glob("data/fer_plus/votes/*"))
+
+
+def test_label_file_of_a_tree_with_a_defect(tmp_path: Path) -> None:
+    write_tree(tmp_path / "raw")
+    path = tmp_path / "raw/data" / FOLDERS["PublicTest"] / "label.csv"
+    for text, message in (
+        ('a.png,"(0, 0, 48, 48)",1', "line 1 has 3 columns"),
+        ("../x.png," + ",".join("1" * 10), "line 1: image name '../x.png'"),
+        ('fer0000000.png,"(0, 0', "line 1: unexpected end of data; expected CSV"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError) as caught:
+            build("fer_plus", tmp_path / "raw", tmp_path / "data")
+        assert f"{path}: {message}" in str(caught.value)
+
+
+CELLS = st.lists(st.sampled_from(["0", "1", "4", "10", "x", '"', "-1", " ", "\x00", "é"]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(cells=CELLS, raw=st.binary(max_size=30), header=st.booleans())
+@example(cells=["4", "0", "0", "1", "3", "2", "0", "0", "0", "0"], raw=b"\r\n", header=True)
+def test_any_bytes_give_votes_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[str], raw: bytes, header: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fer_plus_votes.csv"
+    line = ",".join(["Training", "fer0000000.png", *cells])
+    path.write_bytes((HEADER + "\n" if header else "").encode() + line.encode() + raw)
+    for parse in (tables.read_votes, lambda path: tables.read_labels(path, "train")):
+        try:
+            for row in parse(path):
+                assert sum(row.votes) in (9, 10) and len(row.votes) == 10
+        except InputError as error:
+            assert str(path) in str(error) and "\n" not in str(error)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lines=st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.sampled_from(
+                [b"3,1 2,Training", b"0," + b"7 " * 2304 + b",PublicTest", b"emotion,"]
+            ),
+        ),
+        max_size=4,
+    )
+)
+def test_any_bytes_give_faces_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fer_plus_faces.csv"
+    path.write_bytes(b"\n".join([b"emotion,pixels,Usage", *lines]))
+    try:
+        for _, code, source in tables.read_faces(path):
+            assert code in range(7)
+            assert (source.read() == 7).all()
+    except InputError as error:
+        assert str(path) in str(error) and "\n" not in str(error)

@@ -1,0 +1,286 @@
+"""The step and the loop on a tiny rendered set: devices, NaN, exact evaluation, folds, report."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+import small_run
+
+import drr_jax
+from drr_jax import config as configs
+from drr_jax import main, metrics
+from drr_jax.data import find, source
+from drr_jax.errors import InputError
+from drr_jax.facs import labels as facs
+from drr_jax.report import relations
+from drr_jax.runs import distributed, record
+from drr_jax.runs.checkpoint import Checkpoints, abstract
+from drr_jax.training import evaluate, experiment, train
+
+# Where BatchNorm matters. At width 4 some channels are constant, and normalised rounding then
+# decides what their ReLU lets through.
+RESNET = {"encoder.backbone": "resnet18", "encoder.depth": 0, "encoder.width": 8}
+TINY = {
+    "conv": "lax",
+    "optim.name": "sgd",
+    "optim.lr": 0.01,
+    "optim.weight_decay": 0.0001,
+    "optim.max_steps": 5,
+    "log.every_steps": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return small_run.render(tmp_path_factory.mktemp("data"))
+
+
+def config_of(data_dir, **changes):
+    config = small_run.config(data_dir, **TINY | changes)
+    return main.parse(["main", f"--config={config}", "--workdir=x"]).config
+
+
+def experiment_of(data_dir, devices=8, **changes):
+    config = config_of(data_dir, **changes)
+    built = experiment.build(config, 0, find.find_data(config))
+    if devices == 8:
+        return built
+    mesh = jax.make_mesh(
+        (devices, 1),
+        distributed.AXES,
+        devices=jax.devices()[:devices],
+        axis_types=(jax.sharding.AxisType.Auto,) * 2,
+    )
+    return dataclasses.replace(built, mesh=mesh)
+
+
+def losses_of(parts, steps=5):
+    step, state, batches = train.make_step(parts), parts.init(), parts.train_batches(0)
+    seen = []
+    for _ in range(steps):
+        state, terms = step(state, next(batches))
+        seen.append({name: float(value) for name, value in terms.items()})
+    batches.close()
+    return seen, state
+
+
+def assert_same_losses(some, others):
+    for ours, theirs in zip(some, others, strict=True):
+        for name in theirs:
+            # the sum of squares over all gradients gathers more rounding than the losses
+            close = 1e-4 if name == "grad_norm" else 1e-5
+            assert ours[name] == pytest.approx(theirs[name], abs=close, rel=close)
+
+
+def test_one_and_eight_devices_take_the_same_steps(data_dir):
+    # At a higher rate rounding grows, within these steps, into other signs at some ReLU.
+    changes = {**RESNET, "domains": "RT", "optim.lr": 0.001}
+    one, _ = losses_of(experiment_of(data_dir, devices=1, **changes))
+    eight, state = losses_of(experiment_of(data_dir, **changes))
+    shared, split_state = losses_of(experiment_of(data_dir, fsdp=2, **changes))
+    assert len({leaf.sharding.device_set.__len__() for leaf in jax.tree.leaves(state)}) == 1
+    assert_same_losses(eight, one)
+    assert_same_losses(shared, one)
+    assert any("fsdp" in leaf.sharding.spec for leaf in jax.tree.leaves(split_state))
+    assert one[0]["loss"] != one[4]["loss"]
+    assert {"loss/R", "loss/T", "loss/graph", "loss/contrast"} < set(one[0])
+
+
+def test_host_and_device_augmentation_train_alike(data_dir):
+    changes = {"domains": "RS", "graph.enabled": "false"}
+    host, _ = losses_of(experiment_of(data_dir, **changes, **{"data.augment_on": "host"}), 2)
+    device, _ = losses_of(experiment_of(data_dir, **changes, **{"data.augment_on": "device"}), 2)
+    for step in range(2):
+        assert device[step]["loss"] == pytest.approx(host[step]["loss"], abs=2e-3)
+
+
+def test_learned_relation_is_trained_by_the_graph_alone(data_dir):
+    changes = {"graph.prior": "learned", "contrast.prior": "learned", "loss.lambda_graph": 0}
+    changes |= {"domains": "RT"}
+    parts = experiment_of(data_dir, **changes)
+    start = jax.device_get(parts.init().params["graph_module"]["relation_heterophily"]["theta"])
+    _, state = losses_of(parts, 2)
+    theta = jax.device_get(state.params["graph_module"]["relation_heterophily"]["theta"])
+    decay = 1 - np.max(np.abs(theta)) / np.max(np.abs(start))
+    assert 0 <= decay < 1e-3 and np.ptp(theta) < 1e-6  # only weight decay moved it
+
+
+def test_evaluation_counts_every_record_once(data_dir):
+    parts = experiment_of(data_dir)
+    state = parts.init()
+    result = evaluate.make_evaluation(parts)(state)
+    records = parts.prepared.records(parts.test_parts)
+    assert records % parts.config.data.batch_size  # the last batch is padded
+    stored = source.Source(parts.prepared, parts.test_parts, 32, parts.names)
+    labels = np.stack([stored[i]["labels"] for i in range(records)])
+    np.testing.assert_array_equal(result.label, labels)
+    images = np.stack([stored[i]["reaction"] for i in range(records)])
+    predict = jax.jit(partial(parts.model.apply, method="predict_reaction"))
+    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    np.testing.assert_allclose(result.probability, predict(variables, images), atol=1e-5)
+    counts = metrics.counts(result.probability, labels, np.ones(records))
+    assert metrics.summary(counts, parts.names) == result.summary
+    known = labels >= 0
+    p = np.where(labels == 1, result.probability, 1 - result.probability)
+    each = np.where(known, -np.log(p), 0).sum(1) / np.maximum(known.sum(1), 1)
+    assert result.loss == pytest.approx(each.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("predict", ["fuse", "graph", "stimulus"])
+def test_other_predictions_are_evaluated_too(data_dir, predict):
+    parts = experiment_of(data_dir, predict=predict)
+    result = evaluate.make_evaluation(parts)(parts.init())
+    assert np.all((result.probability > 0) & (result.probability < 1))
+
+
+def run(data_dir, workdir, *arguments, **changes):
+    config = small_run.config(data_dir, **TINY | changes)
+    return main.run(main.parse(["main", f"--config={config}", f"--workdir={workdir}", *arguments]))
+
+
+def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, tmp_path):
+    changes = {"log.checkpoint_every_steps": 1, "optim.lr": 1e38, "optim.max_steps": 20}
+    with pytest.raises(InputError) as error:
+        run(data_dir, tmp_path / "run", "--mode=train", **changes)
+    message = str(error.value)
+    assert "step " in message and "training stopped" in message and "optim.lr" in message
+    assert any(
+        f": {term} is " in message
+        for term in ("loss/R", "loss/S", "loss/T", "grad_norm", "loss/graph", "loss/contrast")
+    )
+    config = config_of(data_dir, **changes)
+    parts = experiment.build(config, 0, find.find_data(config))
+    with Checkpoints(tmp_path / "run", read_only=True) as checkpoints:
+        restored = checkpoints.restore(abstract(parts.abstract_state, parts.shardings))
+    assert restored is not None
+    assert f"checkpoint {restored[1]} " in message
+    assert f"step {restored[1] + 1}:" in message
+
+
+def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
+    workdir = tmp_path / "run"
+    assert run(data_dir, workdir, fold="all", **{"graph.prior": "learned"}) == 0
+    folds = [json.loads((workdir / f"fold{k}" / "results.json").read_text()) for k in range(3)]
+    table = json.loads((workdir / "results.json").read_text())
+    assert [fold["fold"] for fold in folds] == [0, 1, 2] and table["fold"] == "all"
+    assert table["f1_mean"] == pytest.approx(np.mean([fold["f1_mean"] for fold in folds]))
+    au = table["au"]["AU12"]
+    assert au["f1_std"] == pytest.approx(np.std([f["au"]["AU12"]["f1"] for f in folds], ddof=1))
+    for fold in folds:
+        assert fold["selection"] == "last" and fold["dataset"] == "reactionet/demo"
+        assert set(fold["au"]["AU01"]) == {"f1", "accuracy", "positives", "count"}
+    best = json.loads((workdir / "fold0" / "results-best.json").read_text())
+    assert best["selection"] == "best"
+    assert json.loads((workdir / "results-best.json").read_text())["selection"] == "best"
+    assert (workdir / "report.html").stat().st_size > 10_000
+    assert (workdir / "report" / "learned.png").exists()
+    assert "report:" in capsys.readouterr().out
+    with pytest.raises(InputError, match="holds the runs of fold=all, fold0, fold1, fold2"):
+        run(data_dir, workdir)
+    with pytest.raises(InputError, match="holds the run of one fold"):
+        run(data_dir, workdir / "fold0", fold="all")
+    both = [relations.export(place, tmp_path / "out") for place in (workdir, workdir / "fold1")]
+    for branches in both:
+        assert [branch.name for branch in branches] == ["homophily", "heterophily"]
+        moved = [np.abs(branch.used - branch.given) for branch in branches]
+        assert all(0 < change.max() < 0.5 for change in moved)
+    assert not np.array_equal(both[0][1].used, both[1][1].used)
+    assert "AU12" in (tmp_path / "out" / "relation.csv").read_text()
+
+
+def test_a_run_says_which_commit_of_this_project_it_is_of(monkeypatch, tmp_path):
+    assert len(train.commit()) in range(7, 13)
+    monkeypatch.setattr(drr_jax, "__file__", str(tmp_path / "drr_jax" / "__init__.py"))
+    subprocess.run(["git", "init", "-q", tmp_path.parent], check=True)  # of another project
+    assert train.commit() == drr_jax.__version__
+    monkeypatch.setenv("PATH", str(tmp_path))  # no git
+    assert train.commit() == drr_jax.__version__
+
+
+def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
+    changes = {"selection": "validation", "domains": "R", "log.eval_every_epochs": 0.5}
+    parts = experiment_of(data_dir, **changes)
+    records = parts.prepared.records(parts.train_parts)
+    held_out = parts.source("validation")
+    assert len(parts.source("train")) + len(held_out) == records
+    assert 0 < len(held_out) < records / 2
+    result = evaluate.make_evaluation(parts, "validation")(parts.init())
+    labels = np.stack([held_out[i]["labels"] for i in range(len(held_out))])
+    np.testing.assert_array_equal(result.label, labels)
+    assert run(data_dir, tmp_path / "run", **changes) == 0
+    scored = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert scored["selection"] == "validation" and not (tmp_path / "run/results-best.json").exists()
+    text = (tmp_path / "run" / "metrics.jsonl").read_text()
+    logged = [json.loads(line) for line in text.splitlines()]
+    scores = {row["step"]: row["eval/f1_mean"] for row in logged if "eval/f1_mean" in row}
+    assert scored["validation_score"] == pytest.approx(max(scores.values()))
+    assert scores[scored["step"]] == max(scores.values())
+
+
+def test_what_the_data_lack_is_said_before_anything_runs(data_dir):
+    with pytest.raises(InputError, match=r"fold=3.*folds 0 to 2"):
+        config = config_of(data_dir)
+        experiment.build(config, 3, find.find_data(config))
+    with pytest.raises(InputError, match="soft prior"):
+        config_of(data_dir, task="expression", **{"graph.prior": "soft"})
+
+
+def test_batches_that_the_devices_do_not_divide_are_refused(data_dir):
+    with pytest.raises(InputError, match=r"data.batch_size=12.*devices, 8"):
+        experiment_of(data_dir, **{"data.batch_size": 12, "contrast.group_size": 12})
+    with pytest.raises(InputError, match="fsdp=3"):
+        experiment_of(data_dir, fsdp=3)
+
+
+def test_evaluating_nothing_or_another_run_says_so(data_dir, tmp_path):
+    with pytest.raises(InputError, match=r"record.json is missing"):
+        run(data_dir, tmp_path / "empty", "--mode=evaluate")
+    parts = experiment_of(data_dir)
+    record.check_record(tmp_path / "run", parts.identity, False)
+    with pytest.raises(InputError, match="no checkpoint to evaluate"):
+        evaluate.evaluate(parts, tmp_path / "run")
+    with pytest.raises(InputError, match="fold was 0, is 1"):
+        evaluate.evaluate(dataclasses.replace(parts, fold=1), tmp_path / "run")
+
+
+def test_without_weights_every_class_counts_alike(data_dir):
+    weighted = experiment_of(data_dir).class_weights
+    assert np.mean(weighted) == pytest.approx(1) and np.ptp(weighted) > 0
+    plain = experiment_of(data_dir, **{"loss.au_weights": "false"}).class_weights
+    np.testing.assert_array_equal(plain, 1)
+    assert configs.Config().loss.au_weights
+
+
+def test_a_test_part_that_was_cut_short_is_named_before_training(data_dir, tmp_path):
+    prepared = tmp_path / "data" / "reactionet" / "demo"
+    shutil.copytree(data_dir / "reactionet" / "demo", prepared)
+    file = next(prepared.glob("*/*part1*array_record*"))
+    file.write_bytes(file.read_bytes()[:-2000])
+    with pytest.raises(InputError, match="part1"):
+        run(tmp_path / "data", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_prior_from_a_file_is_the_graphs_and_belongs_to_the_run(data_dir, tmp_path):
+    path, names = tmp_path / "prior.csv", list(facs.REACTIONET_AUS_12[::-1])
+
+    def built(weight):
+        prior = np.full((12, 12), weight) + (1 - weight) * np.eye(12)
+        lines = [["", *names], *([n, *map(str, row)] for n, row in zip(names, prior, strict=True))]
+        path.write_text("\n".join(map(",".join, lines)))
+        return experiment_of(data_dir, **{"graph.prior": f"file:{path}"})
+
+    first = built(0.5)
+    np.testing.assert_array_equal(first.graph_prior, np.full((12, 12), 0.5) + np.eye(12) / 2)
+    record.check_record(tmp_path / "run", first.identity, False)
+    record.check_record(tmp_path / "run", built(0.5).identity, False)
+    with pytest.raises(InputError, match=r"graph\.prior digest was \w+, is \w+"):
+        record.check_record(tmp_path / "run", built(0.25).identity, False)
+    names[0] = "AU27"
+    with pytest.raises(InputError, match=r"prior\.csv: column AU27 is none of .* mean AU26"):
+        built(0.5)

@@ -1,0 +1,210 @@
+"""The contact sheet of suspicious frames: neighbours side by side, above the AUs' traces."""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from drr_jax.errors import InputError
+from drr_jax.facs.labels import REACTIONET_AUS
+from drr_jax.pages import html
+from drr_jax.pages.figures import WIDTH, named, png
+from drr_jax.pages.html import BLUE, GREEN, GREY, INK, ORANGE, RED
+from tfds_reactionet.annotation.suspicious import Flagged, occurrence_names
+from tfds_reactionet.reactionet.layout import Sequence, find_frames
+from tfds_reactionet.reading.images import BadImageError, VideoFrames, decode
+
+AROUND = 2  # neighbours shown before and after the suspicious frames
+MOST_PICTURES = 10  # of one episode
+CONTEXT = 12  # frames of trace before and after
+TRACES = 5  # AUs drawn in colour: those that change most
+_COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7")
+_STYLE = """<style>
+.strip { display: flex; gap: 8px; margin: 8px 0 2px; }
+.strip div { flex: 0 0 94px; font-size: 12px; line-height: 1.3; color: #59616e; }
+.strip img, .strip .none { width: 94px; height: 94px; display: block; border: 3px solid #fff;
+  object-fit: cover; }
+.strip .none { background: #f1f3f6; }
+.strip .flag img, .strip .flag .none { border-color: #d55e00; }
+.strip .flag { color: #b34700; font-weight: 600; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A run of suspicious pairs of one face, each within AROUND frames of the one before."""
+
+    flagged: Flagged
+    rows: list[int]  # positions in the track of the frames of its suspicious pairs
+
+    @property
+    def strength(self) -> tuple[float, int]:
+        """Largest D and T of its pairs."""
+        pairs, inside = self.flagged.pairs, self._pairs()
+        return float(pairs.difference[inside].max()), int(pairs.change[inside].max())
+
+    @property
+    def peak(self) -> int:
+        """Position in the track of the first frame of its pair of largest D."""
+        pairs, inside = self.flagged.pairs, self._pairs()
+        return int(pairs.first[inside[np.argmax(pairs.difference[inside])]])
+
+    def _pairs(self) -> np.ndarray:
+        first = self.flagged.pairs.first
+        mine = (first >= self.rows[0]) & (first < self.rows[-1])
+        return np.flatnonzero(mine & self.flagged.suspicious)
+
+
+def episodes(flagged: Flagged) -> list[Episode]:
+    """The suspicious frames of a face in runs that are looked at together."""
+    runs: list[list[int]] = []
+    for first in flagged.pairs.first[flagged.suspicious].tolist():
+        near = runs and first - runs[-1][-1] <= AROUND
+        if not near:
+            runs.append([])
+        runs[-1] = sorted({*runs[-1], first, first + 1})
+    return [Episode(flagged, rows) for rows in runs]
+
+
+class Strongest:
+    """Keeps the `most` strongest episodes, so that memory does not grow with a data set."""
+
+    def __init__(self, most: int):
+        self.seen = 0
+        self._most = most
+        self._heap: list[tuple[tuple[float, int], int, Episode]] = []
+
+    def add(self, flagged: Flagged) -> None:
+        for episode in episodes(flagged):
+            self.seen += 1
+            heapq.heappush(self._heap, (episode.strength, -self.seen, episode))
+            if len(self._heap) > self._most:
+                heapq.heappop(self._heap)
+
+    def ordered(self) -> list[Episode]:
+        """Strongest first."""
+        return [entry[2] for entry in sorted(self._heap, key=lambda entry: entry[:2])[::-1]]
+
+
+def sheet(strongest: Strongest, intensity: float, count: int, summary: str) -> str:
+    """The contact sheet as one HTML page."""
+    shown = strongest.ordered()
+    body = ["<h1>Suspicious AU labels</h1>", html.text(summary, "quiet"), _STYLE]
+    body.append(
+        html.text(
+            f"Neighbouring frames whose AU intensities differ by D ≥ {intensity:g} in sum, or "
+            f"whose numbers of occurring AUs differ by T ≥ {count}. Frames of such pairs have a "
+            "red frame. Note corrections in review.csv: your name in reviewer, and 0, 1 or 9 "
+            "(not codable) where the automatic label is wrong; empty cells confirm it."
+        )
+    )
+    if len(shown) < strongest.seen:
+        words = f"The {len(shown)} strongest of {strongest.seen:,} episodes; review.csv has all."
+        body.append(html.text(words, "warning"))
+    if not shown:
+        body.append(html.missing("no frame is suspicious."))
+    body += [_card(episode, intensity, count) for episode in shown]
+    return html.page("Suspicious AU labels", body)
+
+
+def _card(episode: Episode, intensity: float, count: int) -> str:
+    flagged, track = episode.flagged, episode.flagged.track
+    name = "/".join(filter(None, flagged.key)) + (f", face {flagged.face}" if flagged.face else "")
+    difference, change = episode.strength
+    frames = track.frames[episode.rows]
+    lines = [
+        f"<article><h3>{escape(name)}, frames {frames[0]} to {frames[-1]} "
+        f'<span class="quiet">largest D {difference:.2f}, largest T {change}</span></h3>',
+        _strip(episode),
+        html.figure(
+            _traces(episode, intensity, count),
+            f"AU intensities and D around frame {frames[0]} of {name}",
+        ),
+        "</article>",
+    ]
+    return "\n".join(lines)
+
+
+def _strip(episode: Episode) -> str:
+    track = episode.flagged.track
+    first, last = episode.rows[0] - AROUND, episode.rows[-1] + AROUND + 1
+    if last - first > MOST_PICTURES:  # too long for a line: around its largest D
+        first = max(first, min(episode.peak - MOST_PICTURES // 2 + 1, last - MOST_PICTURES))
+    rows = list(range(max(0, first), min(len(track.frames), last)))
+    picture = _pictures(episode.flagged.path.parent)
+    cells = []
+    for row in rows[:MOST_PICTURES]:
+        frame = int(track.frames[row])
+        mark = ' class="flag"' if row in episode.rows else ""
+        occurring = occurrence_names(track.occurrence[row], REACTIONET_AUS)
+        face = "" if track.found[row] else "no face<br>"
+        shown = picture(frame) or '<span class="none"></span>'
+        cells.append(f"<div{mark}>{shown}{frame}<br>{face}{occurring}</div>")
+    return f'<div class="strip">{"".join(cells)}</div>'
+
+
+def _pictures(folder: Path) -> Callable[[int], str]:
+    """A function from frame number to an <img>, or to "" where the release has no such image."""
+    try:
+        frames = find_frames(Sequence(folder.parent, folder.name), "reaction")
+    except InputError:
+        return lambda frame: ""
+    video = VideoFrames(frames.source) if frames.files is None else None
+
+    def picture(frame: int) -> str:
+        if frame not in frames:
+            return ""
+        try:
+            read = frames.file(frame).read_bytes
+            data = read() if video is None else video.stored(frame, 188)[0]
+            return html.picture(decode(data), f"frame {frame}", 188)
+        except (BadImageError, OSError):
+            return ""
+
+    return picture
+
+
+def _traces(episode: Episode, intensity: float, count: int) -> bytes:
+    """Intensities of the AUs that change most in colour, the rest grey; D and T below."""
+    flagged, track = episode.flagged, episode.flagged.track
+    low, high = max(0, episode.rows[0] - CONTEXT), episode.rows[-1] + CONTEXT + 1
+    frames, values = track.frames[low:high], track.intensity[low:high]
+    inside = slice(episode.rows[0], episode.rows[-1] + 1)
+    steps = np.nansum(np.abs(np.diff(track.intensity[inside], axis=0)), axis=0)
+    most = np.argsort(-steps, kind="stable")[:TRACES].tolist()
+    figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    for au in range(values.shape[1]):
+        if au not in most:
+            top.plot(frames, values[:, au], color="#d3d7dd", lw=0.8)
+    for colour, au in zip(_COLOURS, most, strict=False):
+        label = named(REACTIONET_AUS[au])
+        top.plot(frames, values[:, au], "o-", color=colour, lw=1.6, ms=3, label=label)
+    top.set_ylim(0, 5.3)
+    top.set_ylabel("intensity", fontsize=9)
+    top.legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    near = (flagged.pairs.first >= low) & (flagged.pairs.first < high - 1)
+    at = track.frames[flagged.pairs.first[near]] + 0.5
+    marked = flagged.suspicious[near]
+    colours = np.where(marked, RED, "#b9bfc8").tolist()
+    bottom.bar(at, flagged.pairs.difference[near], width=0.8, color=colours)
+    bottom.axhline(intensity, color=INK, lw=1, ls=(0, (4, 3)))
+    for x, d, t in zip(at, flagged.pairs.difference[near], flagged.pairs.change[near], strict=True):
+        if t >= count:
+            bottom.annotate(f"T {t}", (x, d), ha="center", va="bottom", fontsize=8, color=RED)
+    bottom.set_ylim(0, max(1.35 * intensity, 1.25 * float(flagged.pairs.difference[near].max())))
+    bottom.set_ylabel("D", fontsize=9)
+    bottom.set_xlabel("frame", fontsize=9)
+    for axis in (top, bottom):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8.5, length=3)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        for first in flagged.pairs.first[flagged.suspicious]:
+            if low <= first < high - 1:
+                start = track.frames[first]
+                axis.axvspan(start, start + 1, color=GREY, alpha=0.18, lw=0)
+    return png(figure, dpi=110)

@@ -1,0 +1,206 @@
+"""The builder of every set of faces; a data set only gives its spec and its reader (faces.py)."""
+
+import abc
+import functools
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from drr_jax.errors import InputError
+from tfds_reactionet.building.catalog import DataSet
+from tfds_reactionet.building.common import Tally
+from tfds_reactionet.building.face_records import (
+    CHUNK_FRAMES,
+    NO_FACE,
+    Chunk,
+    Stored,
+    build,
+    record_features,
+    scan,
+)
+from tfds_reactionet.building.faces import Reader, Spec, Unit
+from tfds_reactionet.building.parallel import ordered_map
+from tfds_reactionet.building.sharded import Plan, ShardedBuilder
+from tfds_reactionet.building.skipped import SkipList
+from tfds_reactionet.reading.crop import CROP_VERSION
+
+
+def builder_configs(data_set: DataSet, **descriptions: str) -> list[tfds.core.BuilderConfig]:
+    """TFDS's objects for the configs that a data set declares."""
+    return [
+        tfds.core.BuilderConfig(name=name, description=descriptions.get(name, ""))
+        for name in data_set.configs
+    ]
+
+
+class FaceBuilder(ShardedBuilder, skip_registration=True):
+    """Writes what a reader finds. A data set's `Builder` sets VERSION, BUILDER_CONFIGS, OPTIONS
+    (`catalog.defaults`), HOMEPAGE and MANUAL_DOWNLOAD_INSTRUCTIONS, and gives `spec` and `open`.
+    """
+
+    HOMEPAGE: ClassVar[str]
+    EXPECTED_REASONS: ClassVar[tuple[str, ...]] = (NO_FACE,)
+
+    @staticmethod
+    @abc.abstractmethod
+    def spec(config: str, options: Mapping[str, Any]) -> Spec:
+        """What the records hold. Raises InputError for options that contradict each other."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def open(manual_dir: Path, config: str, options: Mapping[str, Any]) -> Reader:
+        """The reader of a release. Raises InputError if the folder is none at first sight."""
+
+    @classmethod
+    def check_release(cls, manual_dir: Path, config: str) -> None:
+        cls._reader(manual_dir, config, cls.OPTIONS)
+
+    @classmethod
+    def release_stamp(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> str:
+        return stamp(manual_dir, cls._reader(manual_dir, config, options).stamped())
+
+    @classmethod
+    def _reader(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> Reader:
+        if not manual_dir.is_dir():
+            raise InputError(
+                f"manual_dir {manual_dir} does not exist; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+            )
+        return cls.open(manual_dir, config, options)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        spec = self.spec(self.config_name, self.options)
+        return self.dataset_info_from_configs(
+            features=record_features(spec, self.options["image_format"]),
+            supervised_keys=None,
+            homepage=self.HOMEPAGE,
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
+        config = self.config_name
+        spec = self.spec(config, self.options)
+        reader = self._reader(manual_dir, config, self.options)
+        options = {**self.options, "crop": self._crop(manual_dir, reader)}
+        stored = Stored(*(options[key] for key in ("size", "crop", "margin", "image_format")))
+        units = reader.units()
+        skips.add(reader.unread())
+        counts = self._scan(reader, units, skips)
+        parts: dict[str, list[Chunk]] = {part: [] for part in spec.protocol.parts}
+        planned = dict.fromkeys(parts, 0)
+        last: dict[str, str] = {}
+        seen: set[tuple[str, str]] = set()
+        build_name = secrets.token_hex(8)
+        for number, (unit, count) in enumerate(zip(units, counts, strict=True)):
+            if last.get(unit.part) != unit.sequence and (unit.part, unit.sequence) in seen:
+                raise ValueError(f"units of {unit.sequence} do not follow each other")
+            last[unit.part] = unit.sequence
+            seen.add((unit.part, unit.sequence))
+            for start in range(0, count, CHUNK_FRAMES):
+                stop = min(start + CHUNK_FRAMES, count)
+                key = planned[unit.part] + start
+                name = f"{build_name}/{number}"
+                chunk = Chunk(name, reader, spec, stored, unit, start, stop, key)
+                parts[unit.part].append(chunk)
+            planned[unit.part] += count
+        return Plan(
+            parts=parts,
+            build=build,
+            tally=functools.partial(Tally.of, len(spec.au_names), len(spec.expression_names)),
+            image_bytes=options["size"] ** 2 * len(spec.images) // 20,
+            stamp=stamp(manual_dir, reader.stamped()),
+            metadata=functools.partial(_metadata, spec, options),
+        )
+
+    def _crop(self, manual_dir: Path, reader: Reader) -> str:
+        if self.options["crop"] == "face" and not reader.has_faces:
+            raise InputError(
+                f"crop=face, but {manual_dir} holds no landmarks or boxes; expected those of the "
+                "release beside its images, or crop=full"
+            )
+        return self.options["crop"] or ("face" if reader.has_faces else "full")
+
+    def _scan(self, reader: Reader, units: Sequence[Unit], skips: SkipList) -> list[int]:
+        """Number of frames of every unit; what yields no record goes to `skips`."""
+        counts = []
+        with self._progress_bar("reading labels", len(units), "units") as bar:
+            scanned = ordered_map(functools.partial(scan, reader), units, self._jobs)
+            for count, skipped in scanned:
+                counts.append(count)
+                skips.add(skipped)
+                bar.update()
+        return counts
+
+
+def _metadata(
+    spec: Spec, options: Mapping[str, Any], tallies: Mapping[str, Tally]
+) -> dict[str, Any]:
+    return {
+        **spec.metadata,
+        "task": spec.task,
+        "au_names": list(spec.au_names),
+        "evaluated_aus": list(spec.evaluated_aus),
+        "expression_names": list(spec.expression_names),
+        "scene_names": [],
+        "sub_scene_names": [],
+        "domains": list(spec.images),
+        "rendered": False,
+        "size": options["size"],
+        "options": dict(options),
+        "crop_version": CROP_VERSION,
+        "protocol": spec.protocol.to_json(),
+        "class_weights": {
+            "au": [_au_weights(spec, tallies, train) for train in spec.protocol.train],
+            "expression": [_expression_weights(spec, tallies, t) for t in spec.protocol.train],
+        },
+    }
+
+
+def _au_weights(spec: Spec, tallies: Mapping[str, Tally], parts: Sequence[str]) -> dict[str, float]:
+    """Weight of each evaluated AU on some parts."""
+    columns = [spec.au_names.index(name) for name in spec.evaluated_aus]
+    positives = sum(np.diag(tallies[part].pairs) for part in parts)
+    known = sum(tallies[part].known for part in parts)
+    return _weights(spec.evaluated_aus, np.asarray(positives)[columns], np.asarray(known)[columns])
+
+
+def _expression_weights(
+    spec: Spec, tallies: Mapping[str, Tally], parts: Sequence[str]
+) -> dict[str, float]:
+    """Weight of each expression on some parts."""
+    counts = np.asarray(sum(tallies[part].expressions for part in parts))
+    return _weights(spec.expression_names, counts, np.full_like(counts, counts.sum()))
+
+
+def _weights(names: Sequence[str], positives: np.ndarray, known: np.ndarray) -> dict[str, float]:
+    """Inverse share of positives of each class, scaled to mean 1 over the known classes.
+
+    A class without a positive counts as if it had one; one that is never known weighs 1. The same
+    as drr_jax.label_counts.class_weights (method 9.5).
+    """
+    weights = np.ones(len(names))
+    seen = known > 0
+    if seen.any():
+        inverse = known[seen] / np.maximum(positives[seen], 1)
+        weights[seen] = inverse / inverse.mean()
+    return dict(zip(names, weights.tolist(), strict=True))
+
+
+def stamp(root: Path, paths: Iterable[Path]) -> str:
+    """A cheap digest of files' names, sizes and times, and of folders' names and times."""
+    digest = hashlib.sha256()
+    for path in sorted(set(paths)):
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # an absent file changes the digest by its absence
+        size = 0 if path.is_dir() else status.st_size
+        relative = os.path.relpath(path, root)
+        digest.update(f"{relative}\0{size}\0{status.st_mtime_ns}\n".encode(errors="replace"))
+    return digest.hexdigest()

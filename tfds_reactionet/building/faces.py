@@ -1,0 +1,150 @@
+"""How to add a data set of faces: a reader that says what is on the disk, and 20 lines of builder.
+
+    tfds_reactionet/NAME/__init__.py               DATA_SET = DataSet(version, configs, options)
+    tfds_reactionet/NAME/NAME_dataset_builder.py   class Builder(FaceBuilder): spec, open
+    tfds_reactionet/NAME/reader.py                 class Reader: units, frames, stamped
+    tfds_reactionet/NAME/README.md, CITATIONS.bib, TAGS.txt
+    tests/raw_NAME.py, tests/test_NAME.py          a tiny tree in the official format, read back
+
+A *unit* is a piece of the release that one process reads: a sequence, or a block of still images.
+A *frame* is one record to be: a number, where its pixels are, its labels. The builder
+
+1. makes the reader (main process) and lists its units, sorted by the reader as it likes;
+2. reads the frames of every unit, over processes, to count records and skips;
+3. cuts units into chunks of 128; a worker reads a unit's frames again, decodes, crops, encodes.
+
+So `Reader` must be cheap to pickle (paths and options; no tables), `Unit.source` may hold what the
+unit needs (a path, a block of table rows), and `frames(unit)` must give the same frames each time.
+Whatever is costly for a frame (landmark files, meshes) belongs into a `Lazy`: a function without
+arguments that is called only in the chunk that builds the frame.
+
+Records (`record_features`): reaction/image; depth/image (8-bit grey PNG), thermal/image if in
+`Spec.images`; au/occurrence int8 (-1 unknown) and au/intensity float32 (NaN unknown) over
+`Spec.au_names`, if there are any; expression (index, -1 unknown); landmarks [Spec.landmarks, 2] in
+pixels of the stored image; `Spec.extra`; task, sequence, subject, frame, label_source.
+Records of one `sequence` text must be contiguous in a split: give the still images of a split one
+and the same sequence text. Reasons for skips in `Builder.EXPECTED_REASONS` are the protocol's own
+and do not count against --max_skipped. Defects of label files are InputErrors that name the file
+and the line; defects of one image are BadImageErrors, and become skips.
+Splits and folds are a `Protocol` (protocols.py). Images that are cropped: crop.py.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from typing import Protocol as Interface
+
+import numpy as np
+
+from drr_jax.facs.labels import EXPRESSIONS
+from tfds_reactionet.building.common import LABEL_SOURCES
+from tfds_reactionet.building.skipped import Skip
+from tfds_reactionet.reading.crop import Box
+from tfds_reactionet.reading.pixels import Pixels
+from tfds_reactionet.reading.protocols import Protocol
+
+T = TypeVar("T")
+Lazy = Callable[[], T]
+Image = np.ndarray
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the records of a data set's config hold, known without looking at the disk."""
+
+    task: Literal["au", "expression"]
+    protocol: Protocol
+    au_names: tuple[str, ...] = ()
+    evaluated_aus: tuple[str, ...] = ()
+    expression_names: tuple[str, ...] = EXPRESSIONS
+    images: tuple[str, ...] = ("reaction",)  # also "depth", "thermal"
+    landmarks: int = 0  # points of a face that are stored; 0: none
+    extra: Mapping[str, tuple[tuple[int, ...], Any]] = field(default_factory=dict)  # shape, dtype
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # of this data set alone; JSON
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A piece of a release whose records share sequence, subject, task and split."""
+
+    sequence: str
+    subject: str  # "" if unknown
+    task: str
+    part: str  # a split of the protocol
+    source: Any = None  # what the reader needs to read it; picklable
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One record to be. `image` says where the pixels are."""
+
+    number: int
+    image: Pixels
+    occurrence: np.ndarray | None = None  # int8 [aus]; None: unknown
+    intensity: np.ndarray | None = None  # float32 [aus]; None: unknown
+    expression: int = -1
+    # [points, 2] in pixels of the image, pixel centres being integers; a Lazy may return None
+    landmarks: np.ndarray | Lazy[np.ndarray | None] | None = None
+    box: Box | None = None  # the crop's, where there are no landmarks
+    depth: "Depth | None" = None
+    thermal: Pixels | None = None
+    thermal_box: Box | None = None  # in pixels of the thermal image
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    automatic: bool = False  # labels by a machine, not by a coder
+
+    @property
+    def label_source(self) -> int:
+        return LABEL_SOURCES.index("automatic" if self.automatic else "manual")
+
+
+class Depth(Interface):
+    """A source of depth in the geometry of the stored reaction image, see mesh.py."""
+
+    @property
+    def file(self) -> str: ...
+
+    def render(self, shape: tuple[int, int], transform: np.ndarray, size: int) -> Image:
+        """Depth uint8 [size, size], 0 where there is nothing, under the transform that the crop
+        applies to an image of `shape` (height, width). Raises BadImageError.
+        """
+        ...
+
+
+class Reader(Interface):
+    """A raw release on a disk. Cheap to pickle."""
+
+    @property
+    def has_faces(self) -> bool:
+        """Whether frames come with landmarks or boxes, so that faces can be cut out."""
+        ...
+
+    def units(self) -> Sequence[Unit]:
+        """All units of the release. Raises InputError for defects."""
+        ...
+
+    def frames(self, unit: Unit) -> tuple[Sequence[Frame], Sequence[Skip]]:
+        """Frames of a unit in the order of their records, and what yields none."""
+        ...
+
+    def stamped(self) -> Sequence[Path]:
+        """Files and folders whose names, sizes and times tell whether the release changed.
+
+        Label files, and the folders of images (a folder's time tells of added images).
+        """
+        ...
+
+    def unread(self) -> Sequence[Skip]:
+        """Skips that belong to no unit, such as labels of subjects that are not on the disk."""
+        ...
+
+
+def value(lazy: Any) -> Any:
+    """The value of something that may be lazy."""
+    return lazy() if callable(lazy) else lazy
+
+
+def later(function: Callable[..., T], *arguments: Any) -> Lazy[T]:
+    """A Lazy: function(*arguments) when it is asked for."""
+    return functools.partial(function, *arguments)

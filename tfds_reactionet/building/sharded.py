@@ -1,0 +1,224 @@
+"""The part of every builder that is not about its data set: shards, workers, skips, metadata."""
+
+import abc
+import contextlib
+import functools
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.splits import SplitDict
+from tqdm import tqdm
+
+from drr_jax.errors import InputError
+from tfds_reactionet.building.common import Tally, file_digests, fingerprint
+from tfds_reactionet.building.parallel import cores, ordered_map
+from tfds_reactionet.building.shards import BeamShard, Built, LocalShard, merge_tallies
+from tfds_reactionet.building.skipped import Skip, SkipList
+from tfds_reactionet.building.staging import check_space
+
+Shards = Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Any]]]]]
+
+SHARD_RECORDS = 2048  # about 100 MB of image pairs at 256 pixels
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a builder will write, known before any image is read.
+
+    `parts` maps each split, in order, to its chunks: picklable pieces of work with a number of
+    `frames`, which `build(chunk) -> Built` turns into records in a worker process.
+    """
+
+    parts: Mapping[str, Sequence[Any]]
+    build: Callable[[Any], Built]
+    tally: Callable[[], Tally]  # an empty one for this data set
+    image_bytes: int  # low estimate of a record's size
+    stamp: str  # of the raw release, see `ShardedBuilder.release_stamp`
+    metadata: Callable[[Mapping[str, Tally]], dict[str, Any]]  # entries of this data set
+
+    @property
+    def frames(self) -> int:
+        return sum(chunk.frames for chunks in self.parts.values() for chunk in chunks)
+
+
+class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
+    """Writes the records of a `Plan` as ArrayRecord files, in order, over processes or Beam.
+
+    Shards are streamed one after the other: TFDS's GeneratorBasedBuilder would hold a gigabyte in
+    memory and then need TensorFlow for its temporary files.
+    """
+
+    OPTIONS: ClassVar[Mapping[str, Any]] = {}  # names and defaults, see catalog.Option
+    EXPECTED_REASONS: ClassVar[tuple[str, ...]] = ()  # skips by the protocol itself
+
+    def __init__(
+        self,
+        *,
+        max_skipped: float = 0.01,
+        jobs: int | None = None,
+        progress: bool = True,
+        options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        """options: those of the data set that differ from their defaults. max_skipped: share of
+        frames that may be unusable. jobs: processes (default: all cores).
+        """
+        mine = {"max_skipped": max_skipped, "jobs": jobs, "progress": progress, "options": options}
+        self.options: dict[str, Any] = {**self.OPTIONS, **(options or {})}
+        super().__init__(**{"file_format": "array_record", **kwargs})
+        self._original_state.update(mine)
+        self._max_skipped = max_skipped
+        self._jobs = jobs or cores()
+        self._progress = progress
+
+    @abc.abstractmethod
+    def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
+        """Reads all labels. Raises InputError for a defect of the raw release."""
+
+    @classmethod
+    @abc.abstractmethod
+    def check_release(cls, manual_dir: Path, config: str) -> None:
+        """Raises InputError if a folder is no raw release at first sight."""
+
+    @classmethod
+    @abc.abstractmethod
+    def release_stamp(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> str:
+        """A cheap digest of what a raw release holds, to tell whether it changed."""
+
+    def _log_download_bytes(self) -> None:
+        """Keeps TFDS from printing sizes it does not know."""
+
+    def _log_download_done(self) -> None:
+        """The command prints a summary instead."""
+
+    @property
+    def config_name(self) -> str:
+        return cast(tfds.core.BuilderConfig, self.builder_config).name
+
+    @property
+    def skipped_path(self) -> Path:
+        """The list of skipped frames: key, reason, file."""
+        return Path(self.data_dir_root, self.name, f"skipped-{self.config_name}.csv")
+
+    @property
+    def scratch_path(self) -> Path:
+        """Where Beam workers leave the statistics of their shards during a build."""
+        return self.skipped_path.with_name(f".tallies-{self.config_name}")
+
+    @property
+    def shard_records(self) -> int:
+        """Most records of a file, unless one chunk has more."""
+        return SHARD_RECORDS
+
+    def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
+        manual_dir = Path(dl_manager.manual_dir).resolve()
+        beam = download_config is not None and download_config.beam_runner is not None
+        with SkipList(self.skipped_path, self._max_skipped, self.EXPECTED_REASONS) as skips:
+            plan = self._plan(manual_dir, skips)
+            candidates = plan.frames + skips.lost
+            skips.check(candidates)
+            shards = self._shards(plan)
+            check_space(Path(self.data_dir_root), plan.frames * plan.image_bytes)
+            tallies = {part: plan.tally() for part in plan.parts}
+            ordered = (c for part in shards.values() for chunks in part for c in chunks)
+            with (
+                self._progress_bar("building", plan.frames, "frames") as bar,
+                contextlib.closing(ordered_map(plan.build, ordered, self._jobs)) as results,
+            ):
+
+                def record(part: str, built: Built) -> None:
+                    tallies[part].add(built.tally)
+                    skips.add(built.skips)
+                    skips.check(candidates)
+                    bar.update(len(built.records) + len(built.skips))
+
+                local = functools.partial(self._local_shards, results, record)
+                make = functools.partial(self._beam_shards, plan) if beam else local
+                self._write_parts(dl_manager, download_config, make(shards))
+            if beam:
+                for skipped in merge_tallies(self.scratch_path, tallies):
+                    skips.add(Skip(*fields) for fields in skipped)
+                shutil.rmtree(self.scratch_path)
+                skips.check(candidates)
+            for part, tally in tallies.items():
+                if not tally.records:
+                    raise InputError(f"no image of {part} decodes; see {self.skipped_path}")
+        cast(dict[str, Any], self.info.metadata).update(
+            {
+                **plan.metadata(tallies),
+                "fingerprint": fingerprint(tallies),
+                "built_from": {"manual_dir": str(manual_dir), "stamp": plan.stamp},
+                "parts": {part: tally.to_json() for part, tally in tallies.items()},
+                "skipped": dict(skips.counts),
+                "files": file_digests(Path(self.data_dir)),  # still the folder in the making
+            }
+        )
+
+    def _write_parts(self, dl_manager: Any, download_config: Any, shards: Shards) -> None:
+        """Lets TFDS write one part at a time: its Beam pipeline would run again, with everything
+        before, for each further split.
+        """
+        infos = []
+        for part, callables in shards.items():
+            self._current = {part: callables}
+            super()._download_and_prepare(dl_manager, download_config)
+            infos.append(self.info.splits[part])
+            Path(self.data_dir, f"{self.name}-{part}.shard_infos.json").unlink(missing_ok=True)
+        self.info.set_splits(SplitDict(infos))
+
+    def _shard_iterators_per_split(self, dl_manager: Any) -> Shards:
+        return self._current
+
+    def _shards(self, plan: Plan) -> dict[str, list[list[Any]]]:
+        """The chunks of each shard of each part. Raises InputError for a part without any."""
+        planned = {part: _frames(chunks) for part, chunks in plan.parts.items()}
+        for part, count in planned.items():
+            if not count:
+                counts = ", ".join(f"{name} {n}" for name, n in planned.items())
+                raise InputError(
+                    f"no usable frame for {part} (frames: {counts}); "
+                    f"{self.skipped_path} lists what was skipped and why"
+                )
+        shards: dict[str, list[list[Any]]] = {part: [[]] for part in plan.parts}
+        for part, chunks in plan.parts.items():
+            for chunk in chunks:
+                last = shards[part][-1]
+                if last and chunk.frames + _frames(last) > self.shard_records:
+                    shards[part].append([])
+                shards[part][-1].append(chunk)
+        return shards
+
+    def _local_shards(
+        self,
+        results: Iterator[Built],
+        record: Callable[[str, Built], None],
+        shards: Mapping[str, list[list[Any]]],
+    ) -> Shards:
+        return {
+            part: [
+                LocalShard(results, len(chunks), functools.partial(record, part))
+                for chunks in pieces
+            ]
+            for part, pieces in shards.items()
+        }
+
+    def _beam_shards(self, plan: Plan, shards: Mapping[str, list[list[Any]]]) -> Shards:
+        shutil.rmtree(self.scratch_path, ignore_errors=True)
+        return {
+            part: [
+                BeamShard(plan.build, tuple(chunks), self.scratch_path, part, number, plan.tally)
+                for number, chunks in enumerate(pieces)
+            ]
+            for part, pieces in shards.items()
+        }
+
+    def _progress_bar(self, what: str, total: int, unit: str) -> tqdm:
+        return tqdm(total=total, desc=what, unit=f" {unit}", disable=not self._progress)
+
+
+def _frames(chunks: Iterable[Any]) -> int:
+    return sum(chunk.frames for chunk in chunks)

@@ -1,0 +1,144 @@
+"""Reads a prepared data set back, record by record, and compares it with its metadata."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from drr_jax.errors import InputError
+from tfds_reactionet.building.common import Tally, file_digests, fingerprint, images_of, with_texts
+from tfds_reactionet.building.parallel import cores, ordered_map
+from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.reading.images import BadImageError, decode
+
+_RANGE = 512  # records a process reads at a time
+_REMEDY = "build the set again with --overwrite"
+
+
+@dataclass(frozen=True)
+class _Range:
+    folder: Path
+    part: str
+    start: int
+    stop: int
+    tally: Callable[[], Tally]  # an empty one
+
+
+@dataclass(frozen=True)
+class _Result:
+    tally: Tally
+    bad: tuple[int, str] | None  # number and defect of the first bad record
+
+
+def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) -> str:
+    """Checks counts, images, contents and files of a prepared set; returns a line that says so.
+
+    Every record is read and all its images are decoded. Raises InputError naming the first bad
+    record, or the file or number that differs from the metadata.
+    """
+    metadata = read_metadata(prepared)
+    parts = metadata["parts"]
+    try:
+        empty = functools.partial(
+            Tally.of, len(metadata["au_names"]), len(metadata["expression_names"])
+        )
+        ranges = [
+            _Range(
+                prepared, part, start, min(start + _RANGE, _length(prepared, part, entry)), empty
+            )
+            for part, entry in parts.items()
+            for start in range(0, entry["records"], _RANGE)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{prepared / 'metadata.json'}: damaged ({error}); {_REMEDY}") from error
+    tallies = {part: empty() for part in parts}
+    total = sum(entry["records"] for entry in parts.values())
+    with tqdm(total=total, desc="verifying", unit=" records", disable=not progress) as bar:
+        for piece, result in zip(
+            ranges, ordered_map(_read_range, ranges, jobs or cores()), strict=True
+        ):
+            if result.bad is not None:
+                number, defect = result.bad
+                raise InputError(
+                    f"{prepared}: {piece.part} record {number} "
+                    f"({_sequence_of(parts[piece.part], number)}): {defect}; {_REMEDY}"
+                )
+            tallies[piece.part].add(result.tally)
+            bar.update(piece.stop - piece.start)
+    _compare(prepared, metadata, tallies)
+    return f"verified: {total} records in {prepared}, fingerprint {metadata['fingerprint']}"
+
+
+def _compare(prepared: Path, metadata: dict[str, Any], tallies: dict[str, Tally]) -> None:
+    for part, tally in tallies.items():
+        written, found = metadata["parts"][part], tally.to_json()
+        digests = zip(
+            found["sequences"], found["sequence_digests"], written["sequence_digests"], strict=False
+        )
+        for (key, _, first, _), ours, theirs in digests:
+            if ours != theirs:
+                raise InputError(
+                    f"{prepared}: {part} record {first} or a later one of {key} is not what was "
+                    f"written; {_REMEDY}"
+                )
+        for name, value in found.items():
+            if value != written.get(name):
+                raise InputError(f"{prepared}: {part}: {name} differs from metadata; {_REMEDY}")
+    if fingerprint(tallies) != metadata["fingerprint"]:
+        raise InputError(f"{prepared}: the fingerprint differs from metadata; {_REMEDY}")
+    digests = file_digests(prepared)
+    for name in sorted(digests.keys() | metadata["files"].keys()):
+        if digests.get(name) != metadata["files"].get(name):
+            raise InputError(f"{prepared / name}: bytes differ from what was written; {_REMEDY}")
+
+
+def _length(prepared: Path, part: str, entry: dict[str, Any]) -> int:
+    """Number of records a part's files hold; raises InputError if metadata names another."""
+    try:
+        length = len(_source(prepared, part))
+    except Exception as error:  # the file library raises many kinds
+        raise InputError(f"{prepared}: {part} cannot be opened: {error}; {_REMEDY}") from error
+    if length != entry["records"]:
+        raise InputError(
+            f"{prepared}: {part} holds {length} records, metadata says {entry['records']}; "
+            f"{_REMEDY}"
+        )
+    return length
+
+
+@functools.lru_cache(maxsize=4)
+def _source(prepared: Path, part: str) -> Any:
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.read_only_builder import ReadOnlyBuilder
+
+    builder: Any = ReadOnlyBuilder(builder_dir=str(prepared))
+    decoders = {
+        name: {"image": tfds.decode.SkipDecoding()}
+        for name in images_of(builder.info.features.keys())
+    }
+    return builder.as_data_source(part, decoders=decoders)
+
+
+def _read_range(piece: _Range) -> _Result:
+    source, tally = _source(piece.folder, piece.part), piece.tally()
+    for number in range(piece.start, piece.stop):
+        try:
+            record = with_texts(source[number])
+            for name in images_of(record):
+                decode(record[name]["image"])
+            tally.add_record(record)
+        except BadImageError as error:
+            return _Result(tally, (number, f"an image does not decode: {error}"))
+        except Exception as error:  # damaged files surface as many kinds of exception
+            return _Result(tally, (number, f"cannot be read: {error}"))
+    return _Result(tally, None)
+
+
+def _sequence_of(entry: dict[str, Any], number: int) -> str:
+    for key, _, first, count in entry["sequences"]:
+        if first <= number < first + count:
+            return key
+    return "no sequence"

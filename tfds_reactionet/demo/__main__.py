@@ -1,0 +1,7 @@
+"""python -m tfds_reactionet.demo"""
+
+from drr_jax import errors
+from tfds_reactionet.demo.write import main
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,335 @@
+"""Parametric face geometry: identity and AU intensities -> 68 landmarks, height field and pose.
+
+Everything lives in a frontal canonical frame: u to the image's right, v down, z to the viewer, in
+units of about half a face height; the head fills [-HALF, HALF]^2. FACS appearance changes are the
+source of the displacements (reconstruction, chosen so that every AU shows at 96 pixels).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+
+from drr_jax.facs.labels import REACTIONET_AUS
+
+HALF = 1.4  # half the side of the canonical square
+LIGHT_SKIN, DARK_SKIN = np.array([244.0, 206, 180]), np.array([108.0, 70, 50])
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What stays the same over all videos of one rendered subject; lengths in canonical units."""
+
+    skin: tuple[float, float, float]
+    hair: tuple[float, float, float]
+    iris: tuple[float, float, float]
+    face_width: float
+    jaw_power: float
+    chin: float
+    eye_distance: float
+    eye_width: float
+    eye_height: float
+    eye_tilt: float
+    brow_height: float
+    brow_thickness: float
+    brow_arch: float
+    nose_width: float
+    nose_length: float
+    mouth_width: float
+    upper_lip: float
+    lower_lip: float
+    lip_redness: float
+    hair_style: int  # 0 shaved, 1 short, 2 parted, 3 long, 4 curly, 5 tied, 6 fringe, 7 cap
+    beard: int  # 0 none, 1 stubble, 2 moustache, 3 full
+    glasses: int  # 0 none, 1 thin, 2 thick
+    age: int
+    texture_seed: int
+
+
+def sample_identity(rng: np.random.Generator) -> Identity:
+    """Draws a face; about a quarter wear glasses and a quarter a beard of some kind."""
+    tone = rng.uniform(0, 1)
+    skin = (LIGHT_SKIN * (1 - tone) + DARK_SKIN * tone) * rng.uniform(0.93, 1.05)
+    skin += rng.normal(0, 2.5, 3)
+    age = int(rng.choice([22, 27, 32, 37, 43, 48, 55]) + rng.integers(0, 5))
+    hairs = [
+        (34, 26, 24),
+        (58, 40, 30),
+        (96, 64, 40),
+        (190, 150, 95),
+        (140, 66, 38),
+        (120, 118, 118),
+    ]
+    weights = [0.34, 0.24, 0.16, 0.12, 0.08, 0.06 if age < 45 else 0.5]
+    hair = hairs[rng.choice(6, p=np.array(weights) / sum(weights))]
+    irises = [(70, 45, 30), (96, 66, 36), (70, 105, 80), (74, 110, 150)]
+    beard = int(rng.choice(4, p=[0.76, 0.1, 0.07, 0.07]))
+    styles = [0, 1, 2, 4, 6, 7] if beard else [1, 2, 3, 3, 4, 5, 5, 6]
+    return Identity(
+        skin=tuple(np.clip(skin, 30, 250)),
+        hair=tuple(
+            np.clip(np.array(hair) * rng.uniform(0.8, 1.15) + rng.normal(0, 1.5, 3), 8, 240)
+        ),
+        iris=irises[rng.choice(4, p=[0.45, 0.25, 0.12, 0.18])],
+        face_width=rng.uniform(0.74, 0.86),
+        jaw_power=rng.uniform(0.72, 1.05),
+        chin=rng.uniform(1.05, 1.17),
+        eye_distance=rng.uniform(0.355, 0.395),
+        eye_width=rng.uniform(0.185, 0.21),
+        eye_height=rng.uniform(0.9, 1.12),
+        eye_tilt=rng.uniform(-0.015, 0.03),
+        brow_height=rng.uniform(-0.02, 0.02),
+        brow_thickness=rng.uniform(0.045, 0.075),
+        brow_arch=rng.uniform(-0.01, 0.02),
+        nose_width=rng.uniform(0.145, 0.195),
+        nose_length=rng.uniform(-0.03, 0.03),
+        mouth_width=rng.uniform(0.32, 0.375),
+        upper_lip=rng.uniform(0.065, 0.1),
+        lower_lip=rng.uniform(0.085, 0.125),
+        lip_redness=rng.uniform(0.25, 1.0),
+        hair_style=int(rng.choice(styles)),
+        beard=beard,
+        glasses=int(rng.choice(3, p=[0.77, 0.13, 0.10])),
+        age=age,
+        texture_seed=int(rng.integers(2**31)),
+    )
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face's canonical shape under an AU vector; curves are [points, 2]."""
+
+    landmarks: Float[np.ndarray, "68 2"]
+    upper_lid: tuple[np.ndarray, np.ndarray]  # image-left eye, image-right eye
+    lower_lid: tuple[np.ndarray, np.ndarray]
+    eye_centre: np.ndarray  # [2, 2]
+    lid_line: float  # canonical v by which the crease above the upper lid moves
+
+
+def strengths(au: Float[np.ndarray, "17"]) -> dict[int, float]:
+    """AU number -> visible strength 0..1; concave, so that intensity 1 ("trace") can be seen."""
+    shown = (np.clip(au, 0, 5) / 5) ** 0.75
+    return {int(name[2:]): float(s) for name, s in zip(REACTIONET_AUS, shown, strict=True)}
+
+
+def _mirror(half: np.ndarray) -> np.ndarray:
+    """Image-right points (u >= 0, inner to outer) -> the image-left ones, outer to inner."""
+    return half[::-1] * np.array([-1.0, 1.0])
+
+
+def _lids(who: Identity, a: dict[int, float], samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Upper and lower lid of the image-right eye at `samples` in -1 (inner) .. 1 (outer)."""
+    up = (
+        0.085
+        * who.eye_height
+        * (1 + 1.0 * a[5] + 0.15 * a[2] - 0.43 * a[7] - 0.05 * a[6] - 0.1 * a[9])
+    )
+    low = 0.066 * who.eye_height * (1 + 0.15 * a[5] - 0.3 * a[6] - 0.9 * a[7] - 0.1 * a[9])
+    closed = min(1.0, 1.25 * a[45])
+    up, low = max(up, 0.014), max(low, 0.004)
+    up = up * (1 - closed) - 0.035 * closed  # closing lids meet low
+    low = low * (1 - closed) + 0.04 * closed
+    u = who.eye_distance + samples * who.eye_width
+    line = -0.13 + 0.012 - samples * (0.012 + who.eye_tilt)
+    arch = 1 - np.abs(samples + 0.08) ** 2.3 / 1.08**2.3
+    upper = np.stack([u, line - up * np.clip(arch, 0, 1)], 1)
+    lower = np.stack(
+        [u, line + low * np.clip(1 - np.abs(samples - 0.1) ** 2.3 / 1.1**2.3, 0, 1)], 1
+    )
+    return upper, lower
+
+
+def _mouth(who: Identity, a: dict[int, float]) -> np.ndarray:
+    """The 20 mouth points 48..67."""
+    width = who.mouth_width + 0.11 * a[12] + 0.18 * a[20] + 0.03 * a[14] + 0.02 * a[15]
+    width -= 0.06 * a[23] + 0.05 * a[26] + 0.03 * a[17]
+    corner = 0.656 - 0.15 * a[12] + 0.14 * a[15] + 0.03 * a[20] + 0.05 * a[26] - 0.01 * a[14]
+    thin = 1 - 0.72 * a[23] - 0.3 * a[20] - 0.2 * a[12] - 0.12 * a[14]
+    gap = 0.125 * a[25] ** 0.8 + 0.27 * a[26]
+    raised = 0.12 * a[10] + 0.05 * a[9]
+    middle = 0.66 - 0.02 * a[12] - 0.065 * a[17] + 0.02 * a[15]
+    top_in = middle - 0.22 * gap - raised * (0.6 if gap > 0.02 else 0.45)
+    low_in = middle + 0.78 * gap + 0.004 - (0.02 * a[10])
+    low_in = max(low_in, top_in + 0.004)
+    top_out = top_in - who.upper_lip * max(thin, 0.12) * (1 + 0.2 * a[10]) - 0.02 * a[10]
+    low_out = low_in + who.lower_lip * max(thin, 0.12) * (1 + 0.35 * a[17] - 0.15 * a[26])
+
+    def row(centre: float, knots: list[float], flat: float) -> list[list[float]]:
+        return [[k * width, centre + (corner - centre) * abs(k) ** flat] for k in knots]
+
+    square = 2.0 + 2.2 * a[10]  # AU10 squares the upper lip
+    upper = row(top_out, [-0.62, -0.22, 0.0, 0.22, 0.62], square)
+    upper[2][1] += 0.014 * thin  # cupid's bow
+    lower = row(low_out, [0.62, 0.3, 0.0, -0.3, -0.62], 2.3)
+    inner_top = row(top_in, [-0.42, 0.0, 0.42], square)
+    inner_low = row(low_in, [0.42, 0.0, -0.42], 2.2)
+    return np.array(
+        [
+            *([-width, corner], *upper, [width, corner], *lower),
+            *([-0.88 * width, corner], *inner_top, [0.88 * width, corner], *inner_low),
+        ]
+    )
+
+
+def build_face(who: Identity, au: Float[np.ndarray, "17"]) -> Face:
+    """Places the 68 points (iBUG / OpenFace order) and the lid curves for intensities 0..5."""
+    a = strengths(au)
+    theta = np.linspace(-1, 1, 17) * np.deg2rad(93)
+    sine, cosine = np.sin(theta), np.clip(np.cos(theta), 0, 1)
+    drop = 0.2 * a[26] - 0.03 * a[17]
+    jaw = np.stack(
+        [
+            who.face_width
+            * np.sign(sine)
+            * np.abs(sine) ** who.jaw_power
+            * (1 - 0.05 * a[26] * cosine),
+            -0.08 + (who.chin + 0.08 + drop) * cosine**0.92,
+        ],
+        1,
+    )
+    brow = np.array([[0.13, -0.39], [0.25, -0.425], [0.38, -0.435], [0.51, -0.42], [0.63, -0.365]])
+    brow[:, 0] += who.eye_distance - 0.36
+    brow[:, 1] += who.brow_height - who.brow_arch * np.array([0, 0.5, 1, 0.9, 0.1])
+    brow[:, 1] -= 0.17 * a[1] * np.array([1.0, 0.72, 0.25, 0.0, 0.0])
+    brow[:, 1] -= 0.17 * a[2] * np.array([0.1, 0.42, 0.85, 1.0, 0.8])
+    brow[:, 1] += 0.13 * a[4] * np.array([1.0, 0.75, 0.45, 0.2, 0.05])
+    brow[:, 1] += 0.05 * a[9] * np.array([1.0, 0.6, 0.2, 0.0, 0.0]) + 0.02 * a[6] * np.array(
+        [0, 0, 0, 1, 1]
+    )
+    brow[:, 0] -= (0.065 * a[4] + 0.015 * a[9]) * np.array([1.0, 0.8, 0.5, 0.25, 0.1])
+    tip = who.nose_length - 0.035 * a[9] - 0.01 * a[10]
+    bridge = np.array([[0, -0.14], [0, 0.02 + tip / 3], [0, 0.17 + tip / 1.5], [0, 0.31 + tip]])
+    wing = who.nose_width + 0.015 * a[9] + 0.012 * a[10] + 0.015 * a[12] + 0.012 * a[20]
+    flare = 0.06 * a[9] + 0.035 * a[10]
+    nostrils = np.array(
+        [
+            *([-wing, 0.385 - flare], [-wing / 2, 0.41 - flare / 3], [0, 0.425]),
+            *([wing / 2, 0.41 - flare / 3], [wing, 0.385 - flare]),
+        ]
+    )
+    nostrils[:, 1] += tip
+    upper, lower = _lids(who, a, np.linspace(-1, 1, 17))
+    coarse_up, coarse_low = _lids(who, a, np.array([-1.0, -0.35, 0.38, 1.0]))
+    right = np.concatenate([coarse_up, coarse_low[2:0:-1]])
+    flip = np.array([-1.0, 1.0])
+    left = np.stack([right[3], right[2], right[1], right[0], right[5], right[4]]) * flip
+    points = [jaw, _mirror(brow), brow, bridge, nostrils, left, right, _mouth(who, a)]
+    centre = np.array([[-who.eye_distance, -0.135], [who.eye_distance, -0.135]])
+    return Face(
+        landmarks=np.concatenate(points),
+        upper_lid=(upper * flip, upper),
+        lower_lid=(lower * flip, lower),
+        eye_centre=centre,
+        lid_line=-0.03 * a[5] + 0.03 * a[4] - 0.025 * a[2],
+    )
+
+
+def grid(side: int) -> Float[np.ndarray, "side"]:
+    """Canonical coordinates of `side` pixel centres along one axis."""
+    return ((np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1) * HALF
+
+
+def bump(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarray, "side side"]:
+    """A separable Gaussian of height 1 at (u, v) with the deviations su, sv."""
+    x = grid(side)
+    return np.outer(np.exp(-(((x - v) / sv) ** 2) / 2), np.exp(-(((x - u) / su) ** 2) / 2)).astype(
+        np.float32
+    )
+
+
+def bumps(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarray, "side side"]:
+    """Two such Gaussians, at u and -u."""
+    x = grid(side)
+    across = np.exp(-(((x - u) / su) ** 2) / 2) + np.exp(-(((x + u) / su) ** 2) / 2)
+    return np.outer(np.exp(-(((x - v) / sv) ** 2) / 2), across).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def base_depth(side: int) -> Float[np.ndarray, "side side"]:
+    """The head's smooth depth, gentle enough for the pose inversion of `inverse_map`."""
+    x = grid(side)
+    radius = (
+        np.minimum((x / 0.95) ** 2, 1.5)[None, :] + np.minimum(((x + 0.1) / 1.4) ** 2, 1.2)[:, None]
+    )
+    nose = 0.17 * np.outer(_nose_profile(x, 0.0), np.exp(-((x / 0.13) ** 2) / 2))
+    return (0.72 * (1 - radius) + nose).astype(np.float32)
+
+
+def _nose_profile(v: np.ndarray, length: float) -> np.ndarray:
+    tip = 0.30 + length
+    rise = np.clip((v + 0.22) / (tip + 0.22), 0, 1) ** 1.3
+    return np.where(v < tip, rise, np.exp(-(((v - tip) / 0.07) ** 2) / 2))
+
+
+@lru_cache(maxsize=8)
+def _neutral_relief(who: Identity, side: int) -> np.ndarray:
+    """Shading relief that no AU changes: skull, sockets, nose, cheekbones, chin."""
+    x = grid(side)
+    radius = (x / (who.face_width + 0.16))[None, :] ** 2 + ((x + 0.1) / 1.45)[:, None] ** 2
+    relief = 0.62 * (1 - radius)
+    ridge = np.exp(-((x / (0.42 * who.nose_width)) ** 2) / 2)
+    relief += 0.15 * np.outer(_nose_profile(x, who.nose_length), ridge)
+    v = 0.335 + who.nose_length
+    relief += 0.05 * bumps(side, 0.68 * who.nose_width, v, 0.05, 0.055)
+    relief += 0.05 * bump(side, 0, v - 0.03, 0.07, 0.06)
+    relief -= 0.065 * bumps(side, who.eye_distance - 0.02, -0.17, 0.17, 0.09)
+    relief += 0.03 * bumps(side, who.eye_distance, -0.135, 0.11, 0.06)
+    relief += 0.04 * bumps(side, 0.5, 0.16, 0.17, 0.14) + 0.03 * bump(side, 0, -0.36, 0.4, 0.07)
+    relief -= 0.018 * bump(side, 0, 0.5, 0.028, 0.06)
+    return relief.astype(np.float32)
+
+
+def relief(who: Identity, face: Face, au: np.ndarray, side: int) -> Float[np.ndarray, "side side"]:
+    """Height field for shading (canonical units), with the bulges that AUs raise."""
+    a = strengths(au)
+    points = face.landmarks
+    out = _neutral_relief(who, side).copy()
+    mouth_top, mouth_low, chin = points[51, 1], points[57, 1], points[8, 1]
+    out += 0.028 * bump(side, 0, mouth_top + 0.035, 0.2, 0.03)
+    out += 0.035 * bump(side, 0, mouth_low - 0.05, 0.17, 0.035)
+    out -= 0.03 * bump(side, 0, mouth_low + 0.055, 0.16, 0.035)
+    out += (0.045 + 0.05 * a[17]) * bump(side, 0, chin - 0.16 - 0.03 * a[17], 0.15, 0.1)
+    if a[6] + a[12] > 0:
+        out += (0.1 * a[6] + 0.04 * a[12]) * bumps(side, 0.44, 0.12 - 0.04 * a[6], 0.14, 0.09)
+    if a[12] + a[10] > 0:
+        out += (0.06 * a[12] + 0.03 * a[10]) * bumps(side, 0.42, 0.35, 0.11, 0.12)
+    if a[7] > 0:
+        out += 0.05 * a[7] * bumps(side, who.eye_distance, -0.065, 0.12, 0.022)
+    if a[4] > 0:
+        out += 0.05 * a[4] * bumps(side, 0.13, points[22, 1] - 0.03, 0.07, 0.06)
+    if a[14] > 0:
+        out -= 0.07 * a[14] * bumps(side, points[54, 0] + 0.05, points[54, 1], 0.035, 0.06)
+    return out
+
+
+def rotation(pitch: float, yaw: float, roll: float) -> Float[np.ndarray, "3 3"]:
+    """Head rotation, radians, in OpenFace's order Rx, Ry, Rz (x right, y down)."""
+    cx, sx, cy, sy = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw)
+    cz, sz = np.cos(roll), np.sin(roll)
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return about_z @ about_y @ about_x
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Radians, and the image position (pixels) and scale (pixels per canonical unit)."""
+
+    pitch: float
+    yaw: float
+    roll: float
+    centre: tuple[float, float]
+    scale: float
+
+    def matrix(self) -> Float[np.ndarray, "3 3"]:
+        return rotation(self.pitch, self.yaw, self.roll)
+
+
+def project(points: Float[np.ndarray, "n 2"], pose: Pose, depth: np.ndarray) -> np.ndarray:
+    """Canonical points -> image pixels [n, 2], with their depth read from the field `depth`."""
+    side = depth.shape[0]
+    where = np.clip((points + HALF) / (2 * HALF) * side, 0, side - 1).astype(int)
+    solid = np.concatenate([points, depth[where[:, 1], where[:, 0]][:, None]], 1)
+    return solid @ pose.matrix()[:2].T * pose.scale + np.array(pose.centre)

@@ -1,0 +1,207 @@
+"""The surface of a rendered head: canonical depth with the bulges and hollows of its AUs.
+
+The frame is demo_face_shape's: u to the right, v down, z to the viewer, a unit is about 100 mm.
+Nothing here knows of light, skin or hair colour. FACS appearance changes are the source of the
+displacements (reconstruction).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from tfds_reactionet.demo.canvas import curve
+from tfds_reactionet.demo.face.marks import draw_creases
+from tfds_reactionet.demo.face.paint import (
+    draw_ears,
+    draw_glasses,
+    hair_masks,
+    head_canvas,
+    head_outline,
+)
+from tfds_reactionet.demo.face.shape import (
+    HALF,
+    Face,
+    Identity,
+    bump,
+    bumps,
+    grid,
+    relief,
+    strengths,
+)
+
+Field = Float[np.ndarray, "side side"]
+BEHIND = -0.3  # depth of hair that hangs behind the head
+
+
+@dataclass(frozen=True)
+class Regions:
+    """What lies where in the canonical frame, each 0..1."""
+
+    skin: Field  # the head without ears and hair
+    ears: Field
+    hair: Field  # before the face
+    hair_behind: Field
+    mouth: Field  # the opening between the lips
+    teeth: Field
+    lips: Field
+    eyes: Field  # the openings between the lids
+    crease: Field
+
+    @property
+    def cover(self) -> Field:
+        """Whatever is part of the head."""
+        return np.maximum.reduce([self.skin, self.ears, self.hair, self.hair_behind])
+
+
+def regions(who: Identity, face: Face, au: Float[np.ndarray, "17"], side: int) -> Regions:
+    """Draws the outlines of a face under an AU vector (intensities 0..5) at `side` pixels."""
+    p = face.landmarks
+    names = ("skin", "ears", "mouth", "teeth", "lips", "eyes", "crease")
+    images = {name: np.zeros((side, side), np.uint8) for name in names}
+    on = {name: head_canvas(image) for name, image in images.items()}
+    on["skin"].fill(head_outline(who, face), 255)
+    draw_ears(on["ears"], who, 255)
+    for upper, lower in zip(face.upper_lid, face.lower_lid, strict=True):
+        on["eyes"].fill(np.concatenate([upper, lower[::-1]]), 255)
+    inner_top, inner_low = curve(p[60:65]), curve(np.concatenate([p[64:68], p[60:61]]))
+    on["lips"].fill(curve(p[48:60], closed=True), 255)
+    if p[66, 1] - p[62, 1] > 0.012:
+        on["mouth"].fill(np.concatenate([inner_top, inner_low]), 255)
+        low = inner_top[::-1] + np.array([0.0, min(0.055, 0.5 * (p[66, 1] - p[62, 1]))])
+        on["teeth"].fill(np.concatenate([inner_top[2:-2], low[2:-2]]), 255)
+    draw_creases(
+        who, face, au, lambda points, width, depth: on["crease"].stroke(points, 255 * depth, width)
+    )
+    shown = {name: image.astype(np.float32) * (1 / 255) for name, image in images.items()}
+    hair_behind, hair = _hair(who, side)
+    return Regions(**shown, hair=hair, hair_behind=hair_behind)
+
+
+@lru_cache(maxsize=4)
+def _hair(who: Identity, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of the hair behind and before the face, from the colour image's."""
+    _, back, front = hair_masks(who, 2 * side)
+    half = [cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in (back, front)]
+    return half[0], half[1]
+
+
+def blurred(field: Field, units: float) -> Field:
+    """Gaussian blur by a deviation in canonical units."""
+    return cv2.GaussianBlur(field, (0, 0), max(units * field.shape[0] / (2 * HALF), 0.3))
+
+
+def surface(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: Regions) -> Field:
+    """Canonical depth of the head; where nothing is seen, some depth behind it."""
+    side = seen.skin.shape[0]
+    out = relief(who, face, au, side) + _skull(who, side)
+    out += _features(who, face, au, seen)
+    out -= 0.06 * blurred(seen.crease, 0.012)
+    out += _edge(seen.skin)
+    hair = _hair_height(who, side)
+    out = np.where(seen.skin > 0.5, out, BEHIND)
+    ear = _ears(who, side)
+    out = np.where((seen.ears > 0.5) & (seen.skin <= 0.5), ear, out)
+    # what is below the hair line shows through a thin edge, not a step of its whole height
+    out = out + blurred(seen.hair, 0.02) * hair
+    bare = (seen.skin <= 0.5) & (seen.ears <= 0.5)
+    return np.where(bare & (seen.hair <= 0.5), BEHIND + 0.5 * hair, out).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _skull(who: Identity, side: int) -> Field:
+    """What rounds off the shading relief to a head: a longer nose, sockets, temples, muzzle."""
+    x = grid(side)
+    v = 0.30 + who.nose_length
+    rise = np.clip((x + 0.2) / (v + 0.2), 0, 1) ** 1.15
+    profile = np.where(x < v, rise, np.exp(-(((x - v) / 0.065) ** 2) / 2))
+    out = 0.1 * np.outer(profile, np.exp(-((x / (0.55 * who.nose_width)) ** 2) / 2))
+    out -= 0.07 * bumps(side, who.eye_distance - 0.03, -0.14, 0.15, 0.09)
+    out += 0.05 * bumps(side, who.eye_distance, -0.125, 0.1, 0.07)  # the eyeballs
+    out -= 0.06 * bumps(side, who.face_width - 0.02, -0.3, 0.1, 0.25)  # temples
+    out += 0.07 * bump(side, 0, 0.62, 0.3, 0.22)  # teeth carry the lips
+    return out.astype(np.float32)
+
+
+def _features(who: Identity, face: Face, au: np.ndarray, seen: Regions) -> Field:
+    """Brow ridges, lids, nostrils, lips, mouth and chin, where the AUs have moved them to."""
+    side, p, a = seen.skin.shape[0], face.landmarks, strengths(au)
+    ridge, out = np.zeros((side, side), np.uint8), np.zeros((side, side), np.float32)
+    canvas = head_canvas(ridge)
+    for points in (p[17:22], p[22:27]):
+        canvas.stroke(curve(points), 255, 0.09)
+    out += 0.09 / 255 * blurred(ridge.astype(np.float32), 0.04)
+    lids = np.zeros((side, side), np.uint8)
+    for line in (*face.upper_lid, *face.lower_lid):
+        head_canvas(lids).stroke(line, 255, 0.035)
+    out += 0.04 / 255 * blurred(lids.astype(np.float32), 0.014)
+    out -= 0.06 * blurred(seen.eyes, 0.012)
+    if a[5] > 0:  # the upper lid slides back under the brow
+        out -= 0.07 * a[5] * bumps(side, who.eye_distance, p[43, 1] - 0.03, 0.15, 0.045)
+    if a[7] > 0:  # the lower lid is pushed up and swells
+        out += 0.06 * a[7] * bumps(side, who.eye_distance, p[46, 1] + 0.04, 0.14, 0.04)
+    for nostril in (p[31], p[35]):
+        out += 0.05 * bump(side, nostril[0], nostril[1] - 0.03, 0.04, 0.045)
+        out -= 0.05 * bump(side, 0.55 * nostril[0], nostril[1] + 0.02, 0.035, 0.02)
+    out += 0.085 * blurred(seen.lips, 0.03)
+    out -= 0.05 * blurred(seen.lips, 0.012) * _line(face, side)
+    out -= 0.4 * blurred(np.clip(seen.mouth - 0.7 * seen.teeth, 0, 1), 0.012)
+    corner = p[54]
+    out -= (0.03 + 0.05 * a[15]) * bumps(side, corner[0] + 0.02, corner[1] + 0.02, 0.035, 0.035)
+    out += 0.05 * a[15] * bumps(side, corner[0] + 0.02, corner[1] + 0.17, 0.07, 0.06)
+    out += 0.05 * a[17] * bump(side, 0, p[57, 1], 0.16, 0.05)
+    if a[26] > 0:  # the jaw swings back as it drops, and the cheeks are drawn in
+        down = np.clip((grid(side) - 0.35) / 0.75, 0, 1)[:, None] ** 2
+        out -= a[26] * (0.18 * down + 0.08 * bumps(side, 0.52, 0.5, 0.1, 0.18))
+    if a[20] > 0:  # stretched lips lie flat on the teeth
+        out -= 0.05 * a[20] * bump(side, 0, 0.66, 0.3, 0.12)
+        out += 0.04 * a[20] * bumps(side, corner[0] + 0.1, corner[1], 0.05, 0.1)
+    return out
+
+
+def _line(face: Face, side: int) -> Field:
+    """Where closed lips meet."""
+    image = np.zeros((side, side), np.uint8)
+    head_canvas(image).stroke(curve(face.landmarks[60:65]), 255, 0.022)
+    return blurred(image.astype(np.float32) * (1 / 255), 0.01)
+
+
+def _edge(skin: Field) -> Field:
+    """Turns the rim of the head away from the viewer, by a quarter of an ellipse."""
+    units = 2 * HALF / skin.shape[0]
+    inside = cv2.distanceTransform((skin > 0.5).astype(np.uint8), cv2.DIST_L2, 0) * units
+    reach = np.clip(1 - blurred(inside, 0.02) / 0.22, 0, 1)
+    return 0.3 * (np.sqrt(1 - reach**2) - 1)
+
+
+@lru_cache(maxsize=4)
+def _ears(who: Identity, side: int) -> Field:
+    """Ears: a raised rim around a hollow, turned outwards."""
+    u = who.face_width + 0.015
+    return (
+        -0.12
+        + 0.08 * bumps(side, u + 0.04, 0, 0.03, 0.16)
+        - 0.05 * bumps(side, u + 0.01, 0.02, 0.02, 0.08)
+    ).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _hair_height(who: Identity, side: int) -> Field:
+    """How far hair stands off the skull, with the roughness of its locks; a cap is smooth."""
+    rng = np.random.default_rng(who.texture_seed)
+    thick = (0.0, 0.07, 0.1, 0.12, 0.2, 0.06, 0.11, 0.06)[who.hair_style]
+    rough = np.zeros((side, side), np.float32)
+    if who.hair_style != 7:
+        for cells, share in ((9, 0.4), (22, 0.35), (48, 0.25)):
+            lumps = rng.normal(0, 1, (cells, cells)).astype(np.float32)
+            rough += share * cv2.resize(lumps, (side, side), interpolation=cv2.INTER_CUBIC)
+    return (thick * (1 + 0.4 * rough)).astype(np.float32)
+
+
+def glasses(who: Identity, side: int) -> Field:
+    """The frame of the glasses, 0..1."""
+    image = np.zeros((side, side), np.uint8)
+    draw_glasses(head_canvas(image), who, 255)
+    return image.astype(np.float32) * (1 / 255)

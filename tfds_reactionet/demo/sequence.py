@@ -1,0 +1,282 @@
+"""One sequence of the demo release: which one it is, and its files in ReactioNet's raw layout.
+
+Sequence i is a function of (seed, i) alone, so any process may write it and memory does not grow.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg
+from jaxtyping import Float, Int, UInt8
+
+from drr_jax.facs.labels import (
+    EXPRESSIONS,
+    OPENFACE_INTENSITY_AUS,
+    OPENFACE_OCCURRENCE_AUS,
+    REACTIONET_AUS,
+)
+from tfds_reactionet.demo.affect import (
+    SUB_SCENES,
+    Course,
+    Subject,
+    draw_course,
+    observe,
+    sample_subject,
+)
+from tfds_reactionet.demo.captions import write_caption
+from tfds_reactionet.demo.face.shape import Identity, sample_identity
+from tfds_reactionet.demo.modalities import render_modalities
+from tfds_reactionet.demo.reaction import Reaction, render_reaction, sample_studio
+from tfds_reactionet.demo.stimulus.frame import render_stimulus
+from tfds_reactionet.demo.stimulus.props import Shot
+
+FRAMES_PER_SECOND = 25
+FRAMES = 9  # of a sequence, on average
+# What repeats: sequences, and their videos, cohorts and subjects
+BLOCK, VIDEOS, COHORTS, BLOCK_SUBJECTS = 180, 72, 24, 60
+KEY_FRAME_EVERY, UNKNOWN_SHARE = 6, 0.012
+QUALITY = 90  # of the JPEG files
+OPENFACE_COLUMNS = (
+    *("frame", "face_id", "timestamp", "confidence", "success"),
+    *(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz"),
+    *("gaze_angle_x", "gaze_angle_y"),
+    *(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz"),
+    *(f"{axis}_{k}" for axis in "xy" for k in range(68)),
+    *(f"{name}_r" for name in OPENFACE_INTENSITY_AUS),
+    *(f"{name}_c" for name in OPENFACE_OCCURRENCE_AUS),
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What determines every byte of a demo release."""
+
+    tuples: int
+    size: int
+    seed: int
+    modalities: bool = False  # depth and thermal images besides; nothing else changes
+
+    @property
+    def sequences(self) -> int:
+        """One for about 9 tuples, but 72 (three videos a sub-scene) as soon as possible.
+
+        Neighbouring frames say much the same: longer sequences would leave less to learn from.
+        """
+        return max(1, round(self.tuples / FRAMES), min(VIDEOS, self.tuples // 4))
+
+    def length(self, index: int) -> int:
+        """Usable frames of a sequence; all of them together are `tuples`."""
+        count = self.sequences
+        base, extra = divmod(self.tuples, count)
+        partner = index ^ 1
+        shift = 0
+        if partner < count:
+            reach = base // 4
+            shift = int(self.rng(7, min(index, partner)).integers(0, reach + 1))
+        return base + (index < extra) + (shift if index < partner else -shift)
+
+    def rng(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *key])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sequence stands: cohorts of 2 or 3 subjects share three videos and nothing else.
+
+    The 24 cohorts of a block are its connected components of subjects and videos; the three videos
+    of a sub-scene belong to three cohorts, so that three folds can each hold every sub-scene.
+    """
+
+    scene: str
+    sub_scene: str
+    task: str
+    sequence: str
+    video: int
+    subject: int
+
+    @property
+    def path(self) -> str:
+        return f"{self.scene}/{self.sub_scene}/{self.task}/{self.sequence}"
+
+
+def place(index: int) -> Place:
+    """The place of sequence `index` (>= 0)."""
+    block, rest = divmod(index, BLOCK)
+    take, video = divmod(rest, VIDEOS)
+    turn, step = divmod(video, COHORTS)
+    kind = step * 5 % COHORTS  # so that a short release still meets all scenes
+    cohort = (kind + 8 * turn) % COHORTS
+    people, first = 2 + cohort % 2, cohort // 2 * 5 + cohort % 2 * 2
+    scene, sub_scene = SUB_SCENES[kind]
+    return Place(
+        scene,
+        sub_scene,
+        f"video_{3 * block + turn + 1:04d}",
+        f"seq_{take + 1:02d}",
+        video=VIDEOS * block + video,
+        subject=BLOCK_SUBJECTS * block + first + (turn + take) % people,
+    )
+
+
+@dataclass(frozen=True)
+class Script:
+    """Everything about one sequence except its pixels."""
+
+    place: Place
+    who: Identity
+    temper: Subject
+    course: Course
+    fixed: tuple[float, ...]
+
+
+def write_script(release: Release, index: int) -> Script:
+    """Draws subject, video and reaction of a sequence."""
+    where = place(index)
+    subject = release.rng(1, where.subject)
+    who, temper = sample_identity(subject), sample_subject(subject)
+    course = draw_course(
+        release.rng(3, index), where.scene, where.sub_scene, temper, release.length(index)
+    )
+    fixed = tuple(release.rng(2, where.video).uniform(size=12))
+    return Script(where, who, temper, course, fixed)
+
+
+def draw_stimulus(
+    release: Release, index: int, script: Script, frame: int
+) -> UInt8[np.ndarray, "s s 3"]:
+    """The stimulus at frame 0, 1, ..."""
+    course = script.course
+    progress = float(np.clip((frame - course.event_frame + 1) / 4, 0, 1))
+    shot = Shot(script.fixed, course.event, progress, frame / FRAMES_PER_SECOND)
+    where = script.place
+    return render_stimulus(
+        where.scene, where.sub_scene, shot, release.rng(4, index, frame), release.size
+    )
+
+
+def draw_captions(release: Release, index: int, script: Script) -> list[str]:
+    """One caption a frame; it changes with the event and now and then besides."""
+    rng, course, out = release.rng(5, index), script.course, []
+    for frame in range(len(course.intensity)):
+        if frame in (0, course.event_frame) or rng.uniform() < 0.3:
+            seen = frame >= course.event_frame
+            out.append(
+                write_caption(rng, script.place.scene, script.place.sub_scene, course.event, seen)
+            )
+        else:
+            out.append(out[-1])
+    return out
+
+
+def _openface_row(
+    frame: int,
+    shot: Reaction,
+    confidence: float,
+    intensity: Float[np.ndarray, "17"],
+    occurrence: Int[np.ndarray, "18"],
+) -> list[str]:
+    """Text of one row, in OpenFace 2.2's decimals (docs/datasets.md section 12)."""
+    across, down = shot.gaze_angle
+    gaze = []
+    for turn in (across + 0.06, across - 0.06):  # both eyes meet before the face
+        gaze += [np.sin(turn) * np.cos(down), np.sin(down), -np.cos(turn) * np.cos(down)]
+    ok = confidence >= 0.5
+    return [
+        str(frame),
+        "0",
+        f"{(frame - 1) / FRAMES_PER_SECOND:.3f}",
+        f"{confidence:.2f}",
+        str(int(ok)),
+        *(f"{value * ok:.6f}" for value in gaze),
+        *(f"{value * ok:.3f}" for value in (across, down)),
+        *(f"{value * ok:.1f}" for value in shot.head_pose[:3]),
+        *(f"{value * ok:.3f}" for value in shot.head_pose[3:]),
+        *(f"{value * ok:.1f}" for value in shot.landmarks.T.ravel()),
+        *(f"{value * ok:.2f}" for value in intensity),
+        *(f"{value * ok:.2f}" for value in occurrence),
+    ]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Rows that a sequence adds to labels/*.csv, and how many images it wrote."""
+
+    keyframes: list[list[str]]
+    demographics: list[str]
+    frames: int
+
+
+def write_sequence(root: Path, release: Release, index: int) -> Labels:
+    """Writes a sequence's folder below `root` and returns its label rows.
+
+    In one long sequence of 30 the tracker loses the face in a further, last frame (success 0).
+    """
+    script = write_script(release, index)
+    where, course = script.place, script.course
+    folder = root / where.path
+    modalities = ("depth", "thermal") if release.modalities else ()
+    for name in ("reaction", "stimulus", *modalities):
+        (folder / name).mkdir(parents=True)
+    studio = sample_studio(release.rng(6, index))
+    rng = release.rng(8, index)
+    truth = course.intensity
+    frames = len(truth)
+    intensity, occurrence = observe(rng, truth)
+    lost = frames >= 12 and index % 30 == 17
+    rows, keys = [], []
+    captions = draw_captions(release, index, script)
+    for frame in range(frames + lost):
+        now = min(frame, frames - 1)
+        hidden = frame == frames
+        startle = float(truth[now, [3, 15]].mean()) / 5
+        shot = render_reaction(script.who, truth[now], studio, frame, startle, release.size, hidden)
+        blocked = 0.05 * (studio.occlusion != "none")
+        sure = float(np.clip(rng.normal(0.965 - blocked, 0.012), 0.86, 0.98))
+        rows.append(
+            _openface_row(
+                frame + 1, shot, 0.12 if hidden else sure, intensity[now], occurrence[now]
+            )
+        )
+        stimulus = draw_stimulus(release, index, script, frame)
+        images = {"reaction": shot.image, "stimulus": stimulus}
+        if modalities:
+            others = render_modalities(
+                script.who, truth[now], studio, frame, startle, release.size, hidden
+            )
+            images["thermal"] = np.repeat(others.thermal[..., None], 3, axis=2)
+            png = cv2.imencode(".png", others.depth, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+            (folder / "depth" / f"{frame + 1:06d}.png").write_bytes(png.tobytes())
+        for name, image in images.items():
+            data = simplejpeg.encode_jpeg(
+                np.ascontiguousarray(image), quality=QUALITY, colorspace="RGB"
+            )
+            (folder / name / f"{frame + 1:06d}.jpg").write_bytes(data)
+        if not hidden and (frame + index) % KEY_FRAME_EVERY == 0:
+            codes = np.where(rng.uniform(size=17) < UNKNOWN_SHARE, 9, truth[now] >= 1)
+            names = [where.scene, where.sub_scene, where.task, where.sequence, str(frame + 1)]
+            keys.append(
+                [*names, EXPRESSIONS[course.expression[now]], *(str(int(code)) for code in codes)]
+            )
+    write_csv(folder / "openface.csv", [list(OPENFACE_COLUMNS), *rows])
+    captions += captions[-1:] * lost
+    write_csv(
+        folder / "captions.csv",
+        [["frame", "caption"], *([str(k + 1), text] for k, text in enumerate(captions))],
+    )
+    who = [where.path, f"S{where.subject + 1:04d}", str(script.who.age), "unknown"]
+    return Labels(keys, who, frames + lost)
+
+
+def write_csv(path: Path, rows: list[list[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+KEYFRAME_COLUMNS = [
+    *("scene", "sub_scene", "task", "sequence", "frame", "expression"),
+    *(f"AU{int(name[2:])}" for name in REACTIONET_AUS),
+]
+DEMOGRAPHICS_COLUMNS = ["sequence", "subject", "age", "dominant_race"]

@@ -1,0 +1,125 @@
+"""AU_OCC and AU_INT files of BP4D and BP4D+ (docs/datasets.md sections 1 and 2).
+
+AU_OCC/F001_T1.csv has a header of column numbers: column 0 is the frame, column n AU n; codes are
+0, 1 and 9 (unknown). AU_INT/AU06/F001_T1_AU06.csv, or flat in AU_INT/, has no header and lines
+`frame,code` with codes 0 to 5 and 9. Values are found by header and frame, never by position.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drr_jax.errors import InputError
+from drr_jax.facs.labels import au_names
+from tfds_reactionet.reading.tables import frame_number, read_text
+
+# All that is coded in any file; the other columns hold 9 everywhere.
+CODED = (1, 2, 4, 5, 6, 7, *range(9, 21), 22, 23, 24, *range(27, 40))
+CODED_AUS = au_names(*CODED)
+BENCHMARK = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
+GRADED = (6, 10, 12, 14, 17)
+NO_IMAGE = "AU codes without an image"
+NO_MESH = "image without a mesh (.obj)"
+_OCCURRENCE = {"0": 0, "1": 1, "9": -1}
+_FRAME_NAMES = ("", "frame")
+_INTENSITY = {**{str(code): float(code) for code in range(6)}, "9": float("nan")}
+_HEADER = re.compile("[0-9]{1,4}")
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of one sequence by frame number, frames rising."""
+
+    frames: list[int]
+    values: np.ndarray  # [frames, len(CODED)] int8, -1 unknown
+
+
+def read_occurrence(path: Path) -> Codes:
+    """An AU_OCC file. Raises InputError naming the line of the first defect."""
+    lines = _lines(path)
+    if not lines:
+        raise InputError(f"{path}: empty; expected a header 0,1,2,...")
+    columns: dict[int, int] = {}
+    for position, cell in enumerate(lines[0][1]):
+        if position == 0 and cell.lower() in _FRAME_NAMES:
+            cell = "0"  # BP4D writes 0; of BP4D+ only the place of the column is documented
+        if not _HEADER.fullmatch(cell):
+            raise InputError(f"{path}: line 1: column {cell[:20]!r}, expected AU numbers 0,1,2,...")
+        if int(cell) in columns:
+            raise InputError(f"{path}: line 1: column {cell} is there twice")
+        columns[int(cell)] = position
+    for number in (0, *BENCHMARK):
+        if number not in columns:
+            raise InputError(f"{path}: line 1: no column {number}; expected 0 and every AU coded")
+    width = len(columns)
+    found: dict[int, list[int]] = {}
+    wanted = [columns.get(number) for number in CODED]
+    for line, cells in lines[1:]:
+        if len(cells) != width:
+            raise InputError(f"{path}: line {line} has {len(cells)} columns, expected {width}")
+        frame = _new_frame(cells[columns[0]], found, path, line)
+        try:
+            found[frame] = [-1 if at is None else _OCCURRENCE[cells[at]] for at in wanted]
+        except KeyError as error:
+            raise InputError(
+                f"{path}: line {line}: AU code {error.args[0][:20]!r}, expected 0, 1 or 9"
+            ) from error
+    frames = sorted(found)
+    values = np.array([found[frame] for frame in frames], np.int8).reshape(-1, len(CODED))
+    return Codes(frames, values)
+
+
+def read_intensity(path: Path) -> dict[int, float]:
+    """An AU_INT file: intensity 0 to 5 by frame, NaN for code 9. Raises InputError."""
+    found: dict[int, float] = {}
+    for line, cells in _lines(path):
+        if len(cells) != 2:
+            raise InputError(f"{path}: line {line} has {len(cells)} columns, expected frame,code")
+        frame = _new_frame(cells[0], found, path, line)
+        if cells[1] not in _INTENSITY:
+            raise InputError(
+                f"{path}: line {line}: intensity {cells[1][:20]!r}, expected 0 to 5, or 9"
+            )
+        found[frame] = _INTENSITY[cells[1]]
+    return found
+
+
+def intensity_file(folder: Path | None, sequence: str, au: int) -> Path | None:
+    """AU_INT/AU06/F001_T1_AU06.csv or AU_INT/F001_T1_AU06.csv, or None."""
+    if folder is None:
+        return None
+    name = f"{sequence}_AU{au:02d}.csv"
+    for path in (folder / f"AU{au:02d}" / name, folder / name):
+        if path.is_file():
+            return path
+    return None
+
+
+def intensities(folder: Path | None, sequence: str, frames: Sequence[int]) -> np.ndarray:
+    """Intensities [frames, len(CODED)] of a sequence, NaN where there are none."""
+    values = np.full((len(frames), len(CODED)), np.nan, np.float32)
+    for au in GRADED:
+        path = intensity_file(folder, sequence, au)
+        if path is not None:
+            found = read_intensity(path)
+            values[:, CODED.index(au)] = [found.get(frame, np.nan) for frame in frames]
+    return values
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """(line number, stripped cells) of the lines that are not blank."""
+    return [
+        (line, [cell.strip() for cell in text.split(",")])
+        for line, text in enumerate(read_text(path).splitlines(), 1)
+        if text.strip()
+    ]
+
+
+def _new_frame(cell: str, found: dict, path: Path, line: int) -> int:
+    frame = frame_number(cell, path, line)
+    if frame in found:
+        raise InputError(f"{path}: line {line}: frame {frame} is there twice")
+    return frame

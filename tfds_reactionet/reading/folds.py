@@ -1,0 +1,126 @@
+"""Three disjoint parts for cross validation: read from a release, or made from its people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drr_jax.errors import InputError, nearest
+from tfds_reactionet.reading.tables import inner_path, read_text
+
+PARTS = ("part1", "part2", "part3")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What the balance needs to know of one sequence."""
+
+    key: str  # scene/sub_scene/task/sequence
+    subjects: tuple[str, ...]  # empty if unknown
+    frames: int
+    positives: tuple[int, ...]  # frames with each evaluated AU
+
+
+def read_folds(paths: Sequence[Path], keys: Sequence[str]) -> dict[str, int] | None:
+    """Part index (0, 1, 2) of every sequence from the files of held-out sequences.
+
+    Returns None if the release has none of the files. Entries of sequences that are not on disk
+    are ignored. Raises InputError if a file is missing, two overlap, or a sequence is in none.
+    """
+    present = [path for path in paths if path.is_file()]
+    if not present:
+        return None
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: missing, although {present[0].name} is there")
+    parts: dict[str, int] = {}
+    for part, path in enumerate(paths):
+        for line, text in enumerate(read_text(path).splitlines(), 1):
+            if not text.strip() or text.lstrip().startswith("#"):
+                continue
+            key = inner_path(text.strip(), 4, path, line)
+            if key in parts:
+                other = paths[parts[key]].name
+                raise InputError(f"{path}: line {line}: {key} is also in {other}; expected once")
+            parts[key] = part
+    for key in keys:
+        if key not in parts:
+            hint = nearest(key, tuple(parts)) if "did you" in nearest(key, tuple(parts)) else ""
+            raise InputError(f"{paths[0].parent}: no fold file holds the sequence {key} {hint}")
+    return {key: parts[key] for key in keys}
+
+
+def components(subjects: Mapping[str, Sequence[str]], tasks: Mapping[str, str]) -> dict[str, int]:
+    """Component number of every sequence in the graph that links its task and its subjects.
+
+    Sequences of one source video (task) or with a person in common end in one component.
+    """
+    parent: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def find(node: tuple[str, str]) -> tuple[str, str]:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for key, task in tasks.items():
+        for subject in subjects.get(key, ()):
+            parent[find(("subject", subject))] = find(("task", task))
+    numbers: dict[tuple[str, str], int] = {}
+    return {
+        key: numbers.setdefault(find(("task", task)), len(numbers)) for key, task in tasks.items()
+    }
+
+
+def balanced_parts(units: Sequence[Unit], seed: int = 0) -> dict[str, int]:
+    """Part index (0, 1, 2) of every sequence, so that no subject and no task is in two parts.
+
+    Connected components are assigned greedily, the largest first, each to the part where the
+    squared distance to equal thirds grows least; the distance counts frames, the positives of
+    each evaluated AU and the frames of each sub-scene, each relative to its total.
+
+    Raises InputError if there are fewer than three components.
+    Source: docs/method.md 8.2 (a reconstruction: the paper's own lists are not public).
+    """
+    units = sorted(units, key=lambda unit: unit.key)
+    tasks = {unit.key: unit.key.rsplit("/", 1)[0] for unit in units}
+    component = components({unit.key: unit.subjects for unit in units}, tasks)
+    count = max(component.values(), default=-1) + 1
+    if count < len(PARTS):
+        raise InputError(
+            f"the release has {count} group(s) of sequences without a common subject or task, "
+            "fewer than 3 parts; give splits/fold1.txt to fold3.txt"
+        )
+    loads = _component_loads(units, component, count)
+    jitter = np.random.default_rng(seed).random(count)  # the order among components of one size
+    order = np.lexsort((jitter, -loads[:, 0]))
+    part_loads = np.zeros((len(PARTS), loads.shape[1]))
+    part_of = np.zeros(count, int)
+    for number in order:
+        grown = part_loads + loads[number]
+        part = int(np.argmin(np.sum(grown**2 - part_loads**2, axis=1)))
+        part_of[number] = part
+        part_loads[part] = grown[part]
+    empty = set(range(len(PARTS))) - {int(part) for part in part_of}
+    for part in sorted(empty):  # tiny releases: every part needs something
+        sizes = np.bincount(part_of, minlength=len(PARTS))
+        part_of[next(n for n in order[::-1] if sizes[part_of[n]] > 1)] = part
+    return {key: int(part_of[number]) for key, number in component.items()}
+
+
+def _component_loads(units: Sequence[Unit], component: Mapping[str, int], count: int) -> np.ndarray:
+    """Load of each component [count, features], every group of features weighing the same."""
+    sub_scenes = sorted({unit.key.rsplit("/", 2)[0] for unit in units})
+    aus = len(units[0].positives)
+    loads = np.zeros((count, 1 + aus + len(sub_scenes)))
+    for unit in units:
+        row = loads[component[unit.key]]
+        row[0] += unit.frames
+        row[1 : 1 + aus] += unit.positives
+        row[1 + aus + sub_scenes.index(unit.key.rsplit("/", 2)[0])] += unit.frames
+    loads /= np.maximum(loads.sum(axis=0), 1)
+    loads[:, 1 : 1 + aus] /= np.sqrt(aus)
+    loads[:, 1 + aus :] /= np.sqrt(len(sub_scenes))
+    return loads

@@ -1,0 +1,95 @@
+"""Splits and folds: who is trained on and who is tested on, in every set but ReactioNet."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from drr_jax.errors import InputError, nearest
+from tfds_reactionet.reading.tables import read_text
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Splits of a prepared set in the order they are written, and the splits of each fold."""
+
+    kind: Literal["folds", "official"]
+    parts: tuple[str, ...]
+    train: tuple[tuple[str, ...], ...]  # by fold
+    validation: tuple[tuple[str, ...], ...]  # by fold; empty where the set has none
+    test: tuple[tuple[str, ...], ...]  # by fold
+
+    @classmethod
+    def folds(cls, count: int) -> "Protocol":
+        """Cross validation: fold k tests part k + 1 and trains on the others."""
+        parts = tuple(f"part{number}" for number in range(1, count + 1))
+        train = tuple(tuple(p for p in parts if p != test) for test in parts)
+        return cls("folds", parts, train, ((),) * count, tuple((test,) for test in parts))
+
+    @classmethod
+    def official(cls, train: str, test: str, validation: str | None = None) -> "Protocol":
+        """One fold whose splits the set's authors gave."""
+        held = () if validation in (None, test) else (str(validation),)
+        return cls("official", (train, *held, test), ((train,),), (held,), ((test,),))
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry "protocol" of a data set's metadata: lists of splits, one list a fold."""
+        lists = {
+            name: [list(splits) for splits in getattr(self, name)]
+            for name in ("train", "validation", "test")
+        }
+        return {"kind": self.kind, **lists}
+
+
+def round_robin(subjects: Iterable[str], folds: int) -> dict[str, str]:
+    """Part of each subject: the sorted subjects dealt out in turn, so of any order given.
+
+    Raises InputError for fewer subjects than folds.
+    """
+    names = sorted(set(subjects))
+    if len(names) < folds:
+        raise InputError(f"{len(names)} subject(s) cannot make {folds} subject folds")
+    return {name: f"part{number % folds + 1}" for number, name in enumerate(names)}
+
+
+def listed(parts: Sequence[str]) -> dict[str, str]:
+    """Part of each subject from published lists: one text of names, by blanks, for each part."""
+    return {
+        name: f"part{number}" for number, names in enumerate(parts, 1) for name in names.split()
+    }
+
+
+def read_fold_file(path: Path, folds: int, known: Collection[str]) -> dict[str, str]:
+    """Part of each subject from a user's file of lines `subject part`, part 1 to `folds`.
+
+    Blanks or a comma separate the two; lines that start with # are comments. Raises InputError
+    naming the line, or the first of the `known` subjects that is in no line.
+    """
+    parts: dict[str, str] = {}
+    for line, text in enumerate(read_text(path).splitlines(), 1):
+        cells = text.replace(",", " ").split()
+        if not cells or cells[0].startswith("#"):
+            continue
+        number = cells[-1].removeprefix("part")
+        if len(cells) != 2 or not number.isdecimal() or not 1 <= int(number) <= folds:
+            raise InputError(
+                f"{path}: line {line}: {text.strip()[:80]!r}, expected a subject and its part, "
+                f"1 to {folds}"
+            )
+        if cells[0] in parts:
+            raise InputError(f"{path}: line {line}: subject {cells[0]} is there twice")
+        parts[cells[0]] = f"part{int(number)}"
+    for name in sorted(known):
+        if name not in parts:
+            raise InputError(f"{path}: no line for subject {name}; {nearest(name, list(parts))}")
+    return parts
+
+
+def part_of(parts: Mapping[str, str], subject: str, what: str) -> str:
+    """A subject's part. Raises InputError for one that the lists do not hold."""
+    if subject not in parts:
+        raise InputError(
+            f"subject {subject!r} is in no part of {what}; expected one of "
+            f"{', '.join(sorted(parts)[:6])}, ..."
+        )
+    return parts[subject]

@@ -1,0 +1,175 @@
+"""The tables and figures of a data set, after the ReactioNet paper's supplement, on one page.
+
+Figure 1 (scenes), Table 1 (demographics), Figure 4 (less frequent AUs beside other sets), Figure 5
+(AU occurrence), Table 2 (agreement of coders), Figure 6 (words by AU), AU co-occurrence beside the
+relation prior, AU intensities, and the delay of reactions (section 4). Behind every picture lie a
+PNG and a CSV.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from drr_jax.errors import InputError
+from drr_jax.pages import html
+from tfds_reactionet.annotation import agreement
+from tfds_reactionet.annotation.demographics import read_people
+from tfds_reactionet.build import find_prepared, prepared_path
+from tfds_reactionet.building.outputs import write_files
+from tfds_reactionet.reactionet.layout import DEMOGRAPHICS
+from tfds_reactionet.statistics import sections
+from tfds_reactionet.statistics.counts import count_records
+from tfds_reactionet.statistics.study import Study, read_set
+from tfds_reactionet.statistics.words import stop_words
+
+SECTIONS: dict[str, tuple[str, Callable[[Study], list[str]]]] = {
+    "scenes": ("Scenes, tasks and sequences (Figure 1)", sections.scenes),
+    "demographics": ("Demographics (Table 1)", sections.demographics),
+    "rare": ("Less frequent action units (Figure 4)", sections.rare),
+    "occurrence": ("AU occurrence (Figure 5)", sections.occurrence),
+    "kappa": ("Agreement of coders (Table 2)", sections.kappa),
+    "words": ("Words of the captions (Figure 6)", sections.words),
+    "relations": ("AU co-occurrence and the relation prior", sections.relations),
+    "intensity": ("AU intensity", sections.intensity),
+    "delay": ("Reaction delay", sections.delay),
+}
+
+
+def write_statistics(
+    name: str,
+    out: Path,
+    data_dir: str | None = None,
+    *,
+    beside: tuple[str, ...] = (),
+    coders: tuple[str, ...] = (),
+    manual_dir: str | None = None,
+    max_lag: int = 50,
+    jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Writes index.html and the PNG and CSV files behind it to `out`; returns the page's path.
+
+    `beside`: other prepared data sets for Figure 4. `coders`: key-frame files of Table 2.
+    `manual_dir`: the raw release with labels/demographics.csv, where it is no longer where the
+    set was built from. Raises InputError for a set that is not prepared or damaged, and for wrong
+    label files; nothing is written then.
+    """
+    if not 1 <= max_lag <= 10_000:
+        raise InputError(f"max_lag={max_lag}, expected 1 to 10000 frames")
+    prepared = _prepared(name, data_dir)
+    metadata = read_set(prepared)
+    paths = [_prepared(other, data_dir) for other in beside]
+    others = {_full_name(path): read_set(path) for path in paths if path != prepared}
+    agreed = agreement.read_agreement([Path(file) for file in coders]) if coders else None
+    demographics = _release(metadata, manual_dir) / DEMOGRAPHICS
+    people = read_people(demographics) if demographics.is_file() else []
+    stop_words()  # a missing package is an error before the records are read, not after
+    study = Study(
+        _full_name(prepared),
+        prepared,
+        metadata,
+        count_records(prepared, metadata, jobs, progress),
+        others,
+        agreed,
+        demographics,
+        people,
+        max_lag,
+    )
+    body = [_head(study)]
+    for key, (title, section) in SECTIONS.items():
+        body.append(html.section(key, title, *section(study)))
+    page = html.page(f"Statistics of {study.name}", body)
+    write_files(out, {**study.files, "index.html": page})
+    return out / "index.html"
+
+
+def _prepared(name: str, data_dir: str | None) -> Path:
+    path = find_prepared(name, data_dir)
+    if path is None:
+        raise InputError(
+            f"{name} is not prepared in {prepared_path(name, data_dir)}; build it: "
+            f"python -m tfds_reactionet.build {name}, or name another --data_dir"
+        )
+    return path
+
+
+def _full_name(prepared: Path) -> str:
+    return "/".join(prepared.parts[-3:-1])
+
+
+def _release(metadata: Any, manual_dir: str | None) -> Path:
+    """The folder of the raw release that holds labels/, where it is or should be."""
+    if manual_dir is not None and not Path(manual_dir).is_dir():
+        raise InputError(f"manual_dir {manual_dir} does not exist; expected the raw release")
+    root = Path(manual_dir or metadata["built_from"]["manual_dir"])
+    inner = root / "ReactioNet"
+    return inner if not (root / "labels").is_dir() and inner.is_dir() else root
+
+
+def _head(study: Study) -> str:
+    metadata, parts = study.metadata, study.metadata["parts"]
+    subjects = {subject for part in parts.values() for subject in part["subjects"]}
+    links = " ".join(f'<a href="#{key}">{title}</a>' for key, (title, _) in SECTIONS.items())
+    tiles = {
+        "frames": study.records,
+        "labelled by hand": study.counts.manual_records,
+        "sequences": len(study.sequences),
+        "subjects": len(subjects),
+        "action units": len(study.au_names),
+    }
+    cells = "".join(
+        f'<div class="tile"><b>{number:,}</b><span>{what}</span></div>'
+        for what, number in tiles.items()
+    )
+    rendered = html.text(
+        "This is the demo release: rendered, not recorded. Nothing here says anything about people "
+        "or about ReactioNet.",
+        "warning",
+    )
+    where = f"{study.prepared}, fingerprint {metadata['fingerprint'][:16]}"
+    return "\n".join(
+        [
+            f"<h1>Statistics of {study.name}</h1>",
+            html.text(where, "quiet"),
+            f"<nav>{links}</nav>",
+            rendered if metadata.get("rendered") else "",
+            f'<div class="tiles">{cells}</div>',
+        ]
+    )
+
+
+def main() -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tfds_reactionet.statistics",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME[/CONFIG]", help="a prepared data set")
+    parser.add_argument("--data_dir", help="where prepared sets are (default: $DRR_DATA_DIR, data)")
+    parser.add_argument("--out", required=True, help="folder for index.html, PNG and CSV files")
+    parser.add_argument(
+        "--beside", nargs="+", default=[], metavar="NAME", help="prepared sets to show in Figure 4"
+    )
+    parser.add_argument(
+        "--coders", nargs="+", default=[], metavar="CSV", help="coders' key-frame files (Table 2)"
+    )
+    parser.add_argument("--manual_dir", help="the raw release (default: where the set was built)")
+    parser.add_argument(
+        "--max_lag", type=int, default=50, help="longest delay in frames (default %(default)s)"
+    )
+    parser.add_argument("--jobs", type=int, help="processes (default: all cores)")
+    args = parser.parse_args()
+    page = write_statistics(
+        args.name,
+        Path(args.out),
+        args.data_dir,
+        beside=tuple(args.beside),
+        coders=tuple(args.coders),
+        manual_dir=args.manual_dir,
+        max_lag=args.max_lag,
+        jobs=args.jobs,
+    )
+    print(f"written: {page}")
+    return 0

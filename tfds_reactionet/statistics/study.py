@@ -1,0 +1,104 @@
+"""What the statistics of one data set are made from, and the files they end in."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drr_jax.errors import InputError
+from drr_jax.pages import html
+from tfds_reactionet.annotation.agreement import Agreement
+from tfds_reactionet.annotation.demographics import Person
+from tfds_reactionet.building.outputs import csv_text
+from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.statistics.counts import Counts
+
+
+@dataclass
+class Study:
+    """A prepared data set with everything counted; sections add their files to `files`."""
+
+    name: str  # "reactionet/demo"
+    prepared: Path
+    metadata: Mapping[str, Any]
+    counts: Counts
+    others: Mapping[str, Mapping[str, Any]]  # metadata of data sets shown beside, by name
+    coders: Agreement | None
+    demographics: Path  # labels/demographics.csv of the raw release, which need not be there
+    people: Sequence[Person]  # its subjects
+    max_lag: int
+    files: dict[str, str | bytes] = field(default_factory=dict)
+
+    @property
+    def au_names(self) -> tuple[str, ...]:
+        return tuple(self.metadata["au_names"])
+
+    @property
+    def records(self) -> int:
+        return sum(part["records"] for part in self.metadata["parts"].values())
+
+    @property
+    def sequences(self) -> list[tuple[str, int]]:
+        """(name, records) of every sequence."""
+        parts = self.metadata["parts"].values()
+        return [(name, count) for part in parts for name, _, _, count in part["sequences"]]
+
+    def picture(self, name: str, png: bytes, alt: str, caption: str) -> str:
+        """A chart on the page, kept as NAME.png."""
+        self.files[f"{name}.png"] = png
+        return html.figure(png, alt, caption)
+
+    def data(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+        """Keeps NAME.csv; returns the links to it and to the picture."""
+        self.files[f"{name}.csv"] = csv_text(header, rows)
+        files = [f"{name}.csv"] + [f"{name}.png"] * (f"{name}.png" in self.files)
+        links = ", ".join(f'<a href="{escape(file)}">{escape(file)}</a>' for file in files)
+        return f'<p class="quiet">{links}</p>'
+
+
+def read_set(prepared: Path) -> dict[str, Any]:
+    """Metadata of a prepared set of any kind. Raises InputError if it is damaged."""
+    metadata = read_metadata(prepared)
+    names, source = metadata.get("au_names"), metadata["built_from"]
+    whole = isinstance(source, dict) and isinstance(source.get("manual_dir"), str)
+    if not whole or not isinstance(names, list) or not isinstance(metadata["parts"], dict):
+        raise InputError(
+            f"{prepared / 'metadata.json'}: no list au_names, no parts or no built_from; "
+            "build it again"
+        )
+    for part, entry in metadata["parts"].items():
+        try:
+            shapes = [np.shape(entry[key]) for key in ("au_pairs", "au_given")]
+            good = all(shape == (len(names),) * 2 or not names for shape in shapes)
+            rows = [len(row) == 4 and row[3] > 0 for row in entry["sequences"]]
+            good = (
+                good
+                and all(rows)
+                and sum(row[3] for row in entry["sequences"]) == int(entry["records"])
+            )
+        except (KeyError, TypeError, ValueError):
+            good = False
+        if not good:
+            raise InputError(
+                f"{prepared / 'metadata.json'}: counts of {part} are damaged; build it again"
+            )
+    return metadata
+
+
+def au_shares(metadata: Mapping[str, Any], names: Sequence[str]) -> list[float]:
+    """Share of frames in which each AU occurs, of those where it is known; NaN if it never is."""
+    own = list(metadata["au_names"])
+    parts = metadata["parts"].values()
+    shares = []
+    for name in names:
+        if name not in own:
+            shares.append(float("nan"))
+            continue
+        at = own.index(name)
+        known = sum(part["au_known"][at] for part in parts)
+        positive = sum(part["au_pairs"][at][at] for part in parts)
+        shares.append(positive / known if known else float("nan"))
+    return shares

@@ -13,6 +13,7 @@ test: .venv/installed-dev
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports importlinter.toml
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 .venv/bin/python:

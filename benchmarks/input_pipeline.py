@@ -99,7 +99,7 @@ def sides(
     config.data.batch_size, config.data.image_size = BATCH, SIZE
     config.data.read_threads = cores
     words = caption_words(prepared, prepared.parts)
-    pieces = tokenizer.from_vocabulary(tokenizer.build_vocabulary(words))
+    pieces = tokenizer.tokenizer_of(tokenizer.build_vocabulary(words))
     peer = TorchTuples(folder, config)
 
     def ours(augment_on: str) -> Iterator:

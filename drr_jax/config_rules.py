@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Mapping
 
+from drr_jax import facs
 from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError, nearest
-from drr_jax.facs import prior_file
-from drr_jax.facs.labels import TASKS
+from drr_jax.facs import TASKS
 
 
 def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:
@@ -145,8 +145,8 @@ def validate(config: Config) -> None:
     """Raises InputError for the first value that cannot work, before any device is touched."""
     flat = flatten(config)
     for key, choices in CHOICES.items():
-        if key.endswith(".prior") and prior_file.is_file(flat[key]):
-            prior_file.read(flat[key].removeprefix(prior_file.PREFIX))
+        if key.endswith(".prior") and facs.is_prior_file(flat[key]):
+            facs.read_prior_file(flat[key].removeprefix(facs.PRIOR_PREFIX))
         elif flat[key] not in choices:
             raise InputError(f"config key {key}={flat[key]!r}: {nearest(str(flat[key]), choices)}")
     for key in POSITIVE:

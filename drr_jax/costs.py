@@ -1,7 +1,7 @@
 """python -m drr_jax.costs: what a system costs; tables/costs.py has it."""
 
 from drr_jax import errors
-from drr_jax.tables.costs import run
+from drr_jax.tables import measure_costs
 
 if __name__ == "__main__":
-    errors.run(run)
+    errors.run(measure_costs)

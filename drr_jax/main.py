@@ -107,13 +107,13 @@ def parse(argv: Sequence[str]) -> Command:
 
 def _parse_tables(values: flags.FlagValues, mode: str, runs: tuple[str, ...]) -> Command:
     """The command that puts finished runs into tables."""
-    from drr_jax.tables import runs as tables_runs
+    from drr_jax import tables
 
     if mode != "report":
         raise InputError(f"--runs with --mode={mode}: expected --mode=report")
     if values["config"].value is not None:
         raise InputError("--config and --runs: give one; a run's folder has its config")
-    workdir = Path(values["workdir"].value or tables_runs.common_parent(runs))
+    workdir = Path(values["workdir"].value or tables.common_parent(runs))
     return Command(configs.Config(), workdir, mode, False, runs, str(values["reference"].value))
 
 
@@ -141,10 +141,10 @@ def _cause(error: BaseException) -> str:
 
 def run(command: Command) -> int:
     """Runs the asked stages on every asked fold; returns the exit code."""
-    from drr_jax.report import write as report
+    from drr_jax import report
 
     if command.runs:
-        from drr_jax.tables import write as tables
+        from drr_jax import tables
 
         page = tables.write_tables(command.runs, command.reference, command.workdir)
         print(f"tables: {page}")
@@ -163,19 +163,17 @@ def _writes_reports(mode: str) -> bool:
     """Whether this process is the one; a report alone does not start JAX."""
     if mode == "report":
         return int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
-    from drr_jax.runs import distributed
+    from drr_jax.runs import is_main_process
 
-    return distributed.is_main_process()
+    return is_main_process()
 
 
 def _train_and_evaluate(command: Command) -> int:
-    from drr_jax.data import find
-    from drr_jax.data.prepared import open_dataset
-    from drr_jax.runs import devices, distributed
-    from drr_jax.runs.checkpoint import Checkpoints
-    from drr_jax.training import experiment
+    from drr_jax import data, training
+    from drr_jax.data import open_dataset
+    from drr_jax.runs import Checkpoints, Preempted, interruptible, start_devices
 
-    prepared = find.find_data(command.config)
+    prepared = data.find_data(command.config)
     opened = open_dataset(prepared)
     every = range(len(opened.folds))
     folds = list(every) if command.config.fold == "all" else [int(command.config.fold)]
@@ -184,12 +182,12 @@ def _train_and_evaluate(command: Command) -> int:
     workdirs = {f: command.workdir / f"fold{f}" if several else command.workdir for f in folds}
     for fold, workdir in workdirs.items():  # before any device has work, or hours go into the first
         starts = command.mode in ("all", "train") and not Checkpoints(workdir).steps()
-        experiment.check(command.config, opened, fold, starts)
-    devices.start_devices(command.config.data.data_dir)
+        training.check(command.config, opened, fold, starts)
+    start_devices(command.config.data.data_dir)
     try:
-        with distributed.interruptible():
+        with interruptible():
             _do_folds(command, prepared, workdirs)
-    except distributed.Preempted as stop:
+    except Preempted as stop:
         print(f"pre-empted: {stop}; the same command goes on from there", file=sys.stderr)
         return PREEMPTED
     return 0
@@ -197,10 +195,10 @@ def _train_and_evaluate(command: Command) -> int:
 
 def _check_folder(workdir: Path, several: bool) -> None:
     """Raises InputError if `workdir` has one run where those of several folds go, or vice versa."""
-    from drr_jax.runs import record
+    from drr_jax.runs import RECORD_FILE
 
-    folds = sorted(path.parent.name for path in workdir.glob(f"fold*/{record.FILE}"))
-    if several and (workdir / record.FILE).exists():
+    folds = sorted(path.parent.name for path in workdir.glob(f"fold*/{RECORD_FILE}"))
+    if several and (workdir / RECORD_FILE).exists():
         found = "holds the run of one fold, and those of fold=all go into folders inside"
     elif not several and folds:
         found = f"holds the runs of fold=all, {', '.join(folds)}"
@@ -210,21 +208,21 @@ def _check_folder(workdir: Path, several: bool) -> None:
 
 
 def _do_folds(command: Command, prepared: Path, workdirs: Mapping[int, Path]) -> None:
-    from drr_jax.runs import distributed
-    from drr_jax.training import evaluate, experiment
-    from drr_jax.training.train import train
+    from drr_jax import training
+    from drr_jax.runs import is_main_process
+    from drr_jax.training import train
 
     evaluates = command.mode in ("all", "evaluate")
     for fold, workdir in workdirs.items():
-        parts = experiment.build(command.config, fold, prepared, workdir)
+        parts = training.build(command.config, fold, prepared, workdir)
         if command.mode in ("all", "train"):
             train(parts, workdir, command.allow_config_change)
         if evaluates:
-            result = evaluate.evaluate(parts, workdir, command.allow_config_change)
-            if distributed.is_main_process():
+            result = training.evaluate(parts, workdir, command.allow_config_change)
+            if is_main_process():
                 print(summary_line(result))
-    if evaluates and len(workdirs) > 1 and distributed.is_main_process():
-        print(summary_line(evaluate.combine_folds(command.workdir)))
+    if evaluates and len(workdirs) > 1 and is_main_process():
+        print(summary_line(training.combine_folds(command.workdir)))
 
 
 def summary_line(result: dict) -> str:

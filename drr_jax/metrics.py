@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int8
 
-from drr_jax.facs.labels import TASKS
+from drr_jax.facs import TASKS
 
 TP, FP, FN, TN = range(4)
 

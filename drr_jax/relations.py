@@ -1,7 +1,7 @@
 """python -m drr_jax.relations: a run's relations, written and drawn; report/relations.py has it."""
 
 from drr_jax import errors
-from drr_jax.report.relations import main
+from drr_jax.report import export_relations
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(export_relations)

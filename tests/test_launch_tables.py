@@ -20,7 +20,9 @@ from drr_jax.models import catalog as systems
 from drr_jax.models.losses import domain_pairs
 from drr_jax.recipes import ONE_MODALITY
 from drr_jax.runs import distributed
-from drr_jax.training import evaluate, experiment, train
+from drr_jax.training import evaluation as evaluate
+from drr_jax.training import experiment
+from drr_jax.training import loop as train
 from tfds_reactionet import build
 
 LAUNCH = small_run.LAUNCH
@@ -71,7 +73,7 @@ def test_row_is_a_system_that_its_data_set_has_the_inputs_of(table, row):
 
 
 def test_table_4_has_every_system_of_the_paper_and_the_ones_it_is_compared_with():
-    titles = [systems.title(parse("table4", row)) for row in rows("table4")]
+    titles = [systems.system_title(parse("table4", row)) for row in rows("table4")]
     assert len(set(titles)) == len(titles)
     assert {"ResNet-18 (R)", "ResNet-50 (R)", "ViT-B/16 (R)", "GCN (R)", "DRR (R, graph)"} < {
         *titles

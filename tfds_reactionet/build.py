@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError, nearest, run
-from tfds_reactionet.building import catalog
-from tfds_reactionet.building.common import default_data_dir
-from tfds_reactionet.building.parallel import cores
-from tfds_reactionet.building.staging import (
+from tfds_reactionet import building
+from tfds_reactionet.building import (
     clean,
+    cores,
+    default_data_dir,
     disk_errors,
     is_complete,
     locked,
+    read_metadata,
     replacing,
+    summarise,
     user_error,
 )
-from tfds_reactionet.building.summary import read_metadata, summary
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -29,7 +30,7 @@ def resolve(name: str) -> tuple[str, str]:
     Raises InputError for an unknown data set or config, naming the nearest.
     """
     dataset, _, config = name.partition("/")
-    configs = tuple(catalog.find(dataset).configs)
+    configs = tuple(building.find_data_set(dataset).configs)
     if config and config not in configs:
         raise InputError(f"{dataset} has no config {config!r}; {nearest(config, configs)}")
     return dataset, config or configs[0]
@@ -38,14 +39,16 @@ def resolve(name: str) -> tuple[str, str]:
 def default_manual_dir(name: str, data_dir: str | os.PathLike | None = None) -> Path:
     """Where the raw release is looked for: <data_dir>/downloads/manual/ReactioNet."""
     dataset, config = resolve(name)
-    folder = catalog.find(dataset).configs[config]
+    folder = building.find_data_set(dataset).configs[config]
     return Path(data_dir or default_data_dir()) / "downloads" / "manual" / folder
 
 
 def prepared_path(name: str, data_dir: str | os.PathLike | None = None) -> Path:
     """Where the prepared data set is or will be: <data_dir>/NAME/CONFIG/VERSION."""
     dataset, config = resolve(name)
-    return Path(data_dir or default_data_dir(), dataset, config, catalog.find(dataset).version)
+    return Path(
+        data_dir or default_data_dir(), dataset, config, building.find_data_set(dataset).version
+    )
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
@@ -76,7 +79,7 @@ def prepare(
     (unless `overwrite`), and for a disk that is full or read-only. Nothing half written stays.
     """
     path = prepared_path(name, data_dir)
-    chosen = catalog.checked_options(resolve(name)[0], options)
+    chosen = building.checked_options(resolve(name)[0], options)
     raw = Path(manual_dir) if manual_dir is not None else default_manual_dir(name, data_dir)
     check_limits(max_skipped, jobs)
     if not overwrite and find_prepared(name, data_dir):
@@ -155,12 +158,12 @@ def _builder_class(name: str) -> Any:
 def is_rendered(name: str) -> bool:
     """Whether a config's raw release is drawn by a program, so that nothing need be there."""
     dataset, config = resolve(name)
-    return config in catalog.find(dataset).rendered
+    return config in building.find_data_set(dataset).rendered
 
 
 def _render(name: str, raw: Path, jobs: int | None, progress: bool) -> None:
     dataset, config = resolve(name)
-    data_set = catalog.find(dataset)
+    data_set = building.find_data_set(dataset)
     demo = importlib.import_module(str(data_set.demo))
     demo.write_release(raw, jobs=jobs, progress=progress, **data_set.rendered[config])
 
@@ -207,7 +210,10 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "name", metavar="NAME[/CONFIG]", nargs="?", help=f"one of {', '.join(catalog.names())}"
+        "name",
+        metavar="NAME[/CONFIG]",
+        nargs="?",
+        help=f"one of {', '.join(building.data_set_names())}",
     )
     parser.add_argument("--help", "-h", action="store_true", help="show this and exit")
     parser.add_argument(
@@ -237,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_options(parser: argparse.ArgumentParser, name: str) -> None:
     """The options that a data set declares, which are passed on as texts."""
     dataset = resolve(name)[0]
-    data_set = catalog.find(dataset)
+    data_set = building.find_data_set(dataset)
     group = parser.add_argument_group(f"{dataset} ({', '.join(data_set.configs)})")
     for option in data_set.options:
         default = "" if option.default is None else f" (default: {option.default})"
@@ -259,7 +265,7 @@ def _arguments() -> tuple[argparse.Namespace, dict[str, Any]]:
     if args.name is None:
         parser.error("NAME[/CONFIG] is missing")
     options = {}
-    for option in catalog.find(resolve(args.name)[0]).options:
+    for option in building.find_data_set(resolve(args.name)[0]).options:
         text = getattr(args, option.name)
         if text is not None:
             options[option.name] = option.parse(text)
@@ -284,12 +290,12 @@ def main() -> int:
     )
     if prepared:
         print("already prepared, left as it is:")
-    print(summary(path))
+    print(summarise(path))
     return _verify(path, args.jobs) if args.verify else 0
 
 
 def _verify(prepared: Path, jobs: int | None) -> int:
-    from tfds_reactionet.building.verify import verify
+    from tfds_reactionet.building import verify
 
     print(verify(prepared, jobs=jobs))
     return 0

@@ -1,7 +1,7 @@
 """python -m tfds_reactionet.openface: the user's own OpenFace (annotation/openface_extract.py)."""
 
 from drr_jax import errors
-from tfds_reactionet.annotation.openface_extract import main
+from tfds_reactionet.annotation import run_openface
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(run_openface)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from drr_jax import facs
 from drr_jax.config import Config
 from drr_jax.data import label_counts, scene_classes
 from drr_jax.data.prepared import Prepared, fold_parts
 from drr_jax.errors import InputError, nearest
-from drr_jax.facs import labels as facs
 
 
-def names(config: Config, prepared: Prepared) -> tuple[str, ...]:
+def class_names(config: Config, prepared: Prepared) -> tuple[str, ...]:
     """The AUs or expressions of `data.classes`, in the set's order, or the sub-scenes of `scene`.
 
     Raises InputError for a task or a class that the data set lacks.
@@ -37,7 +37,7 @@ def check_fold(config: Config, prepared: Prepared, fold: int) -> list[str]:
     the test part, whose F1 would be 0 whatever is predicted. Softmax tasks are scored by accuracy,
     which a class that the test part lacks does not bend, so that it is only warned of.
     """
-    chosen, task = names(config, prepared), config.task
+    chosen, task = class_names(config, prepared), config.task
     for which, parts in zip(("training", "test"), fold_parts(prepared, fold), strict=True):
         counts = label_counts.positive_counts(prepared, parts, chosen, task)
         without = [name for name, count in counts.items() if not count]
@@ -55,7 +55,7 @@ def check_fold(config: Config, prepared: Prepared, fold: int) -> list[str]:
     return []
 
 
-def priors(
+def class_priors(
     config: Config, prepared: Prepared, parts: Sequence[str], chosen: Sequence[str]
 ) -> dict[str, Float[np.ndarray, "classes classes"]]:
     """Relation P of the classes `chosen` by what graph.prior and contrast.prior may ask for.

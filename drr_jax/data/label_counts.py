@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from drr_jax.data.prepared import Prepared
-from drr_jax.facs.labels import REACTIONET_AUS_12
+from drr_jax.facs import REACTIONET_AUS_12
 
 
 def pair_counts(

@@ -38,7 +38,7 @@ from drr_jax.config import Config, Data
 from drr_jax.data import augment
 from drr_jax.data.landmarks import POINTS
 from drr_jax.data.source import Source
-from drr_jax.data.tokenizer import encode
+from drr_jax.data.tokenizer import encode_texts
 from drr_jax.errors import InputError
 
 Batch = dict[str, np.ndarray]
@@ -180,7 +180,7 @@ class _Assemble:
         if self._source.has_captions:
             captions = [record["caption"] for record in records]
             batch["tokens"] = np.zeros((count + padding, self._max_tokens), np.int32)
-            batch["tokens"][:count] = encode(self._tokenizer, captions, self._max_tokens)
+            batch["tokens"][:count] = encode_texts(self._tokenizer, captions, self._max_tokens)
         for name in ("labels", "index"):
             for row, record in enumerate(records):
                 batch[name][row] = record[name]

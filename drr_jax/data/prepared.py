@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from drr_jax.data import landmarks
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
+from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
 
 DOMAINS = ("reaction", "stimulus", "depth", "thermal")  # the domains that are images
 TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for

@@ -96,7 +96,7 @@ def _listed(scene: Scene, known: Sequence[str], where: str) -> list[str]:
     return names
 
 
-def rows(prepared: Prepared, parts: Sequence[str], names: Sequence[str]) -> Rows:
+def scene_rows(prepared: Prepared, parts: Sequence[str], names: Sequence[str]) -> Rows:
     """Records of `parts` that show one of the sub-scenes `names`, numbered through the parts."""
     shown = [
         np.full(count, sub_scene_of(key) in names)

@@ -25,7 +25,7 @@ from drr_jax.data.prepared import (
     unreadable,
 )
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import REACTIONET_AUS_12
+from drr_jax.facs import REACTIONET_AUS_12
 
 JPEG_MAGIC = b"\xff\xd8"
 PROTO: Any = tf_example_pb2  # its classes are made at import, where type checkers see none

@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 
 from drr_jax.errors import InputError
 
-FILE = "tokenizer.json"
+TOKENIZER_FILE = "tokenizer.json"
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SPECIALS = (PAD, UNK, CLS, SEP)  # ids 0, 1, 2, 3
 CONTINUATION = "##"  # prefix of a piece inside a word
@@ -34,12 +34,12 @@ def build_vocabulary(word_counts: Mapping[str, int], size: int = 8192) -> list[s
             f"config key text.vocabulary={size}: expected at least {len(vocabulary)}, the special "
             "pieces and single characters"
         )
-    words = sorted(word_counts, key=lambda word: (-word_counts[word], word))
-    vocabulary += [word for word in words if len(word) > 1][: size - len(vocabulary)]
+    words_of = sorted(word_counts, key=lambda word: (-word_counts[word], word))
+    vocabulary += [word for word in words_of if len(word) > 1][: size - len(vocabulary)]
     return vocabulary
 
 
-def from_vocabulary(vocabulary: Sequence[str]) -> Tokenizer:
+def tokenizer_of(vocabulary: Sequence[str]) -> Tokenizer:
     """A lower-casing tokenizer of greedy longest-match word pieces, `[CLS] ... [SEP]`."""
     ids = {piece: index for index, piece in enumerate(vocabulary)}
     tokenizer = Tokenizer(
@@ -53,7 +53,7 @@ def from_vocabulary(vocabulary: Sequence[str]) -> Tokenizer:
     return tokenizer
 
 
-def save(tokenizer: Tokenizer, path: str | os.PathLike) -> None:
+def save_tokenizer(tokenizer: Tokenizer, path: str | os.PathLike) -> None:
     """Writes the tokenizer as a tokenizer.json, whole or not at all."""
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
@@ -61,7 +61,7 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike) -> None:
     os.replace(temporary, path)
 
 
-def load(path: str | os.PathLike) -> Tokenizer:
+def load_tokenizer(path: str | os.PathLike) -> Tokenizer:
     """Reads a tokenizer.json, ours or of a BERT-family model.
 
     Raises InputError if the file is missing, is no tokenizer, or does not pad with id 0.
@@ -87,15 +87,15 @@ def _checked(tokenizer: Tokenizer, path: Path) -> Tokenizer:
     return tokenizer
 
 
-def load_folder(folder: Path) -> Tokenizer:
+def load_tokenizer_folder(folder: Path) -> Tokenizer:
     """The tokenizer beside a model's weights: its tokenizer.json, or BERT's vocab.txt.
 
     `transformers` reads the latter, with tokenizer_config.json if there is one. Raises InputError
     as `load`, or if the folder has neither.
     """
     file = folder / "vocab.txt"
-    if (folder / FILE).is_file() or not file.is_file():
-        return load(folder / FILE)
+    if (folder / TOKENIZER_FILE).is_file() or not file.is_file():
+        return load_tokenizer(folder / TOKENIZER_FILE)
     from transformers import BertTokenizer  # takes seconds, which most runs need not spend
 
     try:
@@ -111,7 +111,7 @@ def load_folder(folder: Path) -> Tokenizer:
     return _checked(tokenizer.backend_tokenizer, file)
 
 
-def encode(
+def encode_texts(
     tokenizer: Tokenizer, captions: Iterable[str], max_tokens: int = 32
 ) -> Int32[np.ndarray, "captions tokens"]:
     """Token ids of captions, `[CLS] pieces [SEP]` cut to `max_tokens` and padded with 0.
@@ -128,6 +128,6 @@ def encode(
     return tokens
 
 
-def words(tokenizer: Tokenizer, tokens: Int32[np.ndarray, "tokens"]) -> list[str]:
+def words_of(tokenizer: Tokenizer, tokens: Int32[np.ndarray, "tokens"]) -> list[str]:
     """The piece behind each token id, padding left out; for figures that label caption words."""
     return [tokenizer.id_to_token(int(token)) or UNK for token in tokens if token != 0]

@@ -191,8 +191,8 @@ def fixed_relation(
     Raises InputError if `prior` or the file's is not [classes, classes], symmetric and of unit
     diagonal, or if the file has other classes than `names`.
     """
-    if prior_file.is_file(choice):
-        return prior_file.load(choice, names)
+    if prior_file.is_prior_file(choice):
+        return prior_file.load_prior_file(choice, names)
     check_prior(prior, len(names))
     others = {"identity": np.eye(len(prior)), "all_ones": np.ones_like(prior)}
     return others.get(choice, prior)

@@ -18,25 +18,25 @@ from jaxtyping import Float
 
 from drr_jax.errors import InputError, nearest
 
-PREFIX = "file:"
+PRIOR_PREFIX = "file:"
 MAX_BYTES = 10_000_000  # a thousand classes fit; a data file given by mistake is not read whole
 
 Prior = Float[np.ndarray, "classes classes"]
 
 
-def is_file(choice: str) -> bool:
+def is_prior_file(choice: str) -> bool:
     """Whether a value of `graph.prior` or `contrast.prior` names a file."""
-    return choice.startswith(PREFIX)
+    return choice.startswith(PRIOR_PREFIX)
 
 
-def load(choice: str, names: Sequence[str]) -> Prior:
+def load_prior_file(choice: str, names: Sequence[str]) -> Prior:
     """The relation P that "file:PATH.csv" names, its rows and columns in the order of `names`.
 
     Raises InputError, naming the file and the cell, if it is no prior (see `read`) or does not
     cover exactly these classes.
     """
-    path = Path(choice.removeprefix(PREFIX))
-    stored, prior = read(path)
+    path = Path(choice.removeprefix(PRIOR_PREFIX))
+    stored, prior = read_prior_file(path)
     for name in stored:
         if name not in names:
             raise InputError(
@@ -52,7 +52,7 @@ def load(choice: str, names: Sequence[str]) -> Prior:
     return prior[np.ix_(order, order)]
 
 
-def read(path: str | Path) -> tuple[tuple[str, ...], Prior]:
+def read_prior_file(path: str | Path) -> tuple[tuple[str, ...], Prior]:
     """Names and values of a prior's file, in the order of its columns.
 
     Raises InputError, naming the file and the cell, unless it is a square table of numbers from 0

@@ -7,16 +7,22 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax.config import Config
-from drr_jax.models.drr.drr import DRR
+from drr_jax.models.drr import DRR
 from drr_jax.models.system import System
-from drr_jax.models.systems.amf import AMF
-from drr_jax.models.systems.au_gcn import AUGCN
-from drr_jax.models.systems.baselines import GCN, UDA, Classifier, EarlyFusion, LateFusion
-from drr_jax.models.systems.jaa_net import JAANet
-from drr_jax.models.systems.mft import MFT
-from drr_jax.models.systems.sev_net import SEVNet
-from drr_jax.models.systems.temt_net import TEMTNet
-from drr_jax.models.systems.ugn_b import UGNB
+from drr_jax.models.systems import (
+    AMF,
+    AUGCN,
+    GCN,
+    MFT,
+    UDA,
+    UGNB,
+    Classifier,
+    EarlyFusion,
+    JAANet,
+    LateFusion,
+    SEVNet,
+    TEMTNet,
+)
 
 SYSTEMS: dict[str, type[System]] = {
     "drr": DRR,
@@ -58,19 +64,19 @@ TITLES = {
 }
 
 
-def name(model: str, backbone: str) -> str:
+def system_name(model: str, backbone: str) -> str:
     """What people call a system, as in "DRR"; a classifier is called after its network."""
     key = backbone if model == "classifier" else model
     return TITLES.get(key, key)
 
 
-def title(config: Config) -> str:
+def system_title(config: Config) -> str:
     """A short name with the domains, as in "ResNet-18 (R)" or "DRR (VD, fuse)".
 
     What DRR predicts by is said if it is not the reaction.
     """
     by = "" if config.predict == "reaction" else f", {config.predict}"
-    return f"{name(config.model.name, config.encoder.backbone)} ({config.domains}{by})"
+    return f"{system_name(config.model.name, config.encoder.backbone)} ({config.domains}{by})"
 
 
 def build(

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from drr_jax.pages import figures, html
-from drr_jax.pages.html import Images
+from drr_jax import pages
+from drr_jax.pages import Images
 from drr_jax.report import confusion
 from drr_jax.report.samples import Run
 
@@ -19,7 +19,7 @@ def units(run: Run, images: Images) -> list[str]:
         rows[name] = {**scores, "base_rate": rate}
         if not run.softmax:
             rows[name]["all_positive_f1"] = 2 * rate / (1 + rate)
-    images["f1"] = figures.bar_figure(rows)
+    images["f1"] = pages.bar_figure(rows)
     whiskers = " Whiskers: standard deviation over folds." if "folds" in run.results else ""
     if run.softmax:
         return _softmax_units(run, rows, images, whiskers)
@@ -30,7 +30,7 @@ def units(run: Run, images: Images) -> list[str]:
         head.insert(2, "F1, best step")
 
     def line(name: str, row: Mapping[str, float]) -> list[str]:
-        cells = [figures.named(name), f"{row['f1']:.3f}", f"{row['all_positive_f1']:.3f}"]
+        cells = [pages.named(name), f"{row['f1']:.3f}", f"{row['all_positive_f1']:.3f}"]
         cells += [f"{gain[name]:+.3f}", f"{row['accuracy']:.3f}", f"{row['positives']:,}"]
         cells += [f"{row['count']:,}", f"{100 * row['base_rate']:.1f} %"]
         if run.best:
@@ -43,19 +43,19 @@ def units(run: Run, images: Images) -> list[str]:
     if run.best:
         total.insert(2, f"{run.best['f1_mean']:.3f}")
     return [
-        html.text(
+        pages.text(
             f"F1 is above that of always saying yes for {sum(g > 0 for g in gain.values())} of "
-            f"{len(gain)} AUs. The gain is largest for {figures.named(most)} "
-            f"({gain[most]:+.3f}) and smallest for {figures.named(least)} ({gain[least]:+.3f})."
+            f"{len(gain)} AUs. The gain is largest for {pages.named(most)} "
+            f"({gain[most]:+.3f}) and smallest for {pages.named(least)} ({gain[least]:+.3f})."
         ),
-        html.figure(
+        pages.figure(
             images["f1"],
             "F1 of every AU beside its base rate and the F1 of always saying yes",
             "A bar is worth something only past its orange tick, 2p / (1 + p) with base rate p. "
             "Probability threshold 0.5; counts over all test frames; unknown labels left out."
             + whiskers,
         ),
-        html.table(head, (line(name, row) for name, row in rows.items()), total),
+        pages.table(head, (line(name, row) for name, row in rows.items()), total),
     ]
 
 
@@ -72,7 +72,7 @@ def _softmax_units(
     taken = confusion.most_taken_for(matrix, run.names)
     lines = []
     for number, (name, row) in enumerate(rows.items()):
-        cells = [figures.plain(name), f"{row['f1']:.3f}"]
+        cells = [pages.plain(name), f"{row['f1']:.3f}"]
         for count in (claimed[number], present[number]):
             cells.append(f"{hit[number] / count:.3f}" if count else "")
         cells += [f"{present[number]:,}", f"{100 * row['base_rate']:.1f} %", taken[number]]
@@ -87,18 +87,18 @@ def _softmax_units(
     note = f" Classes without a record ({absent}) count as 0 in the mean." if absent else ""
     most, least = max(f1, key=f1.__getitem__), min(f1, key=f1.__getitem__)
     return [
-        html.text(
+        pages.text(
             f"The most probable of {len(rows)} {run.noun}s is the prediction. Best found is "
-            f"{figures.plain(most)} (F1 {f1[most]:.3f}), worst {figures.plain(least)} "
+            f"{pages.plain(most)} (F1 {f1[most]:.3f}), worst {pages.plain(least)} "
             f"({f1[least]:.3f}).{note}"
         ),
-        html.figure(
+        pages.figure(
             images["f1"],
             f"F1 of every {run.noun} against the rest beside its share of the test part",
             f"F1 of each {run.noun} against the rest, over all test records with a known label; "
             f"the ring is its share of them.{whiskers}",
         ),
-        html.table(head, lines, total),
+        pages.table(head, lines, total),
     ]
 
 
@@ -112,7 +112,7 @@ def confusions(run: Run, images: Images) -> list[str]:
     if not matrix.any(1).all():
         note += " An empty row has no records."
     return [
-        html.figure(
+        pages.figure(
             images["confusion"],
             f"confusion matrix of the {run.noun}s",
             f"Of the records that show a row's {run.noun}, the share in per cent that was taken "
@@ -136,10 +136,10 @@ def radar(run: Run, images: Images) -> list[str]:
     if run.softmax or found is None:
         return []
     probability, label, whole = found
-    images["radar"] = figures.radar_figure(probability, label, run.names)
+    images["radar"] = pages.radar_figure(probability, label, run.names)
     source = "the test part" if whole else f"the sampled {run.example}s"
     return [
-        html.figure(
+        pages.figure(
             images["radar"],
             "radar charts of predicted probabilities for positives and negatives of four classes",
             f"Up to 36 positives (P, above) and 36 negatives (N, below) of each class, drawn at "
@@ -166,7 +166,7 @@ def folds(run: Run, images: Images) -> list[str]:
 
     rows = [
         [
-            figures.named(name),
+            pages.named(name),
             *(f"{fold[run.task][name]['f1']:.3f}" for fold in each),
             *numbers(row, "f1", "accuracy"),
         ]
@@ -181,10 +181,10 @@ def folds(run: Run, images: Images) -> list[str]:
         mean += [*numbers(run.results, "accuracy"), "", "", ""]
     against = " of each class against the rest" if run.softmax else ""
     return [
-        html.text(
+        pages.text(
             f"F1{against} in each fold, its mean and sample standard deviation over folds, and the "
             "F1 of the counts of all folds pooled; then accuracy likewise. Single "
             f"{run.example}s and what is drawn from them are of the first fold."
         ),
-        html.table(head, rows, mean),
+        pages.table(head, rows, mean),
     ]

@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from drr_jax.pages.figures import WIDTH, plain, png
-from drr_jax.pages.html import INK
+from drr_jax.pages import INK, WIDTH, plain, png
 
 NAMED = 14  # more classes than this: columns are numbered as the rows are
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from drr_jax.pages import html
+from drr_jax import pages
 from drr_jax.report.samples import Run
 
 DOMAINS = {
@@ -43,7 +43,7 @@ def headline(run: Run, sections: Mapping[str, str]) -> str:
     record, tiles = run.record, _tiles(run)
     parts = [
         f"<h1>{escape(title(run))}</h1>",
-        html.text(
+        pages.text(
             f"{record.get('title', 'DRR')}, trained on {_trained_on(run)}; tested on "
             f"{_tested_on(run)}, on the part of the data held out.",
             "quiet",

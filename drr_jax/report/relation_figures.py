@@ -11,9 +11,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from drr_jax.config import letters
-from drr_jax.facs.labels import CO_OCCURRENCE_THRESHOLD
-from drr_jax.pages.figures import WIDTH, named, plain, png, short
-from drr_jax.pages.html import BLUE, INK, ORANGE
+from drr_jax.facs import CO_OCCURRENCE_THRESHOLD
+from drr_jax.pages import BLUE, INK, ORANGE, WIDTH, named, plain, png, short
 
 NUMBERED = 14  # more classes than this: no room for numbers in the cells
 DOMAINS = "RST"  # node index = domain * classes + class (docs/method.md 5.3)

@@ -24,9 +24,8 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax.errors import InputError
-from drr_jax.models.drr.graph import extended_adjacency
-from drr_jax.models.drr.graph_conv import starting_compatibility
-from drr_jax.pages.html import replace_file
+from drr_jax.models.drr import extended_adjacency, starting_compatibility
+from drr_jax.pages import replace_file
 from drr_jax.report import relation_figures as figures
 from drr_jax.report.samples import Run, read_run
 
@@ -162,7 +161,7 @@ def _description(
     }
 
 
-def main() -> int:
+def export_relations() -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m drr_jax.relations",

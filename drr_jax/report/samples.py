@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, Int8
 from drr_jax import metrics
 from drr_jax.config import letters
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import TASKS
+from drr_jax.facs import TASKS
 
 Samples = Mapping[str, np.ndarray]
 

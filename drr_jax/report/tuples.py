@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, UInt8
 from matplotlib import colormaps
 from PIL import Image
 
-from drr_jax.pages import html
-from drr_jax.pages.figures import named, plain
+from drr_jax import pages
+from drr_jax.pages import named, plain
 from drr_jax.report.samples import Run, Samples, log_loss
 
 INPUTS = {  # what a domain is called among the inputs of a data set
@@ -136,7 +136,7 @@ def attention_cards(run: Run) -> tuple[list[str], dict[str, bytes]]:
         strip = []
         for domain, key in _pictures(run):
             image = samples[key][i]
-            cells, strip_row = [html.picture(image, key, 320)], [image]
+            cells, strip_row = [pages.picture(image, key, 320)], [image]
             for n in units if domain in looked else ():
                 # Attention by a sigmoid does not add up to 1 by itself.
                 attention = samples[f"attention_{domain}"][i, ..., n]
@@ -145,7 +145,7 @@ def attention_cards(run: Run) -> tuple[list[str], dict[str, bytes]]:
                 peak = float(attention.max() * attention.size)
                 alt = f"attention of {names[n]} over the {key}"
                 cells.append(
-                    html.picture(overlay, alt, 320)
+                    pages.picture(overlay, alt, 320)
                     + f'<span class="quiet">peak {peak:.1f} × even</span>'
                 )
                 strip_row.append(overlay)
@@ -160,7 +160,7 @@ def attention_cards(run: Run) -> tuple[list[str], dict[str, bytes]]:
         cards.append(f'<article><table class="maps">{"".join(rows)}</table></article>')
         width = max(row.shape[1] for row in strip)
         strip = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in strip]
-        strips[f"attention-{number}"] = html.encode_png(np.concatenate(strip))
+        strips[f"attention-{number}"] = pages.encode_png(np.concatenate(strip))
     return cards, strips
 
 
@@ -245,7 +245,7 @@ def tuple_table(run: Run, rows: Sequence[int], all_loss: Float[np.ndarray, "batc
             if mask.any()
         ]
         pictures = "".join(
-            f"<td>{html.picture(samples[key][i], key, 184)}</td>" for _, key in images
+            f"<td>{pages.picture(samples[key][i], key, 184)}</td>" for _, key in images
         )
         lines.append(
             f'<tr>{pictures}<td class="where">{_where(samples, i)}</td><td>{truth}</td>'

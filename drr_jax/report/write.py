@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from drr_jax.pages import figures, html
-from drr_jax.pages.html import Images
+from drr_jax import pages
+from drr_jax.pages import Images
 from drr_jax.report import classes, tuples
 from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
@@ -40,22 +40,22 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
         for key, (title, build) in SECTIONS.items()
     ]
     body = [report_head.headline(run, {key: title for key, title, lines in built if lines})]
-    body += [html.section(key, title, *lines) for key, title, lines in built if lines]
+    body += [pages.section(key, title, *lines) for key, title, lines in built if lines]
     folder = run.workdir / "report"
     folder.mkdir(exist_ok=True)
     for stale in folder.glob("*.png"):
         if stale.stem not in images:
             stale.unlink()
     for name, encoded in images.items():
-        html.replace_file(folder / f"{name}.png", encoded)
+        pages.replace_file(folder / f"{name}.png", encoded)
     target = run.workdir / "report.html"
-    html.replace_file(target, html.page(report_head.title(run), body).encode())
+    pages.replace_file(target, pages.page(report_head.title(run), body).encode())
     return target
 
 
 def _training(run: Run, images: Images) -> list[str]:
-    if not figures.loss_terms(run.curves):
-        return [html.missing("metrics.jsonl is not in the run directory or holds no loss.")]
+    if not pages.loss_terms(run.curves):
+        return [pages.missing("metrics.jsonl is not in the run directory or holds no loss.")]
     part = "validation" if run.results.get("selection") == "validation" else "test"
     if run.softmax:
         score, guess = f"{part} accuracy", "always the most frequent"
@@ -63,17 +63,17 @@ def _training(run: Run, images: Images) -> list[str]:
     else:
         score, guess = f"{part} F1", "always saying yes"
         says = "the F1 of a model that always says yes to the test part"
-    images["progress"] = figures.progress_figure(
+    images["progress"] = pages.progress_figure(
         run.curves, f"eval/{run.score}", run.floor, score, guess
     )
-    images["losses"] = figures.loss_figure(run.curves)
+    images["losses"] = pages.loss_figure(run.curves)
     return [
-        html.figure(
+        pages.figure(
             images["progress"],
             f"{score}, learning rate and gradient norm over steps",
             f"{score[0].upper()}{score[1:]} during training against {says} (dashed).",
         ),
-        html.figure(
+        pages.figure(
             images["losses"],
             "every loss term over steps",
             "Loss terms, unweighted except for the total. Thin: as logged; bold: running mean.",
@@ -88,7 +88,7 @@ def _attention(run: Run, images: Images) -> list[str]:
     cards, strips = tuples.attention_cards(run)
     images.update(strips)
     if not cards:
-        return [html.missing(f"no sampled {run.example} has a class present.")]
+        return [pages.missing(f"no sampled {run.example} has a class present.")]
     names = report_head.listed([f"{report_head.DOMAINS[d]} ({d})" for d in looked])
     unused = [domain for domain in looked if tuples.INPUTS[domain] not in run.test_inputs]
     note = ""
@@ -102,7 +102,7 @@ def _attention(run: Run, images: Images) -> list[str]:
             "that were predicted best and worst"
         )
     return [
-        html.text(
+        pages.text(
             f"Class-wise attention over {names}, for {shown}. Bright is much, grey is little; "
             "'peak 8 × even' means that the strongest cell gets eight times what it would get if "
             "attention were spread evenly, and full brightness needs "
@@ -129,7 +129,7 @@ def _relations(run: Run, images: Images) -> list[str]:
         rows = [(b.name, b.learned, *b.by_class(len(run.names))) for b in read_branches(run)]
         images["learned"] = relations.branch_figure(rows, prior, run.names)
         body.append(
-            html.figure(
+            pages.figure(
                 images["learned"],
                 "relation of each graph branch before and after training",
                 "What each branch of the graph was given, what training made of it, and the "
@@ -141,7 +141,7 @@ def _relations(run: Run, images: Images) -> list[str]:
         images["adjacency"] = relations.adjacency_figure(
             nodes, run.names, str(run.config.get("domains", relations.DOMAINS))
         )
-        png = html.data_url(images["adjacency"], "png")
+        png = pages.data_url(images["adjacency"], "png")
         width = max(680, 12 * len(nodes))
         body.append(
             "<details><summary>Adjacency over the class nodes of all domains</summary>"
@@ -159,18 +159,18 @@ def _prototype_relation(
     )
     body = []
     if prior is None:
-        body.append(html.missing("run.json has no class_prior."))
+        body.append(pages.missing("run.json has no class_prior."))
     else:
         yes, no, higher = relations.agreement(prior, learned)
         if np.isfinite(higher):
             body.append(
-                html.text(
+                pages.text(
                     f"Related pairs have a mean similarity of {yes:.2f}, unrelated ones {no:.2f}; "
                     f"a related pair is the more similar one in {100 * higher:.0f} % of "
                     "comparisons (50 % would mean that the prior left no trace)."
                 )
             )
-    figure = html.figure(
+    figure = pages.figure(
         images["relations"],
         "relation prior beside the cosine similarity of the learned prototypes",
         "Left: which classes the prior relates. Right: how alike their learned prototypes are, "
@@ -187,7 +187,7 @@ def _prototype(run: Run, images: Images) -> list[str]:
         called = "Universal stimulus-reaction prototypes"
     images["prototype"] = relations.prototype_figure(run.samples["prototype"], run.names)
     return [
-        html.figure(
+        pages.figure(
             images["prototype"],
             "mean state of every class after the graph",
             f"{called}: the mean state of each class's node after the graph, over domains and up "
@@ -200,7 +200,7 @@ def _prototype(run: Run, images: Images) -> list[str]:
 def _tuples(run: Run, images: Images) -> list[str]:
     if not run.samples or "probability" not in run.samples:
         return [
-            html.missing(
+            pages.missing(
                 f"no sampled {run.example}s (samples-fold*.npz) in the run directory, and so "
                 "nothing that is drawn from them; --mode=evaluate writes them."
             )
@@ -215,7 +215,7 @@ def _tuples(run: Run, images: Images) -> list[str]:
             f"{run.example}s with a class present; p is the predicted probability."
         )
     return [
-        html.text(note),
+        pages.text(note),
         "<h3>Best</h3>",
         tuples.tuple_table(run, best, all_loss),
         "<h3>Worst</h3>",
@@ -225,7 +225,7 @@ def _tuples(run: Run, images: Images) -> list[str]:
 
 def _config(run: Run, images: Images) -> list[str]:
     if not run.config:
-        return [html.missing("config.json is not in the run directory.")]
+        return [pages.missing("config.json is not in the run directory.")]
     body = escape(json.dumps(run.config, indent=2))
     record = escape(
         json.dumps({k: v for k, v in run.record.items() if k != "class_prior"}, indent=2)

@@ -19,7 +19,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from drr_jax.errors import InputError
 from drr_jax.runs import distributed
-from drr_jax.runs.digest import Manifest, damaged_leaf, describe, manifest, read_manifest
+from drr_jax.runs.digest import Manifest, damaged_leaf, describe_leaves, manifest, read_manifest
 from drr_jax.runs.orbax_quirks import Manager, one_line, read_arrays, read_some_arrays, silence
 
 LATEST, BEST, DAMAGED = "checkpoints", "best", "damaged"
@@ -237,7 +237,7 @@ class Checkpoints:
         except (OSError, ValueError) as error:
             problem = one_line(error, path)
         if stored is not None:
-            _check_same_model(path, describe(abstract_state), stored)
+            _check_same_model(path, describe_leaves(abstract_state), stored)
             state, problem = read_arrays(path / STATE, abstract_state)
         if not distributed.everywhere(not problem):
             return None, problem or "another process could not read it"

@@ -20,7 +20,7 @@ def leaf_name(path: tuple[Any, ...]) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
-def describe(state: Any) -> dict[str, dict[str, Any]]:
+def describe_leaves(state: Any) -> dict[str, dict[str, Any]]:
     """Returns {leaf name: {"shape": [..], "dtype": ".."}} of arrays or jax.ShapeDtypeStructs."""
     return {
         leaf_name(path): {"shape": list(leaf.shape), "dtype": str(leaf.dtype)}
@@ -53,7 +53,7 @@ def manifest(state: Any, facts: dict[str, Any]) -> Manifest:
 
     Facts and leaves are covered by a CRC-32 of their own.
     """
-    leaves = describe(state)
+    leaves = describe_leaves(state)
     for name, value in digest(state).items():
         leaves[name]["crc32"] = value
     return {"facts": facts, "leaves": leaves, "crc32": _seal(facts, leaves)}

@@ -20,7 +20,7 @@ from drr_jax.errors import InputError
 from drr_jax.runs.distributed import is_main_process
 from drr_jax.runs.record import write_atomically
 
-JSONL, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
+METRICS_FILE, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
 
 Row = dict[str, Any]
 
@@ -30,7 +30,7 @@ def read_metrics(workdir: str | Path) -> list[Row]:
 
     Raises InputError, naming the line, if another line is not a row.
     """
-    path = Path(workdir) / JSONL
+    path = Path(workdir) / METRICS_FILE
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
@@ -62,7 +62,7 @@ class Metrics:
             return
         self.workdir = Path(workdir)
         rows = [row for row in read_metrics(workdir) if row["step"] <= resume_step]
-        write_atomically(self.workdir / JSONL, "".join(map(_json_line, rows)))
+        write_atomically(self.workdir / METRICS_FILE, "".join(map(_json_line, rows)))
         self.columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
         self._rewrite_csv(rows)
         self.events = Events(self.workdir / TENSORBOARD, resume_step)
@@ -77,7 +77,7 @@ class Metrics:
         row: Row = {"step": int(step)}
         row |= {name: _exact(value) for name, value in values.items()}
         try:
-            with open(self.workdir / JSONL, "a", encoding="utf-8") as file:
+            with open(self.workdir / METRICS_FILE, "a", encoding="utf-8") as file:
                 file.write(_json_line(row))
             if row.keys() <= set(self.columns):
                 with open(self.workdir / CSV, "a", encoding="utf-8", newline="") as file:
@@ -88,8 +88,8 @@ class Metrics:
             self.events.write(int(step), values)
         except OSError as error:
             raise InputError(
-                f"{error.filename or self.workdir / JSONL}: {error.strerror}; make room, then "
-                "start the same command again"
+                f"{error.filename or self.workdir / METRICS_FILE}: {error.strerror}; make room, "
+                "then start the same command again"
             ) from error
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
 from drr_jax.runs import distributed
 
-FILE = "record.json"
+RECORD_FILE = "record.json"
 # These change where a run reads and how often it writes, never what it computes.
 FREE = frozenset(
     {
@@ -62,7 +62,7 @@ def require_record(workdir: str | Path, record: Mapping[str, Any], allow_change:
 
 def read_record(workdir: str | Path) -> Record:
     """Reads a workdir's record. Raises InputError if there is none or it is not one."""
-    path = Path(workdir) / FILE
+    path = Path(workdir) / RECORD_FILE
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def _compare(workdir: Path, old: Record, new: Record, allow_change: bool) -> Non
 
 
 def _claim(workdir: Path, record: Record, allow_change: bool) -> None:
-    path = workdir / FILE
+    path = workdir / RECORD_FILE
     if workdir.exists() and not workdir.is_dir():
         raise InputError(f"--workdir={workdir} is a file: expected a folder")
     if path.exists():
@@ -118,8 +118,8 @@ def _claim(workdir: Path, record: Record, allow_change: bool) -> None:
         files = sorted(file.name for file in workdir.iterdir() if file.name != _part(path).name)
         if files:
             raise InputError(
-                f"--workdir={workdir} holds {files[0]} but no {FILE}: expected a new folder or "
-                "that of an earlier run; give another --workdir"
+                f"--workdir={workdir} holds {files[0]} but no {RECORD_FILE}: expected a new folder "
+                "or that of an earlier run; give another --workdir"
             )
     try:
         workdir.mkdir(parents=True, exist_ok=True)

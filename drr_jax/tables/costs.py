@@ -20,14 +20,11 @@ from typing import Any
 import jax
 
 from drr_jax import config as configs
-from drr_jax import config_rules
+from drr_jax import config_rules, data, models, training
 from drr_jax.config import Config
-from drr_jax.data import find
 from drr_jax.errors import InputError
-from drr_jax.models import catalog as systems
-from drr_jax.runs import devices, record
+from drr_jax.runs import start_devices, write_json
 from drr_jax.tables import runs as tables_runs
-from drr_jax.training import experiment, train
 
 ROUNDS = 10
 
@@ -42,9 +39,9 @@ class Subject:
     @property
     def label(self) -> str:
         """The system's title, with its backbone if nothing else tells of an unusual one."""
-        backbone, title = self.config.encoder.backbone, systems.title(self.config)
+        backbone, title = self.config.encoder.backbone, models.system_title(self.config)
         told = backbone == configs.Encoder().backbone or self.config.model.name == "classifier"
-        return title if told else f"{title} on {systems.TITLES[backbone]}"
+        return title if told else f"{title} on {models.TITLES[backbone]}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Programs:
     predict: Callable[[], None]
 
 
-def compile_programs(parts: experiment.Experiment) -> Programs:
+def compile_programs(parts: training.Experiment) -> Programs:
     """Compiles what training and evaluation run, as they do, on the first batch of each.
 
     FLOPs are those of the compiled programs on all devices; loops count once (of DRR's parts only
@@ -68,7 +65,7 @@ def compile_programs(parts: experiment.Experiment) -> Programs:
     batch = _first(parts.train_batches(0))
     held_out = _first(parts.held_out_batches("test"))
     state = parts.init()
-    jitted, arguments = train.jit_step(parts)
+    jitted, arguments = training.jit_step(parts)
     step = jitted.lower(state, batch, arguments).compile()
 
     def probabilities(params: Any, batch_stats: Any, inputs: Mapping[str, jax.Array]) -> Any:
@@ -105,7 +102,7 @@ def _first(batches: Any) -> dict[str, jax.Array]:
         batches.close()
 
 
-def _flops(compiled: jax.stages.Compiled, parts: experiment.Experiment) -> float:
+def _flops(compiled: jax.stages.Compiled, parts: training.Experiment) -> float:
     """FLOPs of one call: XLA counts those of one device, and all do alike."""
     analysis = compiled.cost_analysis()
     if not analysis or "flops" not in analysis:
@@ -188,7 +185,7 @@ def compiled(subject: Subject) -> Programs:
     """The programs of a config, on its fold, or the first of all."""
     config = subject.config
     fold = 0 if config.fold == "all" else int(config.fold)
-    return compile_programs(experiment.build(config, fold, find.find_data(config)))
+    return compile_programs(training.build(config, fold, data.find_data(config)))
 
 
 def line(label: str, found: Mapping[str, Any]) -> str:
@@ -220,17 +217,17 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return arguments
 
 
-def run(argv: Sequence[str] | None = None) -> int:
+def measure_costs(argv: Sequence[str] | None = None) -> int:
     """Entry point of `python -m drr_jax.costs`."""
     arguments = parse(argv)
     reference = subjects(arguments.reference)[0]
     others = [subject for what in arguments.config for subject in subjects(what)]
-    devices.start_devices(reference.config.data.data_dir)
+    start_devices(reference.config.data.data_dir)
     base = compiled(reference)
     print(f"reference: {reference.label}\n{HEAD}")
     for subject in others:
         found = measure(compiled(subject), base, reference.label, arguments.rounds)
         print(line(subject.label, found), flush=True)
         for folder in subject.runs:
-            record.write_json(folder / tables_runs.COSTS, found)
+            write_json(folder / tables_runs.COSTS, found)
     return 0

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from drr_jax import runs
 from drr_jax.errors import InputError
-from drr_jax.runs import record
 from drr_jax.tables import paper
 from drr_jax.tables import stats as tables_stats
 from drr_jax.tables.grids import Grid, Text
@@ -74,7 +74,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
     except OSError as error:
         raise InputError(f"--workdir={folder} cannot be made: {error.strerror}") from None
     for name, text in files.items():
-        record.write_atomically(folder / name, text)
+        runs.write_atomically(folder / name, text)
 
 
 def _csv(rows: Sequence[Row]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from drr_jax.facs import labels as facs
+from drr_jax import facs
 from drr_jax.tables import paper
 from drr_jax.tables import stats as tables_stats
 from drr_jax.tables.runs import Group

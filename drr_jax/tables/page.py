@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from drr_jax.pages import html
+from drr_jax import pages
 from drr_jax.tables.grids import DRAWN, Grid, Text
 from drr_jax.tables.stats import Difference
 
@@ -31,18 +31,18 @@ def page(texts: Sequence[Text], runs: int, skipped: Sequence[str]) -> str:
     title = f"Results of {runs} {'run' if runs == 1 else 'runs'}"
     links = [f'<a href="#s{i}">{escape(text.title)}</a>' for i, text in enumerate(texts)]
     says = "One seed on one fold is a run. Runs that differ in seed and fold alone are one row."
-    body = [STYLE, f"<h1>{title}</h1>", html.text(says, "quiet"), f"<nav>{' '.join(links)}</nav>"]
-    body += [html.section(f"s{i}", text.title, *_parts(text)) for i, text in enumerate(texts)]
+    body = [STYLE, f"<h1>{title}</h1>", pages.text(says, "quiet"), f"<nav>{' '.join(links)}</nav>"]
+    body += [pages.section(f"s{i}", text.title, *_parts(text)) for i, text in enumerate(texts)]
     if skipped:
-        body.append(html.section("left-out", "Left out", _notes(skipped)))
-    return html.page(title, body)
+        body.append(pages.section("left-out", "Left out", _notes(skipped)))
+    return pages.page(title, body)
 
 
 def _parts(text: Text) -> list[str]:
     parts = [RENDERED] if text.rendered else []
-    parts.append(html.text(text.intro, "quiet"))
+    parts.append(pages.text(text.intro, "quiet"))
     for grid in text.grids:
-        parts += [f"<h3>{escape(grid.title)}</h3>", html.text(grid.says, "quiet"), _table(grid)]
+        parts += [f"<h3>{escape(grid.title)}</h3>", pages.text(grid.says, "quiet"), _table(grid)]
     return [*parts, _notes(text.notes)] if text.notes else parts
 
 
@@ -85,15 +85,15 @@ def _reach(difference: Difference) -> float:
 
 def _drawn(difference: Difference, reach: float) -> str:
     """The mean as a dot, the interval as a line, zero as a tick; grey where zero is inside."""
-    colour = html.GREY
+    colour = pages.GREY
     if difference.decided:
-        colour = html.BLUE if difference.mean > 0 else html.RED
+        colour = pages.BLUE if difference.mean > 0 else pages.RED
 
     def x(value: float) -> float:
         return WIDTH / 2 + value / (reach or 1.0) * (WIDTH / 2 - MARGIN)
 
     middle = HEIGHT / 2
-    marks = [f'<line x1="{WIDTH / 2}" x2="{WIDTH / 2}" y1="0" y2="{HEIGHT}" stroke="{html.INK}"/>']
+    marks = [f'<line x1="{WIDTH / 2}" x2="{WIDTH / 2}" y1="0" y2="{HEIGHT}" stroke="{pages.INK}"/>']
     if difference.interval:
         low, high = (f"{x(end):.1f}" for end in difference.interval)
         marks.append(

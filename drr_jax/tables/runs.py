@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from drr_jax import metrics
+from drr_jax import metrics, models
 from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
 from drr_jax.errors import InputError
-from drr_jax.models import catalog as systems
-from drr_jax.runs import logs, record
+from drr_jax.runs import METRICS_FILE, RECORD_FILE, is_free, read_metrics
 
 COSTS = "costs.json"  # written by drr_jax.costs
 WILD = frozenset("*?[")
@@ -33,7 +32,7 @@ DESCRIBED = ("fold", "seed", "dataset", "version", "fingerprint")
 
 def encoder_domains(config: Mapping[str, Any]) -> set[str]:
     """The domains of which a run with this flat config has an encoder."""
-    system = systems.SYSTEMS.get(config["model.name"])
+    system = models.SYSTEMS.get(config["model.name"])
     described = system is not None and system.needs_descriptions
     return {*letters(config["domains"]), *("T" if described else "")}
 
@@ -73,7 +72,7 @@ class FoldRun:
         known = flatten(Config()) | dict(self.record)
         for domain in vars(Encoders()).keys() - encoder_domains(known):
             known[f"model.encoders.{domain}.weights"] = DomainEncoder().weights
-        return {k: v for k, v in known.items() if k not in APART and not record.is_free(k, known)}
+        return {k: v for k, v in known.items() if k not in APART and not is_free(k, known)}
 
     @property
     def group(self) -> str:
@@ -193,14 +192,14 @@ def read_runs(patterns: Sequence[str]) -> tuple[list[FoldRun], list[str]]:
 
 def read_run(workdir: Path) -> FoldRun | str:
     """The run of one fold in `workdir`, or why there is none that counts."""
-    if not (workdir / record.FILE).exists():
-        runs = sorted(path.parent.name for path in workdir.glob(f"*/{record.FILE}"))
+    if not (workdir / RECORD_FILE).exists():
+        runs = sorted(path.parent.name for path in workdir.glob(f"*/{RECORD_FILE}"))
         inside = f"; it holds runs: --runs='{workdir}/*'" if runs else ""
-        return f"no run ({record.FILE} is missing){inside}"
+        return f"no run ({RECORD_FILE} is missing){inside}"
     if not (workdir / "results.json").exists():
         return "not finished (results.json is missing); the same command goes on with it"
     files = {}
-    for name in (record.FILE, "run.json", "results.json", COSTS):
+    for name in (RECORD_FILE, "run.json", "results.json", COSTS):
         try:
             files[name] = json.loads((workdir / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -212,7 +211,7 @@ def read_run(workdir: Path) -> FoldRun | str:
     run = FoldRun(workdir, *files.values())
     lacking = [key for key in DESCRIBED if key not in run.record]
     if lacking:
-        return f"{record.FILE} has no {lacking[0]}"
+        return f"{RECORD_FILE} has no {lacking[0]}"
     if not run.results.get(run.task) or "f1_mean" not in run.results:
         return "results.json has no scores by class; --mode=evaluate writes it again"
     return _unfinished(run) or run
@@ -231,7 +230,7 @@ def _unfinished(run: FoldRun) -> str:
     if selection != "validation":
         return ""
     try:
-        rows = logs.read_metrics(run.workdir)
+        rows = read_metrics(run.workdir)
     except InputError as error:
         return str(error)
     # As Result.score has it; null is no number.
@@ -242,7 +241,7 @@ def _unfinished(run: FoldRun) -> str:
     }
     trained = max(scores, default=0)
     if trained < steps:
-        return f"not finished ({logs.JSONL} has evaluations up to step {trained} of {steps})"
+        return f"not finished ({METRICS_FILE} has evaluations up to step {trained} of {steps})"
     best = max(scores, key=lambda step: scores[step], default=tested)
     if best > tested and scores[best] > run.results.get(VALIDATION, math.inf):
         return (

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from drr_jax import models
 from drr_jax.config import Config, flatten
-from drr_jax.models import catalog as systems
 from drr_jax.tables import paper
 from drr_jax.tables import runs as tables_runs
 from drr_jax.tables import stats as tables_stats
@@ -179,7 +179,7 @@ def labels(groups: Sequence[Group]) -> list[str]:
 
 def _identity(group: Group) -> tuple[str, str]:
     config = group.config
-    return systems.name(config["model.name"], config["encoder.backbone"]), config["domains"]
+    return models.system_name(config["model.name"], config["encoder.backbone"]), config["domains"]
 
 
 def _changes(group: Group, others: Sequence[Group]) -> int:

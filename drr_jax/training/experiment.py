@@ -16,19 +16,14 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float
 
+from drr_jax import data, facs, models, runs, weights
 from drr_jax.config import Config, flatten, letters
-from drr_jax.data import classes, label_counts, scene_classes, source, split, tokenizer
-from drr_jax.data import pipeline as data
-from drr_jax.data.prepared import INPUTS, Prepared, caption_words, fold_parts, open_dataset
+from drr_jax.data import INPUTS, Prepared, caption_words, fold_parts, open_dataset
 from drr_jax.errors import InputError
-from drr_jax.facs import prior_file
-from drr_jax.models import catalog as systems
-from drr_jax.models.system import System
-from drr_jax.models.systems import descriptions
-from drr_jax.runs import distributed
+from drr_jax.models import System
+from drr_jax.models.systems import sentences as class_sentences
+from drr_jax.models.systems import with_words
 from drr_jax.training import optim
-from drr_jax.weights import load as weights
-from drr_jax.weights import sources as weight_sources
 
 
 @flax.struct.dataclass
@@ -51,9 +46,9 @@ class Experiment:
     train_parts: tuple[str, ...]
     test_parts: tuple[str, ...]
     # Which records of the training parts, and of the test parts, take part; None: all.
-    train_rows: split.Rows | None
-    validation_rows: split.Rows | None
-    test_rows: split.Rows | None
+    train_rows: data.Rows | None
+    validation_rows: data.Rows | None
+    test_rows: data.Rows | None
     names: tuple[str, ...]  # classes: AUs, expressions or sub-scenes
     tokenizer: Any
     mesh: Mesh
@@ -78,7 +73,7 @@ class Experiment:
             **{
                 f"{key} digest": f"{zlib.crc32(prior.tobytes()):08x}"
                 for key, prior in priors.items()
-                if prior_file.is_file(flat[key])
+                if facs.is_prior_file(flat[key])
             },
             "fold": self.fold,
             "dataset": self.prepared.name,
@@ -100,7 +95,7 @@ class Experiment:
     @property
     def shardings(self) -> State:
         """Where each leaf of the state lives."""
-        return distributed.state_shardings(self.abstract_state, self.mesh)
+        return runs.state_shardings(self.abstract_state, self.mesh)
 
     @property
     def starting_weights(self) -> dict[str, weights.Plan]:
@@ -109,7 +104,7 @@ class Experiment:
         Raises InputError for weights that are not there or do not fit.
         """
         config, domains = self.config, self.model.encoder_domains
-        if not weights.filled(config, domains):
+        if not weights.filled_domains(config, domains):
             return {}
         return weights.plan_all(config, domains, weights.variables(self.abstract_state))
 
@@ -124,19 +119,19 @@ class Experiment:
         weights.place(plans, weights.variables(state))
         return state
 
-    def rows(self, which: str) -> split.Rows | None:
+    def rows(self, which: str) -> data.Rows | None:
         """Which records `source(which)` reads of its parts, numbered through them; None: all."""
         rows = {"train": self.train_rows, "validation": self.validation_rows}
         return (rows | {"test": self.test_rows})[which]
 
-    def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> source.Source:
+    def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> data.Source:
         """Records to train on, of the validation or of the test ("train", "validation", "test").
 
         They have the run's image size and labels, and of `inputs` what the data set has.
         """
         parts = self.test_parts if which == "test" else self.train_parts
         size, task = self.config.data.image_size, self.config.task
-        return source.Source(self.prepared, parts, size, self.names, task, inputs, self.rows(which))
+        return data.Source(self.prepared, parts, size, self.names, task, inputs, self.rows(which))
 
     def train_batches(self, start_step: int):
         """Endless global batches on the devices, from `start_step` on; close it when done."""
@@ -164,7 +159,7 @@ class Experiment:
         return self._on_devices(batches)
 
     def _on_devices(self, batches):
-        put = partial(distributed.to_global, mesh=self.mesh)
+        put = partial(runs.to_global, mesh=self.mesh)
         return data.prefetch_to_device(batches, put, self.config.data.prefetch)
 
 
@@ -176,9 +171,9 @@ def check(config: Config, prepared: Prepared, fold: int, starts: bool = False) -
     weights that are missing or damaged: one that goes on does not need them.
     """
     train_parts, test_parts = fold_parts(prepared, fold)
-    names = classes.names(config, prepared)
-    prior = classes.priors(config, prepared, train_parts, names)[config.graph.prior]
-    model = systems.build(config, len(names), prior, names=names)
+    names = data.class_names(config, prepared)
+    prior = data.class_priors(config, prepared, train_parts, names)[config.graph.prior]
+    model = models.build(config, len(names), prior, names=names)
     for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
         if name not in prepared.inputs:
             raise InputError(
@@ -188,9 +183,9 @@ def check(config: Config, prepared: Prepared, fold: int, starts: bool = False) -
             )
     if starts:
         weights.check_files(config, model.encoder_domains)
-    warnings = classes.check_fold(config, prepared, fold)
+    warnings = data.check_fold(config, prepared, fold)
     for part in (*train_parts, *test_parts):
-        records = source.Source(prepared, [part], config.data.image_size, names, config.task)
+        records = data.Source(prepared, [part], config.data.image_size, names, config.task)
         for index in (0, len(records) - 1):
             records.read(index)
     return warnings
@@ -204,28 +199,28 @@ def build(config: Config, fold: int, prepared_dir: Path, workdir: Path | None = 
     """
     prepared = open_dataset(prepared_dir)
     for warning in check(config, prepared, fold):
-        if distributed.is_main_process():
+        if runs.is_main_process():
             print(f"warning: {warning}", file=sys.stderr)
-    mesh = distributed.make_mesh(config.fsdp)
-    distributed.check_batch(config.data.batch_size, mesh)
+    mesh = runs.make_mesh(config.fsdp)
+    runs.check_batch(config.data.batch_size, mesh)
     train_parts, test_parts = fold_parts(prepared, fold)
-    names = classes.names(config, prepared)
-    priors = classes.priors(config, prepared, train_parts, names)
+    names = data.class_names(config, prepared)
+    priors = data.class_priors(config, prepared, train_parts, names)
     class_weights = np.ones(len(names))
     if config.task == "au" and config.loss.au_weights:
-        class_weights = label_counts.class_weights(prepared, train_parts, names)
-    described = systems.SYSTEMS[config.model.name].needs_descriptions
-    sentences = descriptions.sentences(names, config.task) if described else ()
-    config, pieces = _word_pieces(config, prepared, train_parts, sentences, workdir)
+        class_weights = data.class_weights(prepared, train_parts, names)
+    described = models.SYSTEMS[config.model.name].needs_descriptions
+    texts = class_sentences(names, config.task) if described else ()
+    config, pieces = _word_pieces(config, prepared, train_parts, texts, workdir)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
     train_rows = validation_rows = test_rows = None
     if config.task == "scene":
         train_rows, test_rows = (
-            scene_classes.rows(prepared, parts, names) for parts in (train_parts, test_parts)
+            data.scene_rows(prepared, parts, names) for parts in (train_parts, test_parts)
         )
     if config.selection == "validation":
-        train_rows, validation_rows = split.validation_rows(
+        train_rows, validation_rows = data.validation_rows(
             prepared, train_parts, config.validation_share, config.seed, train_rows
         )
     records = prepared.records(train_parts) if train_rows is None else len(train_rows)
@@ -233,9 +228,9 @@ def build(config: Config, fold: int, prepared_dir: Path, workdir: Path | None = 
     steps = optim.total_steps(config, records)
     schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
     dtype = jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32)
-    tokens = tokenizer.encode(pieces, sentences, config.text.max_tokens)
+    tokens = data.encode_texts(pieces, texts, config.text.max_tokens)
     prior = priors[config.graph.prior]
-    model = systems.build(config, len(names), prior, dtype, tokens.tolist(), names)
+    model = models.build(config, len(names), prior, dtype, tokens.tolist(), names)
     augment_on = config.data.augment_on
     if augment_on == "auto":
         augment_on = "host" if on_cpu else "device"
@@ -280,12 +275,12 @@ def _word_pieces(
     reads = "T" in letters(config.domains)
     text, pieces = config.text, None
     if reads or sentences:
-        text, pieces = weight_sources.kept_text(config, workdir) or weight_sources.text_of(config)
+        text, pieces = weights.kept_text(config, workdir) or weights.text_of(config)
     if pieces is None:
         words = caption_words(prepared, train_parts) if reads else {}
-        words = descriptions.with_words(words, sentences)
-        vocabulary = tokenizer.build_vocabulary(words, text.vocabulary)
-        pieces = tokenizer.from_vocabulary(vocabulary)
+        words = with_words(words, sentences)
+        vocabulary = data.build_vocabulary(words, text.vocabulary)
+        pieces = data.tokenizer_of(vocabulary)
     return dataclasses.replace(config, text=text), pieces
 
 

@@ -17,11 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from drr_jax.data import tokenizer
+from drr_jax import data, runs
 from drr_jax.errors import InputError
-from drr_jax.runs import record
-from drr_jax.runs.checkpoint import BEST, LATEST, Checkpoints
-from drr_jax.runs.digest import describe
+from drr_jax.runs import BEST, LATEST, Checkpoints, describe_leaves
 from drr_jax.weights import tensor_file
 from drr_jax.weights.model_card import card
 from drr_jax.weights.sources import EXPORT
@@ -47,11 +45,11 @@ def export(workdir: Path, out: Path, selection: str | None = None) -> str:
     part); None is the one whose results the run reports. Raises InputError if `workdir` is no run
     or has no such checkpoint, and if `out` exists.
     """
-    if not (workdir / record.FILE).exists() and (folds := sorted(workdir.glob("fold?"))):
+    if not (workdir / runs.RECORD_FILE).exists() and (folds := sorted(workdir.glob("fold?"))):
         raise InputError(
             f"--workdir={workdir} holds {len(folds)} runs: name one, as in --workdir={folds[0]}"
         )
-    run = record.read_record(workdir)
+    run = runs.read_record(workdir)
     selection = selection or str(run.get("selection", "last"))
     _check_selection(workdir, run, selection)
     if out.exists():
@@ -66,9 +64,9 @@ def export(workdir: Path, out: Path, selection: str | None = None) -> str:
     with staged(out) as folder:
         tensor_file.write_file(folder / tensor_file.FILE, _flat(variables), {"format": EXPORT})
         if described["tokenizer"]:
-            shutil.copyfile(workdir / tokenizer.FILE, folder / tokenizer.FILE)
-        record.write_json(folder / CONFIG, described)
-        record.write_atomically(folder / CARD, card(described))
+            shutil.copyfile(workdir / data.TOKENIZER_FILE, folder / data.TOKENIZER_FILE)
+        runs.write_json(folder / CONFIG, described)
+        runs.write_atomically(folder / CARD, card(described))
     return f"{out}: {described['parameters']:,} parameters, step {step} ({selection})"
 
 
@@ -104,7 +102,7 @@ def load(folder: str | Path) -> Exported:
         for module in modules:
             node = node.setdefault(module, {})
         node[leaf] = tensor.read()
-    pieces = tokenizer.load(folder / tokenizer.FILE) if uses_tokens else None
+    pieces = data.load_tokenizer(folder / data.TOKENIZER_FILE) if uses_tokens else None
     return Exported(variables, described, pieces)
 
 
@@ -161,13 +159,13 @@ def _flat(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _describe(
-    workdir: Path, run: record.Record, selection: str, step: int, variables: Mapping[str, Any]
+    workdir: Path, run: runs.Record, selection: str, step: int, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What config.json says: the run, the checkpoint, its results, and every array's shape."""
     about = _read(workdir / "run.json") or {}
-    captions = (workdir / tokenizer.FILE).is_file()
+    captions = (workdir / data.TOKENIZER_FILE).is_file()
     if "T" in str(run.get("domains", "")).replace("Th", "") and not captions:
-        raise InputError(f"{workdir / tokenizer.FILE} is missing: this run reads captions")
+        raise InputError(f"{workdir / data.TOKENIZER_FILE} is missing: this run reads captions")
     return {
         "format": EXPORT,
         "config": _nested({k: v for k, v in run.items() if "." in k and k not in PRIVATE})
@@ -187,8 +185,8 @@ def _describe(
         "parameters": sum(leaf.size for leaf in _flat(variables["params"]).values()),
         "commit": about.get("commit", ""),
         "packages": run.get("packages", {}),
-        "tokenizer": tokenizer.FILE if captions else None,
-        "arrays": describe(dict(variables)),
+        "tokenizer": data.TOKENIZER_FILE if captions else None,
+        "arrays": describe_leaves(dict(variables)),
     }
 
 

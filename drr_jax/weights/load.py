@@ -78,7 +78,7 @@ def variables(state: Any) -> Variables:
     return {"params": state.params, "batch_stats": state.batch_stats}
 
 
-def filled(config: Config, domains: Sequence[str]) -> tuple[str, ...]:
+def filled_domains(config: Config, domains: Sequence[str]) -> tuple[str, ...]:
     """Those of a system's `domains` whose encoders start from weights.
 
     Raises InputError for weights of another domain, which nothing would read.
@@ -99,7 +99,7 @@ def check_files(config: Config, domains: Sequence[str]) -> None:
 
     Whether they fit is seen with the model: `plan_all`.
     """
-    for domain in filled(config, domains):
+    for domain in filled_domains(config, domains):
         tensor_file.open_weights(locate(source_of(config, domain), key_of(domain)))
 
 
@@ -109,7 +109,7 @@ def plan_all(config: Config, domains: Sequence[str], variables: Variables) -> di
     `variables` are the model's, arrays or jax.ShapeDtypeStructs; of the files only headers are
     read. Raises InputError, naming the tensors, where a file and a model do not fit.
     """
-    return {domain: _plan(config, domain, variables) for domain in filled(config, domains)}
+    return {domain: _plan(config, domain, variables) for domain in filled_domains(config, domains)}
 
 
 def _plan(config: Config, domain: str, variables: Variables) -> Plan:
@@ -248,7 +248,7 @@ def _like(values: np.ndarray, old: Any) -> Any:
     return values
 
 
-def describe(plans: Mapping[str, Plan], domains: Sequence[str]) -> dict[str, str]:
+def describe_origins(plans: Mapping[str, Plan], domains: Sequence[str]) -> dict[str, str]:
     """What each domain's encoder starts from, in words, for the log and for run.json."""
     return {domain: str(plans.get(domain, RANDOM)) for domain in domains}
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from drr_jax.models.encoders.vit import PATCH, resize_positions
+from drr_jax.models.encoders import PATCH, resize_positions
 
 Path = tuple[str, ...]
 Shape = tuple[int, ...]

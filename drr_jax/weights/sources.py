@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from drr_jax import data
 from drr_jax.config import Config, Text
-from drr_jax.data import tokenizer
 from drr_jax.errors import InputError
-from drr_jax.models.encoders import bert
-from drr_jax.runs.checkpoint import Checkpoints
+from drr_jax.models import encoders
+from drr_jax.runs import Checkpoints
 from drr_jax.weights import tensor_file
 
 NONE, HUB = "none", "hf:"
@@ -98,8 +98,8 @@ def text_of(config: Config) -> tuple[Text, Any]:
             "or none; set text.encoder=bert for a BERT-family model"
         )
     else:
-        text = bert.read_sizes(folder / "config.json", text)
-    pieces = tokenizer.load_folder(folder)
+        text = encoders.read_sizes(folder / "config.json", text)
+    pieces = data.load_tokenizer_folder(folder)
     if pieces.get_vocab_size() > text.vocabulary:
         raise InputError(
             f"config key {key}={source}: its tokenizer has {pieces.get_vocab_size()} pieces, its "
@@ -112,12 +112,12 @@ def kept_text(config: Config, workdir: Path | None) -> tuple[Text, Any] | None:
     """As `text_of`, but of a run that began in `workdir` from weights; None if there is none."""
     if workdir is None or source_of(config, "T") == NONE:
         return None
-    file, record = workdir / tokenizer.FILE, workdir / "config.json"
+    file, record = workdir / data.TOKENIZER_FILE, workdir / "config.json"
     if not (file.is_file() and record.is_file() and Checkpoints(workdir).steps()):
         return None
     theirs = json.loads(record.read_text(encoding="utf-8"))["text"]
     sizes = {name: theirs[name] for name in SIZES}
-    return dataclasses.replace(config.text, **sizes), tokenizer.load(file)
+    return dataclasses.replace(config.text, **sizes), data.load_tokenizer(file)
 
 
 def exported_config(folder: Path) -> dict[str, Any] | None:

@@ -284,7 +284,7 @@ def test_extract_numbers_rows_as_the_images_are(
     out = tmp_path / "openface.csv"
     arguments = [f"--binary={binary}", f"--input={folder}", f"--out={out}"]
     monkeypatch.setattr(sys, "argv", ["openface", *arguments])
-    assert openface_extract.main() == 0
+    assert openface_extract.run_openface() == 0
     file = OpenFaceFile(out)
     assert file.frames.tolist() == [3, 4, 11] and file.found.tolist() == [True, False, True]
     assert "3 frames, a face in 2" in capsys.readouterr().out

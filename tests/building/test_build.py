@@ -17,8 +17,8 @@ from raw_reactionet import write_raw
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS, SCENES
 from tfds_reactionet.build import prepare
-from tfds_reactionet.building.summary import read_metadata, summary
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.summary import read_metadata, summarise
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.demo import write as demo
 from tfds_reactionet.reactionet import reactionet_dataset_builder, records
 
@@ -103,7 +103,7 @@ def test_metadata_counts_what_the_records_hold(prepared: Path) -> None:
             assert order[first : first + count] == [(sequence, n) for n in range(1, count + 1)]
     assert metadata["sub_scene_names"] == ["film/first", "game/first", "sport/first"]
     assert not metadata["rendered"] and metadata["skipped"] == {}
-    assert "48 records" in summary(prepared)
+    assert "48 records" in summarise(prepared)
 
 
 def test_parts_share_no_subject_and_no_task(prepared: Path) -> None:
@@ -286,7 +286,7 @@ def test_demo_is_rendered_when_absent_and_said_to_be(
     monkeypatch.setattr(demo, "write_release", small)
     prepared = prepare("reactionet/demo", tmp_path, size=32, jobs=1, progress=False)
     metadata = read_metadata(prepared)
-    assert metadata["rendered"] and "RENDERED" in summary(prepared)
+    assert metadata["rendered"] and "RENDERED" in summarise(prepared)
     assert len(metadata["sub_scene_names"]) >= 24 and len(read(prepared)) > 130
     assert (tmp_path / "downloads" / "manual" / "reactionet_demo").is_dir()
     monkeypatch.setattr(demo, "write_release", None)  # neither rendered nor built again

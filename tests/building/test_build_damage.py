@@ -15,7 +15,7 @@ from raw_reactionet import write_raw
 from drr_jax.errors import InputError
 from tfds_reactionet.build import find_prepared, prepare
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 
 
 @pytest.fixture(scope="module")

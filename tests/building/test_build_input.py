@@ -14,7 +14,7 @@ from drr_jax.errors import InputError
 from tfds_reactionet.build import prepare
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.reactionet import records
-from tfds_reactionet.reading.folds import PARTS, Unit, balanced_parts
+from tfds_reactionet.reading.folds import PARTS, FoldUnit, balanced_parts
 
 KEY = "film/first/task2/seq1"
 
@@ -244,7 +244,7 @@ UNITS = st.lists(
 @given(rows=UNITS)
 def test_balanced_parts_never_split_a_person_or_a_task(rows: list[tuple[int, int, int]]) -> None:
     units = [
-        Unit(f"film/a/task{task}/s{number}", (f"S{subject}",), frames, (frames // 3,) * 12)
+        FoldUnit(f"film/a/task{task}/s{number}", (f"S{subject}",), frames, (frames // 3,) * 12)
         for number, (task, subject, frames) in enumerate(rows)
     ]
     try:
@@ -263,7 +263,7 @@ def test_balanced_parts_never_split_a_person_or_a_task(rows: list[tuple[int, int
 
 def test_balanced_parts_are_balanced() -> None:
     units = [
-        Unit(f"film/a/t{n}/s", (f"S{n}",), 100 + n, tuple((n * k) % 37 for k in range(12)))
+        FoldUnit(f"film/a/t{n}/s", (f"S{n}",), 100 + n, tuple((n * k) % 37 for k in range(12)))
         for n in range(120)
     ]
     parts = balanced_parts(units)

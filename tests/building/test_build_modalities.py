@@ -19,7 +19,7 @@ from drr_jax.data.prepared import INPUTS, open_dataset
 from drr_jax.errors import InputError
 from tfds_reactionet.build import prepare
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.demo import write as demo
 
 KEY = "film/first/task2/seq1"

@@ -14,7 +14,7 @@ from tfds_reactionet.building.face_builder import FaceBuilder
 from tfds_reactionet.building.faces import Spec
 from tfds_reactionet.reading.crop import LANDMARK_COUNTS
 
-NAMES = catalog.names()
+NAMES = catalog.data_set_names()
 PACKAGES = Path(tfds_reactionet.__path__[0])
 
 
@@ -24,7 +24,7 @@ def builder(name: str) -> type:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_builder_agrees_with_its_declaration(name: str) -> None:
-    data_set, found = catalog.find(name), builder(name)
+    data_set, found = catalog.find_data_set(name), builder(name)
     assert found.name == name
     assert str(found.VERSION) == data_set.version
     assert [config.name for config in found.BUILDER_CONFIGS] == list(data_set.configs)
@@ -51,7 +51,7 @@ def test_package_describes_itself(name: str) -> None:
 def test_spec_is_consistent_for_every_config(name: str) -> None:
     found = builder(name)
     assert issubclass(found, FaceBuilder)
-    for config in catalog.find(name).configs:
+    for config in catalog.find_data_set(name).configs:
         spec: Spec = found.spec(config, found.OPTIONS)
         assert set(spec.evaluated_aus) <= set(spec.au_names)
         assert spec.evaluated_aus if spec.task == "au" else spec.expression_names
@@ -65,7 +65,7 @@ def test_spec_is_consistent_for_every_config(name: str) -> None:
             assert train and test and set(train) | set(held) | set(test) <= set(protocol.parts)
             assert not set(train) & set(test)
     with pytest.raises(InputError, match=r"manual_dir /nowhere does not exist; "):
-        found.check_release(Path("/nowhere"), next(iter(catalog.find(name).configs)))
+        found.check_release(Path("/nowhere"), next(iter(catalog.find_data_set(name).configs)))
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_wrong_option_is_one_line(option: Option, text: str, message: str) -> No
 def test_unknown_data_set_names_the_nearest() -> None:
     assert NAMES[0] == "reactionet"
     with pytest.raises(InputError, match=r"unknown data set 'bp4'; did you mean bp4d"):
-        catalog.find("bp4")
+        catalog.find_data_set("bp4")

@@ -96,7 +96,7 @@ def test_a_choice_that_cannot_be_is_one_line(scene, words):
 
 def test_rows_are_those_of_the_chosen_sub_scenes():
     chosen = ("sport/boxing", "game/puzzle")
-    rows = scene_classes.rows(SET, ["part3", "part1"], chosen)
+    rows = scene_classes.scene_rows(SET, ["part3", "part1"], chosen)
     kept, number = [], 0
     for part in ("part3", "part1"):
         for key, _, first, count in SET.sequences(part):
@@ -151,11 +151,11 @@ def test_an_au_without_positives_is_refused_with_a_way_out():
     with pytest.raises(InputError, match=r"fold 2.* AU01, AU04 in the test part part3; .*=AU12,"):
         classes.check_fold(config, faces, 2)
     config.data.classes = "AU12+AU01"
-    assert classes.names(config, faces) == ("AU01", "AU12")
+    assert classes.class_names(config, faces) == ("AU01", "AU12")
     assert classes.check_fold(config, faces, 0) == []
     config.data.classes = "AU1"
     with pytest.raises(InputError, match=r"not evaluated on 'AU1': did you mean AU12 or AU01"):
-        classes.names(config, faces)
+        classes.class_names(config, faces)
 
 
 def test_an_expression_that_only_the_test_part_lacks_is_a_warning():
@@ -181,8 +181,8 @@ def test_a_subset_of_aus_keeps_the_relations_of_its_set():
     config = Config()
     config.data.classes = "AU06+AU12+AU25+AU26"
     config.graph.prior, config.contrast.prior = "on", "soft"
-    chosen = classes.names(config, faces)
-    found = classes.priors(config, faces, ["part1"], chosen)
+    chosen = classes.class_names(config, faces)
+    found = classes.class_priors(config, faces, ["part1"], chosen)
     expected = np.eye(4)
     for a, b in ((0, 1), (0, 2), (1, 2), (2, 3)):  # 6-12 6-25 12-25 25-26
         expected[a, b] = expected[b, a] = 1

@@ -38,7 +38,7 @@ def prepared(directory):
 @pytest.fixture(scope="module")
 def pieces(prepared):
     words = caption_words(prepared, PARTS)
-    return tokenizer.from_vocabulary(tokenizer.build_vocabulary(words))
+    return tokenizer.tokenizer_of(tokenizer.build_vocabulary(words))
 
 
 def settings(**changes):
@@ -114,7 +114,7 @@ def test_batch_shapes(prepared, pieces):
     record = source.Source(prepared, PARTS, SIZE)[int(batch["index"][3])]
     np.testing.assert_array_equal(batch["labels"][3], record["labels"])
     np.testing.assert_array_equal(
-        batch["tokens"][3], tokenizer.encode(pieces, [record["caption"]])[0]
+        batch["tokens"][3], tokenizer.encode_texts(pieces, [record["caption"]])[0]
     )
 
 
@@ -291,10 +291,11 @@ def test_evaluation_sees_every_record_once(prepared, pieces, hosts, parts):
 
 def test_reading_starts_no_jax_backend(directory):
     code = f"""
-from drr_jax import config, data, source, tokenizer
-from drr_jax.prepared import open_dataset
+from drr_jax import config
+from drr_jax.data import pipeline as data, source, tokenizer
+from drr_jax.data.prepared import open_dataset
 prepared = open_dataset({str(directory)!r})
-pieces = tokenizer.from_vocabulary(tokenizer.build_vocabulary({{}}))
+pieces = tokenizer.tokenizer_of(tokenizer.build_vocabulary({{}}))
 settings = config.Config(data=config.Data(image_size=32, batch_size=4))
 batches = data.train_dataset(
     source.Source(prepared, prepared.parts, 32), settings, pieces, seed=0, augment_on="host"

@@ -15,7 +15,7 @@ from drr_jax.errors import InputError
 COUNTS = {"man": 5, "a": 9, "ball": 5, "football": 2, "running": 1, "10": 3, "foot": 1}
 CHARACTERS = 36
 VOCABULARY = tk.build_vocabulary(COUNTS)
-TOKENIZER = tk.from_vocabulary(VOCABULARY)
+TOKENIZER = tk.tokenizer_of(VOCABULARY)
 
 
 def reference(caption, vocabulary, max_tokens):
@@ -52,32 +52,32 @@ def test_vocabulary_size_keeps_the_frequent():
 
 
 def test_known_pieces():
-    ids = tk.encode(TOKENIZER, ["A man, RUNNING a footman!", ""], 12)
+    ids = tk.encode_texts(TOKENIZER, ["A man, RUNNING a footman!", ""], 12)
     assert ids.dtype == np.int32 and ids.shape == (2, 12)
     pieces = ["[CLS]", "a", "man", "running", "a", "foot", "##m", "##a", "##n", "[SEP]"]
-    assert tk.words(TOKENIZER, ids[0]) == pieces
-    assert tk.words(TOKENIZER, ids[1]) == ["[CLS]", "[SEP]"]
+    assert tk.words_of(TOKENIZER, ids[0]) == pieces
+    assert tk.words_of(TOKENIZER, ids[1]) == ["[CLS]", "[SEP]"]
 
 
 def test_caption_cannot_spell_a_special_piece():
-    ids = tk.encode(TOKENIZER, ["[PAD] [SEP]"])[0]
+    ids = tk.encode_texts(TOKENIZER, ["[PAD] [SEP]"])[0]
     assert ids.tolist() == reference("[PAD] [SEP]", VOCABULARY, 32)
-    assert tk.words(TOKENIZER, ids)[1:4] == ["p", "##a", "##d"]
+    assert tk.words_of(TOKENIZER, ids)[1:4] == ["p", "##a", "##d"]
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="abfmotlnrug 01,.-É[]P'", max_size=60), st.integers(2, 40))
 def test_encoding_equals_reference(caption, max_tokens):
-    ids = tk.encode(TOKENIZER, [caption], max_tokens)[0]
+    ids = tk.encode_texts(TOKENIZER, [caption], max_tokens)[0]
     assert ids.tolist() == reference(caption, VOCABULARY, max_tokens)
 
 
 def test_save_and_load(tmp_path):
     path = tmp_path / "tokenizer.json"
-    tk.save(TOKENIZER, path)
+    tk.save_tokenizer(TOKENIZER, path)
     captions = ["a man kicks the football", "10 balls"]
-    again = tk.encode(tk.load(path), captions)
-    np.testing.assert_array_equal(again, tk.encode(TOKENIZER, captions))
+    again = tk.encode_texts(tk.load_tokenizer(path), captions)
+    np.testing.assert_array_equal(again, tk.encode_texts(TOKENIZER, captions))
     assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.json"]
 
 
@@ -87,14 +87,14 @@ def test_bad_file_is_named(tmp_path, content):
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=r"tokenizer.*tokenizer\.json"):
-        tk.load(path)
+        tk.load_tokenizer(path)
 
 
 def test_padding_must_be_zero(tmp_path):
-    other = tk.from_vocabulary([*VOCABULARY[1:], "[PAD]"])
-    tk.save(other, tmp_path / "tokenizer.json")
+    other = tk.tokenizer_of([*VOCABULARY[1:], "[PAD]"])
+    tk.save_tokenizer(other, tmp_path / "tokenizer.json")
     with pytest.raises(InputError, match=r"\[PAD\] has id .*, expected 0"):
-        tk.load(tmp_path / "tokenizer.json")
+        tk.load_tokenizer(tmp_path / "tokenizer.json")
 
 
 def test_imports_no_transformers():

@@ -38,7 +38,7 @@ def test_any_order_of_rows_and_columns_gives_the_same_prior(tmp_path_factory, da
     rows, columns = (data.draw(st.permutations(names)) for _ in range(2))
     path = tmp_path_factory.getbasetemp() / "prior.csv"
     path.write_text(table(names, prior, rows, columns))
-    assert np.array_equal(prior_file.load(f"file:{path}", names), prior)
+    assert np.array_equal(prior_file.load_prior_file(f"file:{path}", names), prior)
 
 
 def test_a_file_stands_in_for_every_sets_prior(tmp_path):
@@ -94,17 +94,17 @@ def test_other_classes_than_the_runs_are_refused(tmp_path):
     path.write_text(GOOD)
     choice = f"file:{path}"
     with pytest.raises(InputError, match=r"add a row and a column for AU06, AU07"):
-        prior_file.load(choice, (*NAMES, "AU06", "AU07"))
+        prior_file.load_prior_file(choice, (*NAMES, "AU06", "AU07"))
     with pytest.raises(InputError, match=r"column AU04 is none of this run's classes"):
-        prior_file.load(choice, NAMES[:2])
+        prior_file.load_prior_file(choice, NAMES[:2])
     with pytest.raises(InputError, match=re.escape(f"{tmp_path}/absent.csv: no such file")):
         main.parse(
             ["main", LAUNCH, f"--config.graph.prior=file:{tmp_path}/absent.csv", "--workdir=x"]
         )
     with pytest.raises(InputError, match="no such file"):
-        prior_file.read(tmp_path)
+        prior_file.read_prior_file(tmp_path)
     path.write_bytes(b"," * (prior_file.MAX_BYTES + 1))
     with pytest.raises(InputError, match="no relation prior"):
-        prior_file.read(path)
+        prior_file.read_prior_file(path)
     with pytest.raises(InputError, match=r"graph\.prior='fiel:x\.csv'.*file:PATH\.csv"):
         main.parse(["main", f"{LAUNCH}:graph.prior=fiel:x.csv", "--workdir=x"])

@@ -285,8 +285,10 @@ def test_every_system_has_a_name_in_the_rules_and_a_title():
     for name in systems.SYSTEMS:
         domains = config_rules.SYSTEM_DOMAINS.get(name, ("RST",))[0]
         changes = config_rules.SYSTEM_NEEDS.get(name, {})
-        title = systems.title(small_system.config(name, domains, **changes))
+        title = systems.system_title(small_system.config(name, domains, **changes))
         assert title.endswith(f" ({domains})") and "_" not in title
     config = small_system.config("classifier", "R", **{"encoder.backbone": "vit_b16"})
-    assert systems.title(config) == "ViT-B/16 (R)"
-    assert systems.title(small_system.config("drr", "VD", predict="fuse")) == "DRR (VD, fuse)"
+    assert systems.system_title(config) == "ViT-B/16 (R)"
+    assert (
+        systems.system_title(small_system.config("drr", "VD", predict="fuse")) == "DRR (VD, fuse)"
+    )

@@ -81,7 +81,7 @@ def test_minilm_gives_the_features_of_hugging_face():
         "pooler.dense.bias",
         "pooler.dense.weight",
     }
-    tokens = tokenizer.encode(pieces, CAPTIONS, 32)
+    tokens = tokenizer.encode_texts(pieces, CAPTIONS, 32)
     theirs = transformers.AutoTokenizer.from_pretrained(MINILM)(CAPTIONS)["input_ids"]
     for row, ids in zip(tokens, theirs, strict=True):
         assert row[: len(ids)].tolist() == ids and not row[len(ids) :].any()
@@ -103,7 +103,7 @@ def random_bert(folder, build=transformers.BertForPreTraining, **changes):
         else:
             values.data.normal_(0, 0.2)
     model.save_pretrained(folder)
-    tokenizer.save(tokenizer.from_vocabulary(WORDS), folder / "tokenizer.json")
+    tokenizer.save_tokenizer(tokenizer.tokenizer_of(WORDS), folder / "tokenizer.json")
     return model
 
 
@@ -256,10 +256,10 @@ def test_a_vocabulary_file_makes_the_same_tokenizer(tmp_path):
     for name in ("vocab.txt", "tokenizer_config.json"):
         shutil.copy(MINILM / name, tmp_path)
     captions = [*CAPTIONS, "Naïve café — 3,000 unbelievably-long supercalifragilistic", ""]
-    built = tokenizer.load_folder(tmp_path)
+    built = tokenizer.load_tokenizer_folder(tmp_path)
     np.testing.assert_array_equal(
-        tokenizer.encode(built, captions, 24),
-        tokenizer.encode(tokenizer.load_folder(MINILM), captions, 24),
+        tokenizer.encode_texts(built, captions, 24),
+        tokenizer.encode_texts(tokenizer.load_tokenizer_folder(MINILM), captions, 24),
     )
 
 
@@ -267,7 +267,7 @@ def test_cased_vocabularies_stay_cased(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join([*WORDS[:4], "[MASK]", "Man", "man"]) + "\n")
     for settings, expected in (({}, [6, 6]), ({"do_lower_case": False}, [5, 6])):
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
-        ids = tokenizer.encode(tokenizer.load_folder(tmp_path), ["Man man"], 8)
+        ids = tokenizer.encode_texts(tokenizer.load_tokenizer_folder(tmp_path), ["Man man"], 8)
         assert ids[0, 1:3].tolist() == expected
 
 
@@ -286,4 +286,4 @@ def test_folders_without_a_tokenizer_say_so(tmp_path, vocabulary, settings, said
     if settings is not None:
         (tmp_path / "tokenizer_config.json").write_text(settings)
     with pytest.raises(InputError, match=said):
-        tokenizer.load_folder(tmp_path)
+        tokenizer.load_tokenizer_folder(tmp_path)

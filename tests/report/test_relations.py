@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from graph_reference import compatibility
 from PIL import Image
-from test_report_page import NAMES, make_run, make_samples
+from made_up_run import NAMES, make_run, make_samples
 
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs

@@ -365,7 +365,7 @@ def test_another_model_is_refused_and_not_called_damaged(saved, mesh, wanted, me
 FULL_DISK = """
 import resource, signal, sys
 import jax.numpy as jnp
-from drr_jax.checkpoint import Checkpoints
+from drr_jax.runs.checkpoint import Checkpoints
 from drr_jax.errors import run
 
 def main():

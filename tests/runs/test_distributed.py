@@ -181,7 +181,7 @@ def test_two_processes_act_as_one(tmp_path):
 
 SIGTERM = """
 import time
-from drr_jax import distributed
+from drr_jax.runs import distributed
 distributed.start()
 distributed.start()  # a second call does nothing
 import jax

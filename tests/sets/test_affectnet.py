@@ -20,7 +20,7 @@ from tfds_reactionet.affectnet.clipped import clip
 from tfds_reactionet.affectnet.reader import NO_IMAGE, NO_LABEL, OTHER_CLASS
 from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading.crop import Box, box_transform, warp
 
 NAMES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")

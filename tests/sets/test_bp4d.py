@@ -17,8 +17,8 @@ from scipy.io import savemat
 from drr_jax.errors import InputError
 from tfds_reactionet.bp4d.reader import PARTS, Reader
 from tfds_reactionet.building.face_records import BAD_DEPTH, BAD_IMAGE, NO_FACE
-from tfds_reactionet.building.summary import read_metadata, summary
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.summary import read_metadata, summarise
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading import bp4d_codes as codes
 from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
 from tfds_reactionet.reading.crop import CROP_VERSION, face_transform, full_transform, move, warp
@@ -99,7 +99,7 @@ def test_metadata_names_protocol_weights_and_options(prepared: Path) -> None:
     weights = metadata["class_weights"]["au"][0]
     assert list(weights) == metadata["evaluated_aus"]
     np.testing.assert_allclose(list(weights.values()), rates / rates.mean())
-    assert "24 records, folds of the protocol, images full" in summary(prepared)
+    assert "24 records, folds of the protocol, images full" in summarise(prepared)
     assert "verified: 24 records" in verify(prepared, jobs=1, progress=False)
 
 

@@ -33,7 +33,7 @@ def test_any_text_gives_codes_or_one_line(
     prefix = ",".join(map(str, range(100))) + "\n" if header else ""
     path.write_bytes((prefix + text).encode())
     try:
-        found = codes.read_occurrence(path)
+        found = codes.read_bp4d_occurrence(path)
         assert found.values.shape == (len(found.frames), 34)
         assert found.frames == sorted(set(found.frames))
         assert set(np.unique(found.values)) <= {-1, 0, 1}
@@ -79,5 +79,5 @@ def test_frame_column_goes_by_its_place_too(tmp_path: Path, first: str) -> None:
     cells = ["7", "1", *["0"] * 98]
     file = tmp_path / "F001_T1.csv"
     file.write_text(",".join(names) + "\n" + ",".join(cells) + "\n")
-    read = codes.read_occurrence(file)
+    read = codes.read_bp4d_occurrence(file)
     assert read.frames == [7] and read.values[0, 0] == 1 and not read.values[0, 1:].any()

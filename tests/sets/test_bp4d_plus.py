@@ -38,7 +38,7 @@ from tfds_reactionet.bp4d_plus.reader import (
 )
 from tfds_reactionet.building.face_records import BAD_DEPTH
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading.crop import face_transform, full_transform, move, warp
 
 ALL = len(SUBJECTS) * len(TASKS) * len(CODES)

@@ -19,7 +19,7 @@ from tfds_reactionet.bu3dfe import names
 from tfds_reactionet.bu3dfe.reader import NO_IMAGE, NO_MESH, NOT_A_CLASS, OTHER_LEVEL, PARTS
 from tfds_reactionet.building.face_records import BAD_DEPTH, BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 
 EVERY = (*SUBJECTS, EXTRA)
 Truth = dict[tuple[str, int], np.ndarray]

@@ -15,7 +15,7 @@ from raw_ck_plus import FRAMES, HEIGHT, WIDTH, number, write_ck_plus
 from drr_jax.errors import InputError
 from tfds_reactionet.building.face_records import NO_FACE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.ck_plus import labels
 from tfds_reactionet.ck_plus.reader import NO_EMOTION, NO_FACS, NO_IMAGE, OTHER_EMOTION
 from tfds_reactionet.reading.crop import full_transform, move

@@ -17,7 +17,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs.labels import DISFA_AUS
 from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.disfa.labels import read_intensity
 from tfds_reactionet.disfa.reader import NO_IMAGE, PARTS
 from tfds_reactionet.reading.crop import face_transform, move

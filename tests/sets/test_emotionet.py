@@ -28,7 +28,7 @@ from raw_emotionet import (
 from drr_jax.errors import InputError
 from tfds_reactionet.building.face_records import BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.emotionet import labels
 from tfds_reactionet.emotionet.reader import NO_IMAGE, TWICE, folds_by_digest
 from tfds_reactionet.emotionet.spreadsheet import read_workbook

@@ -16,7 +16,7 @@ from drr_jax.errors import InputError
 from tfds_reactionet.building import stills
 from tfds_reactionet.building.face_records import BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.fer_plus import tables
 from tfds_reactionet.fer_plus.reader import NO_IMAGE, NO_LABEL
 from tfds_reactionet.fer_plus.votes import RULES, label

@@ -15,7 +15,7 @@ from raw_mmi import KEPT, write_mmi
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.mmi import metadata, turns
 from tfds_reactionet.mmi.reader import (
     NO_CLIP,

@@ -17,7 +17,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
 from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.building.verify import verify
+from tfds_reactionet.building.verification import verify
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.reader import NO_IMAGE
 from tfds_reactionet.reading.crop import face_transform, move

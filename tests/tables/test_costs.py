@@ -76,7 +76,7 @@ def test_costs_of_a_finished_run_reach_its_folder_and_the_tables(
     folder = write_run(tmp_path / "runs" / "a", [50] * 12, data__data_dir=data_dir, **changes)
     monkeypatch.setattr(devices, "start_devices", lambda data_dir: None)  # conftest did
     arguments = [f"--config={folder}", f"--reference={launch(data_dir)}", "--rounds=2"]
-    assert costs.run(arguments) == 0
+    assert costs.measure_costs(arguments) == 0
     found = read(folder / "costs.json")
     assert found["reference"] == "DRR (R) on ViT-S/16" and found["rounds"] == 2
     assert min(found["step_ratio"], found["prediction_ratio"], found["step_seconds"]) > 0
@@ -116,5 +116,5 @@ def test_wrong_input_is_one_line(arguments, said, tmp_path):
     (tmp_path / "empty.py").write_text("")
     arguments = [argument.replace("FOLDER", str(tmp_path)) for argument in arguments]
     with pytest.raises(InputError) as error:
-        costs.run(["--config=x", *arguments])
+        costs.measure_costs(["--config=x", *arguments])
     assert said in str(error.value) and "\n" not in str(error.value)

@@ -18,7 +18,7 @@ from drr_jax.runs import record
 from drr_jax.tables import runs as tables_runs
 from drr_jax.tables import stats as tables_stats
 from drr_jax.tables import write as tables
-from drr_jax.training import evaluate
+from drr_jax.training import evaluation as evaluate
 
 HITS = np.array([55, 50, 62, 70, 64, 72, 78, 60, 48, 57, 45, 52])
 FOLDS = (0, 4, -5)  # how much easier a fold is

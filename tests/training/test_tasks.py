@@ -11,7 +11,8 @@ from drr_jax import main
 from drr_jax.data import find
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
-from drr_jax.training import evaluate, experiment
+from drr_jax.training import evaluation as evaluate
+from drr_jax.training import experiment
 
 
 @pytest.fixture(scope="module")

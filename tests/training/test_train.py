@@ -20,7 +20,9 @@ from drr_jax.facs import labels as facs
 from drr_jax.report import relations
 from drr_jax.runs import distributed, record
 from drr_jax.runs.checkpoint import Checkpoints, abstract
-from drr_jax.training import evaluate, experiment, train
+from drr_jax.training import evaluation as evaluate
+from drr_jax.training import experiment
+from drr_jax.training import loop as train
 
 # Where BatchNorm matters. At width 4 some channels are constant, and normalised rounding then
 # decides what their ReLU lets through.

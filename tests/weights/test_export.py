@@ -83,7 +83,7 @@ def write_run(workdir, config, steps=(3, 7), best=3):
     for selection, step, name in (("last", steps[-1], ""), ("best", best, "-best")):
         results = {"selection": selection, "step": step, **metrics.summary(counts, AUS)}
         record.write_json(workdir / f"results{name}.json", results)
-    tokenizer.save(tokenizer.from_vocabulary(WORDS), workdir / tokenizer.FILE)
+    tokenizer.save_tokenizer(tokenizer.tokenizer_of(WORDS), workdir / tokenizer.TOKENIZER_FILE)
     return workdir
 
 
@@ -110,7 +110,7 @@ def test_an_export_comes_back_bit_for_bit(exported):
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
         assert ours[name].dtype == value.dtype and ours[name].tobytes() == value.tobytes(), name
-    assert tokenizer.encode(back.tokenizer, ["a person"], 4)[0].tolist() == [2, 4, 5, 3]
+    assert tokenizer.encode_texts(back.tokenizer, ["a person"], 4)[0].tolist() == [2, 4, 5, 3]
     files = {"model.safetensors", "config.json", "README.md", "tokenizer.json"}
     assert {path.name for path in exported.iterdir()} == files
     assert exported.stat().st_mode & 0o777 == exported.parent.stat().st_mode & 0o777 | 0o055
@@ -158,7 +158,7 @@ def test_a_text_encoder_comes_with_sizes_and_tokenizer(exported):
     config = config_of(**{T: exported, "text.width": 64, "text.max_tokens": 20})
     config.text, pieces = weight_sources.text_of(config)
     assert (config.text.width, config.text.vocabulary, config.text.max_tokens) == (8, 6, 20)
-    assert tokenizer.encode(pieces, ["a person"], 4)[0].tolist() == [2, 4, 5, 3]
+    assert tokenizer.encode_texts(pieces, ["a person"], 4)[0].tolist() == [2, 4, 5, 3]
     filled, _ = fill(config, "T")
     theirs = variables_of(config_of(), 7)["params"]["encoder_T"]
     ours = filled["params"]["encoder_T"]

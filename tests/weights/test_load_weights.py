@@ -222,7 +222,7 @@ def test_jax_arrays_keep_their_sharding_and_only_the_encoder_changes(tmp_path):
     kernel = variables["params"]["encoder_R"]["conv1"]["kernel"]
     assert kernel.sharding == everywhere and abs(kernel).max() > 0
     np.testing.assert_array_equal(variables["params"]["head_R"]["kernel"], 1)
-    described = weights.describe(plans, "RS")
+    described = weights.describe_origins(plans, "RS")
     assert described["S"] == "random initialisation" and described["R"] == (
         f"{tmp_path} (torchvision or timm ResNet, 100 arrays, dropped fc.bias, fc.weight, "
         "bn1.num_batches_tracked, layer1.0.bn1.num_batches_tracked and 18 more)"
@@ -377,7 +377,8 @@ MEMORY = """
 import json, sys
 from pathlib import Path
 import jax, jax.numpy as jnp, numpy as np
-from drr_jax import config as configs, weights
+from drr_jax import config as configs
+from drr_jax.weights import load as weights
 from drr_jax.models import encoders
 
 # With glibc's own settings: those of the training command keep more or less of what is freed.

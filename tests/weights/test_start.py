@@ -51,7 +51,7 @@ def text(tmp_path_factory):
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     sizes |= {"intermediate_size": 32, "vocab_size": len(WORDS)}
     transformers.BertModel(transformers.BertConfig(**sizes)).save_pretrained(folder)
-    tokenizer.save(tokenizer.from_vocabulary(WORDS), folder / tokenizer.FILE)
+    tokenizer.save_tokenizer(tokenizer.tokenizer_of(WORDS), folder / tokenizer.TOKENIZER_FILE)
     return folder
 
 
@@ -113,7 +113,7 @@ def test_the_next_run_starts_from_an_export_with_heads_of_its_own(data_dir, trai
         jax.tree.map(np.testing.assert_array_equal, state.params[name], end[name])
     fresh = experiment_of(data_dir, **{R: "none", T: out, "seed": 5}).init().params
     jax.tree.map(np.testing.assert_array_equal, state.params["head_R"], fresh["head_R"])
-    assert tokenizer.encode(parts.tokenizer, ["a person"], 4)[0].tolist() == [2, 4, 6, 3]
+    assert tokenizer.encode_texts(parts.tokenizer, ["a person"], 4)[0].tolist() == [2, 4, 6, 3]
 
 
 def test_without_weights_the_run_says_that_too(data_dir, tmp_path, capsys):

@@ -9,10 +9,8 @@ import tensorflow_datasets as tfds
 
 from tfds_reactionet.affectnet import DATA_SET
 from tfds_reactionet.affectnet.reader import OTHER_CLASS, Reader
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
+from tfds_reactionet.reading import Protocol
 
 
 class Builder(FaceBuilder):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tfds_reactionet.reading.crop import Box
+from tfds_reactionet.reading import Box
 
 
 class ClippedBox(Box):

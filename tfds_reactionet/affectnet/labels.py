@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EXPRESSIONS
-from tfds_reactionet.reading.crop import Box
-from tfds_reactionet.reading.tables import check_header
+from drr_jax.facs import EXPRESSIONS
+from tfds_reactionet.reading import Box, check_header
 
 COLUMNS = (
     "subDirectory_filePath",

@@ -13,11 +13,8 @@ from pathlib import Path
 from drr_jax.errors import InputError
 from tfds_reactionet.affectnet import labels
 from tfds_reactionet.affectnet.clipped import ClippedBox
-from tfds_reactionet.building.faces import Frame, Unit
-from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.building.stills import blocks
-from tfds_reactionet.reading.pixels import ImageFile
-from tfds_reactionet.reading.trees import folders, matching, numbered_images
+from tfds_reactionet.building import Frame, Skip, Unit, blocks
+from tfds_reactionet.reading import ImageFile, folders, matching, numbered_images
 
 OTHER_CLASS = "expression outside of the seven (contempt, none, uncertain, no face)"
 NO_IMAGE = "label without an image"

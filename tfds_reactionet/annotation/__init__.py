@@ -1,1 +1,9 @@
-"""."""
+"""The semi-automatic annotation of the supplement's sections 1.4 to 1.7.
+
+Comes in: a raw release with OpenFace's CSVs, coders' labels, people's answers. Goes out: frames to
+look at again, agreement of coders (Table 2), demographics (Table 1). Open command.py first.
+"""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

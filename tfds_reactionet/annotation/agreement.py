@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Int
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EXPRESSIONS, REACTIONET_AUS
-from tfds_reactionet.reactionet.labels import KeyFrames, read_keyframes
+from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS
+from tfds_reactionet.reactionet import KeyFrames, read_keyframes
 
 SESSIONS = ("Facial expressions", "Facial action units")
 # Table 2 of the supplement; which kappa it reports is not said.
@@ -19,7 +19,7 @@ PAPER = (
     *(0.92, 0.84, 0.92, 0.93, 0.97, 0.93, 0.82, 0.93, 0.96, 0.95, 0.81, 0.86, 0.92, 0.79),
     *(0.93, 0.87, 0.94),
 )
-COLUMNS = (
+AGREEMENT_COLUMNS = (
     *("session", "task_number", "task", "cohen_kappa", "fleiss_kappa", "frames", "positive_share"),
     "paper_kappa",
 )

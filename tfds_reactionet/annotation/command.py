@@ -16,7 +16,7 @@ from tqdm import tqdm
 from drr_jax.errors import InputError
 from tfds_reactionet.annotation import agreement, demographics, review, suspicious
 from tfds_reactionet.annotation.suspicious_sheet import Strongest, sheet
-from tfds_reactionet.building.outputs import csv_lines, csv_text, refuse_existing, write_files
+from tfds_reactionet.building import csv_lines, csv_text, refuse_existing, write_files
 
 
 def _suspicious(args: argparse.Namespace) -> None:
@@ -78,7 +78,7 @@ def _merge(args: argparse.Namespace) -> None:
 
 def _kappa(args: argparse.Namespace) -> None:
     found = agreement.read_agreement([Path(file) for file in args.files])
-    text = csv_text(agreement.COLUMNS, (task.cells() for task in found.tasks))
+    text = csv_text(agreement.AGREEMENT_COLUMNS, (task.cells() for task in found.tasks))
     if args.out:
         refuse_existing(Path(args.out), "kappa.csv")
         write_files(Path(args.out), {"kappa.csv": text})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from drr_jax.errors import InputError, nearest
-from tfds_reactionet.reading.tables import inner_path, read_table, read_text
+from tfds_reactionet.reading import inner_path, read_table, read_text
 
 # DeepFace's names -> Table 1's
 ETHNICITIES = {

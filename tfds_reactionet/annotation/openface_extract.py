@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from tfds_reactionet.reactionet.layout import VIDEO_SUFFIXES, Sequence, find_frames
-from tfds_reactionet.reading.openface import OpenFaceFile
+from tfds_reactionet.reactionet import VIDEO_SUFFIXES, Sequence, find_frames
+from tfds_reactionet.reading import OpenFaceFile
 
 # All that OpenFaceFile reads; without flags OpenFace would also write 3D and aligned faces.
 _GROUPS = ("-2Dfp", "-pose", "-gaze", "-aus")
@@ -100,7 +100,7 @@ def _renumber(path: Path, numbers: list[int]) -> None:
     path.write_text("\n".join(done) + "\n")
 
 
-def main() -> int:
+def run_openface() -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m tfds_reactionet.openface",

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from drr_jax.errors import InputError, nearest
-from drr_jax.facs.labels import EXPRESSIONS, SCENES
+from drr_jax.facs import EXPRESSIONS, SCENES
 from tfds_reactionet.annotation.suspicious import Flagged
-from tfds_reactionet.building.outputs import csv_text
-from tfds_reactionet.reactionet.labels import AU_COLUMNS, read_keyframes
-from tfds_reactionet.reading.tables import frame_number, inner_path, read_table
+from tfds_reactionet.building import csv_text
+from tfds_reactionet.reactionet import AU_COLUMNS, read_keyframes
+from tfds_reactionet.reading import frame_number, inner_path, read_table
 
 PATH_COLUMNS = ("scene", "sub_scene", "task", "sequence")
 AUTOMATIC_COLUMNS = tuple(f"automatic_{name}" for name in AU_COLUMNS)

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Int8, Int64
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import SCENES
-from tfds_reactionet.reading.openface import OpenFaceFile, Track
+from drr_jax.facs import SCENES
+from tfds_reactionet.reading import OpenFaceFile, Track
 
 INTENSITY = 2.0  # D at or above it is suspicious
 COUNT = 5  # T at or above it is suspicious

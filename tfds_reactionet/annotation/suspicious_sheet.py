@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from drr_jax import pages
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import REACTIONET_AUS
-from drr_jax.pages import html
-from drr_jax.pages.figures import WIDTH, named, png
-from drr_jax.pages.html import BLUE, GREEN, GREY, INK, ORANGE, RED
+from drr_jax.facs import REACTIONET_AUS
+from drr_jax.pages import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, named, png
 from tfds_reactionet.annotation.suspicious import Flagged, occurrence_names
-from tfds_reactionet.reactionet.layout import Sequence, find_frames
-from tfds_reactionet.reading.images import BadImageError, VideoFrames, decode
+from tfds_reactionet.reactionet import Sequence, find_frames
+from tfds_reactionet.reading import BadImageError, VideoFrames, decode
 
 AROUND = 2  # neighbours shown before and after the suspicious frames
 MOST_PICTURES = 10  # of one episode
@@ -93,9 +92,9 @@ class Strongest:
 def sheet(strongest: Strongest, intensity: float, count: int, summary: str) -> str:
     """The contact sheet as one HTML page."""
     shown = strongest.ordered()
-    body = ["<h1>Suspicious AU labels</h1>", html.text(summary, "quiet"), _STYLE]
+    body = ["<h1>Suspicious AU labels</h1>", pages.text(summary, "quiet"), _STYLE]
     body.append(
-        html.text(
+        pages.text(
             f"Neighbouring frames whose AU intensities differ by D ≥ {intensity:g} in sum, or "
             f"whose numbers of occurring AUs differ by T ≥ {count}. Frames of such pairs have a "
             "red frame. Note corrections in review.csv: your name in reviewer, and 0, 1 or 9 "
@@ -104,11 +103,11 @@ def sheet(strongest: Strongest, intensity: float, count: int, summary: str) -> s
     )
     if len(shown) < strongest.seen:
         words = f"The {len(shown)} strongest of {strongest.seen:,} episodes; review.csv has all."
-        body.append(html.text(words, "warning"))
+        body.append(pages.text(words, "warning"))
     if not shown:
-        body.append(html.missing("no frame is suspicious."))
+        body.append(pages.missing("no frame is suspicious."))
     body += [_card(episode, intensity, count) for episode in shown]
-    return html.page("Suspicious AU labels", body)
+    return pages.page("Suspicious AU labels", body)
 
 
 def _card(episode: Episode, intensity: float, count: int) -> str:
@@ -120,7 +119,7 @@ def _card(episode: Episode, intensity: float, count: int) -> str:
         f"<article><h3>{escape(name)}, frames {frames[0]} to {frames[-1]} "
         f'<span class="quiet">largest D {difference:.2f}, largest T {change}</span></h3>',
         _strip(episode),
-        html.figure(
+        pages.figure(
             _traces(episode, intensity, count),
             f"AU intensities and D around frame {frames[0]} of {name}",
         ),
@@ -161,7 +160,7 @@ def _pictures(folder: Path) -> Callable[[int], str]:
         try:
             read = frames.file(frame).read_bytes
             data = read() if video is None else video.stored(frame, 188)[0]
-            return html.picture(decode(data), f"frame {frame}", 188)
+            return pages.picture(decode(data), f"frame {frame}", 188)
         except (BadImageError, OSError):
             return ""
 

@@ -1,6 +1,6 @@
 """BP4D-Spontaneous: 41 subjects, 8 tasks, 12 benchmark action units."""
 
-from tfds_reactionet.building.catalog import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",

@@ -6,15 +6,11 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from drr_jax.facs.labels import BP4D_AUS
+from drr_jax.facs import BP4D_AUS
 from tfds_reactionet.bp4d import DATA_SET
 from tfds_reactionet.bp4d.reader import Reader
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
-from tfds_reactionet.reading.bp4d_codes import CODED_AUS
-from tfds_reactionet.reading.bp4d_landmarks import POINTS
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
+from tfds_reactionet.reading import BP4D_CODED_AUS, BP4D_POINTS, Protocol
 
 # What each task is meant to elicit (the official guide): no label of a frame.
 TASK_EMOTIONS = {
@@ -50,10 +46,10 @@ class Builder(FaceBuilder):
         return Spec(
             task="au",
             protocol=Protocol.folds(3),
-            au_names=CODED_AUS,
+            au_names=BP4D_CODED_AUS,
             evaluated_aus=BP4D_AUS,
             images=("reaction", "depth") if config == "rgb_depth" else ("reaction",),
-            landmarks=POINTS,
+            landmarks=BP4D_POINTS,
             metadata={"task_emotions": TASK_EMOTIONS},
         )
 

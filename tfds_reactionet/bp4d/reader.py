@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.faces import Frame, Unit, later
-from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading import bp4d_codes as codes
-from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
-from tfds_reactionet.reading.bp4d_landmarks import landmarks_of
-from tfds_reactionet.reading.mesh import TexturedMesh
-from tfds_reactionet.reading.pixels import ImageFile
-from tfds_reactionet.reading.protocols import listed, part_of
-from tfds_reactionet.reading.trees import (
+from tfds_reactionet import reading
+from tfds_reactionet.building import Frame, Skip, Unit, later
+from tfds_reactionet.reading import (
+    NO_IMAGE,
+    NO_MESH,
+    ImageFile,
+    TexturedMesh,
+    bp4d_landmarks_of,
     file_names,
     folder_names,
     folders,
     has_images,
+    listed,
     matching,
     numbered_images,
+    part_of,
 )
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
@@ -94,9 +95,9 @@ class Reader:
         return units
 
     def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        coded = codes.read_occurrence(unit.source)
+        coded = reading.read_bp4d_occurrence(unit.source)
         name = f"{unit.subject}_{unit.task}"
-        graded = codes.intensities(self.intensity, name, coded.frames)
+        graded = reading.read_bp4d_intensities(self.intensity, name, coded.frames)
         folder = self.images / unit.subject / unit.task
         images = numbered_images(folder) if folder.is_dir() else {}
         frames, skips = [], []
@@ -135,7 +136,7 @@ class Reader:
     def _landmarks(self, sequence: str, number: int) -> Any:
         if self.landmarks is None:
             return None
-        return later(landmarks_of, self.landmarks / f"{sequence}.mat", number)
+        return later(bp4d_landmarks_of, self.landmarks / f"{sequence}.mat", number)
 
 
 def _holds_sequences(folder: Path) -> bool:

@@ -1,6 +1,6 @@
 """BP4D+: 140 subjects, four coded tasks, 12 benchmark action units; colour, depth and thermal."""
 
-from tfds_reactionet.building.catalog import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 _FOLDER = "BP4D+"
 DATA_SET = DataSet(

@@ -6,14 +6,11 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from drr_jax.facs.labels import BP4D_AUS
+from drr_jax.facs import BP4D_AUS
 from tfds_reactionet.bp4d_plus import DATA_SET, folds
 from tfds_reactionet.bp4d_plus.reader import NO_FOLD, NO_THERMAL_FACE, OTHER_TASK, Reader
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
-from tfds_reactionet.reading.bp4d_codes import CODED_AUS
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
+from tfds_reactionet.reading import BP4D_CODED_AUS, Protocol
 
 _IMAGES = ("reaction", "depth", "thermal")
 
@@ -41,7 +38,7 @@ class Builder(FaceBuilder):
         return Spec(
             task="au",
             protocol=Protocol.folds(folds.COUNT),
-            au_names=CODED_AUS,
+            au_names=BP4D_CODED_AUS,
             evaluated_aus=BP4D_AUS,
             images=_IMAGES[: len(config.split("_"))],
             landmarks=49,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from drr_jax.errors import InputError, nearest
-from tfds_reactionet.reading.protocols import listed, read_fold_file, round_robin
+from tfds_reactionet.reading import listed, read_fold_file, round_robin
 
 COUNT = 3
 SUBJECTS = tuple([f"F{n:03d}" for n in range(1, 83)] + [f"M{n:03d}" for n in range(1, 59)])

@@ -13,12 +13,20 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.faces import Depth
-from tfds_reactionet.reading.archive import Archive, open_archive
-from tfds_reactionet.reading.images import BadImageError
-from tfds_reactionet.reading.mesh import TexturedMesh
-from tfds_reactionet.reading.pixels import ImageFile, Pixels, ZipImage
-from tfds_reactionet.reading.trees import file_names, folder_names, has_images, numbered_images
+from tfds_reactionet.building import Depth
+from tfds_reactionet.reading import (
+    Archive,
+    BadImageError,
+    ImageFile,
+    Pixels,
+    TexturedMesh,
+    ZipImage,
+    file_names,
+    folder_names,
+    has_images,
+    numbered_images,
+    open_archive,
+)
 
 SUBJECT = re.compile("[FM][0-9]{3}")
 _TASK = re.compile("T[0-9]{1,2}")

@@ -14,16 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError
+from tfds_reactionet import reading
 from tfds_reactionet.bp4d_plus import folds, images, thermal
-from tfds_reactionet.building.faces import Frame, Unit, later
-from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading import bp4d_codes as codes
-from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
-from tfds_reactionet.reading.bp4d_landmarks import landmarks_of
-from tfds_reactionet.reading.crop import Box
-from tfds_reactionet.reading.pixels import VideoImage
-from tfds_reactionet.reading.protocols import part_of
-from tfds_reactionet.reading.trees import file_names, folder_names, folders, matching
+from tfds_reactionet.building import Frame, Skip, Unit, later
+from tfds_reactionet.reading import (
+    NO_IMAGE,
+    NO_MESH,
+    Box,
+    VideoImage,
+    bp4d_landmarks_of,
+    file_names,
+    folder_names,
+    folders,
+    matching,
+    part_of,
+)
 
 TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"
@@ -113,9 +118,9 @@ class Reader:
         return units
 
     def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        coded = codes.read_occurrence(unit.source)
+        coded = reading.read_bp4d_occurrence(unit.source)
         name = f"{unit.subject}_{unit.task}"
-        graded = codes.intensities(self.places.intensity, name, coded.frames)
+        graded = reading.read_bp4d_intensities(self.places.intensity, name, coded.frames)
         found = images.sequence(self.places.images, unit.subject, unit.task)
         thermals = self._thermal(unit) if self.places.thermal else None
         frames, skips = [], []
@@ -181,7 +186,7 @@ class Reader:
         """Landmarks count frames from 1, as AU codes do, whatever the images' names."""
         if self.places.landmarks is None:
             return None
-        return later(landmarks_of, self.places.landmarks / f"{sequence}.mat", entry)
+        return later(bp4d_landmarks_of, self.places.landmarks / f"{sequence}.mat", entry)
 
     def _thermal(self, unit: Unit) -> Callable[[float], tuple[VideoImage, Box | None] | Skip]:
         """A function from the time in seconds to the thermal frame and its face box."""

@@ -15,10 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax.errors import InputError
-from tfds_reactionet.reading.crop import Box
-from tfds_reactionet.reading.images import video_length
-from tfds_reactionet.reading.tables import read_text
-from tfds_reactionet.reading.trees import file_names
+from tfds_reactionet.reading import Box, file_names, read_text, video_length
 
 POINTS = 28
 FPS = 25.0  # of the colour images, and of the thermal videos by the guide

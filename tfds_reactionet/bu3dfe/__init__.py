@@ -1,6 +1,6 @@
 """BU-3DFE: 100 subjects, six expressions in four levels and neutral, as images and 3D scans."""
 
-from tfds_reactionet.building.catalog import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from drr_jax.facs.labels import EXPRESSIONS
+from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet.bu3dfe import DATA_SET
 from tfds_reactionet.bu3dfe.reader import FOLDS, NOT_A_CLASS, OTHER_LEVEL, Reader
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
+from tfds_reactionet.reading import Protocol
 
 
 class Builder(FaceBuilder):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EXPRESSIONS
-from tfds_reactionet.reading.trees import IMAGE_SUFFIXES
+from drr_jax.facs import EXPRESSIONS
+from tfds_reactionet.reading import IMAGE_SUFFIXES
 
 CODES = ("AN", "DI", "FE", "HA", "SA", "SU", "NE")  # in the order of EXPRESSIONS
 NEUTRAL = EXPRESSIONS.index("neutral")

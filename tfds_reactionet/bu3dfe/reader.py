@@ -12,12 +12,16 @@ from pathlib import Path
 from drr_jax.errors import InputError
 from tfds_reactionet.bu3dfe import names
 from tfds_reactionet.bu3dfe.names import Scan
-from tfds_reactionet.building.faces import Frame, Unit
-from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading.mesh import FrontalMesh
-from tfds_reactionet.reading.pixels import ImageFile
-from tfds_reactionet.reading.protocols import part_of, round_robin
-from tfds_reactionet.reading.trees import file_names, folder_names, folders
+from tfds_reactionet.building import Frame, Skip, Unit
+from tfds_reactionet.reading import (
+    FrontalMesh,
+    ImageFile,
+    file_names,
+    folder_names,
+    folders,
+    part_of,
+    round_robin,
+)
 
 FOLDS = 10
 PARTS = round_robin(names.SUBJECTS, FOLDS)

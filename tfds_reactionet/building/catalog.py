@@ -1,12 +1,12 @@
 """What the command line must know of a data set before its builder is imported.
 
-Every package of tfds_reactionet is a data set and declares one `DATA_SET`.
+A data set is a package of tfds_reactionet with a builder of its name; it declares a `DATA_SET`.
 """
 
 import importlib
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import tfds_reactionet
@@ -85,16 +85,17 @@ def defaults(data_set: DataSet) -> dict[str, Any]:
     return {option.name: option.default for option in data_set.options}
 
 
-def names() -> list[str]:
+def data_set_names() -> list[str]:
     """Names of all data sets; ReactioNet comes first."""
-    found = [entry.name for entry in pkgutil.iter_modules(tfds_reactionet.__path__) if entry.ispkg]
-    return sorted(found, key=lambda name: (name != "reactionet", name))
+    builders = Path(tfds_reactionet.__path__[0]).glob("*/*_dataset_builder.py")
+    names = (path.parent.name for path in builders)
+    return sorted(names, key=lambda name: (name != "reactionet", name))
 
 
-def find(name: str) -> DataSet:
+def find_data_set(name: str) -> DataSet:
     """A data set by name. Raises InputError for an unknown one, naming the nearest."""
-    if name not in names():
-        raise InputError(f"unknown data set {name!r}; {nearest(name, names())}")
+    if name not in data_set_names():
+        raise InputError(f"unknown data set {name!r}; {nearest(name, data_set_names())}")
     return importlib.import_module(f"tfds_reactionet.{name}").DATA_SET
 
 
@@ -103,7 +104,7 @@ def checked_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises InputError for a name that the data set does not have, or a value out of range.
     """
-    known = {option.name: option for option in find(name).options}
+    known = {option.name: option for option in find_data_set(name).options}
     chosen = {key: value for key, value in given.items() if value is not None}
     for key, value in chosen.items():
         if key not in known:

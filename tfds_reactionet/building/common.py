@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from drr_jax.facs.labels import EXPRESSIONS, REACTIONET_AUS, SCENES
+from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
 
 LABEL_SOURCES = ("automatic", "manual")
 IMAGES = ("reaction", "stimulus", "depth", "thermal")

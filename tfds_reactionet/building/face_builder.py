@@ -28,7 +28,7 @@ from tfds_reactionet.building.faces import Reader, Spec, Unit
 from tfds_reactionet.building.parallel import ordered_map
 from tfds_reactionet.building.sharded import Plan, ShardedBuilder
 from tfds_reactionet.building.skipped import SkipList
-from tfds_reactionet.reading.crop import CROP_VERSION
+from tfds_reactionet.reading import CROP_VERSION
 
 
 def builder_configs(data_set: DataSet, **descriptions: str) -> list[tfds.core.BuilderConfig]:

@@ -11,9 +11,18 @@ from tfds_reactionet.building.common import LABEL_SOURCES, Tally, image_feature
 from tfds_reactionet.building.faces import Frame, Reader, Spec, Unit, value
 from tfds_reactionet.building.shards import Built
 from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading.crop import box_transform, face_transform, full_transform, move, warp
-from tfds_reactionet.reading.images import BadImageError, decode, encode, to_stored
-from tfds_reactionet.reading.pixels import Pixels
+from tfds_reactionet.reading import (
+    BadImageError,
+    Pixels,
+    box_transform,
+    decode,
+    encode,
+    face_transform,
+    full_transform,
+    move,
+    to_stored,
+    warp,
+)
 
 BAD_IMAGE = "image does not decode"
 BAD_DEPTH = "depth cannot be rendered"

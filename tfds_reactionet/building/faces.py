@@ -38,12 +38,10 @@ from typing import Protocol as Interface
 
 import numpy as np
 
-from drr_jax.facs.labels import EXPRESSIONS
+from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet.building.common import LABEL_SOURCES
 from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading.crop import Box
-from tfds_reactionet.reading.pixels import Pixels
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.reading import Box, Pixels, Protocol
 
 T = TypeVar("T")
 Lazy = Callable[[], T]

@@ -22,7 +22,7 @@ def read_metadata(prepared: Path) -> dict[str, Any]:
     return metadata
 
 
-def summary(prepared: Path) -> str:
+def summarise(prepared: Path) -> str:
     """What a prepared set holds and what was skipped, as text."""
     metadata = read_metadata(prepared)
     lines = [f"{prepared}" + ("  (RENDERED demo, no recordings)" if metadata["rendered"] else "")]

@@ -1,6 +1,6 @@
 """CK+: 123 subjects pose expressions; the 309 sequences of six emotions, with FACS codes."""
 
-from tfds_reactionet.building.catalog import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",

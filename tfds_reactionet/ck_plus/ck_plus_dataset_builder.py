@@ -6,14 +6,12 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from drr_jax.facs.labels import CK_PLUS_AUS
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
+from drr_jax.facs import CK_PLUS_AUS
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
 from tfds_reactionet.ck_plus import DATA_SET
 from tfds_reactionet.ck_plus.labels import CODED_AUS, SIX_EMOTIONS
 from tfds_reactionet.ck_plus.reader import NO_EMOTION, OTHER_EMOTION, Reader
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.reading import Protocol
 
 
 class Builder(FaceBuilder):

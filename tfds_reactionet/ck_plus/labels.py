@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EXPRESSIONS, au_names
-from tfds_reactionet.reading.tables import read_text
+from drr_jax.facs import EXPRESSIONS, au_names
+from tfds_reactionet.reading import read_text
 
 SIX_EMOTIONS = EXPRESSIONS[:6]
 CONTEMPT = "contempt"

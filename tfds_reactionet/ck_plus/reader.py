@@ -15,12 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.faces import Frame, Lazy, Unit, later
-from tfds_reactionet.building.skipped import Skip
+from tfds_reactionet.building import Frame, Lazy, Skip, Unit, later
 from tfds_reactionet.ck_plus import labels
-from tfds_reactionet.reading.pixels import ImageFile
-from tfds_reactionet.reading.protocols import round_robin
-from tfds_reactionet.reading.trees import folder_names, folders, matching
+from tfds_reactionet.reading import ImageFile, folder_names, folders, matching, round_robin
 
 NO_EMOTION = "sequence without an emotion label"
 OTHER_EMOTION = "sequence of another emotion than the six (contempt or neutral)"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from drr_jax.facs.labels import EXPRESSIONS, REACTIONET_AUS, SCENES
+from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
 
 # scene -> sub-scene (supplement 1.8, slugged) -> two events, each with its emotions in percent.
 EVENTS: dict[str, dict[str, dict[str, dict[str, int]]]] = {

@@ -12,18 +12,21 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from tfds_reactionet.demo.canvas import Canvas
-from tfds_reactionet.demo.face.render import TEXTURE, inverse_map
-from tfds_reactionet.demo.face.shape import (
+from tfds_reactionet.demo.face import (
     HALF,
+    TEXTURE,
     Identity,
     Pose,
     base_depth,
     build_face,
+    depth_surface,
+    glasses,
     grid,
+    inverse_map,
     project,
+    regions,
+    skin_warmth,
 )
-from tfds_reactionet.demo.face.surface import glasses, regions, surface
-from tfds_reactionet.demo.face.warmth import warmth
 from tfds_reactionet.demo.reaction import Studio, occlude, pose_at, torso
 
 Image = Float[np.ndarray, "size size"]
@@ -77,13 +80,13 @@ def render_head(
     side = round(size * TEXTURE) // 2
     face = build_face(who, au)
     seen = regions(who, face, au, side)
-    height = surface(who, face, au, seen)
+    height = depth_surface(who, face, au, seen)
     if who.glasses:
         height += 0.05 * glasses(who, side)
     # skin that is turned away sends less heat to the camera
     slope = side / (2 * HALF) / 8
     gx, gy = (cv2.Sobel(height, cv2.CV_32F, dx, 1 - dx) * slope for dx in (1, 0))
-    warm = warmth(who, face, au, seen)
+    warm = skin_warmth(who, face, au, seen)
     warm *= 0.86 + 0.14 / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
     right, down, near = pose.matrix()[2].astype(np.float32)
     towards = near * height + right * grid(side)[None, :] + down * grid(side)[:, None]

@@ -7,9 +7,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from tfds_reactionet.demo.canvas import Canvas, curve
-from tfds_reactionet.demo.face.render import Light, render_head
-from tfds_reactionet.demo.face.shape import Identity, Pose
-from tfds_reactionet.demo.stimulus.props import gradient, microphone
+from tfds_reactionet.demo.face import Identity, Light, Pose, render_head
+from tfds_reactionet.demo.stimulus import gradient, microphone
 
 OCCLUSIONS = ("none", "hand", "microphone", "strand")
 

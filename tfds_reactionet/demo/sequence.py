@@ -12,7 +12,7 @@ import numpy as np
 import simplejpeg
 from jaxtyping import Float, Int, UInt8
 
-from drr_jax.facs.labels import (
+from drr_jax.facs import (
     EXPRESSIONS,
     OPENFACE_INTENSITY_AUS,
     OPENFACE_OCCURRENCE_AUS,
@@ -27,11 +27,10 @@ from tfds_reactionet.demo.affect import (
     sample_subject,
 )
 from tfds_reactionet.demo.captions import write_caption
-from tfds_reactionet.demo.face.shape import Identity, sample_identity
+from tfds_reactionet.demo.face import Identity, sample_identity
 from tfds_reactionet.demo.modalities import render_modalities
 from tfds_reactionet.demo.reaction import Reaction, render_reaction, sample_studio
-from tfds_reactionet.demo.stimulus.frame import render_stimulus
-from tfds_reactionet.demo.stimulus.props import Shot
+from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
 FRAMES_PER_SECOND = 25
 FRAMES = 9  # of a sequence, on average

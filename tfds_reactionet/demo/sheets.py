@@ -7,15 +7,13 @@ import cv2
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EXPRESSIONS, REACTIONET_AUS
+from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS
 from tfds_reactionet.demo.affect import EVENTS, SUB_SCENES
-from tfds_reactionet.demo.face.render import Light, render_head
-from tfds_reactionet.demo.face.shape import Pose, sample_identity
+from tfds_reactionet.demo.face import Light, Pose, render_head, sample_identity
 from tfds_reactionet.demo.modalities import render_modalities
 from tfds_reactionet.demo.reaction import render_reaction, sample_studio
 from tfds_reactionet.demo.sequence import Release, draw_captions, draw_stimulus, write_script
-from tfds_reactionet.demo.stimulus.frame import render_stimulus
-from tfds_reactionet.demo.stimulus.props import Shot
+from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
 TILE = 160  # pixels on the sheet
 # a studio in which nothing distracts from the face

@@ -1,6 +1,6 @@
 """DISFA: 27 subjects watch one film; intensities of 12 action units, 8 of them evaluated."""
 
-from tfds_reactionet.building.catalog import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",

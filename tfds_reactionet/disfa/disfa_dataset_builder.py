@@ -6,14 +6,12 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from drr_jax.facs.labels import DISFA_AUS
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
+from drr_jax.facs import DISFA_AUS
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
 from tfds_reactionet.disfa import DATA_SET
 from tfds_reactionet.disfa.labels import CODED_AUS
 from tfds_reactionet.disfa.reader import Reader
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.reading import Protocol
 
 
 class Builder(FaceBuilder):

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import au_names
-from tfds_reactionet.reading.tables import frame_number, read_text
-from tfds_reactionet.reading.trees import matching
+from drr_jax.facs import au_names
+from tfds_reactionet.reading import frame_number, matching, read_text
 
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 CODED_AUS = au_names(*CODED)

@@ -15,19 +15,22 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.faces import Frame, Unit, later
-from tfds_reactionet.building.skipped import Skip
+from tfds_reactionet.building import Frame, Skip, Unit, later
 from tfds_reactionet.disfa import labels
-from tfds_reactionet.reading.images import video_length
-from tfds_reactionet.reading.matlab import points, read_variable
-from tfds_reactionet.reading.pixels import ImageFile, Pixels, VideoImage
-from tfds_reactionet.reading.protocols import listed, part_of
-from tfds_reactionet.reading.trees import (
+from tfds_reactionet.reading import (
+    ImageFile,
+    Pixels,
+    VideoImage,
     folder_names,
     folders,
     has_images,
+    listed,
     matching,
     numbered_images,
+    part_of,
+    points,
+    read_variable,
+    video_length,
 )
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).

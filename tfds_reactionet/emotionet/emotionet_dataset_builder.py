@@ -6,13 +6,11 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
 from tfds_reactionet.emotionet import DATA_SET
 from tfds_reactionet.emotionet.labels import ALL_AUS, EVALUATED
 from tfds_reactionet.emotionet.reader import NO_IMAGE, TWICE, Reader
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.reading import Protocol
 
 
 class Builder(FaceBuilder):

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EMOTIONET_AUS_11, au_names
-from tfds_reactionet.reading.tables import read_text
+from drr_jax.facs import EMOTIONET_AUS_11, au_names
+from tfds_reactionet.reading import read_text
 
 AUS = 60
 ALL_AUS = au_names(*range(1, AUS + 1))

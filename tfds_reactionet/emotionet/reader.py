@@ -17,13 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.faces import Frame, Unit
-from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.building.stills import blocks
+from tfds_reactionet.building import Frame, Skip, Unit, blocks
 from tfds_reactionet.emotionet.labels import Coded, read_csv, read_list
 from tfds_reactionet.emotionet.spreadsheet import read_workbook
-from tfds_reactionet.reading.pixels import ImageFile
-from tfds_reactionet.reading.trees import IMAGE_SUFFIXES, file_names, folders, matching
+from tfds_reactionet.reading import IMAGE_SUFFIXES, ImageFile, file_names, folders, matching
 
 NO_IMAGE = "image was not downloaded"
 TWICE = "image that an earlier row labels"

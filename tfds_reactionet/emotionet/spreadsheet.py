@@ -9,7 +9,7 @@ from typing import Any
 
 from drr_jax.errors import InputError
 from tfds_reactionet.emotionet.labels import AUS, Coded, coded, find_columns
-from tfds_reactionet.reading.archive import open_archive
+from tfds_reactionet.reading import open_archive
 
 _PROTECTED = b"\xd0\xcf\x11\xe0"  # the container of a workbook with a password
 _MOST_COLUMNS = AUS + 20

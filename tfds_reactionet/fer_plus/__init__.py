@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tfds_reactionet.building.catalog import FACE_OPTIONS, DataSet
+from tfds_reactionet.building import FACE_OPTIONS, DataSet
 
 # The images are tiny and grey: kept as they are.
 _OWN_DEFAULTS = {"size": 48, "image_format": "png"}

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from drr_jax.facs.labels import FER_PLUS_EXPRESSIONS
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
+from drr_jax.facs import FER_PLUS_EXPRESSIONS
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
 from tfds_reactionet.fer_plus import DATA_SET
 from tfds_reactionet.fer_plus.reader import NO_LABEL, Reader
 from tfds_reactionet.fer_plus.votes import COLUMNS
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.reading import Protocol
 
 
 class Builder(FaceBuilder):

@@ -15,13 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.faces import Frame, Unit
-from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.building.stills import blocks
+from tfds_reactionet.building import Frame, Skip, Unit, blocks
 from tfds_reactionet.fer_plus import tables
 from tfds_reactionet.fer_plus.votes import label
-from tfds_reactionet.reading.pixels import ImageFile, Pixels
-from tfds_reactionet.reading.trees import folders, matching
+from tfds_reactionet.reading import ImageFile, Pixels, folders, matching
 
 NO_LABEL = "votes that give no label (unknown, no face, or no agreement)"
 NO_IMAGE = "votes without an image"

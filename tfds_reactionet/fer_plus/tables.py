@@ -15,7 +15,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from tfds_reactionet.fer_plus.votes import COLUMNS
-from tfds_reactionet.reading.tables import read_table, read_text
+from tfds_reactionet.reading import read_table, read_text
 
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 SIDE = 48

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from drr_jax.facs.labels import FER_PLUS_EXPRESSIONS
+from drr_jax.facs import FER_PLUS_EXPRESSIONS
 
 # The columns of fer2013new.csv; the first eight are FER_PLUS_EXPRESSIONS.
 COLUMNS = (

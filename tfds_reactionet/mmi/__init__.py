@@ -1,6 +1,6 @@
 """MMI: posed clips and images of six basic expressions, frontal and in profile."""
 
-from tfds_reactionet.building.catalog import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",

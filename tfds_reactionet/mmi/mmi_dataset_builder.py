@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from drr_jax.facs.labels import EXPRESSIONS
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
+from drr_jax.facs import EXPRESSIONS
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
 from tfds_reactionet.mmi import DATA_SET
 from tfds_reactionet.mmi.reader import EMOTIONS, FOLDS, NO_EMOTION, OTHER_VIEW, SEVERAL, Reader
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.reading import Protocol
 
 
 class Builder(FaceBuilder):

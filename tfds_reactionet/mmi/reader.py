@@ -16,13 +16,21 @@ import numpy as np
 from jaxtyping import UInt8
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.faces import Frame, Unit
-from tfds_reactionet.building.skipped import Skip
+from tfds_reactionet.building import Frame, Skip, Unit
 from tfds_reactionet.mmi import metadata, turns
-from tfds_reactionet.reading.images import decode, video_length
-from tfds_reactionet.reading.pixels import ImageFile, Pixels, VideoImage, rotated
-from tfds_reactionet.reading.protocols import round_robin
-from tfds_reactionet.reading.trees import IMAGE_SUFFIXES, file_names, folder_names, folders
+from tfds_reactionet.reading import (
+    IMAGE_SUFFIXES,
+    ImageFile,
+    Pixels,
+    VideoImage,
+    decode,
+    file_names,
+    folder_names,
+    folders,
+    rotated,
+    round_robin,
+    video_length,
+)
 
 FOLDS = 10
 EMOTIONS = 6  # codes 1 to 6: anger, disgust, fear, happiness, sadness, surprise

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from drr_jax.errors import InputError, nearest
-from tfds_reactionet.reading.pixels import ROTATIONS
-from tfds_reactionet.reading.tables import read_text
+from tfds_reactionet.reading import ROTATIONS, read_text
 
 _UPRIGHT = ("S053", "S054")
 _OTHER_WAY = ("S021",)

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EXPRESSIONS
-from tfds_reactionet.reading.crop import Box
-from tfds_reactionet.reading.tables import read_table, read_text
+from drr_jax.facs import EXPRESSIONS
+from tfds_reactionet.reading import Box, read_table, read_text
 
 _ORDER = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")  # labels 1 to 7
 CODES = {str(code): EXPRESSIONS.index(name) for code, name in enumerate(_ORDER, 1)}

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.face_builder import FaceBuilder, builder_configs
-from tfds_reactionet.building.faces import Spec
+from tfds_reactionet.building import FaceBuilder, Spec, builder_configs, defaults
 from tfds_reactionet.raf_db import DATA_SET
 from tfds_reactionet.raf_db.labels import PERSON
 from tfds_reactionet.raf_db.reader import Reader
-from tfds_reactionet.reading.protocols import Protocol
+from tfds_reactionet.reading import Protocol
 
 
 class Builder(FaceBuilder):

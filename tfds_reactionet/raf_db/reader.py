@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.faces import Frame, Unit
-from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.building.stills import blocks
+from tfds_reactionet.building import Frame, Skip, Unit, blocks
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.store import Store, find_store
-from tfds_reactionet.reading.crop import Box
-from tfds_reactionet.reading.pixels import Pixels
-from tfds_reactionet.reading.trees import folder_names, folders, matching
+from tfds_reactionet.reading import Box, Pixels, folder_names, folders, matching
 
 NO_IMAGE = "label without an image"
 

@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from drr_jax.errors import InputError
-from tfds_reactionet.reading.archive import open_archive
-from tfds_reactionet.reading.pixels import ImageFile, Pixels, ZipImage
-from tfds_reactionet.reading.tables import read_text
-from tfds_reactionet.reading.trees import file_names
+from tfds_reactionet.reading import ImageFile, Pixels, ZipImage, file_names, open_archive, read_text
 
 
 @dataclass(frozen=True)

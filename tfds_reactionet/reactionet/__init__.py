@@ -1,6 +1,8 @@
 """ReactioNet: builder, and a rendered demo release in its raw layout."""
 
-from tfds_reactionet.building.catalog import SIZE, DataSet, Option
+import lazy_loader as lazy
+
+from tfds_reactionet.building import SIZE, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
@@ -21,6 +23,8 @@ DATA_SET = DataSet(
             why=": a reaction follows its stimulus",
         ),
     ),
-    demo="tfds_reactionet.demo.write",
+    demo="tfds_reactionet.demo",
     rendered={"demo": {}, "demo_keyframes": {}, "demo_multimodal": {"modalities": True}},
 )
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

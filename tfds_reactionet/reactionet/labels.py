@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Int8, Int64
 
 from drr_jax.errors import InputError, nearest
-from drr_jax.facs.labels import EXPRESSIONS, REACTIONET_AUS, SCENES
-from tfds_reactionet.reading.tables import frame_number, inner_path, read_table, read_text
+from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
+from tfds_reactionet.reading import frame_number, inner_path, read_table, read_text
 
 _PATH_COLUMNS = ("scene", "sub_scene", "task", "sequence")
 AU_COLUMNS = tuple(f"AU{int(name[2:])}" for name in REACTIONET_AUS)  # AU1 ... AU45

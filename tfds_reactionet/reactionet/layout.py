@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError, nearest
-from drr_jax.facs.labels import SCENES
-from tfds_reactionet.reading.images import video_length
+from drr_jax.facs import SCENES
+from tfds_reactionet.reading import video_length
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")

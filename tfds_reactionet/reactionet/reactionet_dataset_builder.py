@@ -8,15 +8,20 @@ from typing import Any, ClassVar, cast
 import tensorflow_datasets as tfds
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EXPRESSIONS, REACTIONET_AUS, SCENES
-from tfds_reactionet.building.catalog import defaults
-from tfds_reactionet.building.common import Tally, record_features
-from tfds_reactionet.building.parallel import ordered_map
-from tfds_reactionet.building.sharded import Plan, ShardedBuilder
-from tfds_reactionet.building.skipped import Skip, SkipList
+from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
+from tfds_reactionet.building import (
+    Plan,
+    ShardedBuilder,
+    Skip,
+    SkipList,
+    Tally,
+    defaults,
+    ordered_map,
+    record_features,
+)
 from tfds_reactionet.reactionet import DATA_SET, layout, records
 from tfds_reactionet.reactionet.labels import read_demographics, read_keyframes
-from tfds_reactionet.reading.folds import PARTS, Unit, balanced_parts, read_folds
+from tfds_reactionet.reading import PARTS, FoldUnit, balanced_parts, read_folds
 
 SHARD_RECORDS = 4 * records.CHUNK_FRAMES  # about 100 MB at 256 pixels
 
@@ -163,7 +168,7 @@ class Builder(ShardedBuilder):
         if parts is not None:
             return parts, "release"
         units = [
-            Unit(key, work.subjects, scan.balance_frames, scan.balance_positives)
+            FoldUnit(key, work.subjects, scan.balance_frames, scan.balance_positives)
             for key, work, scan in zip(keys, works, scans, strict=True)
         ]
         return balanced_parts(units), "components"

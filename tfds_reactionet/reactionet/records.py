@@ -8,20 +8,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from drr_jax.facs.labels import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
-from tfds_reactionet.building.shards import Built
-from tfds_reactionet.building.skipped import Skip
+from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
+from tfds_reactionet.building import Built, Skip
 from tfds_reactionet.reactionet.labels import KeyFrames, read_captions
 from tfds_reactionet.reactionet.layout import Frames, Sequence, find_frames
-from tfds_reactionet.reading.images import (
+from tfds_reactionet.reading import (
     BadImageError,
+    OpenFaceFile,
     encode,
     encode_grey,
+    open_video,
     to_stored,
     to_stored_grey,
 )
-from tfds_reactionet.reading.openface import OpenFaceFile
-from tfds_reactionet.reading.pixels import open_video
 
 NO_REACTION = "label or stimulus without a reaction image"
 NO_STIMULUS = "reaction image without a stimulus image"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError, nearest
-from drr_jax.facs.labels import SCENES
+from drr_jax.facs import SCENES
 
 POOL = Path(__file__).with_name("scenes.toml")
 PREFIX = "Reaction to"  # "was concatenated with each keyword" (supplement 1.8)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import au_names
+from drr_jax.facs import au_names
 from tfds_reactionet.reading.tables import frame_number, read_text
 
 # All that is coded in any file; the other columns hold 9 everywhere.
 CODED = (1, 2, 4, 5, 6, 7, *range(9, 21), 22, 23, 24, *range(27, 40))
-CODED_AUS = au_names(*CODED)
+BP4D_CODED_AUS = au_names(*CODED)
 BENCHMARK = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 GRADED = (6, 10, 12, 14, 17)
 NO_IMAGE = "AU codes without an image"
@@ -37,7 +37,7 @@ class Codes:
     values: np.ndarray  # [frames, len(CODED)] int8, -1 unknown
 
 
-def read_occurrence(path: Path) -> Codes:
+def read_bp4d_occurrence(path: Path) -> Codes:
     """An AU_OCC file. Raises InputError naming the line of the first defect."""
     lines = _lines(path)
     if not lines:
@@ -98,7 +98,7 @@ def intensity_file(folder: Path | None, sequence: str, au: int) -> Path | None:
     return None
 
 
-def intensities(folder: Path | None, sequence: str, frames: Sequence[int]) -> np.ndarray:
+def read_bp4d_intensities(folder: Path | None, sequence: str, frames: Sequence[int]) -> np.ndarray:
     """Intensities [frames, len(CODED)] of a sequence, NaN where there are none."""
     values = np.full((len(frames), len(CODED)), np.nan, np.float32)
     for au in GRADED:

@@ -10,10 +10,10 @@ import numpy as np
 from drr_jax.errors import InputError
 from tfds_reactionet.reading.matlab import points, read_variable
 
-POINTS = 49  # landmarks of a face
+BP4D_POINTS = 49  # landmarks of a face
 
 
-def landmarks_of(path: Path, number: int) -> np.ndarray | None:
+def bp4d_landmarks_of(path: Path, number: int) -> np.ndarray | None:
     """Landmarks [49, 2] of one image, or None where the file or the face is missing."""
     return read_landmarks(path).get(number) if path.is_file() else None
 
@@ -35,7 +35,7 @@ def read_landmarks(path: Path) -> Mapping[int, np.ndarray]:
             raise InputError(
                 f"{path}: `fit` has no field pred or pts_2d; found {', '.join(entry)[:80]}"
             )
-        landmarks = points(entry[field], POINTS, path, f"entry {row + 1}")
+        landmarks = points(entry[field], BP4D_POINTS, path, f"entry {row + 1}")
         number = _frame_of(entry, path, row) if "frame" in entry else row
         if landmarks is not None and number is not None:
             found[number] = landmarks

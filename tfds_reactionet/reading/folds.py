@@ -13,7 +13,7 @@ PARTS = ("part1", "part2", "part3")
 
 
 @dataclass(frozen=True)
-class Unit:
+class FoldUnit:
     """What the balance needs to know of one sequence."""
 
     key: str  # scene/sub_scene/task/sequence
@@ -74,7 +74,7 @@ def components(subjects: Mapping[str, Sequence[str]], tasks: Mapping[str, str]) 
     }
 
 
-def balanced_parts(units: Sequence[Unit], seed: int = 0) -> dict[str, int]:
+def balanced_parts(units: Sequence[FoldUnit], seed: int = 0) -> dict[str, int]:
     """Part index (0, 1, 2) of every sequence, so that no subject and no task is in two parts.
 
     Connected components are assigned greedily, the largest first, each to the part where the
@@ -110,7 +110,9 @@ def balanced_parts(units: Sequence[Unit], seed: int = 0) -> dict[str, int]:
     return {key: int(part_of[number]) for key, number in component.items()}
 
 
-def _component_loads(units: Sequence[Unit], component: Mapping[str, int], count: int) -> np.ndarray:
+def _component_loads(
+    units: Sequence[FoldUnit], component: Mapping[str, int], count: int
+) -> np.ndarray:
     """Load of each component [count, features], every group of features weighing the same."""
     sub_scenes = sorted({unit.key.rsplit("/", 2)[0] for unit in units})
     aus = len(units[0].positives)

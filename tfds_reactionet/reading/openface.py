@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int64
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import REACTIONET_AUS
+from drr_jax.facs import REACTIONET_AUS
 from tfds_reactionet.reading.tables import check_header, read_text
 
 MIN_CONFIDENCE = 0.8  # below it, and at success 0, the frame counts as "no face" (supplement 1.4)

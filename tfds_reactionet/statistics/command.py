@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from drr_jax import pages
 from drr_jax.errors import InputError
-from drr_jax.pages import html
-from tfds_reactionet.annotation import agreement
-from tfds_reactionet.annotation.demographics import read_people
+from tfds_reactionet import annotation
+from tfds_reactionet.annotation import read_people
 from tfds_reactionet.build import find_prepared, prepared_path
-from tfds_reactionet.building.outputs import write_files
-from tfds_reactionet.reactionet.layout import DEMOGRAPHICS
+from tfds_reactionet.building import write_files
+from tfds_reactionet.reactionet import DEMOGRAPHICS
 from tfds_reactionet.statistics import sections
 from tfds_reactionet.statistics.counts import count_records
 from tfds_reactionet.statistics.study import Study, read_set
@@ -61,7 +61,7 @@ def write_statistics(
     metadata = read_set(prepared)
     paths = [_prepared(other, data_dir) for other in beside]
     others = {_full_name(path): read_set(path) for path in paths if path != prepared}
-    agreed = agreement.read_agreement([Path(file) for file in coders]) if coders else None
+    agreed = annotation.read_agreement([Path(file) for file in coders]) if coders else None
     demographics = _release(metadata, manual_dir) / DEMOGRAPHICS
     people = read_people(demographics) if demographics.is_file() else []
     stop_words()  # a missing package is an error before the records are read, not after
@@ -78,8 +78,8 @@ def write_statistics(
     )
     body = [_head(study)]
     for key, (title, section) in SECTIONS.items():
-        body.append(html.section(key, title, *section(study)))
-    page = html.page(f"Statistics of {study.name}", body)
+        body.append(pages.section(key, title, *section(study)))
+    page = pages.page(f"Statistics of {study.name}", body)
     write_files(out, {**study.files, "index.html": page})
     return out / "index.html"
 
@@ -122,7 +122,7 @@ def _head(study: Study) -> str:
         f'<div class="tile"><b>{number:,}</b><span>{what}</span></div>'
         for what, number in tiles.items()
     )
-    rendered = html.text(
+    rendered = pages.text(
         "This is the demo release: rendered, not recorded. Nothing here says anything about people "
         "or about ReactioNet.",
         "warning",
@@ -131,7 +131,7 @@ def _head(study: Study) -> str:
     return "\n".join(
         [
             f"<h1>Statistics of {study.name}</h1>",
-            html.text(where, "quiet"),
+            pages.text(where, "quiet"),
             f"<nav>{links}</nav>",
             rendered if metadata.get("rendered") else "",
             f'<div class="tiles">{cells}</div>',

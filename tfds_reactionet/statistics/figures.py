@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from drr_jax.pages.figures import MEANING, WIDTH, named, png
-from drr_jax.pages.html import BLUE, GREEN, GREY, INK, ORANGE, RED
-from tfds_reactionet.annotation.agreement import Task
+from drr_jax.pages import BLUE, GREEN, GREY, INK, MEANING, ORANGE, RED, WIDTH, named, png
+from tfds_reactionet.annotation import Task
 from tfds_reactionet.statistics.counts import BIN, BINS
 from tfds_reactionet.statistics.reaction_delay import Delay
 

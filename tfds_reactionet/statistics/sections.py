@@ -4,12 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from drr_jax import facs, pages
 from drr_jax.errors import InputError
-from drr_jax.facs import labels as facs
-from drr_jax.pages import html
-from drr_jax.pages.figures import named
-from tfds_reactionet.annotation import agreement
-from tfds_reactionet.annotation import demographics as people
+from drr_jax.pages import named
+from tfds_reactionet import annotation
 from tfds_reactionet.statistics import figures
 from tfds_reactionet.statistics import words as words_of
 from tfds_reactionet.statistics.counts import BIN, BINS
@@ -45,7 +43,7 @@ def scenes(study: Study) -> list[str]:
     paths = [(name.split("/"), count) for name, count in study.sequences]
     names: list[str] = list(study.metadata.get("scene_names") or [])
     if not names or any(len(path) != 4 or path[0] not in names for path, _ in paths):
-        return [html.missing("this data set has no scenes.")]
+        return [pages.missing("this data set has no scenes.")]
     table: dict[str, tuple[int, int, int, int]] = {}
     for scene in names:
         mine = [(path, count) for path, count in paths if path[0] == scene]
@@ -65,7 +63,7 @@ def scenes(study: Study) -> list[str]:
         for sub in sorted({"/".join(path[:2]) for path, _ in paths})
     ]
     return [
-        html.text(
+        pages.text(
             f"{total[0]} sub-scenes, {total[1]:,} tasks, {total[2]:,} sequences and {total[3]:,} "
             "frames; frames are the usable ones, with both images, a caption and a face or a "
             "manual label."
@@ -86,15 +84,15 @@ def demographics(study: Study) -> list[str]:
     found = study.people
     if not found:
         return [
-            html.missing(
+            pages.missing(
                 f"{study.demographics} is not there or empty; --manual_dir names the raw release."
             )
         ]
-    ethnicity, age = people.table_1(found)
+    ethnicity, age = annotation.table_1(found)
     unknown = sum(person.age is None and person.race is None for person in found)
     panels = {"ethnicity, subjects": ethnicity, "age in years, subjects": age}
     return [
-        html.text(
+        pages.text(
             f"{len(found):,} subjects, {unknown:,} of them without any valid estimate. Estimates "
             "by DeepFace are rough: they describe how a classifier sees a face, not a person."
         ),
@@ -105,7 +103,7 @@ def demographics(study: Study) -> list[str]:
             "Bins of Table 1; the paper's own numbers are in the CSV.",
         ),
         study.data(
-            "demographics", ["attribute", "group", "number", "paper"], people.table_rows(found)
+            "demographics", ["attribute", "group", "number", "paper"], annotation.table_rows(found)
         ),
     ]
 
@@ -113,7 +111,7 @@ def demographics(study: Study) -> list[str]:
 def rare(study: Study) -> list[str]:
     """Figure 4: shares of the AUs that limit training, beside other data sets."""
     if not study.au_names:
-        return [html.missing(NO_AUS)]
+        return [pages.missing(NO_AUS)]
     sets = {study.name: study.metadata, **study.others}
     shares = {name: au_shares(metadata, RARE) for name, metadata in sets.items()}
     rows = [
@@ -137,7 +135,7 @@ def occurrence(study: Study) -> list[str]:
     """Figure 5: how often each AU occurs, in hand-labelled frames and in all."""
     counts, names = study.counts, study.au_names
     if not names:
-        return [html.missing(NO_AUS)]
+        return [pages.missing(NO_AUS)]
 
     def share(positives: Any, known: Any) -> list[float]:
         return [p / k if k else float("nan") for p, k in zip(positives, known, strict=True)]
@@ -156,7 +154,7 @@ def occurrence(study: Study) -> list[str]:
     )
     header = ["au", "occurrences", "frames", "manual_occurrences", "manual_frames"]
     return [
-        html.text(f"{counts.manual_records:,} of {study.records:,} frames are labelled by hand."),
+        pages.text(f"{counts.manual_records:,} of {study.records:,} frames are labelled by hand."),
         study.picture(
             "occurrence",
             figures.share_figure(names, shares, meanings=False),
@@ -172,12 +170,12 @@ def kappa(study: Study) -> list[str]:
     found = study.coders
     if found is None:
         return [
-            html.missing("--coders names the coders' files, one each, formatted as keyframes.csv.")
+            pages.missing("--coders names the coders' files, one each, formatted as keyframes.csv.")
         ]
     cells = [task.cells() for task in found.tasks]
     shown = [[row[2], *(cell or "undefined" for cell in row[3:5]), row[5], row[7]] for row in cells]
     return [
-        html.text(
+        pages.text(
             f"{found.common:,} frames that every coder coded. The supplement does not say which "
             "kappa its Table 2 gives."
         ),
@@ -187,9 +185,9 @@ def kappa(study: Study) -> list[str]:
             "Cohen's and Fleiss' kappa of every expression and action unit",
             "Blue and orange lie on each other where coders use a label equally often.",
         ),
-        study.data("kappa", agreement.COLUMNS, cells),
+        study.data("kappa", annotation.AGREEMENT_COLUMNS, cells),
         "<details><summary>Table</summary>",
-        html.table(["Task", "Cohen", "Fleiss", "Frames", "Paper"], shown),
+        pages.table(["Task", "Cohen", "Fleiss", "Frames", "Paper"], shown),
         "</details>",
     ]
 
@@ -198,14 +196,14 @@ def words(study: Study) -> list[str]:
     """Figure 6: what the captions say where an AU occurs."""
     counts, names = study.counts, study.au_names
     if not counts.captions:
-        return [html.missing("this data set has no captions.")]
+        return [pages.missing("this data set has no captions.")]
     everything, meaningful = words_of.vocabulary(counts.words)
-    said = html.text(
+    said = pages.text(
         f"{everything:,} different words in {counts.captions:,} captions, {meaningful:,} without "
         "stop words (the paper: 8,049)."
     )
     if not names:
-        return [said, html.missing(NO_AUS)]
+        return [said, pages.missing(NO_AUS)]
     shown = [name for name in facs.REACTIONET_AUS_12 if name in names] or list(names[:12])
     rows, typical = [], []
     for au, name in enumerate(names):
@@ -234,14 +232,14 @@ def words(study: Study) -> list[str]:
 
 def _word_table(rows: list[list[str]]) -> str:
     head = ["Action unit", "Most frequent", "Most typical, with lift"]
-    return html.table(head, rows).replace(' class="n"', "")
+    return pages.table(head, rows).replace(' class="n"', "")
 
 
 def relations(study: Study) -> list[str]:
     """Co-occurrence on all parts beside the prior that training would use."""
     names = study.au_names
     if not names:
-        return [html.missing(NO_AUS)]
+        return [pages.missing(NO_AUS)]
     chosen = next((known for known in _AU_SETS if set(known) <= set(names)), names)
     chosen = next((known for known in _AU_SETS if set(known) == set(names)), chosen)
     at = np.array([names.index(name) for name in chosen])
@@ -265,7 +263,7 @@ def relations(study: Study) -> list[str]:
         for i, j in zip(*upper, strict=True)
     ]
     return [
-        html.text(
+        pages.text(
             f"The rule half-sum ≥ {facs.CO_OCCURRENCE_THRESHOLD:.2f} on these labels and the prior "
             f"agree on {agree} of {len(observed)} pairs."
         ),
@@ -284,7 +282,7 @@ def intensity(study: Study) -> list[str]:
     """Histograms of AU intensities."""
     histogram = study.counts.intensity
     if not study.au_names or not histogram.sum():
-        return [html.missing("this data set has no AU intensities.")]
+        return [pages.missing("this data set has no AU intensities.")]
     given = np.flatnonzero(histogram.sum(axis=1))
     shown = [study.au_names[au] for au in given]
     lacking = [name for name in study.au_names if name not in shown]
@@ -312,7 +310,7 @@ def delay(study: Study) -> list[str]:
     found = measure(study.counts.series, study.max_lag, shift)
     if not found.peaks:
         return [
-            html.missing(
+            pages.missing(
                 "no sequence has a stimulus, action units and enough neighbouring frames "
                 f"({MIN_PAIRS} beside each other at least)."
             )
@@ -326,7 +324,7 @@ def delay(study: Study) -> list[str]:
         if number
     ]
     return [
-        html.text(
+        pages.text(
             f"Over {len(found.peaks):,} sequences the mean correlation is highest, "
             f"{found.mean[best]:.3f}, where reactions are {found.lags[best]} frames later "
             f"({found.lags[best] / 25:.2f} s at 25 frames/s). The median of the sequences' own "

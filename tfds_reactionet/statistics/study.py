@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from drr_jax import pages
 from drr_jax.errors import InputError
-from drr_jax.pages import html
-from tfds_reactionet.annotation.agreement import Agreement
-from tfds_reactionet.annotation.demographics import Person
-from tfds_reactionet.building.outputs import csv_text
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.annotation import Agreement, Person
+from tfds_reactionet.building import csv_text, read_metadata
 from tfds_reactionet.statistics.counts import Counts
 
 
@@ -49,7 +47,7 @@ class Study:
     def picture(self, name: str, png: bytes, alt: str, caption: str) -> str:
         """A chart on the page, kept as NAME.png."""
         self.files[f"{name}.png"] = png
-        return html.figure(png, alt, caption)
+        return pages.figure(png, alt, caption)
 
     def data(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         """Keeps NAME.csv; returns the links to it and to the picture."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from drr_jax.errors import InputError
-from drr_jax.pages.figures import WIDTH, named, png
-from drr_jax.pages.html import BLUE, GREY, RED
-from tfds_reactionet.building.common import caption_words
+from drr_jax.pages import BLUE, GREY, RED, WIDTH, named, png
+from tfds_reactionet.building import caption_words
 from tfds_reactionet.statistics.counts import Counts
 
 CLOUD_WORDS = 40

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from drr_jax.config import Graph
-from drr_jax.facs.labels import check_prior
+from drr_jax.facs import check_prior
 from drr_jax.models.drr.graph_conv import CONVOLUTIONS, centred
 
 Matrix = Float[np.ndarray, "nodes nodes"]

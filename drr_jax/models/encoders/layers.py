@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.runs import cpu
+from drr_jax import runs
 
 CONV_IMPLS = ("lax", "im2col")
 EPSILON = 1e-5  # PyTorch's BatchNorm defaults
@@ -23,7 +23,7 @@ def resolve_conv(choice: str) -> str:
     up to twice the time of im2col's. Raises ValueError for other names.
     """
     if choice == "auto":
-        return "im2col" if jax.default_backend() == "cpu" and not cpu.has_eigen() else "lax"
+        return "im2col" if jax.default_backend() == "cpu" and not runs.has_eigen() else "lax"
     if choice not in CONV_IMPLS:
         raise ValueError(f"conv={choice!r}: expected auto, {' or '.join(CONV_IMPLS)}")
     return choice

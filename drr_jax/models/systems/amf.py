@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt8
 
-from drr_jax.models.encoders.build import build_image_encoder, normalise_image
+from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.system import System, batch_key
 
 SWITCHED = 0.5  # share of the training faces in which a block is switched

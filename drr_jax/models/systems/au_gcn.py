@@ -6,9 +6,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.models.drr.graph import build_graph
-from drr_jax.models.encoders.build import normalise_image
-from drr_jax.models.encoders.layers import BatchNorm, Conv, resolve_conv
+from drr_jax.models.drr import build_graph
+from drr_jax.models.encoders import BatchNorm, Conv, normalise_image, resolve_conv
 from drr_jax.models.losses import Targets
 from drr_jax.models.system import System, Terms, batch_key
 from drr_jax.models.systems import au_places, au_regions

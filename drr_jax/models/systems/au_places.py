@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from drr_jax.data.landmarks import INNER_49, MIRROR, POINTS
+from drr_jax.data import INNER_49, MIRROR, POINTS
 from drr_jax.errors import InputError
 
 EYES: tuple[tuple[int, ...], tuple[int, ...]] = (tuple(range(36, 42)), tuple(range(42, 48)))

@@ -8,9 +8,8 @@ import optax
 from jaxtyping import Array, Float
 
 from drr_jax.models.domain_system import DomainSystem
-from drr_jax.models.drr.graph import build_graph
-from drr_jax.models.drr.heads import ClassEmbedding
-from drr_jax.models.encoders.build import build_image_encoder, normalise_image
+from drr_jax.models.drr import ClassEmbedding, build_graph
+from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.losses import Targets
 from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
 from drr_jax.models.systems.reversal import reversal_strength, reverse_gradient

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from drr_jax.data.landmarks import INNER_49
+from drr_jax.data import INNER_49
 from drr_jax.models.systems.au_places import EYES, INNER_CORNERS, PLACES, shares
 
 INNER = list(INNER_49)

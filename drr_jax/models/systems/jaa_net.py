@@ -16,9 +16,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from drr_jax.data.landmarks import INNER_49
-from drr_jax.models.encoders.build import normalise_image
-from drr_jax.models.encoders.layers import BatchNorm, Conv, kaiming_normal, resolve_conv
+from drr_jax.data import INNER_49
+from drr_jax.models.encoders import BatchNorm, Conv, kaiming_normal, normalise_image, resolve_conv
 from drr_jax.models.losses import Labels, Targets, landmark_loss, masked_bce
 from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
 from drr_jax.models.systems.au_places import check_names, resting_face

@@ -8,10 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.models.drr.heads import ClassScores
-from drr_jax.models.encoders.attention import MLP, initializer
-from drr_jax.models.encoders.build import build_image_encoder, normalise_image
-from drr_jax.models.encoders.vit import Block
+from drr_jax.models.drr import ClassScores
+from drr_jax.models.encoders import MLP, Block, build_image_encoder, initializer, normalise_image
 from drr_jax.models.system import System, batch_key
 
 HEADS = 8

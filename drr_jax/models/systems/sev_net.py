@@ -12,9 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from drr_jax.models.drr.heads import ClassScores
-from drr_jax.models.encoders.build import build_image_encoder, build_text_encoder, normalise_image
-from drr_jax.models.encoders.text import PAD, TransformerLayer
+from drr_jax.models.drr import ClassScores
+from drr_jax.models.encoders import (
+    PAD,
+    TransformerLayer,
+    build_image_encoder,
+    build_text_encoder,
+    normalise_image,
+)
 from drr_jax.models.system import System, batch_key
 
 

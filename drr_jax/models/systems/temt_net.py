@@ -6,8 +6,13 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.models.encoders.build import build_image_encoder, normalise_image
-from drr_jax.models.encoders.layers import BatchNorm, Conv, resolve_conv
+from drr_jax.models.encoders import (
+    BatchNorm,
+    Conv,
+    build_image_encoder,
+    normalise_image,
+    resolve_conv,
+)
 from drr_jax.models.losses import CLASSIFICATION, Targets, landmark_loss
 from drr_jax.models.system import DOMAIN_INPUTS, System, Terms
 

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from drr_jax.models.drr.heads import ClassScores
-from drr_jax.models.encoders.build import build_image_encoder, normalise_image
+from drr_jax.models.drr import ClassScores
+from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.losses import Labels, Targets, masked_bce
 from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from drr_jax.facs.labels import REACTIONET_AUS
+from drr_jax.facs import REACTIONET_AUS
 
 HALF = 1.4  # half the side of the canonical square
 LIGHT_SKIN, DARK_SKIN = np.array([244.0, 206, 180]), np.array([108.0, 70, 50])

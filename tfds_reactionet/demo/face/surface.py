@@ -93,7 +93,7 @@ def blurred(field: Field, units: float) -> Field:
     return cv2.GaussianBlur(field, (0, 0), max(units * field.shape[0] / (2 * HALF), 0.3))
 
 
-def surface(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: Regions) -> Field:
+def depth_surface(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: Regions) -> Field:
     """Canonical depth of the head; where nothing is seen, some depth behind it."""
     side = seen.skin.shape[0]
     out = relief(who, face, au, side) + _skull(who, side)

@@ -40,7 +40,7 @@ def _complexion(who: Identity, side: int) -> Field:
     return out
 
 
-def warmth(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: Regions) -> Field:
+def skin_warmth(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: Regions) -> Field:
     """Warmth of the head's surface under an AU vector (intensities 0..5)."""
     side, p, a = seen.skin.shape[0], face.landmarks, strengths(au)
     out = _complexion(who, side).copy()

@@ -11,14 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import metrics
-from drr_jax.data import split, tokenizer
-from drr_jax.data.prepared import DOMAINS, TUPLE
+from drr_jax import data, metrics, models, report, runs
+from drr_jax.data import DOMAINS, TUPLE
 from drr_jax.errors import InputError
-from drr_jax.models import catalog as systems
-from drr_jax.report import samples as report_run
-from drr_jax.runs import distributed, record
-from drr_jax.runs.checkpoint import Checkpoints, abstract
+from drr_jax.runs import Checkpoints, abstract
 from drr_jax.training.experiment import Experiment, State
 
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
@@ -55,7 +51,7 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
     number of hosts. Only the inputs that the system predicts from are read: of DRR the face
     (supplement 2.1).
     """
-    config, everywhere = experiment.config, distributed.replicated(experiment.mesh)
+    config, everywhere = experiment.config, runs.replicated(experiment.mesh)
     classes, records = len(experiment.names), len(experiment.source(which))
     rows = experiment.rows(which)
 
@@ -112,7 +108,7 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
     too, and returns results.json. Raises InputError if `workdir` has no checkpoint or holds another
     run: a model must not be scored on parts it was trained on.
     """
-    record.require_record(workdir, experiment.identity, allow_change)
+    runs.require_record(workdir, experiment.identity, allow_change)
     target = abstract(experiment.abstract_state, experiment.shardings)
     test, results = make_evaluation(experiment), {}
     with Checkpoints(workdir, read_only=True) as checkpoints:
@@ -131,7 +127,7 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                 "selection": selection,
                 "step": step,
                 "model": experiment.config.model.name,
-                "title": systems.title(experiment.config),
+                "title": models.system_title(experiment.config),
                 "domains": experiment.config.domains,
                 "predict": experiment.config.predict,
                 **result.summary,
@@ -141,18 +137,18 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                 results[selection]["validation_score"] = chosen.score
             if selection == experiment.config.selection:
                 samples = collect_samples(experiment, state, result)
-                if distributed.is_main_process():
-                    report_run.save_samples(workdir, experiment.fold, samples)
+                if runs.is_main_process():
+                    report.save_samples(workdir, experiment.fold, samples)
     if experiment.config.selection not in results:
         raise InputError(
             f"{workdir} holds no checkpoint to evaluate; train first: python -m drr_jax.main "
             "--config=... --workdir=... --mode=train"
         )
     counted = results[experiment.config.selection]
-    if distributed.is_main_process():
-        record.write_json(workdir / "results.json", counted)
+    if runs.is_main_process():
+        runs.write_json(workdir / "results.json", counted)
         if "best" in results:
-            record.write_json(workdir / "results-best.json", results["best"])
+            runs.write_json(workdir / "results-best.json", results["best"])
     return counted
 
 
@@ -174,8 +170,8 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
             **metrics.fold_table(folds),
             "folds": folds,
         }
-        if distributed.is_main_process():
-            record.write_json(workdir / name, tables[name])
+        if runs.is_main_process():
+            runs.write_json(workdir / name, tables[name])
     return tables["results.json"]
 
 
@@ -185,10 +181,10 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     The U-SR prototype is the mean over tuples drawn from the training parts (method section 4).
     """
     config = experiment.config
-    sequence = split.sequence_numbers(experiment.prepared, experiment.test_parts)
+    sequence = data.sequence_numbers(experiment.prepared, experiment.test_parts)
     if experiment.test_rows is not None:
         sequence = sequence[experiment.test_rows]
-    rows = report_run.choose_samples(
+    rows = report.choose_samples(
         result.probability,
         result.label,
         sequence,
@@ -256,13 +252,13 @@ def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, n
     if "caption" in records[0]:
         captions = [record["caption"] for record in records]
         max_tokens = experiment.config.text.max_tokens
-        batch["tokens"] = tokenizer.encode(experiment.tokenizer, captions, max_tokens)
+        batch["tokens"] = data.encode_texts(experiment.tokenizer, captions, max_tokens)
     return batch
 
 
 def _make_apply(experiment: Experiment, state: State) -> Callable[[dict[str, np.ndarray]], dict]:
     """The model's outputs for tuples that every process holds whole, as NumPy arrays."""
-    everywhere = distributed.replicated(experiment.mesh)
+    everywhere = runs.replicated(experiment.mesh)
     apply = jax.jit(
         lambda params, batch_stats, batch: experiment.model.apply(
             {"params": params, "batch_stats": batch_stats}, batch
@@ -281,6 +277,6 @@ def _make_apply(experiment: Experiment, state: State) -> Callable[[dict[str, np.
 
 
 def _token_table(experiment: Experiment, tokens: Int[np.ndarray, "samples tokens"]) -> np.ndarray:
-    words = [tokenizer.words(experiment.tokenizer, row) for row in tokens]
+    words = [data.words_of(experiment.tokenizer, row) for row in tokens]
     width = tokens.shape[1]
     return np.array([[*row, *[""] * width][:width] for row in words])

@@ -12,7 +12,7 @@ from drr_jax.errors import InputError
 from tfds_reactionet.building.common import Tally, file_digests, fingerprint, images_of, with_texts
 from tfds_reactionet.building.parallel import cores, ordered_map
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.reading.images import BadImageError, decode
+from tfds_reactionet.reading import BadImageError, decode
 
 _RANGE = 512  # records a process reads at a time
 _REMEDY = "build the set again with --overwrite"

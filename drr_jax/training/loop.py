@@ -18,17 +18,12 @@ import optax
 from jaxtyping import Array
 
 import drr_jax
-from drr_jax.data import device_augment, tokenizer
+from drr_jax import data, models, runs
 from drr_jax.errors import InputError
-from drr_jax.models import catalog as systems
-from drr_jax.models import losses
-from drr_jax.runs import distributed, record
-from drr_jax.runs.checkpoint import Checkpoints, abstract
-from drr_jax.runs.distributed import Preempted
-from drr_jax.runs.logs import Metrics, progress
-from drr_jax.training import evaluate
+from drr_jax.runs import Checkpoints, Metrics, Preempted, abstract, progress
+from drr_jax.training import evaluation as evaluate
 from drr_jax.training.experiment import Experiment, State
-from drr_jax.weights import load as weights
+from drr_jax.weights import describe_origins
 
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
@@ -62,13 +57,13 @@ def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
         weights, fixed_prior, seed = arguments
         rng = jax.random.fold_in(jax.random.key(seed), state.step)
         inputs = {
-            name: device_augment.augment_batch(value, batch[f"{name}_draw"])
+            name: data.augment_batch(value, batch[f"{name}_draw"])
             if f"{name}_draw" in batch
             else value
             for name, value in batch.items()
         }
         inputs["progress"] = state.step / experiment.steps
-        targets = losses.Targets(batch["labels"], weights, fixed_prior)
+        targets = models.Targets(batch["labels"], weights, fixed_prior)
 
         def loss(params):
             outputs, updated = experiment.model.apply(
@@ -94,8 +89,8 @@ def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
         params = optax.apply_updates(state.params, updates)
         return State(state.step + 1, params, batch_stats, opt_state), logged
 
-    shardings, everywhere = experiment.shardings, distributed.replicated(experiment.mesh)
-    batch_sharding = distributed.batch_sharding(experiment.mesh)
+    shardings, everywhere = experiment.shardings, runs.replicated(experiment.mesh)
+    batch_sharding = runs.batch_sharding(experiment.mesh)
     compiled = jax.jit(
         step,
         in_shardings=(shardings, batch_sharding, everywhere),
@@ -132,21 +127,21 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
     log = experiment.config.log
     origins: dict[str, str] = {}
     if not Checkpoints(workdir).steps():  # wrong weights are found before anything is written
-        origins = weights.describe(experiment.starting_weights, experiment.model.encoder_domains)
-    record.check_record(workdir, experiment.identity, allow_change)
-    if distributed.is_main_process():
-        record.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
+        origins = describe_origins(experiment.starting_weights, experiment.model.encoder_domains)
+    runs.check_record(workdir, experiment.identity, allow_change)
+    if runs.is_main_process():
+        runs.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
         if "T" in experiment.model.encoder_domains:
-            tokenizer.save(experiment.tokenizer, workdir / tokenizer.FILE)
+            data.save_tokenizer(experiment.tokenizer, workdir / data.TOKENIZER_FILE)
         if origins:
             said = "; ".join(f"{domain}: {what}" for domain, what in origins.items())
             print(f"encoders start from {said}", file=sys.stderr)
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
     saving = Checkpoints(workdir, log.keep_checkpoints)
     with (
-        distributed.only_one(workdir),
+        runs.only_one(workdir),
         saving as checkpoints,
-        distributed.preemption() as preempted,
+        runs.preemption() as preempted,
     ):
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
@@ -227,10 +222,10 @@ def read_run(workdir: Path) -> dict[str, Any]:
 
 def note_time(workdir: Path, seconds: float, step_seconds: float | None) -> None:
     """Puts into run.json the seconds of training over all starts, and a step's in this one."""
-    if distributed.is_main_process():
+    if runs.is_main_process():
         about = read_run(workdir)
         about |= {"seconds": seconds, "step_seconds": step_seconds or about["step_seconds"]}
-        record.write_json(workdir / "run.json", about)
+        runs.write_json(workdir / "run.json", about)
 
 
 def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, str]) -> None:
@@ -239,7 +234,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
     `origins` is what each domain's encoder started from, empty if the run goes on. `note_time`
     keeps the times.
     """
-    if not distributed.is_main_process():
+    if not runs.is_main_process():
         return
     before, devices = read_run(workdir), jax.devices()
     parameters = experiment.abstract_state.params
@@ -263,13 +258,13 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         "test_parts": list(experiment.test_parts),
         "task": experiment.config.task,
         "model": experiment.config.model.name,
-        "title": systems.title(experiment.config),
+        "title": models.system_title(experiment.config),
         "test_inputs": list(experiment.model.test_inputs),
         "au_names": list(experiment.names),
         "class_prior": np.asarray(experiment.graph_prior).tolist(),
         "device": f"{len(devices)} x {devices[0].device_kind}",
         **chosen,
-        **record.versions(),
+        **runs.versions(),
         "commit": commit(),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
         "steps": experiment.steps,
@@ -278,7 +273,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         "seconds": before.get("seconds", 0.0),
         "step_seconds": before.get("step_seconds"),
     }
-    record.write_json(workdir / "run.json", described)
+    runs.write_json(workdir / "run.json", described)
 
 
 def commit() -> str:

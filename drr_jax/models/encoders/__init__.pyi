@@ -1,0 +1,15 @@
+from .attention import MLP as MLP
+from .attention import initializer as initializer
+from .bert import read_sizes as read_sizes
+from .build import build_image_encoder as build_image_encoder
+from .build import build_text_encoder as build_text_encoder
+from .build import normalise_image as normalise_image
+from .layers import BatchNorm as BatchNorm
+from .layers import Conv as Conv
+from .layers import kaiming_normal as kaiming_normal
+from .layers import resolve_conv as resolve_conv
+from .text import PAD as PAD
+from .text import TransformerLayer as TransformerLayer
+from .vit import PATCH as PATCH
+from .vit import Block as Block
+from .vit import resize_positions as resize_positions

@@ -1,0 +1,14 @@
+from .amf import AMF as AMF
+from .au_gcn import AUGCN as AUGCN
+from .baselines import GCN as GCN
+from .baselines import UDA as UDA
+from .baselines import Classifier as Classifier
+from .baselines import EarlyFusion as EarlyFusion
+from .baselines import LateFusion as LateFusion
+from .descriptions import sentences as sentences
+from .descriptions import with_words as with_words
+from .jaa_net import JAANet as JAANet
+from .mft import MFT as MFT
+from .sev_net import SEVNet as SEVNet
+from .temt_net import TEMTNet as TEMTNet
+from .ugn_b import UGNB as UGNB

@@ -1,0 +1,9 @@
+from .load import Plan as Plan
+from .load import check_files as check_files
+from .load import describe_origins as describe_origins
+from .load import filled_domains as filled_domains
+from .load import place as place
+from .load import plan_all as plan_all
+from .load import variables as variables
+from .sources import kept_text as kept_text
+from .sources import text_of as text_of

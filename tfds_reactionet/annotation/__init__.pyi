@@ -1,0 +1,9 @@
+from .agreement import AGREEMENT_COLUMNS as AGREEMENT_COLUMNS
+from .agreement import Agreement as Agreement
+from .agreement import Task as Task
+from .agreement import read_agreement as read_agreement
+from .demographics import Person as Person
+from .demographics import read_people as read_people
+from .demographics import table_1 as table_1
+from .demographics import table_rows as table_rows
+from .openface_extract import run_openface as run_openface

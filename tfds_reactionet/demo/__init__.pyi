@@ -1,0 +1,1 @@
+from .write import write_release as write_release

@@ -1,0 +1,16 @@
+from .render import TEXTURE as TEXTURE
+from .render import Light as Light
+from .render import inverse_map as inverse_map
+from .render import render_head as render_head
+from .shape import HALF as HALF
+from .shape import Identity as Identity
+from .shape import Pose as Pose
+from .shape import base_depth as base_depth
+from .shape import build_face as build_face
+from .shape import grid as grid
+from .shape import project as project
+from .shape import sample_identity as sample_identity
+from .surface import depth_surface as depth_surface
+from .surface import glasses as glasses
+from .surface import regions as regions
+from .warmth import skin_warmth as skin_warmth

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 from graph_reference import compatibility
-from PIL import Image
 from made_up_run import NAMES, make_run, make_samples
+from PIL import Image
 
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs

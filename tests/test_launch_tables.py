@@ -21,7 +21,6 @@ from drr_jax.models.losses import domain_pairs
 from drr_jax.recipes import ONE_MODALITY
 from drr_jax.runs import distributed
 from drr_jax.training import evaluation as evaluate
-from drr_jax.training import experiment
 from drr_jax.training import loop as train
 from tfds_reactionet import build
 
@@ -154,7 +153,7 @@ def test_row_trains_and_is_evaluated(table, row, prepared):
     config = parse(table, ",".join([row, *(f"{k}={v}" for k, v in sizes.items())]))
     if row == "multimodal_gcn":
         config.graph.conv = "cpgnn"  # whose compatibility of classes the report keeps
-    run = experiment.build(config, 0, prepared(table))
+    run = small_run.experiment(config, 0, prepared(table))
     one = jax.make_mesh((1, 1), distributed.AXES, devices=jax.devices()[:1], axis_types=AUTO)
     run = dataclasses.replace(run, mesh=one)  # compiles in half the time of all eight
     state = run.init()

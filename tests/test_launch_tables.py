@@ -122,19 +122,22 @@ GRAPHS = ("drr", "gcn", "cross_domain_gcn", "multimodal_gcn", "au_gcn")
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
+def prepared(shared, rendered):
     """Table -> a data set of its kind, built when it is first asked for."""
+    raw = {
+        "table5": lambda root: raw_bp4d.write_bp4d(root / "BP4D"),
+        "table6": lambda root: raw_bp4d_plus.write_bp4d_plus(root / "BP4D+"),
+    }
 
-    @functools.cache
+    def make(table, root):
+        raw[table](root / "raw")
+        prepared_faces.build(DATA[table], root / "raw", root / "data")
+
     def of(table):
-        root = tmp_path_factory.mktemp(table)
         if table == "table4":
-            return build.prepared_path("reactionet/demo", small_run.render(root, tuples=48))
-        if table == "table5":
-            raw_bp4d.write_bp4d(root / "raw" / "BP4D")
-        else:
-            raw_bp4d_plus.write_bp4d_plus(root / "raw" / "BP4D+")
-        return prepared_faces.build(DATA[table], root / "raw", root / "data")
+            return build.prepared_path("reactionet/demo", rendered)
+        root = shared(table, functools.partial(make, table))
+        return build.prepared_path(DATA[table], root / "data")
 
     return of
 

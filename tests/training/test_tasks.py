@@ -107,7 +107,7 @@ def test_a_subset_of_the_aus_is_learnt(data_dir):
     every = built(data_dir, "domains=R")
     columns = [every.fold.names.index(name) for name in parts.fold.names]
     for number in range(0, len(records), 7):
-        expected = every.source("train").read(number)["labels"][columns]
+        expected = every.fold.source("train").read(number)["labels"][columns]
         np.testing.assert_array_equal(records.read(number)["labels"], expected)
 
 

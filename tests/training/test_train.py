@@ -37,8 +37,8 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return small_run.render(tmp_path_factory.mktemp("data"))
+def data_dir(rendered):
+    return rendered
 
 
 def config_of(data_dir, **changes):

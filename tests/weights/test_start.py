@@ -30,8 +30,8 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "the", "person", "video", "peo
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return small_run.render(tmp_path_factory.mktemp("data"))
+def data_dir(rendered):
+    return rendered
 
 
 @pytest.fixture(scope="module")

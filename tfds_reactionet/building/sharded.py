@@ -22,7 +22,8 @@ from tfds_reactionet.building.staging import check_space
 
 Shards = Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Any]]]]]
 
-SHARD_RECORDS = 2048  # about 100 MB of image pairs at 256 pixels
+# Most records of a file, unless one chunk has more: about 100 MB of image pairs at 256 pixels.
+SHARD_RECORDS = 2048
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Plan:
     tally: Callable[[], Tally]  # an empty one for this data set
     image_bytes: int  # low estimate of a record's size
     stamp: str  # of the raw release, see `ShardedBuilder.release_stamp`
-    metadata: Callable[[Mapping[str, Tally]], dict[str, Any]]  # entries of this data set
+    metadata: Mapping[str, Any]  # entries of this data set
 
     @property
     def frames(self) -> int:
@@ -109,11 +110,6 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         """Where Beam workers leave the statistics of their shards during a build."""
         return self.skipped_path.with_name(f".tallies-{self.config_name}")
 
-    @property
-    def shard_records(self) -> int:
-        """Most records of a file, unless one chunk has more."""
-        return SHARD_RECORDS
-
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
         manual_dir = Path(dl_manager.manual_dir).resolve()
         beam = download_config is not None and download_config.beam_runner is not None
@@ -149,7 +145,7 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                     raise InputError(f"no image of {part} decodes; see {self.skipped_path}")
         cast(dict[str, Any], self.info.metadata).update(
             {
-                **plan.metadata(tallies),
+                **plan.metadata,
                 "fingerprint": fingerprint(tallies),
                 "built_from": {"manual_dir": str(manual_dir), "stamp": plan.stamp},
                 "parts": {part: tally.to_json() for part, tally in tallies.items()},
@@ -187,7 +183,7 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         for part, chunks in plan.parts.items():
             for chunk in chunks:
                 last = shards[part][-1]
-                if last and chunk.frames + _frames(last) > self.shard_records:
+                if last and chunk.frames + _frames(last) > SHARD_RECORDS:
                     shards[part].append([])
                 shards[part][-1].append(chunk)
         return shards

@@ -106,8 +106,12 @@ class Tally:
     @classmethod
     def of(cls, aus: int, expressions: int) -> "Tally":
         """An empty tally of a data set with so many AUs and expressions."""
-        shapes = ((aus,), (aus, aus), (aus, aus), (expressions,))
-        return cls(*(np.zeros(shape, np.int64) for shape in shapes))
+        return cls(
+            au_known=np.zeros(aus, np.int64),
+            au_pairs=np.zeros((aus, aus), np.int64),
+            au_given=np.zeros((aus, aus), np.int64),
+            expression_counts=np.zeros(expressions, np.int64),
+        )
 
     @property
     def records(self) -> int:

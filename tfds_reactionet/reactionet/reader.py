@@ -17,7 +17,14 @@ from tfds_reactionet.reactionet.labels import (
     read_demographics,
     read_keyframes,
 )
-from tfds_reactionet.reading import PARTS, FoldUnit, OpenFaceFile, balanced_parts, read_folds
+from tfds_reactionet.reading import (
+    PARTS,
+    FoldUnit,
+    OpenFaceFile,
+    Pixels,
+    balanced_parts,
+    read_folds,
+)
 
 NO_REACTION = "label or stimulus without a reaction image"
 NO_STIMULUS = "reaction image without a stimulus image"
@@ -67,7 +74,8 @@ class Frames:
                 expression=int(expression[row]),
                 landmarks=measured["landmarks"][row],
                 stimulus=self.sides["stimulus"].pixels(number - self.delay),
-                **{name: self.sides[name].pixels(number) for name in self._modalities},
+                depth=self._modality("depth", number),
+                thermal=self._modality("thermal", number),
                 extra={
                     "caption": caption,
                     "scene": SCENES.index(scene),
@@ -80,9 +88,8 @@ class Frames:
             for row, (number, caption) in enumerate(zip(numbers, self.captions[rows], strict=True))
         ]
 
-    @property
-    def _modalities(self) -> list[str]:
-        return [name for name in layout.MODALITIES if name in self.sides]
+    def _modality(self, name: str, number: int) -> Pixels | None:
+        return self.sides[name].pixels(number) if name in self.sides else None
 
     def labels(self, numbers: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Occurrence [frames, 17], expression [frames], manual [frames]; manual labels win."""

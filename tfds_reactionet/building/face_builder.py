@@ -59,10 +59,12 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
 
     @classmethod
     def check_release(cls, manual_dir: Path, config: str) -> None:
+        """Raises InputError if a folder is no raw release at first sight."""
         cls._reader(manual_dir, config, cls.OPTIONS)
 
     @classmethod
     def release_stamp(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> str:
+        """A cheap digest of what a raw release holds, to tell whether it changed."""
         return stamp(manual_dir, cls._reader(manual_dir, config, options).stamped())
 
     @classmethod
@@ -90,7 +92,6 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
         options = dict(self.options)
         if "crop" in options:
             options["crop"] = self._crop(manual_dir, reader)
-        stored = Stored.of(options)
         units = reader.units()
         skips.add(reader.unread())
         counts, loads = self._scan(reader, units, skips)
@@ -99,25 +100,8 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
         if isinstance(reader, FoldReader):
             dealt, found["fold_source"] = reader.parts(loads)
             units = [dataclasses.replace(unit, part=dealt[unit.sequence]) for unit in units]
-        parts: dict[str, list[Chunk]] = {part: [] for part in spec.protocol.parts}
-        planned = dict.fromkeys(parts, 0)
-        last: dict[str, str] = {}
-        seen: set[tuple[str, str]] = set()
-        build_name = secrets.token_hex(8)
-        for number, (unit, count) in enumerate(zip(units, counts, strict=True)):
-            if last.get(unit.part) != unit.sequence and (unit.part, unit.sequence) in seen:
-                raise ValueError(f"units of {unit.sequence} do not follow each other")
-            last[unit.part] = unit.sequence
-            seen.add((unit.part, unit.sequence))
-            for start in range(0, count, CHUNK_FRAMES):
-                stop = min(start + CHUNK_FRAMES, count)
-                key = planned[unit.part] + start
-                name = f"{build_name}/{number}"
-                chunk = Chunk(name, reader, spec, stored, unit, start, stop, key)
-                parts[unit.part].append(chunk)
-            planned[unit.part] += count
         return Plan(
-            parts=parts,
+            parts=_chunks(reader, spec, Stored.of(options), units, counts),
             build=build,
             tally=functools.partial(Tally.of, len(spec.au_names), len(spec.expression_names)),
             image_bytes=options["size"] ** 2 * len(spec.images) // 20,
@@ -169,6 +153,28 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
                 skips.add(skipped)
                 bar.update()
         return counts, loads
+
+
+def _chunks(
+    reader: Reader, spec: Spec, stored: Stored, units: Sequence[Unit], counts: Sequence[int]
+) -> dict[str, list[Chunk]]:
+    """The chunks of each part, from units of so many frames."""
+    parts: dict[str, list[Chunk]] = {part: [] for part in spec.protocol.parts}
+    planned = dict.fromkeys(parts, 0)
+    last: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    build_name = secrets.token_hex(8)
+    for number, (unit, count) in enumerate(zip(units, counts, strict=True)):
+        if last.get(unit.part) != unit.sequence and (unit.part, unit.sequence) in seen:
+            raise ValueError(f"units of {unit.sequence} do not follow each other")
+        last[unit.part] = unit.sequence
+        seen.add((unit.part, unit.sequence))
+        for start in range(0, count, CHUNK_FRAMES):
+            stop, key = min(start + CHUNK_FRAMES, count), planned[unit.part] + start
+            name = f"{build_name}/{number}"
+            parts[unit.part].append(Chunk(name, reader, spec, stored, unit, start, stop, key))
+        planned[unit.part] += count
+    return parts
 
 
 def stamp(root: Path, paths: Iterable[Path]) -> str:

@@ -38,7 +38,7 @@ class Plan:
     build: Callable[[Any], Built]
     tally: Callable[[], Tally]  # an empty one for this data set
     image_bytes: int  # low estimate of a record's size
-    stamp: str  # of the raw release, see `ShardedBuilder.release_stamp`
+    stamp: str  # of the raw release, see `FaceBuilder.release_stamp`
     metadata: Mapping[str, Any]  # entries of this data set
 
     @property
@@ -79,16 +79,6 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     @abc.abstractmethod
     def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
         """Reads all labels. Raises InputError for a defect of the raw release."""
-
-    @classmethod
-    @abc.abstractmethod
-    def check_release(cls, manual_dir: Path, config: str) -> None:
-        """Raises InputError if a folder is no raw release at first sight."""
-
-    @classmethod
-    @abc.abstractmethod
-    def release_stamp(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> str:
-        """A cheap digest of what a raw release holds, to tell whether it changed."""
 
     def _log_download_bytes(self) -> None:
         """Keeps TFDS from printing sizes it does not know."""

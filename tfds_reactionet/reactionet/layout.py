@@ -84,6 +84,11 @@ class Side:
         return ImageFile(self.files[frame])
 
 
+def modalities(config: str) -> tuple[str, ...]:
+    """Images of the reaction that a config's records have besides."""
+    return MODALITIES if config == "demo_multimodal" else ()
+
+
 def release_root(manual_dir: Path) -> Path:
     """The folder that holds the scenes: manual_dir, or ReactioNet/ in it.
 

@@ -42,7 +42,7 @@ class Builder(FaceBuilder):
             protocol=Protocol.folds(3),
             au_names=REACTIONET_AUS,
             evaluated_aus=REACTIONET_AUS_12,  # 17 are coded
-            images=("reaction", "stimulus", *_modalities(config)),
+            images=("reaction", "stimulus", *layout.modalities(config)),
             landmarks=68,
             extra={
                 "caption": ((), str),
@@ -56,13 +56,4 @@ class Builder(FaceBuilder):
 
     @staticmethod
     def open(manual_dir: Path, config: str, options: Mapping[str, Any]) -> Reader:
-        return Reader.find(
-            manual_dir,
-            options["stimulus_delay_frames"],
-            config.endswith("keyframes"),
-            _modalities(config),
-        )
-
-
-def _modalities(config: str) -> tuple[str, ...]:
-    return layout.MODALITIES if config == "demo_multimodal" else ()
+        return Reader.find(manual_dir, config, options)

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -136,13 +137,16 @@ class Reader:
     has_faces = False  # OpenFace's landmarks are labels; faces are not cut out
 
     @classmethod
-    def find(
-        cls, manual_dir: Path, delay: int, keyframes_only: bool, modalities: tuple[str, ...]
-    ) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> "Reader":
         """Raises InputError if there is no sequence where sequences should lie."""
-        root = layout.release_root(manual_dir)
+        root = layout.release_root(root)
         layout.find_sequences(root)
-        return cls(root, delay, keyframes_only, modalities)
+        return cls(
+            root,
+            options["stimulus_delay_frames"],
+            config.endswith("keyframes"),
+            layout.modalities(config),
+        )
 
     def units(self) -> list[Unit]:
         sequences = layout.find_sequences(self.root)

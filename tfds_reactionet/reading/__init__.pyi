@@ -20,7 +20,6 @@ from .folds import balanced_parts as balanced_parts
 from .folds import read_folds as read_folds
 from .images import BadImageError as BadImageError
 from .images import Format as Format
-from .images import VideoFrames as VideoFrames
 from .images import decode as decode
 from .images import encode as encode
 from .images import rgb as rgb

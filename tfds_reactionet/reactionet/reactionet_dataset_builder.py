@@ -20,7 +20,8 @@ class Builder(FaceBuilder):
     VERSION = tfds.core.Version(DATA_SET.version)
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "1.0.0": "First version.",
-        "1.1.0": "Fingerprint and metadata as every other set's; records are as they were.",
+        "1.1.0": "Fingerprint and metadata as every other set's. Records are as they were, but "
+        "for the last bit of landmarks in images that were resized.",
     }
     BUILDER_CONFIGS = builder_configs(
         DATA_SET,

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,15 @@ def find_prepared(name: str, data_dir: str | os.PathLike | None = None) -> Path 
     return path if is_complete(path) else None
 
 
+def other_versions(name: str, data_dir: str | os.PathLike | None = None) -> str:
+    """What to add to "no prepared data set NAME in DIR" if there are sets of other versions."""
+    path = prepared_path(name, data_dir)
+    found = sorted(other.name for other in path.parent.glob("[0-9]*") if is_complete(other))
+    if not found or path.name in found:
+        return ""
+    return f" of version {path.name} (only {', '.join(found)}, made by another release)"
+
+
 def prepare(
     name: str,
     data_dir: str | os.PathLike | None = None,
@@ -88,6 +98,9 @@ def prepare(
     rendered = manual_dir is None and not raw.exists() and is_rendered(name)
     if not rendered:
         _builder_class(name).check_release(raw, resolve(name)[1])
+    others = other_versions(name, data_dir)
+    if others and progress:
+        print(f"no prepared {name}{others}: building it", file=sys.stderr)
     with disk_errors(path), locked(path, progress):
         clean(path)
         if not overwrite and find_prepared(name, data_dir):  # another process has just built it
@@ -173,7 +186,7 @@ def _check_same(
 ) -> None:
     """Raises InputError if a prepared set differs from what is asked for now."""
     metadata = read_metadata(path)
-    built_with = metadata.get("options", metadata)  # ReactioNet's stand among the others
+    built_with = metadata["options"]
     remedy = "pass --overwrite to build it again, or another --data_dir"
     for key, value in options.items():
         if value != built_with[key]:

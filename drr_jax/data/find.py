@@ -19,16 +19,17 @@ def find_data(config: Config) -> Path:
     if found:
         return found
     manual_dir = Path(data.manual_dir or build.default_manual_dir(data.name, data.data_dir))
+    where = f"{build.other_versions(data.name, data.data_dir)} in {Path(data.data_dir).absolute()}"
     if not build.is_rendered(data.name) and not manual_dir.is_dir():
         raise InputError(
-            f"no prepared data set {data.name} in {Path(data.data_dir).absolute()} and no raw "
-            f"release in {manual_dir.absolute()}: put the release there or name it with "
+            f"no prepared data set {data.name}{where} and no raw release in "
+            f"{manual_dir.absolute()}: put the release there or name it with "
             "--config.data.manual_dir=DIR; without it, the rendered demo runs with "
             "--config=launch/reactionet.py:demo"
         )
     if int(os.environ.get("JAX_NUM_PROCESSES") or 1) > 1:
         raise InputError(
-            f"no prepared data set {data.name} in {Path(data.data_dir).absolute()}: prepare it "
-            f"once before starting many hosts: python -m tfds_reactionet.build {data.name}"
+            f"no prepared data set {data.name}{where}: prepare it once before starting many hosts: "
+            f"python -m tfds_reactionet.build {data.name}"
         )
     return build.prepare(data.name, data.data_dir, data.manual_dir or None)

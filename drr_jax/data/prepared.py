@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from drr_jax.data import landmarks
 from drr_jax.errors import InputError
-from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
+from drr_jax.facs import SCENES
 
 DOMAINS = ("reaction", "stimulus", "depth", "thermal")  # the domains that are images
 TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
@@ -63,27 +63,22 @@ class Prepared:
             found = {name for part in parts for name in part["sub_scene_counts"]}
             names = tuple(sorted(found, key=lambda name: (SCENES.index(name.split("/")[0]), name)))
         else:
-            names = tuple(self.metadata.get("evaluated_aus") or self.au_names)
-            if names == REACTIONET_AUS:  # 17 are coded, the paper evaluates 12
-                names = REACTIONET_AUS_12
-        # Other sets say what they are made for, so that no label that is never known is learnt.
-        if not names or task != self.metadata.get("task", task):
+            names = tuple(self.metadata["evaluated_aus"])
+        # All but ReactioNet are made for one task, so that no label that is never known is learnt.
+        made_for = self.metadata.get("task")
+        if not names or made_for not in (None, task):
             raise InputError(
                 f"config key task={task}: data set {self.name} has labels for "
-                f"task={self.metadata.get('task', 'au')}"
+                f"task={made_for or 'au'}"
             )
         return names
 
     @property
     def folds(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
-        """(training parts, test parts) by fold: the official ones, or fold k tests part k + 1."""
-        protocol = self.metadata.get("protocol")
-        if protocol:
-            pairs = zip(protocol["train"], protocol["test"], strict=True)
-            return tuple((tuple(train), tuple(test)) for train, test in pairs)
-        return tuple(
-            (tuple(part for part in self.parts if part != test), (test,)) for test in self.parts
-        )
+        """(training parts, test parts) by fold."""
+        protocol = self.metadata["protocol"]
+        pairs = zip(protocol["train"], protocol["test"], strict=True)
+        return tuple((tuple(train), tuple(test)) for train, test in pairs)
 
     def records(self, parts: Sequence[str]) -> int:
         """Number of records in `parts`."""
@@ -112,7 +107,7 @@ def open_dataset(prepared_dir: str | Path) -> Prepared:
     try:
         builder = tfds.builder_from_directory(directory)
         metadata = dict(builder.info.metadata or {})
-        missing = {"au_names", "parts", "fingerprint"} - set(metadata)
+        missing = {"au_names", "evaluated_aus", "parts", "protocol", "fingerprint"} - set(metadata)
         if missing:
             raise InputError(
                 f"prepared data set {directory}: metadata.json lacks {', '.join(sorted(missing))}; "

@@ -3,6 +3,7 @@
 import csv
 import functools
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ import simplejpeg
 import tensorflow_datasets as tfds
 from raw_reactionet import write_raw
 
+from drr_jax.config import Config, Data
+from drr_jax.data import find
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS, SCENES
 from tfds_reactionet.build import prepare
+from tfds_reactionet.building import face_builder, sharded
 from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.demo import write as demo
-from tfds_reactionet.reactionet import reactionet_dataset_builder, records
+from tfds_reactionet.reactionet import DATA_SET, reader
 
 KEY = "film/first/task2/seq1"
 PARTS = ("part1", "part2", "part3")
@@ -155,7 +159,7 @@ def test_manual_label_stands_in_for_a_missed_face(tmp_path: Path) -> None:
     assert [frame for key, frame in found if key == KEY] == [1, 2]
     assert found[KEY, 2]["label_source"] == 1 and np.isnan(found[KEY, 2]["landmarks"]).all()
     # the protocol's own filter: listed, and free of max_skipped
-    assert read_metadata(prepared)["skipped"] == {records.NO_FACE: 2}
+    assert read_metadata(prepared)["skipped"] == {reader.NO_FACE: 2}
     rows = list(csv.DictReader(open_list(tmp_path / "data")))
     assert [row["key"] for row in rows] == [f"{KEY}/3", f"{KEY}/4"]
 
@@ -202,7 +206,7 @@ def test_stimulus_delay_pairs_earlier_stimuli(release: tuple[Path, Any], tmp_pat
     image = (root / KEY / "stimulus" / "000002.jpg").read_bytes()
     assert found[KEY, 3]["stimulus"]["image"] == image
     assert found[KEY, 3]["caption"].decode() == written[KEY]["captions"][1]
-    assert read_metadata(prepared)["skipped"] == {records.OUTSIDE_DELAY: 12}
+    assert read_metadata(prepared)["skipped"] == {reader.OUTSIDE_DELAY: 12}
     with pytest.raises(InputError, match="built with stimulus_delay_frames=1, not 0"):
         build(root, tmp_path, stimulus_delay_frames=0)
 
@@ -236,8 +240,8 @@ def write_folds(raw: Path, keys: Any) -> list[list[str]]:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "CHUNK_FRAMES", 3)
-    monkeypatch.setattr(reactionet_dataset_builder, "SHARD_RECORDS", 7)
+    monkeypatch.setattr(face_builder, "CHUNK_FRAMES", 3)
+    monkeypatch.setattr(sharded, "SHARD_RECORDS", 7)
 
 
 @pytest.mark.parametrize("options", [{"jobs": 2}, {"beam_runner": "DirectRunner"}, {}])
@@ -277,6 +281,21 @@ def test_finished_set_is_left_alone_unless_the_input_differs(tmp_path: Path) -> 
         build(raw, tmp_path / "data")
     build(raw, tmp_path / "data", overwrite=True)
     assert (first / "metadata.json").stat().st_mtime_ns != before
+
+
+def test_a_set_of_another_version_is_named_and_left(
+    release: tuple[Path, Any], prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = Path(shutil.copytree(prepared, tmp_path / "reactionet" / "full" / "1.0.0"))
+    said = rf"of version {DATA_SET.version} \(only 1\.0\.0, made by another release\)"
+    settings = Config(data=Data(name="reactionet/full", data_dir=str(tmp_path)))
+    with pytest.raises(InputError, match=f"no prepared data set reactionet/full {said} in "):
+        find.find_data(settings)
+    settings.data.manual_dir = str(release[0])
+    assert find.find_data(settings).name == DATA_SET.version and old.is_dir()
+    assert re.search(
+        f"^no prepared reactionet/full {said}: building it$", capsys.readouterr().err, re.M
+    )
 
 
 def test_demo_is_rendered_when_absent_and_said_to_be(

@@ -16,6 +16,7 @@ from drr_jax.errors import InputError
 from tfds_reactionet.build import find_prepared, prepare
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
+from tfds_reactionet.reactionet import DATA_SET
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +40,14 @@ def build(raw: Path, data: Path) -> Path:
 KILLED = """
 import os, signal, sys
 from tfds_reactionet.build import prepare
-from tfds_reactionet.reactionet import records
-build, calls = records.build, []
+from tfds_reactionet.building import face_builder
+build, calls = face_builder.build, []
 def killed(chunk):
     calls.append(chunk)
     if len(calls) == 6:
         os.kill(os.getpid(), signal.SIGKILL)
     return build(chunk)
-records.build = killed
+face_builder.build = killed
 prepare("reactionet/full", sys.argv[1], sys.argv[2], size=32, jobs=1, overwrite=True)
 """
 
@@ -60,13 +61,13 @@ def test_killed_build_leaves_nothing_and_can_be_run_again(
     assert find_prepared("reactionet", tmp_path) is None
     assert list((tmp_path / "reactionet" / "full").glob("incomplete.*"))
     again = build(release, tmp_path)
-    assert [path.name for path in again.parent.iterdir()] == ["1.0.0"]
+    assert [path.name for path in again.parent.iterdir()] == [DATA_SET.version]
     assert read_metadata(again)["fingerprint"] == read_metadata(prepared)["fingerprint"]
     # killed while it replaces a finished set: the old set is still there afterwards
     stamp = (again / "metadata.json").stat().st_mtime_ns
     assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
     assert (build(release, tmp_path) / "metadata.json").stat().st_mtime_ns == stamp
-    assert [path.name for path in again.parent.iterdir()] == ["1.0.0"]
+    assert [path.name for path in again.parent.iterdir()] == [DATA_SET.version]
 
 
 def test_no_framework_is_imported(release: Path, tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_full_disk_is_one_line_and_leaves_nothing(release: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("where", ["record", "end", "truncated"])
 def test_verify_finds_damaged_files(prepared: Path, tmp_path: Path, where: str) -> None:
-    copy = tmp_path / "reactionet" / "full" / "1.0.0"
+    copy = tmp_path / "reactionet" / "full" / DATA_SET.version
     shutil.copytree(prepared, copy)
     assert "verified: 48 records" in verify(copy, jobs=2, progress=False)
     path = next(copy.glob("*part2.array_record*"))
@@ -121,7 +122,7 @@ def test_verify_finds_damaged_files(prepared: Path, tmp_path: Path, where: str) 
     ],
 )
 def test_verify_finds_changed_metadata(prepared: Path, tmp_path: Path, change: Any) -> None:
-    copy = tmp_path / "reactionet" / "full" / "1.0.0"
+    copy = tmp_path / "reactionet" / "full" / DATA_SET.version
     shutil.copytree(prepared, copy)
     metadata = read_metadata(copy)
     change(metadata)

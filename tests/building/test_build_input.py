@@ -12,8 +12,9 @@ from raw_reactionet import write_raw
 
 from drr_jax.errors import InputError
 from tfds_reactionet.build import prepare
+from tfds_reactionet.building.face_records import BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.reactionet import records
+from tfds_reactionet.reactionet import reader
 from tfds_reactionet.reading.folds import PARTS, FoldUnit, balanced_parts
 
 KEY = "film/first/task2/seq1"
@@ -140,16 +141,16 @@ def drop_line(name: str, line: int) -> Callable[[Path], None]:
 
 
 SKIPS = {
-    "cut off": (cut("reaction/000003.jpg"), records.BAD_REACTION, "3", "reaction/000003.jpg"),
-    "cut off stimulus": (cut("stimulus/000003.jpg"), records.BAD_STIMULUS, "3", "000003.jpg"),
-    "no image": (unlink("reaction/000003.jpg"), records.NO_REACTION, "3", "reaction"),
-    "no stimulus": (unlink("stimulus/000003.jpg"), records.NO_STIMULUS, "3", "stimulus"),
-    "no label": (drop_line(OPENFACE, 3), records.NO_LABEL, "3", "openface.csv"),
-    "no caption": (drop_line(CAPTIONS, 3), records.NO_CAPTION, "3", "captions.csv"),
-    "key without a frame": (append(KEYFRAMES, ROW.format(9)), records.NO_REACTION, "9", "reaction"),
+    "cut off": (cut("reaction/000003.jpg"), f"reaction {BAD_IMAGE}", "3", "reaction/000003.jpg"),
+    "cut off stimulus": (cut("stimulus/000003.jpg"), f"stimulus {BAD_IMAGE}", "3", "000003.jpg"),
+    "no image": (unlink("reaction/000003.jpg"), reader.NO_REACTION, "3", "reaction"),
+    "no stimulus": (unlink("stimulus/000003.jpg"), reader.NO_STIMULUS, "3", "stimulus"),
+    "no label": (drop_line(OPENFACE, 3), reader.NO_LABEL, "3", "openface.csv"),
+    "no caption": (drop_line(CAPTIONS, 3), reader.NO_CAPTION, "3", "captions.csv"),
+    "key without a frame": (append(KEYFRAMES, ROW.format(9)), reader.NO_REACTION, "9", "reaction"),
     "key without a sequence": (
         append(KEYFRAMES, ROW.format(1).replace("seq1", "seq7")),
-        records.NO_REACTION,
+        reader.NO_REACTION,
         "seq7/1",
         "keyframes.csv",
     ),

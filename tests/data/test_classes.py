@@ -11,8 +11,16 @@ from drr_jax.data import classes, scene_classes
 from drr_jax.data.prepared import Prepared
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
+from tfds_reactionet.reading import Protocol
 
 PARTS = ("part1", "part2", "part3")
+
+
+def aus(*names):
+    return {"au_names": list(names), "evaluated_aus": list(names)}
+
+
+LABELS = {**aus(), "protocol": Protocol.folds(3).to_json()}
 
 
 def scenes(**tasks):
@@ -29,7 +37,7 @@ def scenes(**tasks):
                     counts[name] = counts.get(name, 0) + length
                     first += length
         parts[part] = {"records": first, "sequences": sequences, "sub_scene_counts": counts}
-    return Prepared(Path(), "reactions", "1.0.0", {"au_names": [], "parts": parts}, None)
+    return Prepared(Path(), "reactions", "1.0.0", {**LABELS, "parts": parts}, None)
 
 
 def each(first, second, third):
@@ -132,7 +140,7 @@ def labelled(positives, task="au"):
         }
         for part, row in zip(PARTS, positives, strict=True)
     }
-    metadata = {"au_names": ["AU01", "AU04", "AU12"], "parts": parts, "task": task}
+    metadata = {**LABELS, **aus("AU01", "AU04", "AU12"), "parts": parts, "task": task}
     return Prepared(
         Path(), "faces", "1", metadata | {"expression_names": ["anger", "sad", "fear"]}, None
     )
@@ -176,7 +184,7 @@ def test_a_subset_of_aus_keeps_the_relations_of_its_set():
         "au_pairs": np.full((count, count), 2).tolist(),
         "au_given": np.full((count, count), 4).tolist(),
     }
-    metadata = {"au_names": list(names), "parts": {"part1": part}, "task": "au"}
+    metadata = {**aus(*names), "parts": {"part1": part}, "task": "au"}
     faces = Prepared(Path(), "disfa", "1", metadata, None)
     config = Config()
     config.data.classes = "AU06+AU12+AU25+AU26"

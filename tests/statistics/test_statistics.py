@@ -26,6 +26,7 @@ from drr_jax.facs.labels import (
     count_pairs,
 )
 from tfds_reactionet.build import prepare
+from tfds_reactionet.reactionet import DATA_SET
 from tfds_reactionet.statistics import command as statistics
 from tfds_reactionet.statistics.counts import BINS, Counts, count_records
 from tfds_reactionet.statistics.reaction_delay import (
@@ -56,7 +57,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prepared(data_dir: Path) -> Path:
-    return data_dir / "reactionet" / "full" / "1.0.0"
+    return data_dir / "reactionet" / "full" / DATA_SET.version
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,10 @@ import numpy as np
 import simplejpeg
 import tensorflow_datasets as tfds
 
-from drr_jax.facs.labels import REACTIONET_AUS
-from tfds_reactionet.building.common import IMAGES, Tally, fingerprint, record_features
+from tfds_reactionet.building.common import Tally, fingerprint
+from tfds_reactionet.building.face_records import record_features
+from tfds_reactionet.building.faces import Spec
+from tfds_reactionet.reactionet import reactionet_dataset_builder as reactionet
 
 SEQUENCE_RECORDS = 5
 
@@ -36,19 +38,25 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         super().__init__(file_format="array_record", **kwargs)
         self._records, self._size, self._truncated = records, size, truncated
 
+    @property
+    def _spec(self) -> Spec:
+        return reactionet.Builder.spec("demo_multimodal" if self._modalities else "demo", {})
+
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            features=record_features(IMAGES if self._modalities else IMAGES[:2]),
+            features=record_features(self._spec),
             supervised_keys=None,
             disable_shuffling=True,
             metadata=tfds.core.MetadataDict(),
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, list]:
-        tallies = {f"part{i + 1}": Tally() for i in range(len(self._records))}
+        tallies = {f"part{i + 1}": Tally.of(17, 7) for i in range(len(self._records))}
         parts = {part: list(self._generate_examples(part, tallies[part])) for part in tallies}
         self.info.metadata.update(
-            au_names=list(REACTIONET_AUS),
+            au_names=list(self._spec.au_names),
+            evaluated_aus=list(self._spec.evaluated_aus),
+            protocol=self._spec.protocol.to_json(),
             fingerprint=fingerprint(tallies),
             parts={part: tally.to_json() for part, tally in tallies.items()},
             size=self._size,

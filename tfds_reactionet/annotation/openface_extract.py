@@ -76,7 +76,7 @@ def _image_numbers(folder: Path) -> list[int]:
     for before, after in pairwise(by_name):
         if after < before:
             raise InputError(
-                f"input {folder}: {files[before]} sorts before {files[after]}; "
+                f"input {folder}: {files[before].name} sorts before {files[after].name}; "
                 "expected names padded with zeros, such as 000001.jpg"
             )
     return by_name

@@ -15,7 +15,7 @@ from drr_jax.facs import REACTIONET_AUS
 from drr_jax.pages import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, named, png
 from tfds_reactionet.annotation.suspicious import Flagged, occurrence_names
 from tfds_reactionet.reactionet import Sequence, find_frames
-from tfds_reactionet.reading import BadImageError, VideoFrames, decode
+from tfds_reactionet.reading import BadImageError, rgb
 
 AROUND = 2  # neighbours shown before and after the suspicious frames
 MOST_PICTURES = 10  # of one episode
@@ -152,16 +152,13 @@ def _pictures(folder: Path) -> Callable[[int], str]:
         frames = find_frames(Sequence(folder.parent, folder.name), "reaction")
     except InputError:
         return lambda frame: ""
-    video = VideoFrames(frames.source) if frames.files is None else None
 
     def picture(frame: int) -> str:
         if frame not in frames:
             return ""
         try:
-            read = frames.file(frame).read_bytes
-            data = read() if video is None else video.stored(frame, 188)[0]
-            return pages.picture(decode(data), f"frame {frame}", 188)
-        except (BadImageError, OSError):
+            return pages.picture(rgb(frames.pixels(frame).read()), f"frame {frame}", 188)
+        except BadImageError:
             return ""
 
     return picture

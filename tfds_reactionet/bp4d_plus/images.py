@@ -15,6 +15,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from tfds_reactionet.building import Depth
 from tfds_reactionet.reading import (
+    IMAGE_SUFFIXES,
     Archive,
     BadImageError,
     ImageFile,
@@ -30,7 +31,8 @@ from tfds_reactionet.reading import (
 
 SUBJECT = re.compile("[FM][0-9]{3}")
 _TASK = re.compile("T[0-9]{1,2}")
-_MEMBER = re.compile(r"(.*/)?(T[0-9]{1,2})/([0-9]{1,9})\.(jpe?g|png|obj)", re.IGNORECASE)
+_SUFFIXES = "|".join(suffix[1:] for suffix in (*IMAGE_SUFFIXES, ".obj"))
+_MEMBER = re.compile(rf"(.*/)?(T[0-9]{{1,2}})/([0-9]{{1,9}})\.({_SUFFIXES})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

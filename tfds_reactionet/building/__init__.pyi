@@ -7,10 +7,8 @@ from .catalog import data_set_names as data_set_names
 from .catalog import defaults as defaults
 from .catalog import find_data_set as find_data_set
 from .common import LABEL_SOURCES as LABEL_SOURCES
-from .common import Tally as Tally
 from .common import caption_words as caption_words
 from .common import default_data_dir as default_data_dir
-from .common import record_features as record_features
 from .face_builder import FaceBuilder as FaceBuilder
 from .face_builder import builder_configs as builder_configs
 from .faces import Depth as Depth
@@ -25,11 +23,7 @@ from .outputs import refuse_existing as refuse_existing
 from .outputs import write_files as write_files
 from .parallel import cores as cores
 from .parallel import ordered_map as ordered_map
-from .sharded import Plan as Plan
-from .sharded import ShardedBuilder as ShardedBuilder
-from .shards import Built as Built
 from .skipped import Skip as Skip
-from .skipped import SkipList as SkipList
 from .staging import clean as clean
 from .staging import disk_errors as disk_errors
 from .staging import is_complete as is_complete

@@ -1,6 +1,7 @@
 """The builder of every set of faces; a data set only gives its spec and its reader (faces.py)."""
 
 import abc
+import dataclasses
 import functools
 import hashlib
 import os
@@ -9,11 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.catalog import DataSet
+from tfds_reactionet.building.catalog import DataSet, find_data_set
 from tfds_reactionet.building.common import Tally
 from tfds_reactionet.building.face_records import (
     CHUNK_FRAMES,
@@ -24,11 +24,11 @@ from tfds_reactionet.building.face_records import (
     record_features,
     scan,
 )
-from tfds_reactionet.building.faces import Reader, Spec, Unit
+from tfds_reactionet.building.faces import FoldReader, Reader, Spec, Unit
 from tfds_reactionet.building.parallel import ordered_map
 from tfds_reactionet.building.sharded import Plan, ShardedBuilder
 from tfds_reactionet.building.skipped import SkipList
-from tfds_reactionet.reading import CROP_VERSION
+from tfds_reactionet.reading import CROP_VERSION, FoldUnit
 
 
 def builder_configs(data_set: DataSet, **descriptions: str) -> list[tfds.core.BuilderConfig]:
@@ -59,10 +59,12 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
 
     @classmethod
     def check_release(cls, manual_dir: Path, config: str) -> None:
+        """Raises InputError if a folder is no raw release at first sight."""
         cls._reader(manual_dir, config, cls.OPTIONS)
 
     @classmethod
     def release_stamp(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> str:
+        """A cheap digest of what a raw release holds, to tell whether it changed."""
         return stamp(manual_dir, cls._reader(manual_dir, config, options).stamped())
 
     @classmethod
@@ -76,7 +78,7 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
     def _info(self) -> tfds.core.DatasetInfo:
         spec = self.spec(self.config_name, self.options)
         return self.dataset_info_from_configs(
-            features=record_features(spec, self.options["image_format"]),
+            features=record_features(spec, Stored.of(self.options).image_format),
             supervised_keys=None,
             homepage=self.HOMEPAGE,
             disable_shuffling=True,
@@ -87,35 +89,24 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
         config = self.config_name
         spec = self.spec(config, self.options)
         reader = self._reader(manual_dir, config, self.options)
-        options = {**self.options, "crop": self._crop(manual_dir, reader)}
-        stored = Stored(*(options[key] for key in ("size", "crop", "margin", "image_format")))
+        options = dict(self.options)
+        if "crop" in options:
+            options["crop"] = self._crop(manual_dir, reader)
         units = reader.units()
         skips.add(reader.unread())
-        counts = self._scan(reader, units, skips)
-        parts: dict[str, list[Chunk]] = {part: [] for part in spec.protocol.parts}
-        planned = dict.fromkeys(parts, 0)
-        last: dict[str, str] = {}
-        seen: set[tuple[str, str]] = set()
-        build_name = secrets.token_hex(8)
-        for number, (unit, count) in enumerate(zip(units, counts, strict=True)):
-            if last.get(unit.part) != unit.sequence and (unit.part, unit.sequence) in seen:
-                raise ValueError(f"units of {unit.sequence} do not follow each other")
-            last[unit.part] = unit.sequence
-            seen.add((unit.part, unit.sequence))
-            for start in range(0, count, CHUNK_FRAMES):
-                stop = min(start + CHUNK_FRAMES, count)
-                key = planned[unit.part] + start
-                name = f"{build_name}/{number}"
-                chunk = Chunk(name, reader, spec, stored, unit, start, stop, key)
-                parts[unit.part].append(chunk)
-            planned[unit.part] += count
+        counts, loads = self._scan(reader, units, skips)
+        skips.check(sum(counts) + skips.lost)
+        found: dict[str, Any] = {}
+        if isinstance(reader, FoldReader):
+            dealt, found["fold_source"] = reader.parts(loads)
+            units = [dataclasses.replace(unit, part=dealt[unit.sequence]) for unit in units]
         return Plan(
-            parts=parts,
+            parts=_chunks(reader, spec, Stored.of(options), units, counts),
             build=build,
             tally=functools.partial(Tally.of, len(spec.au_names), len(spec.expression_names)),
             image_bytes=options["size"] ** 2 * len(spec.images) // 20,
             stamp=stamp(manual_dir, reader.stamped()),
-            metadata=functools.partial(_metadata, spec, options),
+            metadata={**self._metadata(spec, options, units), **found},
         )
 
     def _crop(self, manual_dir: Path, reader: Reader) -> str:
@@ -126,70 +117,64 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
             )
         return self.options["crop"] or ("face" if reader.has_faces else "full")
 
-    def _scan(self, reader: Reader, units: Sequence[Unit], skips: SkipList) -> list[int]:
-        """Number of frames of every unit; what yields no record goes to `skips`."""
-        counts = []
+    def _metadata(
+        self, spec: Spec, options: Mapping[str, Any], units: Sequence[Unit]
+    ) -> dict[str, Any]:
+        sub_scenes = {"/".join(unit.sequence.split("/")[:2]) for unit in units}
+        return {
+            "scene_names": [],
+            **spec.metadata,
+            "task": spec.task,
+            "au_names": list(spec.au_names),
+            "evaluated_aus": list(spec.evaluated_aus),
+            "expression_names": list(spec.expression_names),
+            "sub_scene_names": sorted(sub_scenes) if "sub_scene" in spec.extra else [],
+            "domains": list(spec.images),
+            "rendered": self.config_name in find_data_set(self.name).rendered,
+            "size": options["size"],
+            "options": dict(options),
+            "crop_version": CROP_VERSION,
+            "protocol": spec.protocol.to_json(),
+        }
+
+    def _scan(
+        self, reader: Reader, units: Sequence[Unit], skips: SkipList
+    ) -> tuple[list[int], list[FoldUnit]]:
+        """Number of frames of every unit, and what a FoldReader deals them out by.
+
+        What yields no record goes to `skips`.
+        """
+        counts, loads = [], []
         with self._progress_bar("reading labels", len(units), "units") as bar:
             scanned = ordered_map(functools.partial(scan, reader), units, self._jobs)
-            for count, skipped in scanned:
+            for count, skipped, load in scanned:
                 counts.append(count)
+                loads += [load] if load else []
                 skips.add(skipped)
                 bar.update()
-        return counts
+        return counts, loads
 
 
-def _metadata(
-    spec: Spec, options: Mapping[str, Any], tallies: Mapping[str, Tally]
-) -> dict[str, Any]:
-    return {
-        **spec.metadata,
-        "task": spec.task,
-        "au_names": list(spec.au_names),
-        "evaluated_aus": list(spec.evaluated_aus),
-        "expression_names": list(spec.expression_names),
-        "scene_names": [],
-        "sub_scene_names": [],
-        "domains": list(spec.images),
-        "rendered": False,
-        "size": options["size"],
-        "options": dict(options),
-        "crop_version": CROP_VERSION,
-        "protocol": spec.protocol.to_json(),
-        "class_weights": {
-            "au": [_au_weights(spec, tallies, train) for train in spec.protocol.train],
-            "expression": [_expression_weights(spec, tallies, t) for t in spec.protocol.train],
-        },
-    }
-
-
-def _au_weights(spec: Spec, tallies: Mapping[str, Tally], parts: Sequence[str]) -> dict[str, float]:
-    """Weight of each evaluated AU on some parts."""
-    columns = [spec.au_names.index(name) for name in spec.evaluated_aus]
-    positives = sum(np.diag(tallies[part].pairs) for part in parts)
-    known = sum(tallies[part].known for part in parts)
-    return _weights(spec.evaluated_aus, np.asarray(positives)[columns], np.asarray(known)[columns])
-
-
-def _expression_weights(
-    spec: Spec, tallies: Mapping[str, Tally], parts: Sequence[str]
-) -> dict[str, float]:
-    """Weight of each expression on some parts."""
-    counts = np.asarray(sum(tallies[part].expressions for part in parts))
-    return _weights(spec.expression_names, counts, np.full_like(counts, counts.sum()))
-
-
-def _weights(names: Sequence[str], positives: np.ndarray, known: np.ndarray) -> dict[str, float]:
-    """Inverse share of positives of each class, scaled to mean 1 over the known classes.
-
-    A class without a positive counts as if it had one; one that is never known weighs 1. The same
-    as drr_jax.label_counts.class_weights (method 9.5).
-    """
-    weights = np.ones(len(names))
-    seen = known > 0
-    if seen.any():
-        inverse = known[seen] / np.maximum(positives[seen], 1)
-        weights[seen] = inverse / inverse.mean()
-    return dict(zip(names, weights.tolist(), strict=True))
+def _chunks(
+    reader: Reader, spec: Spec, stored: Stored, units: Sequence[Unit], counts: Sequence[int]
+) -> dict[str, list[Chunk]]:
+    """The chunks of each part, from units of so many frames."""
+    parts: dict[str, list[Chunk]] = {part: [] for part in spec.protocol.parts}
+    planned = dict.fromkeys(parts, 0)
+    last: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    build_name = secrets.token_hex(8)
+    for number, (unit, count) in enumerate(zip(units, counts, strict=True)):
+        if last.get(unit.part) != unit.sequence and (unit.part, unit.sequence) in seen:
+            raise ValueError(f"units of {unit.sequence} do not follow each other")
+        last[unit.part] = unit.sequence
+        seen.add((unit.part, unit.sequence))
+        for start in range(0, count, CHUNK_FRAMES):
+            stop, key = min(start + CHUNK_FRAMES, count), planned[unit.part] + start
+            name = f"{build_name}/{number}"
+            parts[unit.part].append(Chunk(name, reader, spec, stored, unit, start, stop, key))
+        planned[unit.part] += count
+    return parts
 
 
 def stamp(root: Path, paths: Iterable[Path]) -> str:

@@ -1,32 +1,42 @@
 """From frames to records: decoding, cropping and encoding, in a worker process (see faces.py)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import cv2
 import numpy as np
 
-from tfds_reactionet.building.common import LABEL_SOURCES, Tally, image_feature
-from tfds_reactionet.building.faces import Frame, Reader, Spec, Unit, value
+from tfds_reactionet.building.common import LABEL_SOURCES, Tally
+from tfds_reactionet.building.faces import (
+    Depth,
+    FoldReader,
+    Frame,
+    Frames,
+    Reader,
+    Spec,
+    Unit,
+    value,
+)
 from tfds_reactionet.building.shards import Built
 from tfds_reactionet.building.skipped import Skip
 from tfds_reactionet.reading import (
     BadImageError,
-    Pixels,
+    FoldUnit,
+    Format,
     box_transform,
-    decode,
     encode,
     face_transform,
     full_transform,
     move,
+    rgb,
     to_stored,
     warp,
 )
 
 BAD_IMAGE = "image does not decode"
 BAD_DEPTH = "depth cannot be rendered"
-BAD_THERMAL = "thermal image does not decode"
 NO_FACE = "no face landmarks or box to cut the face out by"
 
 # Frames a process turns into records at a time: few enough that all cores end together.
@@ -38,9 +48,15 @@ class Stored:
     """How images are stored."""
 
     size: int
-    crop: str  # "face" or "full"
-    margin: float
-    image_format: str  # "jpeg" or "png"
+    crop: str = "full"  # or "face"
+    margin: float = 0.0
+    image_format: Format = "jpeg"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Stored":
+        """As a builder's options say, by the defaults where a data set has no such option."""
+        names = [item.name for item in fields(cls) if item.name in options]
+        return cls(**{name: options[name] for name in names})
 
 
 @dataclass(frozen=True)
@@ -64,57 +80,67 @@ class Chunk:
         return self.stop - self.start
 
 
-def record_features(spec: Spec, image_format: str) -> Any:
-    """TFDS features of a data set's records."""
-    import tensorflow_datasets as tfds
+class _UnusableError(Exception):
+    """A frame that yields no record; its arguments are the reason and the file."""
 
-    features: dict[str, Any] = {}
-    for name in spec.images:
-        features[name] = {"image": image_feature(name, image_format)}
+
+def record_features(spec: Spec, image_format: Format = "jpeg") -> Any:
+    """TFDS features of a data set's records; depth is grey and kept as PNG in every set."""
+    from tensorflow_datasets import features as kinds
+
+    image = kinds.Image(shape=(None, None, 3), encoding_format=image_format)
+    depth = kinds.Image(shape=(None, None, 1), encoding_format="png")
+    features: dict[str, Any] = {
+        name: {"image": depth if name == "depth" else image} for name in spec.images
+    }
     if spec.au_names:
         shape = (len(spec.au_names),)
         features["au"] = {
-            "occurrence": tfds.features.Tensor(shape=shape, dtype=np.int8),
-            "intensity": tfds.features.Tensor(shape=shape, dtype=np.float32),
+            "occurrence": kinds.Tensor(shape=shape, dtype=np.int8),
+            "intensity": kinds.Tensor(shape=shape, dtype=np.float32),
         }
     if spec.landmarks:
-        shape = (spec.landmarks, 2)
-        features["landmarks"] = tfds.features.Tensor(shape=shape, dtype=np.float32)
+        features["landmarks"] = kinds.Tensor(shape=(spec.landmarks, 2), dtype=np.float32)
     for name, (shape, dtype) in spec.extra.items():
-        text = dtype is str
-        features[name] = (
-            tfds.features.Text() if text else tfds.features.Tensor(shape=shape, dtype=dtype)
-        )
-    return tfds.features.FeaturesDict(
+        if isinstance(dtype, tuple):
+            features[name] = kinds.ClassLabel(names=list(dtype))
+        else:
+            text = dtype is str
+            features[name] = kinds.Text() if text else kinds.Tensor(shape=shape, dtype=dtype)
+    return kinds.FeaturesDict(
         {
             **features,
-            "expression": tfds.features.Scalar(dtype=np.int64),
-            "task": tfds.features.Text(),
-            "sequence": tfds.features.Text(),
-            "subject": tfds.features.Text(),
-            "frame": tfds.features.Scalar(dtype=np.int64),
-            "label_source": tfds.features.ClassLabel(names=list(LABEL_SOURCES)),
+            "expression": kinds.Scalar(dtype=np.int64),
+            "task": kinds.Text(),
+            "sequence": kinds.Text(),
+            "subject": kinds.Text(),
+            "frame": kinds.Scalar(dtype=np.int64),
+            "label_source": kinds.ClassLabel(names=list(LABEL_SOURCES)),
         }
     )
 
 
-def scan(reader: Reader, unit: Unit) -> tuple[int, Sequence[Skip]]:
-    """Number of frames of a unit, and what yields none; no image is read."""
+def scan(reader: Reader, unit: Unit) -> tuple[int, list[Skip], FoldUnit | None]:
+    """Number of frames of a unit, what yields none, and what the folds depend on, if they do.
+
+    No image is read.
+    """
     frames, skipped = reader.frames(unit)
-    return len(frames), skipped
+    load = reader.load(unit) if isinstance(reader, FoldReader) else None
+    return len(frames), list(skipped), load
 
 
 def build(chunk: Chunk) -> Built:
     """Records of a chunk, in order; an image that does not decode becomes a skip."""
     cv2.setNumThreads(1)
     spec, unit = chunk.spec, chunk.unit
-    built = Built(tally=Tally.of(len(spec.au_names), len(spec.expression_names)))
+    built = Built(Tally.of(len(spec.au_names), len(spec.expression_names)))
     frames = _frames(chunk)[chunk.start : chunk.stop]
     for key, frame in enumerate(frames, chunk.first_key):
-        images = _images(frame, chunk.spec, chunk.stored)
-        if isinstance(images, _Failure):
-            skip_key = f"{unit.sequence}/{frame.number}"
-            built.skips.append(Skip(skip_key, images.reason, images.file))
+        try:
+            images = _images(frame, spec, chunk.stored)
+        except _UnusableError as failure:
+            built.skips.append(Skip(f"{unit.sequence}/{frame.number}", *failure.args))
             continue
         record = {
             **images,
@@ -130,10 +156,10 @@ def build(chunk: Chunk) -> Built:
     return built
 
 
-_last: dict[str, Sequence[Frame]] = {}  # the unit read last: its chunks often follow each other
+_last: dict[str, Frames] = {}  # of the unit read last: its chunks often follow each other
 
 
-def _frames(chunk: Chunk) -> Sequence[Frame]:
+def _frames(chunk: Chunk) -> Frames:
     if chunk.name not in _last:
         frames = chunk.reader.frames(chunk.unit)[0]
         _last.clear()
@@ -156,88 +182,70 @@ def _labels(frame: Frame, spec: Spec) -> dict[str, Any]:
         }
     for name, (_, dtype) in spec.extra.items():
         content = frame.extra[name]
-        labels[name] = content if dtype is str else np.asarray(content, dtype)
+        plain = dtype is str or isinstance(dtype, tuple)  # a text, or the index of a class
+        labels[name] = content if plain else np.asarray(content, dtype)
     return labels
 
 
-@dataclass(frozen=True)
-class _Failure:
-    reason: str
-    file: str
-
-
-def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any] | _Failure:
-    """Encoded images and moved landmarks of a frame, or why there are none."""
-    reason, file = BAD_IMAGE, frame.image.file
-    result: dict[str, Any] = {}
+@contextlib.contextmanager
+def _or_skip(reason: str, file: str) -> Iterator[None]:
+    """Gives up a frame for an image that is not usable."""
     try:
+        yield
+    except BadImageError as error:
+        raise _UnusableError(reason, file) from error
+
+
+def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
+    """Encoded images of a frame, and its landmarks in pixels of the stored reaction."""
+    size, image_format = stored.size, stored.image_format
+    # Where a record shows two scenes, the list of skipped frames says which one is damaged.
+    bad = f"reaction {BAD_IMAGE}" if "stimulus" in spec.images else BAD_IMAGE
+    with _or_skip(bad, frame.image.file):
         raw = frame.image.read()
-        landmarks = None
-        if stored.crop == "face" or spec.landmarks:
-            landmarks = value(frame.landmarks)
+        landmarks = value(frame.landmarks) if stored.crop == "face" or spec.landmarks else None
         if stored.crop == "face":
-            reason = NO_FACE
-            if landmarks is not None:
-                transform = face_transform(landmarks, stored.size, stored.margin)
-            elif frame.box is not None:
-                transform = box_transform(frame.box, stored.size, stored.margin)
-            else:
-                return _Failure(reason, file)
-            reason = BAD_IMAGE
-            image = decode(raw) if isinstance(raw, bytes) else raw
+            transform = _face(frame, landmarks, stored)
+            image = rgb(raw)
             shape = image.shape[:2]
-            encoded = _encode(warp(image, transform, stored.size), stored)
+            encoded = encode(warp(image, transform, size), image_format)
         else:
-            encoded, shape = _whole(raw, stored)
-            transform = full_transform(*shape, stored.size)
-        result["reaction"] = {"image": encoded}
-        if spec.landmarks:
-            unknown = np.full((spec.landmarks, 2), np.nan, np.float32)
-            result["landmarks"] = unknown if landmarks is None else move(landmarks, transform)
-        if "depth" in spec.images:
-            if frame.depth is None:
-                return _Failure(BAD_DEPTH, file)
-            reason, file = BAD_DEPTH, frame.depth.file
-            depth = frame.depth.render(shape, transform, stored.size)
-            result["depth"] = {"image": _png(depth)}
-        if "thermal" in spec.images:
-            if frame.thermal is None:
-                return _Failure(BAD_THERMAL, file)
-            reason, file = BAD_THERMAL, frame.thermal.file
-            result["thermal"] = {"image": _thermal(frame, frame.thermal, stored)}
-    except BadImageError:
-        return _Failure(reason, file)
+            encoded, shape = to_stored(raw, size, image_format)
+            transform = full_transform(*shape, size)
+    result: dict[str, Any] = {"reaction": {"image": encoded}}
+    if spec.landmarks:
+        unknown = np.full((spec.landmarks, 2), np.nan, np.float32)
+        result["landmarks"] = unknown if landmarks is None else move(landmarks, transform)
+    for name in spec.images[1:]:
+        source = {"stimulus": frame.stimulus, "depth": frame.depth, "thermal": frame.thermal}[name]
+        if source is None:
+            raise ValueError(f"frame {frame.number} without the image {name!r} of its spec")
+        if isinstance(source, Depth):
+            with _or_skip(BAD_DEPTH, source.file):
+                encoded = encode(source.render(shape, transform, size), "grey")
+        else:
+            with _or_skip(f"{name} {BAD_IMAGE}", source.file):
+                encoded = _beside(frame, name, source.read(), stored)
+        result[name] = {"image": encoded}
     return result
 
 
-def _thermal(frame: Frame, pixels: Pixels, stored: Stored) -> bytes:
-    """Thermal cameras have their own geometry: cut out by their own box, or the whole image."""
-    raw = pixels.read()
-    if stored.crop == "face" and frame.thermal_box is not None:
-        image = decode(raw) if isinstance(raw, bytes) else raw
+def _face(frame: Frame, landmarks: np.ndarray | None, stored: Stored) -> np.ndarray:
+    """The transform that cuts a frame's face out."""
+    with _or_skip(NO_FACE, frame.image.file):
+        if landmarks is not None:
+            return face_transform(landmarks, stored.size, stored.margin)
+        if frame.box is not None:
+            return box_transform(frame.box, stored.size, stored.margin)
+    raise _UnusableError(NO_FACE, frame.image.file)
+
+
+def _beside(frame: Frame, name: str, raw: bytes | np.ndarray, stored: Stored) -> bytes:
+    """An image beside the reaction, whole; a thermal one is cut out by its own box.
+
+    Thermal cameras have their own geometry.
+    """
+    if name == "thermal" and stored.crop == "face" and frame.thermal_box is not None:
         transform = box_transform(frame.thermal_box, stored.size, stored.margin)
-        return _encode(warp(image, transform, stored.size), stored)
-    return _whole(raw, stored)[0]
-
-
-def _whole(raw: bytes | np.ndarray, stored: Stored) -> tuple[bytes, tuple[int, int]]:
-    """A whole image at the stored size, and its original height and width."""
-    if isinstance(raw, bytes) and stored.image_format == "jpeg":
-        return to_stored(raw, stored.size)
-    image = decode(raw) if isinstance(raw, bytes) else raw
-    height, width = image.shape[:2]
-    if (height, width) != (stored.size, stored.size):
-        shrinks = height >= stored.size and width >= stored.size
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image = cv2.resize(image, (stored.size, stored.size), interpolation=how)
-    return _encode(image, stored), (height, width)
-
-
-def _encode(image: np.ndarray, stored: Stored) -> bytes:
-    if stored.image_format == "jpeg":
-        return encode(image, stored.size)
-    return _png(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-
-
-def _png(image: np.ndarray) -> bytes:
-    return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
+        return encode(warp(rgb(raw), transform, stored.size), stored.image_format)
+    return to_stored(raw, stored.size, "grey" if name == "depth" else stored.image_format)[0]

@@ -18,22 +18,24 @@ unit needs (a path, a block of table rows), and `frames(unit)` must give the sam
 Whatever is costly for a frame (landmark files, meshes) belongs into a `Lazy`: a function without
 arguments that is called only in the chunk that builds the frame.
 
-Records (`record_features`): reaction/image; depth/image (8-bit grey PNG), thermal/image if in
-`Spec.images`; au/occurrence int8 (-1 unknown) and au/intensity float32 (NaN unknown) over
-`Spec.au_names`, if there are any; expression (index, -1 unknown); landmarks [Spec.landmarks, 2] in
-pixels of the stored image; `Spec.extra`; task, sequence, subject, frame, label_source.
+Records (`record_features`): reaction/image; stimulus/image, depth/image (8-bit grey PNG) and
+thermal/image if in `Spec.images`; au/occurrence int8 (-1 unknown) and au/intensity float32 (NaN
+unknown) over `Spec.au_names`, if there are any; expression (index, -1 unknown); landmarks
+[Spec.landmarks, 2] in pixels of the stored image; `Spec.extra` (ReactioNet's caption, scene,
+sub_scene, head_pose, gaze; names, views ...); task, sequence, subject, frame, label_source.
 Records of one `sequence` text must be contiguous in a split: give the still images of a split one
 and the same sequence text. Reasons for skips in `Builder.EXPECTED_REASONS` are the protocol's own
 and do not count against --max_skipped. Defects of label files are InputErrors that name the file
 and the line; defects of one image are BadImageErrors, and become skips.
-Splits and folds are a `Protocol` (protocols.py). Images that are cropped: crop.py.
+Splits and folds are a `Protocol` (protocols.py); a `FoldReader` makes the folds from what its
+units hold. Images that are cropped: crop.py.
 """
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, runtime_checkable
 from typing import Protocol as Interface
 
 import numpy as np
@@ -41,7 +43,7 @@ import numpy as np
 from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet.building.common import LABEL_SOURCES
 from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading import Box, Pixels, Protocol
+from tfds_reactionet.reading import Box, FoldUnit, Pixels, Protocol
 
 T = TypeVar("T")
 Lazy = Callable[[], T]
@@ -52,14 +54,15 @@ Image = np.ndarray
 class Spec:
     """What the records of a data set's config hold, known without looking at the disk."""
 
-    task: Literal["au", "expression"]
+    task: Literal["au", "expression"] | None  # None: both, and sub-scenes
     protocol: Protocol
     au_names: tuple[str, ...] = ()
     evaluated_aus: tuple[str, ...] = ()
     expression_names: tuple[str, ...] = EXPRESSIONS
-    images: tuple[str, ...] = ("reaction",)  # also "depth", "thermal"
+    images: tuple[str, ...] = ("reaction",)  # then "stimulus", "depth", "thermal"
     landmarks: int = 0  # points of a face that are stored; 0: none
-    extra: Mapping[str, tuple[tuple[int, ...], Any]] = field(default_factory=dict)  # shape, dtype
+    # shape and dtype: NumPy's, str, or the names of classes whose index is stored
+    extra: Mapping[str, tuple[tuple[int, ...], Any]] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of this data set alone; JSON
 
 
@@ -70,7 +73,7 @@ class Unit:
     sequence: str
     subject: str  # "" if unknown
     task: str
-    part: str  # a split of the protocol
+    part: str  # a split of the protocol; "" if a FoldReader is yet to say
     source: Any = None  # what the reader needs to read it; picklable
 
 
@@ -86,7 +89,8 @@ class Frame:
     # [points, 2] in pixels of the image, pixel centres being integers; a Lazy may return None
     landmarks: np.ndarray | Lazy[np.ndarray | None] | None = None
     box: Box | None = None  # the crop's, where there are no landmarks
-    depth: "Depth | None" = None
+    stimulus: Pixels | None = None
+    depth: "Depth | Pixels | None" = None  # pixels: in the geometry of the reaction, whole
     thermal: Pixels | None = None
     thermal_box: Box | None = None  # in pixels of the thermal image
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +101,7 @@ class Frame:
         return LABEL_SOURCES.index("automatic" if self.automatic else "manual")
 
 
+@runtime_checkable
 class Depth(Interface):
     """A source of depth in the geometry of the stored reaction image, see mesh.py."""
 
@@ -108,6 +113,14 @@ class Depth(Interface):
         applies to an image of `shape` (height, width). Raises BadImageError.
         """
         ...
+
+
+class Frames(Interface):
+    """The frames of a unit: a list, or what makes those of a slice when it is asked for them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> Sequence[Frame]: ...
 
 
 class Reader(Interface):
@@ -122,7 +135,7 @@ class Reader(Interface):
         """All units of the release. Raises InputError for defects."""
         ...
 
-    def frames(self, unit: Unit) -> tuple[Sequence[Frame], Sequence[Skip]]:
+    def frames(self, unit: Unit) -> tuple[Frames, Sequence[Skip]]:
         """Frames of a unit in the order of their records, and what yields none."""
         ...
 
@@ -135,6 +148,22 @@ class Reader(Interface):
 
     def unread(self) -> Sequence[Skip]:
         """Skips that belong to no unit, such as labels of subjects that are not on the disk."""
+        ...
+
+
+@runtime_checkable
+class FoldReader(Reader, Interface):
+    """A release without a published protocol, whose parts depend on what the units hold."""
+
+    def load(self, unit: Unit) -> FoldUnit:
+        """What `parts` needs to know of a unit; asked in a worker process after its frames."""
+        ...
+
+    def parts(self, loads: Sequence[FoldUnit]) -> tuple[Mapping[str, str], str]:
+        """Part of each unit by its sequence, and where the folds come from, for the metadata.
+
+        Raises InputError if they cannot be made.
+        """
         ...
 
 

@@ -22,7 +22,8 @@ from tfds_reactionet.building.staging import check_space
 
 Shards = Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Any]]]]]
 
-SHARD_RECORDS = 2048  # about 100 MB of image pairs at 256 pixels
+# Most records of a file, unless one chunk has more: about 100 MB of image pairs at 256 pixels.
+SHARD_RECORDS = 2048
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Plan:
     build: Callable[[Any], Built]
     tally: Callable[[], Tally]  # an empty one for this data set
     image_bytes: int  # low estimate of a record's size
-    stamp: str  # of the raw release, see `ShardedBuilder.release_stamp`
-    metadata: Callable[[Mapping[str, Tally]], dict[str, Any]]  # entries of this data set
+    stamp: str  # of the raw release, see `FaceBuilder.release_stamp`
+    metadata: Mapping[str, Any]  # entries of this data set
 
     @property
     def frames(self) -> int:
@@ -79,16 +80,6 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
         """Reads all labels. Raises InputError for a defect of the raw release."""
 
-    @classmethod
-    @abc.abstractmethod
-    def check_release(cls, manual_dir: Path, config: str) -> None:
-        """Raises InputError if a folder is no raw release at first sight."""
-
-    @classmethod
-    @abc.abstractmethod
-    def release_stamp(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> str:
-        """A cheap digest of what a raw release holds, to tell whether it changed."""
-
     def _log_download_bytes(self) -> None:
         """Keeps TFDS from printing sizes it does not know."""
 
@@ -108,11 +99,6 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def scratch_path(self) -> Path:
         """Where Beam workers leave the statistics of their shards during a build."""
         return self.skipped_path.with_name(f".tallies-{self.config_name}")
-
-    @property
-    def shard_records(self) -> int:
-        """Most records of a file, unless one chunk has more."""
-        return SHARD_RECORDS
 
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
         manual_dir = Path(dl_manager.manual_dir).resolve()
@@ -149,7 +135,7 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                     raise InputError(f"no image of {part} decodes; see {self.skipped_path}")
         cast(dict[str, Any], self.info.metadata).update(
             {
-                **plan.metadata(tallies),
+                **plan.metadata,
                 "fingerprint": fingerprint(tallies),
                 "built_from": {"manual_dir": str(manual_dir), "stamp": plan.stamp},
                 "parts": {part: tally.to_json() for part, tally in tallies.items()},
@@ -187,7 +173,7 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         for part, chunks in plan.parts.items():
             for chunk in chunks:
                 last = shards[part][-1]
-                if last and chunk.frames + _frames(last) > self.shard_records:
+                if last and chunk.frames + _frames(last) > SHARD_RECORDS:
                     shards[part].append([])
                 shards[part][-1].append(chunk)
         return shards

@@ -18,8 +18,8 @@ Example = tuple[int, dict[str, Any]]
 class Built:
     """Records of a chunk as (key, TFDS example), their statistics, and what failed."""
 
+    tally: Tally
     records: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
     skips: list[Skip] = field(default_factory=list)
 
 
@@ -62,7 +62,7 @@ class BeamShard:
         self.scratch.mkdir(parents=True, exist_ok=True)
         target = self.scratch / f"{self.part}-{self.number:06d}.json"
         partial = target.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps({"tally": tally.to_state(), "skips": skips}))
+        partial.write_text(json.dumps({"tally": tally.to_json(), "skips": skips}))
         os.replace(partial, target)
 
 
@@ -70,5 +70,5 @@ def merge_tallies(scratch: Path, tallies: Mapping[str, Tally]) -> Iterator[list[
     """Adds the statistics that Beam workers left to `tallies`; yields each shard's skips."""
     for path in sorted(scratch.glob("*.json")):
         state = json.loads(path.read_text())
-        tallies[path.name.split("-")[0]].add(Tally.from_state(state["tally"]))
+        tallies[path.name.split("-")[0]].add(Tally.from_json(state["tally"]))
         yield state["skips"]

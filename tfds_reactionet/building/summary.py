@@ -6,7 +6,10 @@ from typing import Any
 
 from drr_jax.errors import InputError
 
-_NEEDED = ("parts", "fingerprint", "files", "built_from", "size", "au_names", "expression_names")
+_NEEDED = (
+    *("parts", "fingerprint", "files", "built_from", "size", "options", "protocol"),
+    *("au_names", "expression_names"),
+)
 
 
 def read_metadata(prepared: Path) -> dict[str, Any]:
@@ -65,8 +68,8 @@ def summarise(prepared: Path) -> str:
 
 
 def _fold_source(metadata: dict[str, Any]) -> str:
-    if "protocol" in metadata:
-        kind = metadata["protocol"]["kind"]
-        return f"{kind} of the protocol, images {metadata['options']['crop']}"
-    made = metadata["fold_source"] == "components"
-    return "folds from the " + ("subject-video graph" if made else "release's own lists")
+    if "fold_source" in metadata:
+        made = metadata["fold_source"] == "components"
+        return "folds from the " + ("subject-video graph" if made else "release's own lists")
+    kind = metadata["protocol"]["kind"]
+    return f"{kind} of the protocol, images {metadata['options']['crop']}"

@@ -5,7 +5,7 @@ import lazy_loader as lazy
 from tfds_reactionet.building import SIZE, DataSet, Option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     configs={
         "full": "ReactioNet",
         "keyframes": "ReactioNet",

@@ -12,8 +12,6 @@ Depth and thermal images of the reaction exist in the rendered release alone (MO
 grey, of the same frame numbers and the same geometry as the reaction images.
 """
 
-import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,15 +19,25 @@ from pathlib import Path
 
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import SCENES
-from tfds_reactionet.reading import video_length
+from tfds_reactionet.reading import (
+    ImageFile,
+    Pixels,
+    VideoImage,
+    folder_names,
+    numbered_images,
+    video_length,
+)
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 MODALITIES = ("depth", "thermal")  # of the reaction
 KEYFRAMES = Path("labels", "keyframes.csv")
 DEMOGRAPHICS = Path("labels", "demographics.csv")
 FOLDS = tuple(Path("splits", f"fold{number}.txt") for number in (1, 2, 3))
-DEMO_COMMAND = "python -m tfds_reactionet.build reactionet/demo"
+WANTED = (
+    f"put ReactioNet there as <scene>/<sub_scene>/<task>/<sequence>/ (scenes: "
+    f"{', '.join(SCENES)}), or try the rendered demo: python -m tfds_reactionet.build "
+    "reactionet/demo"
+)
 
 _NOT_SCENES = ("labels", "splits")
 _TRAILING_NUMBER = re.compile(r"([0-9]{1,9})$")
@@ -56,11 +64,11 @@ class Sequence:
 
 
 @dataclass(frozen=True)
-class Frames:
-    """The frames of one side of a sequence: image files by number, or a video."""
+class Side:
+    """The images of one side of a sequence: files by frame number, or a video."""
 
     source: Path
-    files: Mapping[int, str] | None  # None: a video
+    files: Mapping[int, Path] | None  # None: a video
     length: int
 
     def __contains__(self, frame: int) -> bool:
@@ -69,33 +77,34 @@ class Frames:
     def __iter__(self) -> Iterator[int]:
         return iter(range(1, self.length + 1) if self.files is None else self.files)
 
-    def file(self, frame: int) -> Path:
-        """The image of a frame, or the video that holds it."""
-        return self.source if self.files is None else self.source / self.files[frame]
+    def pixels(self, frame: int) -> Pixels:
+        """Where the pixels of a frame are."""
+        if self.files is None:
+            return VideoImage(self.source, frame - 1)
+        return ImageFile(self.files[frame])
+
+
+def modalities(config: str) -> tuple[str, ...]:
+    """Images of the reaction that a config's records have besides."""
+    return MODALITIES if config == "demo_multimodal" else ()
 
 
 def release_root(manual_dir: Path) -> Path:
     """The folder that holds the scenes: manual_dir, or ReactioNet/ in it.
 
-    Raises InputError if it is missing, holds no scene, or holds a folder that is no scene.
+    Raises InputError if it holds no scene, or holds a folder that is no scene.
     """
-    wanted = (
-        f"put ReactioNet there as <scene>/<sub_scene>/<task>/<sequence>/ (scenes: "
-        f"{', '.join(SCENES)}), or try the rendered demo: {DEMO_COMMAND}"
-    )
-    if not manual_dir.is_dir():
-        raise InputError(f"manual_dir {manual_dir} does not exist; {wanted}")
-    names = _folders(manual_dir)
+    names = folder_names(manual_dir)
     if not set(names) & set(SCENES) and "ReactioNet" in names:
         manual_dir = manual_dir / "ReactioNet"
-        names = _folders(manual_dir)
+        names = folder_names(manual_dir)
     unknown = [name for name in names if name not in (*SCENES, *_NOT_SCENES)]
     if unknown and (set(names) & set(SCENES) or "did you mean" in nearest(unknown[0], SCENES)):
         raise InputError(
             f"{manual_dir / unknown[0]}: no scene of this name; {nearest(unknown[0], SCENES)}"
         )
     if not set(names) & set(SCENES):
-        raise InputError(f"manual_dir {manual_dir} holds no scene folder; {wanted}")
+        raise InputError(f"manual_dir {manual_dir} holds no scene folder; {WANTED}")
     return manual_dir
 
 
@@ -103,69 +112,37 @@ def find_sequences(root: Path) -> list[Sequence]:
     """All sequences, sorted by key. Raises InputError if there is none."""
     sequences = [
         Sequence(root, f"{scene}/{sub_scene}/{task}/{sequence}")
-        for scene in sorted(set(_folders(root)) & set(SCENES))
-        for sub_scene in _folders(root / scene)
-        for task in _folders(root / scene / sub_scene)
-        for sequence in _folders(root / scene / sub_scene / task)
+        for scene in sorted(set(folder_names(root)) & set(SCENES))
+        for sub_scene in folder_names(root / scene)
+        for task in folder_names(root / scene / sub_scene)
+        for sequence in folder_names(root / scene / sub_scene / task)
     ]
     if not sequences:
         raise InputError(f"{root}: no folder <scene>/<sub_scene>/<task>/<sequence> in it")
     return sequences
 
 
-def find_frames(sequence: Sequence, side: str) -> Frames:
+def find_frames(sequence: Sequence, side: str) -> Side:
     """Frames of `side` (a folder's name, as reaction); a folder of images wins over a video.
 
     Raises InputError if there is neither, or if two images have one number.
     """
     folder = sequence.folder / side
     if folder.is_dir():
-        files: dict[int, str] = {}
-        for name in sorted(os.listdir(folder)):
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() not in IMAGE_SUFFIXES or name.startswith("."):
-                continue
-            number = _TRAILING_NUMBER.search(stem)
-            if number is None:
-                raise InputError(f"{folder / name}: expected a name that ends in a frame number")
-            if int(number[1]) in files:
-                raise InputError(
-                    f"{folder / name}: frame {int(number[1])} is there twice, "
-                    f"also as {files[int(number[1])]}"
-                )
-            files[int(number[1])] = name
-        return Frames(folder, dict(sorted(files.items())), len(files))
+        files = numbered_images(folder, _last_number)
+        return Side(folder, dict(sorted(files.items())), len(files))
     for suffix in VIDEO_SUFFIXES:
         video = folder.with_suffix(suffix)
         if video.is_file():
             length = video_length(video)
             if not length:
                 raise InputError(f"{video}: OpenCV finds no frame in it; expected a video")
-            return Frames(video, None, length)
+            return Side(video, None, length)
     raise InputError(f"{folder}: missing; expected a folder of images, or {side}.mp4 beside it")
 
 
-def stamp(root: Path, sequences: list[Sequence]) -> str:
-    """A cheap digest of what a release holds: names, sizes and times, not contents.
-
-    It lists the sequence and label folders; of the image folders it takes only the folders' own
-    times, which change when an image is added or removed.
-    """
-    digest = hashlib.sha256()
-    for folder in [root / "labels", root / "splits", *(s.folder for s in sequences)]:
-        if not folder.is_dir():
-            continue
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            status = entry.stat()
-            size = 0 if entry.is_dir() else status.st_size
-            relative = os.path.relpath(entry.path, root)
-            digest.update(f"{relative}\0{size}\0{status.st_mtime_ns}\n".encode(errors="replace"))
-    return digest.hexdigest()
-
-
-def _folders(folder: Path) -> list[str]:
-    return sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.is_dir() and not entry.name.startswith((".", "__"))
-    )
+def _last_number(path: Path) -> int:
+    number = _TRAILING_NUMBER.search(path.stem)
+    if number is None:
+        raise InputError(f"{path}: expected a name that ends in a frame number")
+    return int(number[1])

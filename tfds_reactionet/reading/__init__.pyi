@@ -19,12 +19,11 @@ from .folds import FoldUnit as FoldUnit
 from .folds import balanced_parts as balanced_parts
 from .folds import read_folds as read_folds
 from .images import BadImageError as BadImageError
-from .images import VideoFrames as VideoFrames
+from .images import Format as Format
 from .images import decode as decode
 from .images import encode as encode
-from .images import encode_grey as encode_grey
+from .images import rgb as rgb
 from .images import to_stored as to_stored
-from .images import to_stored_grey as to_stored_grey
 from .images import video_length as video_length
 from .matlab import points as points
 from .matlab import read_variable as read_variable
@@ -37,7 +36,6 @@ from .pixels import ImageFile as ImageFile
 from .pixels import Pixels as Pixels
 from .pixels import VideoImage as VideoImage
 from .pixels import ZipImage as ZipImage
-from .pixels import open_video as open_video
 from .pixels import rotated as rotated
 from .protocols import Protocol as Protocol
 from .protocols import listed as listed

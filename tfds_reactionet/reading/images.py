@@ -1,8 +1,8 @@
-"""Images and videos of a raw release as JPEGs of one size."""
+"""Images and videos of a raw release as images of one size."""
 
 import struct
-from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,6 +13,9 @@ JPEG_QUALITY = 95
 MAX_PIXELS = 1 << 27  # of an image; a larger one is damaged, or made to fill the memory
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
+_COLOUR = ("YCbCr", "RGB")  # of a JPEG's header
+
+Format = Literal["jpeg", "png", "grey"]  # "grey": a PNG of one channel
 
 
 class BadImageError(ValueError):
@@ -44,55 +47,52 @@ def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def rgb(raw: bytes | UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of what `Pixels.read` gives. Raises BadImageError as `decode` does."""
+    return decode(raw) if isinstance(raw, bytes) else raw
+
+
 def _check_pixels(height: int, width: int) -> None:
     if height * width > MAX_PIXELS:
         raise BadImageError(f"{height} x {width} pixels, more than {MAX_PIXELS}")
 
 
-def encode(image: UInt8[np.ndarray, "height width 3"], size: int) -> bytes:
-    """JPEG of an RGB image resized to size x size pixels."""
-    image = np.ascontiguousarray(_resized(image, size))
-    return simplejpeg.encode_jpeg(image, JPEG_QUALITY, "RGB", colorsubsampling="420")
-
-
-def to_stored(data: bytes, size: int) -> tuple[bytes, tuple[int, int]]:
-    """The JPEG to store for an encoded image, and its original (height, width).
-
-    A colour JPEG that already has the size keeps its bytes, after it was decoded in full.
-    """
-    image = decode(data)
-    height, width = image.shape[:2]
-    fits = (height, width) == (size, size) and data.startswith(_JPEG)
-    if fits and simplejpeg.decode_jpeg_header(data)[2] in ("YCbCr", "RGB"):
-        return data, (height, width)
-    return encode(image, size), (height, width)
-
-
-def to_stored_grey(data: bytes, size: int) -> tuple[bytes, tuple[int, int]]:
-    """The grey PNG to store for an encoded image, and its original (height, width).
-
-    An 8-bit grey PNG that already has the size keeps its bytes, after it was decoded in full.
-    """
-    image = decode(data)
-    height, width = image.shape[:2]
-    fits = (height, width) == (size, size) and data.startswith(_PNG)
-    if fits and data[24:26] == b"\x08\x00":  # bit depth and colour type
-        return data, (height, width)
-    return encode_grey(image, size), (height, width)
-
-
-def encode_grey(image: UInt8[np.ndarray, "height width 3"], size: int) -> bytes:
-    """Grey PNG of an RGB image resized to size x size pixels."""
-    image = _resized(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), size)
+def encode(image: UInt8[np.ndarray, "height width *channels"], kind: Format = "jpeg") -> bytes:
+    """JPEG or PNG of RGB pixels; "grey": the PNG of grey ones [height, width]."""
+    if kind == "jpeg":
+        image = np.ascontiguousarray(image)
+        return simplejpeg.encode_jpeg(image, JPEG_QUALITY, "RGB", colorsubsampling="420")
+    if kind == "png":
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
 
 
-def _resized(image: np.ndarray, size: int) -> np.ndarray:
-    if image.shape[:2] == (size, size):
-        return image
-    shrinks = image.shape[0] >= size and image.shape[1] >= size
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(image, (size, size), interpolation=how)
+def to_stored(
+    raw: bytes | UInt8[np.ndarray, "height width 3"], size: int, kind: Format = "jpeg"
+) -> tuple[bytes, tuple[int, int]]:
+    """The size x size image to store for an encoded one or its pixels, and its original shape.
+
+    A colour JPEG that already has the size keeps its bytes, after it was decoded in full; as
+    "grey", so does an 8-bit grey PNG.
+    """
+    image = rgb(raw)
+    shape = (image.shape[0], image.shape[1])
+    if isinstance(raw, bytes) and shape == (size, size) and _is_stored(raw, kind):
+        return raw, shape
+    if kind == "grey":
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if shape != (size, size):
+        shrinks = min(shape) >= size
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        image = cv2.resize(image, (size, size), interpolation=how)
+    return encode(image, kind), shape
+
+
+def _is_stored(data: bytes, kind: Format) -> bool:
+    if kind == "jpeg":
+        return data.startswith(_JPEG) and simplejpeg.decode_jpeg_header(data)[2] in _COLOUR
+    # bit depth and colour type
+    return kind == "grey" and data.startswith(_PNG) and data[24:26] == b"\x08\x00"
 
 
 class VideoFrames:
@@ -119,13 +119,6 @@ class VideoFrames:
         if not ok:
             raise BadImageError(f"frame {number} does not decode")
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-    def stored(
-        self, number: int, size: int, encoded: Callable[[np.ndarray, int], bytes] = encode
-    ) -> tuple[bytes, tuple[int, int]]:
-        """As `to_stored`, for frame `number`. Raises BadImageError if it cannot be decoded."""
-        image = self.frame(number)
-        return encoded(image, size), (image.shape[0], image.shape[1])
 
     def _open(self) -> None:
         self._capture = cv2.VideoCapture(str(self.path))

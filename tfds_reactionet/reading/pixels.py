@@ -114,7 +114,7 @@ def rotated(
     return image if how is None else cv2.rotate(image, how)
 
 
-@functools.lru_cache(maxsize=2)  # a sequence's colour and thermal videos
+@functools.lru_cache(maxsize=4)  # a sequence's reaction, stimulus, depth and thermal videos
 def open_video(path: Path) -> VideoFrames:
     """A video that stays open in this process, where its last reader left it."""
     return VideoFrames(path)

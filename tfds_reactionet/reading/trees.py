@@ -55,22 +55,26 @@ def matching(folder: Path, pattern: re.Pattern[str]) -> list[tuple[Path, re.Matc
     return [(path, match) for path, match in found if match]
 
 
-def numbered_images(folder: Path) -> dict[int, Path]:
-    """Images of a folder by the whole number that their names consist of: 7.jpg, 0007.jpg.
+def whole_number(path: Path) -> int | None:
+    """The whole number that a file's name consists of: 7.jpg, 0007.jpg; None for another name."""
+    return int(path.stem) if re.fullmatch("[0-9]{1,9}", path.stem) else None
 
-    Raises InputError if two images have one number. Other files are left out.
+
+def numbered_images(
+    folder: Path, number_of: Callable[[Path], int | None] = whole_number
+) -> dict[int, Path]:
+    """Images of a folder by their number, in the order of their names.
+
+    Raises InputError if two images have one number. Those without one are left out.
     """
     files: dict[int, Path] = {}
-    for name in file_names(folder):
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() not in IMAGE_SUFFIXES or not re.fullmatch("[0-9]{1,9}", stem):
+    for path in (folder / name for name in file_names(folder)):
+        number = number_of(path) if path.suffix.lower() in IMAGE_SUFFIXES else None
+        if number is None:
             continue
-        number = int(stem)
         if number in files:
-            raise InputError(
-                f"{folder / name}: frame {number} is there twice, also as {files[number].name}"
-            )
-        files[number] = folder / name
+            raise InputError(f"{path}: frame {number} is there twice, also as {files[number].name}")
+        files[number] = path
     return files
 
 

@@ -306,7 +306,7 @@ def intensity(study: Study) -> list[str]:
 
 def delay(study: Study) -> list[str]:
     """How much later AUs set in than the stimulus changes (supplement 4)."""
-    shift = int(study.metadata.get("stimulus_delay_frames") or 0)
+    shift = study.metadata["options"].get("stimulus_delay_frames", 0)
     found = measure(study.counts.series, study.max_lag, shift)
     if not found.peaks:
         return [

@@ -1,0 +1,265 @@
+"""From a raw ReactioNet release to frames: which become records, what is skipped, and why."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drr_jax.errors import InputError
+from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
+from tfds_reactionet.building import Frame, Skip, Unit
+from tfds_reactionet.reactionet import layout
+from tfds_reactionet.reactionet.labels import (
+    KeyFrames,
+    read_captions,
+    read_demographics,
+    read_keyframes,
+)
+from tfds_reactionet.reading import (
+    PARTS,
+    FoldUnit,
+    OpenFaceFile,
+    Pixels,
+    balanced_parts,
+    read_folds,
+)
+
+NO_REACTION = "label or stimulus without a reaction image"
+NO_STIMULUS = "reaction image without a stimulus image"
+NO_CAPTION = "stimulus image without a caption"
+NO_LABEL = "reaction image without a label"
+NO_FACE = "no face (OpenFace failed, or confidence below 0.8)"
+OUTSIDE_DELAY = "no stimulus at this delay (ends of a sequence)"
+NO_MODALITY = "reaction image without a {} image"  # depth or thermal
+
+_EVALUATED = [REACTIONET_AUS.index(name) for name in REACTIONET_AUS_12]
+_MEASURED = {"intensity": (17,), "head_pose": (6,), "gaze": (8,), "landmarks": (68, 2)}
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What lies outside the folder of a sequence: its subjects and its hand-made labels."""
+
+    subjects: tuple[str, ...]
+    keyframes: KeyFrames | None
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a sequence, by rising number; labels are read for those asked for."""
+
+    sequence: layout.Sequence
+    sides: Mapping[str, layout.Side]  # by the name of the image in a record
+    keyframes: KeyFrames | None
+    delay: int
+    numbers: list[int]
+    captions: list[str]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, rows: slice, /) -> list[Frame]:
+        numbers = self.numbers[rows]
+        occurrence, expression, manual = self.labels(numbers)
+        measured = self._measurements(numbers)
+        scene, sub_scene, *_ = self.sequence.key.split("/")
+        return [
+            Frame(
+                number,
+                self.sides["reaction"].pixels(number),
+                occurrence=occurrence[row],
+                intensity=measured["intensity"][row],
+                expression=int(expression[row]),
+                landmarks=measured["landmarks"][row],
+                stimulus=self.sides["stimulus"].pixels(number - self.delay),
+                depth=self._modality("depth", number),
+                thermal=self._modality("thermal", number),
+                extra={
+                    "caption": caption,
+                    "scene": SCENES.index(scene),
+                    "sub_scene": sub_scene,
+                    "head_pose": measured["head_pose"][row],
+                    "gaze": measured["gaze"][row],
+                },
+                automatic=not manual[row],
+            )
+            for row, (number, caption) in enumerate(zip(numbers, self.captions[rows], strict=True))
+        ]
+
+    def _modality(self, name: str, number: int) -> Pixels | None:
+        return self.sides[name].pixels(number) if name in self.sides else None
+
+    def labels(self, numbers: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Occurrence [frames, 17], expression [frames], manual [frames]; manual labels win."""
+        occurrence = np.full((len(numbers), len(REACTIONET_AUS)), -1, np.int8)
+        expression = np.full(len(numbers), -1, np.int64)
+        manual = np.zeros(len(numbers), bool)
+        wanted = np.array(numbers, np.int64)
+        faces = _openface(self.sequence.openface)
+        if faces is not None:
+            found = np.isin(wanted, faces.frames[faces.found])
+            occurrence[found] = faces.occurrence(wanted[found])
+        if self.keyframes is not None:
+            manual = np.isin(wanted, self.keyframes.frames)
+            rows = np.searchsorted(self.keyframes.frames, wanted[manual])
+            occurrence[manual] = self.keyframes.occurrence[rows]
+            expression[manual] = self.keyframes.expression[rows]
+        return occurrence, expression, manual
+
+    def _measurements(self, numbers: list[int]) -> dict[str, np.ndarray]:
+        """Intensity, head pose, gaze and landmarks; NaN where OpenFace found no face."""
+        wanted = np.array(numbers, np.int64)
+        measured = {
+            name: np.full((len(wanted), *shape), np.nan, np.float32)
+            for name, shape in _MEASURED.items()
+        }
+        faces = _openface(self.sequence.openface)
+        if faces is not None:
+            rows = np.isin(wanted, faces.frames[faces.found])
+            found = faces.faces(wanted[rows])
+            for name, values in measured.items():
+                values[rows] = getattr(found, name)
+        return measured
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A release on the disk; see faces.FoldReader."""
+
+    root: Path
+    delay: int = 0  # reaction frame f goes with stimulus frame f - delay
+    keyframes_only: bool = False
+    modalities: tuple[str, ...] = ()  # images of the reaction besides: depth, thermal
+
+    has_faces = False  # OpenFace's landmarks are labels; faces are not cut out
+
+    @classmethod
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> "Reader":
+        """Raises InputError if there is no sequence where sequences should lie."""
+        root = layout.release_root(root)
+        layout.find_sequences(root)
+        return cls(
+            root,
+            options["stimulus_delay_frames"],
+            config.endswith("keyframes"),
+            layout.modalities(config),
+        )
+
+    def units(self) -> list[Unit]:
+        sequences = layout.find_sequences(self.root)
+        subjects = read_demographics(self.root / layout.DEMOGRAPHICS)
+        keyframes = read_keyframes(self.root / layout.KEYFRAMES)
+        if self.keyframes_only and not keyframes:
+            raise InputError(
+                f"{self.root / layout.KEYFRAMES}: missing or empty; config keyframes needs it"
+            )
+        if subjects and not subjects.keys() & {sequence.key for sequence in sequences}:
+            raise InputError(
+                f"{self.root / layout.DEMOGRAPHICS}: no sequence of it is on disk, e.g. "
+                f"{next(iter(subjects))}; expected paths such as {sequences[0].key}"
+            )
+        units = []
+        for key in (sequence.key for sequence in sequences):
+            people = subjects.get(key, ())
+            outside = Outside(people, keyframes.get(key))
+            units.append(Unit(key, "+".join(people), key.split("/")[2], "", outside))
+        return units
+
+    def frames(self, unit: Unit) -> tuple[Frames, list[Skip]]:
+        """Decides for every frame of a sequence, by its number, whether it can become a record.
+
+        A manual label stands in for a face that OpenFace missed. Raises InputError for defects of
+        the label files.
+        """
+        sequence, keyframes = layout.Sequence(self.root, unit.sequence), unit.source.keyframes
+        sides = {
+            name: layout.find_frames(sequence, name)
+            for name in ("reaction", "stimulus", *self.modalities)
+        }
+        reaction, stimulus = sides["reaction"], sides["stimulus"]
+        captions = read_captions(*sequence.captions)
+        faces = _openface(sequence.openface)
+        face_found = {}
+        if faces is not None and faces.has_occurrence:
+            face_found = dict(zip(faces.frames.tolist(), faces.found.tolist(), strict=True))
+        manual = set() if keyframes is None else set(keyframes.frames.tolist())
+        shown = list(stimulus)
+        first, last = (min(shown), max(shown)) if shown else (0, -1)
+
+        candidates = manual
+        if not self.keyframes_only:
+            candidates = manual.union(reaction, face_found, () if self.delay else stimulus)
+        frames = Frames(sequence, sides, keyframes, self.delay, [], [])
+        skips = []
+        for frame in sorted(candidates):
+            partner = frame - self.delay
+            caption = captions.get(partner)
+            absent = [name for name in self.modalities if frame not in sides[name]]
+            reason, file = None, reaction.source
+            if frame not in reaction:
+                reason = NO_REACTION
+            elif partner not in stimulus:
+                inside = first <= partner <= last or not self.delay
+                reason, file = (NO_STIMULUS if inside else OUTSIDE_DELAY), stimulus.source
+            elif frame not in manual and not face_found.get(frame, False):
+                reason = NO_FACE if frame in face_found else NO_LABEL
+                file = sequence.openface
+            elif caption is None:
+                reason, file = NO_CAPTION, sequence.captions[0]
+            elif absent:
+                reason, file = NO_MODALITY.format(absent[0]), sides[absent[0]].source
+            if reason is None and caption is not None:
+                frames.numbers.append(frame)
+                frames.captions.append(caption)
+            elif reason is not None:
+                skips.append(Skip(f"{sequence.key}/{frame}", reason, str(file)))
+        return frames, skips
+
+    def load(self, unit: Unit) -> FoldUnit:
+        """Frames and positives of every frame, without a delay: all configs have the same folds."""
+        frames, _ = Reader(self.root).frames(unit)
+        occurrence = frames.labels(frames.numbers)[0][:, _EVALUATED]
+        positives = tuple((occurrence == 1).sum(axis=0).tolist())
+        return FoldUnit(unit.sequence, unit.source.subjects, len(frames), positives)
+
+    def parts(self, loads: Sequence[FoldUnit]) -> tuple[dict[str, str], str]:
+        """By the release's own lists, or by the groups of sequences that share people or videos."""
+        listed = read_folds(
+            [self.root / path for path in layout.FOLDS], [load.key for load in loads]
+        )
+        numbers = balanced_parts(loads) if listed is None else listed
+        parts = {key: PARTS[number] for key, number in numbers.items()}
+        return parts, "components" if listed is None else "release"
+
+    def stamped(self) -> list[Path]:
+        """What the label and sequence folders hold; of a folder of images that is its time."""
+        folders = [sequence.folder for sequence in layout.find_sequences(self.root)]
+        folders += [self.root / "labels", self.root / "splits"]
+        return [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+
+    def unread(self) -> list[Skip]:
+        """Hand-made labels of sequences that are not on disk."""
+        path = self.root / layout.KEYFRAMES
+        there = {sequence.key for sequence in layout.find_sequences(self.root)}
+        return [
+            Skip(f"{key}/{frame}", NO_REACTION, str(path))
+            for key, labelled in read_keyframes(path).items()
+            if key not in there
+            for frame in labelled.frames.tolist()
+        ]
+
+
+def _openface(path: Path) -> OpenFaceFile | None:
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return _read_openface(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=2)  # the chunks of one sequence often follow each other
+def _read_openface(path: Path, changed: int, size: int) -> OpenFaceFile:
+    del changed, size  # only part of the cache's key
+    return OpenFaceFile(path)

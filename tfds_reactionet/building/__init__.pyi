@@ -12,10 +12,10 @@ from .common import caption_words as caption_words
 from .common import default_data_dir as default_data_dir
 from .common import record_features as record_features
 from .face_builder import FaceBuilder as FaceBuilder
-from .face_builder import builder_configs as builder_configs
 from .faces import Depth as Depth
 from .faces import Frame as Frame
 from .faces import Lazy as Lazy
+from .faces import Reader as Reader
 from .faces import Spec as Spec
 from .faces import Unit as Unit
 from .faces import later as later

@@ -159,8 +159,8 @@ def _rows_conv(x: Array, kernel: Array) -> Array:
     beside = [around[:, :, column : column + width] for column in range(kernel.shape[1])]
     rows = jnp.concatenate(beside, -1)
     parts = (
-        rows[:, row : row + height] @ weights.reshape(-1, kernel.shape[-1])
-        for row, weights in enumerate(kernel)
+        rows[:, row : row + height] @ kernel[row].reshape(-1, kernel.shape[-1])
+        for row in range(len(kernel))
     )
     return functools.reduce(jnp.add, parts)
 

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import os
 import re
-import types
 import typing
 from dataclasses import dataclass, field
 
@@ -276,14 +275,7 @@ def set_key(config: Config, key: str, text: str) -> None:
     setattr(owner, name, value)
 
 
-_BOOLEANS = types.MappingProxyType(
-    {"true": True, "1": True, "on": True}
-    | {
-        "false": False,
-        "0": False,
-        "off": False,
-    }
-)
+_BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 
 
 def parse_arg(config: Config, arg: str, variants: typing.Mapping[str, typing.Callable]) -> Config:

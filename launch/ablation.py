@@ -11,7 +11,7 @@ seeds, for docs/ablation.md.
 """
 
 from drr_jax.config import Config, parse_arg
-from drr_jax.recipes import Settings, table
+from drr_jax.recipes import Settings, apply, table
 
 CLAIMS: dict[str, Settings] = {
     "drr": {},
@@ -43,25 +43,26 @@ SWITCHES: dict[str, Settings] = {
 ROWS = CLAIMS | SWITCHES
 
 
+# A fold in half a minute on one core, so that all rows and seeds are an hour's work.
+SMALL: Settings = {
+    "fold": "all",
+    "selection": "validation",
+    "encoder.stem": "patch",
+    "encoder.width": 8,
+    "text.layers": 1,
+    **dict.fromkeys(("head.embedding", "head.projection", "graph.width"), 32),
+    "optim.lr": 0.005,
+    "optim.max_steps": 180,
+    "optim.warmup_steps": 20,
+    "log.eval_every_epochs": 1.0,
+    "log.checkpoint_every_steps": 10**6,
+    "log.samples": 3,
+}
+
+
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: a row, then KEY=VALUE pairs, with commas."""
     row, _, rest = arg.partition(",")
-    config = table(Config(), f"{row},demo", ROWS)
-    small(config)
+    config = table(f"{row},demo", ROWS)
+    apply(config, SMALL)
     return parse_arg(config, rest, {})
-
-
-def small(config: Config) -> None:
-    """A fold in half a minute on one core, so that all rows and seeds are an hour's work."""
-    config.fold = "all"
-    config.selection = "validation"
-    config.encoder.stem = "patch"
-    config.encoder.width = 8
-    config.text.layers = 1
-    config.head.embedding = config.head.projection = config.graph.width = 32
-    config.optim.lr = 0.005
-    config.optim.max_steps = 180
-    config.optim.warmup_steps = 20
-    config.log.eval_every_epochs = 1.0
-    config.log.checkpoint_every_steps = 10**6
-    config.log.samples = 3

@@ -4,18 +4,13 @@
         --config.data.manual_dir=/data/AffectNet --config.fold=all
 
 The supplement's protocol (3.1, 3.2): 7 classes without contempt, 283,901 images to train and
-3,500 to test. Softmax over the classes; accuracy of the most probable one. The face is the only
-domain; the number of epochs is a reconstruction.
+3,500 to test.
 """
 
-from drr_jax.config import Config, parse_arg
+from drr_jax.config import Config
+from drr_jax.recipes import faces
 
 
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: KEY=VALUE pairs, with commas."""
-    config = Config()
-    config.data.name = "affectnet"
-    config.domains = "R"
-    config.task = "expression"
-    config.optim.epochs = 12.0
-    return parse_arg(config, arg, {})
+    return faces(arg, "affectnet", "expression", epochs=12.0)

@@ -3,18 +3,13 @@
     python -m drr_jax.main --config=launch/bp4d.py --workdir=runs/bp4d \
         --config.data.manual_dir=/data/BP4D --config.fold=all
 
-The supplement's protocol (3.1, 3.2): 12 AUs, subject-exclusive three-fold cross validation. The
-face is the only domain, so the graph relates classes alone. 20 epochs are a reconstruction
-(docs/method.md 9.6).
+The supplement's protocol (3.1, 3.2): 12 AUs, subject-exclusive three-fold cross validation.
 """
 
-from drr_jax.config import Config, parse_arg
+from drr_jax.config import Config
+from drr_jax.recipes import faces
 
 
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: KEY=VALUE pairs, with commas."""
-    config = Config()
-    config.data.name = "bp4d/rgb"
-    config.domains = "R"
-    config.optim.epochs = 20.0
-    return parse_arg(config, arg, {})
+    return faces(arg, "bp4d/rgb")

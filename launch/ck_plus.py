@@ -4,17 +4,13 @@
         --config.data.manual_dir=/data/CK+ --config.fold=all
 
 The supplement's protocol (3.1, 3.2): 309 sequences of 106 subjects; the split is not stated, so
-subject-exclusive folds are drawn. The face is the only domain, so the graph relates classes
-alone. 20 epochs are a reconstruction (docs/method.md 9.6).
+subject-exclusive folds are drawn.
 """
 
-from drr_jax.config import Config, parse_arg
+from drr_jax.config import Config
+from drr_jax.recipes import faces
 
 
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: KEY=VALUE pairs, with commas."""
-    config = Config()
-    config.data.name = "ck_plus/au"
-    config.domains = "R"
-    config.optim.epochs = 20.0
-    return parse_arg(config, arg, {})
+    return faces(arg, "ck_plus/au")

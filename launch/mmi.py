@@ -4,18 +4,13 @@
         --config.data.manual_dir=/data/MMI --config.fold=all
 
 The supplement's protocol (3.1, 3.2): six classes; the split is not stated, so ten subject folds
-are drawn. Softmax over the classes; accuracy of the most probable one. The face is the only
-domain; the number of epochs is a reconstruction.
+are drawn.
 """
 
-from drr_jax.config import Config, parse_arg
+from drr_jax.config import Config
+from drr_jax.recipes import faces
 
 
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: KEY=VALUE pairs, with commas."""
-    config = Config()
-    config.data.name = "mmi"
-    config.domains = "R"
-    config.task = "expression"
-    config.optim.epochs = 20.0
-    return parse_arg(config, arg, {})
+    return faces(arg, "mmi", "expression")

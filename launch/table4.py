@@ -32,4 +32,4 @@ ROWS: dict[str, Settings] = {
 
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: a row, then demo and KEY=VALUE pairs, with commas."""
-    return table(Config(), arg, ROWS)
+    return table(arg, ROWS)

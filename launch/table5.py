@@ -21,7 +21,5 @@ ROWS: dict[str, Settings] = {
 
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: a row, then demo and KEY=VALUE pairs, with commas."""
-    config = Config()
-    config.data.name = "bp4d/rgb_depth"
-    config.optim.epochs = 20.0
-    return table(config, arg, ROWS, "reactionet/demo_multimodal")
+    common: Settings = {"data.name": "bp4d/rgb_depth", "optim.epochs": 20.0}
+    return table(arg, ROWS, common, "reactionet/demo_multimodal")

@@ -40,7 +40,8 @@ def resolve(name: str) -> tuple[str, str]:
 def default_manual_dir(name: str, data_dir: str | os.PathLike | None = None) -> Path:
     """Where the raw release is looked for: <data_dir>/downloads/manual/ReactioNet."""
     dataset, config = resolve(name)
-    folder = building.find_data_set(dataset).configs[config]
+    data_set = building.find_data_set(dataset)
+    folder = data_set.folders.get(config, data_set.folder)
     return Path(data_dir or default_data_dir()) / "downloads" / "manual" / folder
 
 

@@ -28,17 +28,24 @@ class DomainSystem(System):
         wanted = PREDICT_DOMAINS.get(self.config.predict, ())
         return next((domain for domain in wanted if domain in self.domains), None)
 
+    def features(
+        self, domain: str, batch: Mapping[str, Array], train: bool
+    ) -> Float[Array, "batch *positions channels"]:
+        """What the domain's encoder makes of an image's positions, or of a caption's tokens."""
+        encoder, value = getattr(self, f"encoder_{domain}"), batch[batch_key(domain)]
+        if domain == "T":
+            return encoder(value)
+        return encoder(normalise_image(value, self.dtype), train=train)
+
     def class_wise(self, domain: str, batch: Mapping[str, Array], train: bool) -> dict[str, Array]:
         """What the domain's head makes of its features, by class: steps 1 to 7 of method 9.1.
 
         The attention of an image is [batch, height, width, classes], of a caption [batch, tokens,
         classes].
         """
-        encoder, head = getattr(self, f"encoder_{domain}"), getattr(self, f"head_{domain}")
-        value = batch[batch_key(domain)]
+        features, head = self.features(domain, batch, train), getattr(self, f"head_{domain}")
         if domain == "T":
-            return head(encoder(value), value != PAD)
-        features = encoder(normalise_image(value, self.dtype), train=train)
+            return head(features, batch[batch_key(domain)] != PAD)
         size, height, width, channels = features.shape
         out = head(features.reshape(size, height * width, channels))
         return out | {"attention": out["attention"].reshape(size, height, width, -1)}
@@ -47,10 +54,10 @@ class DomainSystem(System):
         self, domain: str, batch: Mapping[str, Array], train: bool
     ) -> Float[Array, "batch features"]:
         """One feature vector an example; of a caption the mean over its word pieces."""
-        encoder, value = getattr(self, f"encoder_{domain}"), batch[batch_key(domain)]
         if domain != "T":
-            image = normalise_image(value, self.dtype)
+            image = normalise_image(batch[batch_key(domain)], self.dtype)
+            encoder = getattr(self, f"encoder_{domain}")
             return encoder.pooled(image, train=train).astype(jnp.float32)
-        words = (value != PAD)[..., None]
-        features = encoder(value).astype(jnp.float32)
+        words = (batch[batch_key(domain)] != PAD)[..., None]
+        features = self.features(domain, batch, train).astype(jnp.float32)
         return (features * words).sum(1) / jnp.maximum(words.sum(1), 1)

@@ -24,7 +24,7 @@ def test_cells_are_blocks_of_the_image_row_by_row():
 
 def test_patch_convolution_is_a_convolution():
     x = jax.random.normal(jax.random.key(0), (2, 6, 5, 3))
-    module = jaa_net.PatchConv(4)
+    module = jaa_net.Conv(4, 3, impl="rows")
     variables = module.init(jax.random.key(1), x)
     kernel = variables["params"]["kernel"]
     expected = jax.lax.conv_general_dilated(

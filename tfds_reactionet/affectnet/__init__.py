@@ -2,4 +2,12 @@
 
 from tfds_reactionet.building import DataSet
 
-DATA_SET = DataSet(version="1.0.0", configs={"seven": "AffectNet"})
+DATA_SET = DataSet(
+    version="1.0.0",
+    folder="AffectNet",
+    configs={
+        "seven": "Seven expressions, without contempt.",
+    },
+    homepage="http://mohammadmahoor.com/affectnet/",
+    access="ask the University of Denver for AffectNet and unpack its archives there",
+)

@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.affectnet import labels
 from tfds_reactionet.affectnet.clipped import ClippedBox
 from tfds_reactionet.building import Frame, Skip, Unit, blocks
@@ -37,15 +39,17 @@ class Numbered:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Has lists and images, or sets."""
+
+    expected_reasons = (OTHER_CLASS,)
 
     lists: Mapping[str, Path] = field(default_factory=dict)  # by split
     images: Path | None = None
     sets: Mapping[str, Path] = field(default_factory=dict)  # train_set and val_set by split
 
     @classmethod
-    def find(cls, root: Path) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if neither layout is there, or both are."""
         lists: dict[str, Path] = {}
         sets: dict[str, Path] = {}
@@ -98,9 +102,6 @@ class Reader:
     def stamped(self) -> list[Path]:
         inner = [folder / name for folder in self.sets.values() for name in _INNER]
         return [*self.lists.values(), *([self.images] if self.images else []), *inner]
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _listed(self, row: labels.Listed) -> Frame | tuple[str, str]:
         """The frame of a row, or why there is none and which file tells."""

@@ -4,7 +4,16 @@ from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
-    configs={"rgb": "BP4D", "rgb_depth": "BP4D"},
+    folder="BP4D",
+    configs={
+        "rgb": "Colour images.",
+        "rgb_depth": "Colour images, and depth rendered from the meshes.",
+    },
+    homepage="https://www.cs.binghamton.edu/~lijun/Research/3DFE/3DFE_Analysis.html",
+    access=(
+        "ask Binghamton University for BP4D-Spontaneous and copy it there, so that it holds "
+        "AUCoding/ and Sequences(2D+3D)/"
+    ),
     options=(
         *FACE_OPTIONS,
         Option(

@@ -6,46 +6,28 @@
 Folders are found by what they hold, at most four levels down: names around them vary.
 """
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from drr_jax.errors import InputError
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 from tfds_reactionet.building import Frame, Skip, Unit, later
-from tfds_reactionet.reading import (
-    NO_IMAGE,
-    NO_MESH,
-    ImageFile,
-    TexturedMesh,
-    bp4d_landmarks_of,
-    file_names,
-    folder_names,
-    folders,
-    has_images,
-    listed,
-    matching,
-    numbered_images,
-    part_of,
-)
+from tfds_reactionet.reading import NO_IMAGE, NO_MESH, ImageFile, TexturedMesh
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
-PARTS = listed(
+PARTS = reading.listed(
     (
         "F001 F002 F008 F009 F010 F016 F018 F023 M001 M004 M007 M008 M012 M014",
         "F003 F005 F011 F013 F020 F022 M002 M005 M010 M011 M013 M016 M017 M018",
         "F004 F006 F007 F012 F014 F015 F017 F019 F021 M003 M006 M009 M015",
     )
 )
-_SUBJECT = re.compile("[FM][0-9]{3}")
-_TASK = re.compile("T[0-9]{1,2}")
-_CODES = re.compile(r"([FM][0-9]{3})_(T[0-9]{1,2})\.csv", re.IGNORECASE)
-_LEVELS = 4
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     occurrence: Path  # AU_OCC
@@ -56,15 +38,10 @@ class Reader:
     depth: bool
 
     @classmethod
-    def find(cls, root: Path, frame_offset: int, depth: bool) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if the codes or the images are not there."""
-        found: dict[str, Path] = {}
-        for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
-            name = folder.name.lower()
-            if name in ("au_occ", "au_int", "2dfeatures"):
-                found.setdefault(name, folder)
-            elif "images" not in found and _holds_sequences(folder):
-                found["images"] = folder
+        names = ("au_occ", "au_int", "2dfeatures")
+        found = reading.find_bp4d_folders(root, names, reading.holds_bp4d_images)
         if "au_occ" not in found:
             raise InputError(
                 f"{root}: no folder AU_OCC in it; expected AUCoding/AU_OCC/F001_T1.csv"
@@ -76,8 +53,8 @@ class Reader:
             found.get("au_int"),
             found["images"],
             found.get("2dfeatures"),
-            frame_offset,
-            depth,
+            options["frame_offset"],
+            config == "rgb_depth",
         )
 
     @property
@@ -85,21 +62,23 @@ class Reader:
         return self.landmarks is not None
 
     def units(self) -> list[Unit]:
-        units = []
-        for path, match in matching(self.occurrence, _CODES):
-            subject, task = match[1].upper(), match[2].upper()
-            part = part_of(PARTS, subject, "BP4D's published lists")
-            units.append(Unit(f"{subject}/{task}", subject, task, part, path))
-        if not units:
-            raise InputError(f"{self.occurrence}: no file F001_T1.csv in it")
-        return units
+        return [
+            Unit(
+                f"{subject}/{task}",
+                subject,
+                task,
+                reading.part_of(PARTS, subject, "BP4D's published lists"),
+                path,
+            )
+            for path, subject, task in reading.coded_bp4d_sequences(self.occurrence)
+        ]
 
     def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
         coded = reading.read_bp4d_occurrence(unit.source)
         name = f"{unit.subject}_{unit.task}"
         graded = reading.read_bp4d_intensities(self.intensity, name, coded.frames)
         folder = self.images / unit.subject / unit.task
-        images = numbered_images(folder) if folder.is_dir() else {}
+        images = reading.numbered_images(folder) if folder.is_dir() else {}
         frames, skips = [], []
         for row, number in enumerate(coded.frames):
             path = images.get(number + self.frame_offset)
@@ -116,34 +95,18 @@ class Reader:
                     ImageFile(path),
                     occurrence=coded.values[row],
                     intensity=graded[row],
-                    landmarks=self._landmarks(name, number + self.frame_offset),
+                    landmarks=later(
+                        reading.bp4d_landmarks_of,
+                        self.landmarks,
+                        name,
+                        number + self.frame_offset,
+                    ),
                     depth=TexturedMesh(mesh) if self.depth else None,
                 )
             )
         return frames, skips
 
     def stamped(self) -> list[Path]:
-        paths = [self.images]
-        for folder in (self.occurrence, self.intensity, self.landmarks):
-            if folder is not None:
-                for place in (folder, *(folder / name for name in folder_names(folder))):
-                    paths += [place, *(place / name for name in file_names(place))]
-        return [*paths, *(self.images / unit.subject / unit.task for unit in self.units())]
-
-    def unread(self) -> list[Skip]:
-        return []
-
-    def _landmarks(self, sequence: str, number: int) -> Any:
-        if self.landmarks is None:
-            return None
-        return later(bp4d_landmarks_of, self.landmarks / f"{sequence}.mat", number)
-
-
-def _holds_sequences(folder: Path) -> bool:
-    """Whether F001/T1 with images is in a folder; 3DFeatures looks alike, without images."""
-    subjects = [name for name in folder_names(folder) if _SUBJECT.fullmatch(name)]
-    return any(
-        _TASK.fullmatch(task) and has_images(folder / subject / task)
-        for subject in subjects[:3]
-        for task in folder_names(folder / subject)
-    )
+        labels = reading.bp4d_labels((self.occurrence, self.intensity, self.landmarks))
+        sequences = (self.images / unit.subject / unit.task for unit in self.units())
+        return [self.images, *labels, *sequences]

@@ -2,10 +2,19 @@
 
 from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
-_FOLDER = "BP4D+"
 DATA_SET = DataSet(
     version="1.0.0",
-    configs={"rgb": _FOLDER, "rgb_depth": _FOLDER, "rgb_depth_thermal": _FOLDER},
+    folder="BP4D+",
+    configs={
+        "rgb": "Colour images.",
+        "rgb_depth": "Colour images, and depth rendered from the meshes.",
+        "rgb_depth_thermal": "Colour, depth and thermal images of the same time.",
+    },
+    homepage="https://www.cs.binghamton.edu/~lijun/Research/3DFE/3DFE_Analysis.html",
+    access=(
+        "ask Binghamton University for BP4D+ and copy it there, so that it holds AUCoding/ and "
+        "2D+3D/"
+    ),
     options=(
         *FACE_OPTIONS,
         Option(

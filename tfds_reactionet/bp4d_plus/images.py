@@ -3,7 +3,6 @@
 2D+3D/F001/T1/0000.jpg, 0000.obj        or 2D+3D/F001.zip with members <top>/T1/0000.jpg
 """
 
-import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from tfds_reactionet.building import Depth
 from tfds_reactionet.reading import (
+    BP4D_SUBJECT,
     IMAGE_SUFFIXES,
     Archive,
     BadImageError,
@@ -22,15 +22,15 @@ from tfds_reactionet.reading import (
     Pixels,
     TexturedMesh,
     ZipImage,
-    file_names,
     folder_names,
     has_images,
+    holds_bp4d_images,
+    matching,
     numbered_images,
     open_archive,
 )
 
-SUBJECT = re.compile("[FM][0-9]{3}")
-_TASK = re.compile("T[0-9]{1,2}")
+_ZIP = re.compile(r"[FM][0-9]{3}\.zip", re.IGNORECASE)
 _SUFFIXES = "|".join(suffix[1:] for suffix in (*IMAGE_SUFFIXES, ".obj"))
 _MEMBER = re.compile(rf"(.*/)?(T[0-9]{{1,2}})/([0-9]{{1,9}})\.({_SUFFIXES})", re.IGNORECASE)
 
@@ -69,26 +69,17 @@ class Sequence:
 
 def holds_sequences(folder: Path) -> bool:
     """Whether F001/T1 with images, or F001.zip with T1/0000.jpg, is in a folder."""
-    subjects = [name for name in folder_names(folder) if SUBJECT.fullmatch(name)]
-    if any(
-        _TASK.fullmatch(task) and has_images(folder / subject / task)
-        for subject in subjects[:3]
-        for task in folder_names(folder / subject)
-    ):
-        return True
-    zips = [name for name in file_names(folder) if _is_subject_zip(name)]
-    return any(
+    return holds_bp4d_images(folder) or any(
         match and match[4].lower() != "obj"
-        for name in zips[:1]
-        for match in map(_MEMBER.fullmatch, open_archive(folder / name).names())
+        for path in _zips(folder)[:1]
+        for match in map(_MEMBER.fullmatch, open_archive(path).names())
     )
 
 
 def sources(folder: Path) -> list[Path]:
     """The zip files of subjects in a folder, and the folders of sequences, for the stamp."""
-    zips = [folder / name for name in file_names(folder) if _is_subject_zip(name)]
-    subjects = [folder / name for name in folder_names(folder) if SUBJECT.fullmatch(name)]
-    return [*zips, *(path / task for path in subjects for task in folder_names(path))]
+    subjects = [folder / name for name in folder_names(folder) if BP4D_SUBJECT.fullmatch(name)]
+    return [*_zips(folder), *(path / task for path in subjects for task in folder_names(path))]
 
 
 def sequence(folder: Path, subject: str, task: str) -> Sequence:
@@ -105,9 +96,9 @@ def sequence(folder: Path, subject: str, task: str) -> Sequence:
             {n: ImageFile(path) for n, path in images.items()},
             {n: TexturedMesh(path) for n, path in meshes.items() if path.is_file()},
         )
-    for name in file_names(folder):
-        if _is_subject_zip(name) and name[:4].upper() == subject:
-            return _in_archive(open_archive(folder / name), subject, task)
+    for path in _zips(folder):
+        if path.name[:4].upper() == subject:
+            return _in_archive(open_archive(path), subject, task)
     return Sequence(str(place), {}, {})
 
 
@@ -118,7 +109,9 @@ def _in_archive(archive: Archive, subject: str, task: str) -> Sequence:
         match = _MEMBER.fullmatch(name)
         if not match or match[2].upper() != task:
             continue
-        others = [part for part in (match[1] or "").split("/") if SUBJECT.fullmatch(part.upper())]
+        others = [
+            part for part in (match[1] or "").split("/") if BP4D_SUBJECT.fullmatch(part.upper())
+        ]
         if others and others != [subject]:
             raise InputError(
                 f"{archive.path}: member {name[:80]!r} is of another subject than {subject}"
@@ -135,6 +128,6 @@ def _in_archive(archive: Archive, subject: str, task: str) -> Sequence:
     return Sequence(str(archive.path), images, meshes)
 
 
-def _is_subject_zip(name: str) -> bool:
-    stem, suffix = os.path.splitext(name)
-    return suffix.lower() == ".zip" and bool(SUBJECT.fullmatch(stem.upper()))
+def _zips(folder: Path) -> list[Path]:
+    """The zip files of subjects."""
+    return [path for path, _ in matching(folder, _ZIP)]

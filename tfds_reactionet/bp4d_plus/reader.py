@@ -7,28 +7,16 @@
 Folders are found by what they hold, at most four levels down.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from drr_jax.errors import InputError
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 from tfds_reactionet.bp4d_plus import folds, images, thermal
 from tfds_reactionet.building import Frame, Skip, Unit, later
-from tfds_reactionet.reading import (
-    NO_IMAGE,
-    NO_MESH,
-    Box,
-    VideoImage,
-    bp4d_landmarks_of,
-    file_names,
-    folder_names,
-    folders,
-    matching,
-    part_of,
-)
+from tfds_reactionet.reading import NO_IMAGE, NO_MESH, Box, VideoImage
 
 TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"
@@ -36,8 +24,6 @@ NO_THERMAL_FACE = "no thermal landmarks to cut the face out by"
 OTHER_TASK = "AU codes of a task other than T1, T6, T7, T8"
 NO_FOLD = "subject that BigSmall's lists leave out"
 
-_CODES = re.compile(r"([FM][0-9]{3})_(T[0-9]{1,2})\.csv", re.IGNORECASE)
-_LEVELS = 4
 _LACKING = {
     "au_occ": "no folder AU_OCC in it; expected AUCoding/AU_OCC/F001_T1.csv",
     "images": "no images; expected 2D+3D/F001.zip or 2D+3D/F001/T1/0000.jpg",
@@ -59,8 +45,10 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
+
+    expected_reasons = (NO_THERMAL_FACE, OTHER_TASK, NO_FOLD)
 
     places: Places
     folds: str
@@ -69,16 +57,10 @@ class Reader:
     thermal_fps: float
 
     @classmethod
-    def find(cls, root: Path, config: str, options: Any) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if codes, images or what the config wants are not there."""
         folds.file_of(options["folds"])
-        found: dict[str, Path] = {}
-        for folder in folders(root, _LEVELS, lambda name: bool(images.SUBJECT.fullmatch(name))):
-            name = folder.name.lower()
-            if name in _NAMES:
-                found.setdefault(name, folder)
-            elif "images" not in found and images.holds_sequences(folder):
-                found["images"] = folder
+        found = reading.find_bp4d_folders(root, _NAMES, images.holds_sequences)
         if config != "rgb_depth_thermal":
             found.pop("thermal", None)
         for name, lacking in _LACKING.items():
@@ -106,14 +88,12 @@ class Reader:
         return self.places.landmarks is not None
 
     def units(self) -> list[Unit]:
-        coded = self._coded()
-        if not coded:
-            raise InputError(f"{self.places.occurrence}: no file F001_T1.csv in it")
+        coded = reading.coded_bp4d_sequences(self.places.occurrence)
         parts = folds.parts(self.folds, {subject for _, subject, _ in coded})
         units = []
         for path, subject, task in coded:
             if task in TASKS and not self._left_out(subject):
-                part = part_of(parts, subject, f"folds={self.folds}")
+                part = reading.part_of(parts, subject, f"folds={self.folds}")
                 units.append(Unit(f"{subject}/{task}", subject, task, part, path))
         return units
 
@@ -145,7 +125,10 @@ class Reader:
                     image,
                     occurrence=coded.values[row],
                     intensity=graded[row],
-                    landmarks=self._landmarks(name, number - 1),
+                    # They count frames from 1, as AU codes do, whatever the images' names.
+                    landmarks=later(
+                        reading.bp4d_landmarks_of, self.places.landmarks, name, number - 1
+                    ),
                     depth=mesh,
                     thermal=pixels,
                     thermal_box=box,
@@ -154,39 +137,26 @@ class Reader:
         return frames, skips
 
     def stamped(self) -> list[Path]:
-        paths = [self.places.images, *images.sources(self.places.images)]
-        labels = (self.places.occurrence, self.places.intensity, self.places.landmarks)
-        for folder in (*labels, self.places.thermal, self.places.thermal_points):
-            if folder is not None:
-                for place in (folder, *(folder / name for name in folder_names(folder))):
-                    paths += [place, *(place / name for name in file_names(place))]
-        listed = folds.file_of(self.folds)
-        return [*paths, *([listed] if listed else [])]
+        places, listed = self.places, folds.file_of(self.folds)
+        labels = (places.occurrence, places.intensity, places.landmarks)
+        return [
+            places.images,
+            *images.sources(places.images),
+            *reading.bp4d_labels((*labels, places.thermal, places.thermal_points)),
+            *([listed] if listed else []),
+        ]
 
     def unread(self) -> list[Skip]:
         skips = []
-        for path, subject, task in self._coded():
+        for path, subject, task in reading.coded_bp4d_sequences(self.places.occurrence):
             if task not in TASKS:
                 skips.append(Skip(f"{subject}/{task}", OTHER_TASK, str(path)))
             elif self._left_out(subject):
                 skips.append(Skip(f"{subject}/{task}", NO_FOLD, str(path)))
         return skips
 
-    def _coded(self) -> list[tuple[Path, str, str]]:
-        """(file, subject, task) of every file of codes."""
-        return [
-            (path, match[1].upper(), match[2].upper())
-            for path, match in matching(self.places.occurrence, _CODES)
-        ]
-
     def _left_out(self, subject: str) -> bool:
         return self.folds == "bigsmall_3fold" and subject in folds.UNLISTED
-
-    def _landmarks(self, sequence: str, entry: int) -> Any:
-        """Landmarks count frames from 1, as AU codes do, whatever the images' names."""
-        if self.places.landmarks is None:
-            return None
-        return later(bp4d_landmarks_of, self.places.landmarks / f"{sequence}.mat", entry)
 
     def _thermal(self, unit: Unit) -> Callable[[float], tuple[VideoImage, Box | None] | Skip]:
         """A function from the time in seconds to the thermal frame and its face box."""

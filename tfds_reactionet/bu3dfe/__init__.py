@@ -4,7 +4,16 @@ from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
-    configs={"rgb": "BU_3DFE", "rgb_depth": "BU_3DFE"},
+    folder="BU_3DFE",
+    configs={
+        "rgb": "Frontal texture images.",
+        "rgb_depth": "Frontal texture images, and depth rendered from the meshes.",
+    },
+    homepage="https://www.cs.binghamton.edu/~lijun/Research/3DFE/3DFE_Analysis.html",
+    access=(
+        "ask Binghamton University for BU-3DFE and unpack it there, so that it holds F0001/ to "
+        "M0044/"
+    ),
     options=(
         *FACE_OPTIONS,
         Option("classes", 6, "6: without the neutral scans; 7: with them", low=6, high=7),

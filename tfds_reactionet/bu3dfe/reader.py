@@ -6,10 +6,13 @@ The folder of subjects is found at most three levels down.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.bu3dfe import names
 from tfds_reactionet.bu3dfe.names import Scan
 from tfds_reactionet.building import Frame, Skip, Unit
@@ -36,8 +39,10 @@ _LEVELS = 3
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
+
+    expected_reasons = (OTHER_LEVEL, NOT_A_CLASS)
 
     subjects: Path  # holds F0001
     classes: int
@@ -45,12 +50,13 @@ class Reader:
     depth: bool
 
     @classmethod
-    def find(cls, root: Path, classes: int, levels: str, depth: bool) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if there are no subjects' folders."""
         packed = None
         for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
             if any(_SUBJECT.fullmatch(name) for name in folder_names(folder)):
-                return cls(folder, classes, int(levels[0]), depth)
+                lowest = int(options["levels"][0])
+                return cls(folder, options["classes"], lowest, config == "rgb_depth")
             for name in file_names(folder):
                 if _PACKED.fullmatch(name):
                     packed = packed or folder / name
@@ -60,10 +66,6 @@ class Reader:
                 f"{packed.stem}/{packed.stem}_AN01WH_F2D.bmp"
             )
         raise InputError(f"{root}: no subjects; expected F0001/F0001_AN01WH_F2D.bmp")
-
-    @property
-    def has_faces(self) -> bool:
-        return False
 
     def units(self) -> list[Unit]:
         units = []
@@ -108,9 +110,6 @@ class Reader:
 
     def stamped(self) -> list[Path]:
         return [self.subjects, *self._folders()]
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _folders(self) -> list[Path]:
         return [

@@ -10,10 +10,11 @@ from .common import LABEL_SOURCES as LABEL_SOURCES
 from .common import caption_words as caption_words
 from .common import default_data_dir as default_data_dir
 from .face_builder import FaceBuilder as FaceBuilder
-from .face_builder import builder_configs as builder_configs
 from .faces import Depth as Depth
+from .faces import FoldReader as FoldReader
 from .faces import Frame as Frame
 from .faces import Lazy as Lazy
+from .faces import Reader as Reader
 from .faces import Spec as Spec
 from .faces import Unit as Unit
 from .faces import later as later

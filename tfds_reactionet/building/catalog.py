@@ -71,13 +71,17 @@ FACE_OPTIONS = (
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set's version, configs and options."""
+    """What is declared of a data set; its builder gives TFDS the same (`ShardedBuilder`)."""
 
     version: str
-    configs: Mapping[str, str]  # config -> folder in <data_dir>/downloads/manual; first is default
+    folder: str  # of the raw release, in <data_dir>/downloads/manual
+    configs: Mapping[str, str]  # config -> what it holds; the first is the default
+    homepage: str = ""
+    access: str = ""  # how to get the raw release, and what must be in its folder
     options: tuple[Option, ...] = FACE_OPTIONS
     demo: str | None = None  # module whose write_release(folder, ...) renders a release
     rendered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # config -> arguments
+    folders: Mapping[str, str] = field(default_factory=dict)  # of rendered configs
 
 
 def defaults(data_set: DataSet) -> dict[str, Any]:

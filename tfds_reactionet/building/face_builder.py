@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.catalog import DataSet, find_data_set
+from tfds_reactionet.building.catalog import find_data_set
 from tfds_reactionet.building.common import Tally
 from tfds_reactionet.building.face_records import (
     CHUNK_FRAMES,
@@ -31,31 +31,23 @@ from tfds_reactionet.building.skipped import SkipList
 from tfds_reactionet.reading import CROP_VERSION, FoldUnit
 
 
-def builder_configs(data_set: DataSet, **descriptions: str) -> list[tfds.core.BuilderConfig]:
-    """TFDS's objects for the configs that a data set declares."""
-    return [
-        tfds.core.BuilderConfig(name=name, description=descriptions.get(name, ""))
-        for name in data_set.configs
-    ]
-
-
 class FaceBuilder(ShardedBuilder, skip_registration=True):
-    """Writes what a reader finds. A data set's `Builder` sets VERSION, BUILDER_CONFIGS, OPTIONS
-    (`catalog.defaults`), HOMEPAGE and MANUAL_DOWNLOAD_INSTRUCTIONS, and gives `spec` and `open`.
+    """Writes what a reader finds.
+
+    A data set declares `class Builder(FaceBuilder, data_set=DATA_SET, reader=Reader)`, and `spec`.
     """
 
-    HOMEPAGE: ClassVar[str]
-    EXPECTED_REASONS: ClassVar[tuple[str, ...]] = (NO_FACE,)
+    reader: ClassVar[type[Reader]]
+
+    def __init_subclass__(cls, reader: type[Reader], **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        cls.reader = reader
+        cls.EXPECTED_REASONS = (NO_FACE, *reader.expected_reasons)
 
     @staticmethod
     @abc.abstractmethod
     def spec(config: str, options: Mapping[str, Any]) -> Spec:
         """What the records hold. Raises InputError for options that contradict each other."""
-
-    @staticmethod
-    @abc.abstractmethod
-    def open(manual_dir: Path, config: str, options: Mapping[str, Any]) -> Reader:
-        """The reader of a release. Raises InputError if the folder is none at first sight."""
 
     @classmethod
     def check_release(cls, manual_dir: Path, config: str) -> None:
@@ -73,7 +65,7 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
             raise InputError(
                 f"manual_dir {manual_dir} does not exist; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             )
-        return cls.open(manual_dir, config, options)
+        return cls.reader.find(manual_dir, config, options)
 
     def _info(self) -> tfds.core.DatasetInfo:
         spec = self.spec(self.config_name, self.options)

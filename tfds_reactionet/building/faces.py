@@ -1,8 +1,8 @@
 """How to add a data set of faces: a reader that says what is on the disk, and 20 lines of builder.
 
-    tfds_reactionet/NAME/__init__.py               DATA_SET = DataSet(version, configs, options)
-    tfds_reactionet/NAME/NAME_dataset_builder.py   class Builder(FaceBuilder): spec, open
-    tfds_reactionet/NAME/reader.py                 class Reader: units, frames, stamped
+    tfds_reactionet/NAME/__init__.py               DATA_SET = DataSet(version, folder, configs, ...)
+    tfds_reactionet/NAME/NAME_dataset_builder.py   class Builder(FaceBuilder, ...): spec
+    tfds_reactionet/NAME/reader.py                 class Reader: find, units, frames, stamped
     tfds_reactionet/NAME/README.md, CITATIONS.bib, TAGS.txt
     tests/raw_NAME.py, tests/test_NAME.py          a tiny tree in the official format, read back
 
@@ -24,18 +24,19 @@ unknown) over `Spec.au_names`, if there are any; expression (index, -1 unknown);
 [Spec.landmarks, 2] in pixels of the stored image; `Spec.extra` (ReactioNet's caption, scene,
 sub_scene, head_pose, gaze; names, views ...); task, sequence, subject, frame, label_source.
 Records of one `sequence` text must be contiguous in a split: give the still images of a split one
-and the same sequence text. Reasons for skips in `Builder.EXPECTED_REASONS` are the protocol's own
+and the same sequence text. Reasons for skips in `Reader.expected_reasons` are the protocol's own
 and do not count against --max_skipped. Defects of label files are InputErrors that name the file
 and the line; defects of one image are BadImageErrors, and become skips.
 Splits and folds are a `Protocol` (protocols.py); a `FoldReader` makes the folds from what its
 units hold. Images that are cropped: crop.py.
 """
 
+import abc
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, Self, TypeVar
 from typing import Protocol as Interface
 
 import numpy as np
@@ -123,48 +124,54 @@ class Frames(Interface):
     def __getitem__(self, rows: slice, /) -> Sequence[Frame]: ...
 
 
-class Reader(Interface):
-    """A raw release on a disk. Cheap to pickle."""
+class Reader(abc.ABC):
+    """A raw release on a disk. Cheap to pickle; a data set's is a frozen dataclass."""
+
+    expected_reasons: ClassVar[tuple[str, ...]] = ()  # skips that are the protocol's own
+
+    @classmethod
+    @abc.abstractmethod
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+        """The release in a folder. Raises InputError if it is none at first sight."""
 
     @property
     def has_faces(self) -> bool:
-        """Whether frames come with landmarks or boxes, so that faces can be cut out."""
-        ...
+        """Whether frames come with landmarks or boxes, so that faces can be cut out; here not."""
+        return False
 
+    @abc.abstractmethod
     def units(self) -> Sequence[Unit]:
         """All units of the release. Raises InputError for defects."""
-        ...
 
+    @abc.abstractmethod
     def frames(self, unit: Unit) -> tuple[Frames, Sequence[Skip]]:
         """Frames of a unit in the order of their records, and what yields none."""
-        ...
 
+    @abc.abstractmethod
     def stamped(self) -> Sequence[Path]:
         """Files and folders whose names, sizes and times tell whether the release changed.
 
         Label files, and the folders of images (a folder's time tells of added images).
         """
-        ...
 
     def unread(self) -> Sequence[Skip]:
         """Skips that belong to no unit, such as labels of subjects that are not on the disk."""
-        ...
+        return ()
 
 
-@runtime_checkable
-class FoldReader(Reader, Interface):
+class FoldReader(Reader):
     """A release without a published protocol, whose parts depend on what the units hold."""
 
+    @abc.abstractmethod
     def load(self, unit: Unit) -> FoldUnit:
         """What `parts` needs to know of a unit; asked in a worker process after its frames."""
-        ...
 
+    @abc.abstractmethod
     def parts(self, loads: Sequence[FoldUnit]) -> tuple[Mapping[str, str], str]:
         """Part of each unit by its sequence, and where the folds come from, for the metadata.
 
         Raises InputError if they cannot be made.
         """
-        ...
 
 
 def value(lazy: Any) -> Any:

@@ -14,6 +14,7 @@ from tensorflow_datasets.core.splits import SplitDict
 from tqdm import tqdm
 
 from drr_jax.errors import InputError
+from tfds_reactionet.building.catalog import DataSet, defaults
 from tfds_reactionet.building.common import Tally, file_digests, fingerprint
 from tfds_reactionet.building.parallel import cores, ordered_map
 from tfds_reactionet.building.shards import BeamShard, Built, LocalShard, merge_tallies
@@ -55,6 +56,23 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     OPTIONS: ClassVar[Mapping[str, Any]] = {}  # names and defaults, see catalog.Option
     EXPECTED_REASONS: ClassVar[tuple[str, ...]] = ()  # skips by the protocol itself
+    HOMEPAGE: ClassVar[str]
+
+    def __init_subclass__(cls, data_set: DataSet | None = None, **kwargs: Any):
+        """Gives TFDS, as attributes of the class, what the builder's data set declares."""
+        super().__init_subclass__(**kwargs)
+        if data_set is None:
+            return
+        cls.VERSION = tfds.core.Version(data_set.version)
+        cls.BUILDER_CONFIGS = [
+            tfds.core.BuilderConfig(name=name, description=description)
+            for name, description in data_set.configs.items()
+        ]
+        cls.OPTIONS = defaults(data_set)
+        cls.HOMEPAGE = data_set.homepage
+        if data_set.access:
+            readme = f"tfds_reactionet/{cls.name}/README.md"
+            cls.MANUAL_DOWNLOAD_INSTRUCTIONS = f"{data_set.access}; see {readme}"
 
     def __init__(
         self,

@@ -4,7 +4,16 @@ from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
-    configs={"au": "CK+", "expression": "CK+"},
+    folder="CK+",
+    configs={
+        "au": "Action units of the peak, 12 of them evaluated.",
+        "expression": "Six emotions.",
+    },
+    homepage="https://www.jeffcohn.net/Resources/",
+    access=(
+        "ask for CK+ and unpack its zip files there, so that it holds cohn-kanade-images/, "
+        "Emotion/ and FACS/"
+    ),
     options=(
         *FACE_OPTIONS,
         Option("last", 3, "frames of a sequence that are taken, counted from its peak", low=1),

@@ -11,10 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Lazy, Skip, Unit, later
 from tfds_reactionet.ck_plus import labels
 from tfds_reactionet.reading import ImageFile, folder_names, folders, matching, round_robin
@@ -53,8 +55,10 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
+
+    expected_reasons = (NO_EMOTION, OTHER_EMOTION)
 
     outer: Mapping[str, Path]  # the folder of subjects of each kind that is there
     aus: bool
@@ -63,7 +67,7 @@ class Reader:
     threshold: int
 
     @classmethod
-    def find(cls, root: Path, aus: bool, last: int, folds: int, threshold: int) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if images or the labels of a config are not there."""
         outer: dict[str, Path] = {}
         for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
@@ -75,11 +79,13 @@ class Reader:
             ("emotion", "Emotion/S005/001/S005_001_00000011_emotion.txt"),
             ("facs", "FACS/S005/001/S005_001_00000011_facs.txt"),
         ):
-            if kind not in outer and (kind != "facs" or aus):
+            if kind not in outer and (kind != "facs" or config == "au"):
                 raise InputError(
                     f"{root}: no {kind} in it; expected {example} (unpack the zip files)"
                 )
-        return cls(outer, aus, last, folds, threshold)
+        return cls(
+            outer, config == "au", *(options[name] for name in ("last", "folds", "threshold"))
+        )
 
     @property
     def has_faces(self) -> bool:

@@ -4,7 +4,15 @@ from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
-    configs={"left": "DISFA"},
+    folder="DISFA",
+    configs={
+        "left": "Frames of the left camera.",
+    },
+    homepage="http://mohammadmahoor.com/disfa/",
+    access=(
+        "ask the University of Denver for DISFA and unpack it there, so that it holds "
+        "ActionUnit_Labels/ and Videos_LeftCamera/"
+    ),
     options=(
         *FACE_OPTIONS,
         Option("threshold", 2, "least intensity that counts as occurrence", low=1, high=5),

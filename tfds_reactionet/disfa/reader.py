@@ -11,10 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Skip, Unit, later
 from tfds_reactionet.disfa import labels
 from tfds_reactionet.reading import (
@@ -60,7 +62,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     subjects: Mapping[str, Subject]
@@ -69,7 +71,7 @@ class Reader:
     frame_offset: int
 
     @classmethod
-    def find(cls, root: Path, threshold: int, frame_offset: int) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if labels or images are not there."""
         found: dict[str, dict[str, Path]] = {"labels": {}, "images": {}, "video": {}, "points": {}}
         for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
@@ -94,7 +96,7 @@ class Reader:
             name: Subject(folder, images.get(name), found["points"].get(name))
             for name, folder in sorted(found["labels"].items())
         }
-        return cls(subjects, root, threshold, frame_offset)
+        return cls(subjects, root, options["threshold"], options["frame_offset"])
 
     @property
     def has_faces(self) -> bool:
@@ -137,9 +139,6 @@ class Reader:
             paths += [subject.labels, *labels.label_files(subject.labels)]
             paths += [path for path in (subject.images, subject.landmarks) if path]
         return paths
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _images(self, subject: Subject, rows: int) -> Mapping[int, Pixels]:
         """Sources of pixels by label row, from 1."""

@@ -4,7 +4,16 @@ from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
-    configs={"manual": "EmotioNet", "automatic": "EmotioNet"},
+    folder="EmotioNet",
+    configs={
+        "manual": "Some 25,000 images with codes by experts.",
+        "automatic": "Some 950,000 images with codes by the authors' program.",
+    },
+    homepage="https://cbcsl.ece.ohio-state.edu/dbform_emotionet.html",
+    access=(
+        "ask Ohio State University for EmotioNet's label files, copy them there and download their "
+        "images into images/"
+    ),
     options=(
         *FACE_OPTIONS,
         Option(

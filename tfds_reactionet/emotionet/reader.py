@@ -12,11 +12,13 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Skip, Unit, blocks
 from tfds_reactionet.emotionet.labels import Coded, read_csv, read_list
 from tfds_reactionet.emotionet.spreadsheet import read_workbook
@@ -42,8 +44,10 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
+
+    expected_reasons = (NO_IMAGE, TWICE)
 
     root: Path
     files: tuple[Path, ...]  # of labels
@@ -51,8 +55,9 @@ class Reader:
     folds: int
 
     @classmethod
-    def find(cls, root: Path, automatic: bool, folds: int) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if there is no label file of a config, or more than one table."""
+        automatic = config == "automatic"
         pattern = _LIST if automatic else _TABLE
         found = [
             item for folder in folders(root, _LABEL_LEVELS) for item in matching(folder, pattern)
@@ -68,11 +73,7 @@ class Reader:
         if len(files) > 1 and not automatic:
             names = " and ".join(str(path) for path in files[:2])
             raise InputError(f"{names}: expected one table; move the other away")
-        return cls(root, files, automatic, folds)
-
-    @property
-    def has_faces(self) -> bool:
-        return False
+        return cls(root, files, automatic, options["folds"])
 
     def units(self) -> list[Unit]:
         rows = self._rows()
@@ -107,9 +108,6 @@ class Reader:
 
     def stamped(self) -> list[Path]:
         return [*self.files, *(folder for folder, names in _images(self.root) if names)]
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _rows(self) -> list[Row]:
         coded = list(_coded(self.files))

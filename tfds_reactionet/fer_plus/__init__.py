@@ -9,7 +9,16 @@ _OWN_DEFAULTS = {"size": 48, "image_format": "png"}
 
 DATA_SET = DataSet(
     version="1.0.0",
-    configs=dict.fromkeys(("majority", "argmax8", "votes", "probability", "multi_target"), "FER+"),
+    folder="FER+",
+    configs={
+        "majority": "Faces on whose expression most voters agree, after single votes are dropped.",
+        "argmax8": "Faces whose most frequent vote is one of the eight expressions.",
+        "votes": "Every row with its votes; the label is the majority's, or unknown.",
+        "probability": "Up to three expressions with at least 75 % of the votes, as shares.",
+        "multi_target": "Every expression with at least 30 % of the votes.",
+    },
+    homepage="https://github.com/microsoft/FERPlus",
+    access="copy FER2013's fer2013.csv and FER+'s fer2013new.csv there",
     options=tuple(
         replace(option, default=_OWN_DEFAULTS.get(option.name, option.default))
         for option in FACE_OPTIONS

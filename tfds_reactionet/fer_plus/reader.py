@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Skip, Unit, blocks
 from tfds_reactionet.fer_plus import tables
 from tfds_reactionet.fer_plus.votes import label
@@ -42,8 +44,10 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Either a pair of tables, or a tree of images."""
+
+    expected_reasons = (NO_LABEL,)
 
     rule: str
     faces: Path | None
@@ -51,7 +55,7 @@ class Reader:
     tree: Mapping[str, Path]  # folder of each split
 
     @classmethod
-    def find(cls, root: Path, rule: str) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if neither is there."""
         faces = votes = None
         tree: dict[str, Path] = {}
@@ -63,18 +67,14 @@ class Reader:
             faces = faces or next((path for path, _ in matching(folder, _FACES)), None)
             votes = votes or next((path for path, _ in matching(folder, _VOTES)), None)
         if faces and votes:
-            return cls(rule, faces, votes, {})
+            return cls(config, faces, votes, {})
         if len(tree) == len(_TREE) and any(_has_png(folder) for folder in tree.values()):
-            return cls(rule, None, None, tree)
+            return cls(config, None, None, tree)
         missing = "fer2013.csv" if votes else "fer2013new.csv"
         raise InputError(
             f"{root}: no {missing}; expected fer2013.csv and fer2013new.csv, or the folders "
             "FER2013Train, FER2013Valid and FER2013Test with label.csv and fer0000000.png"
         )
-
-    @property
-    def has_faces(self) -> bool:
-        return False
 
     def units(self) -> list[Unit]:
         rows: dict[str, list[Row]] = {split: [] for split in tables.SPLITS.values()}
@@ -118,9 +118,6 @@ class Reader:
     def stamped(self) -> list[Path]:
         tables_ = [path for path in (self.faces, self.votes) if path]
         return [*tables_, *self.tree.values(), *(f / _LABELS for f in self.tree.values())]
-
-    def unread(self) -> list[Skip]:
-        return []
 
 
 def _joined(faces: Path, votes: Path) -> list[Row]:

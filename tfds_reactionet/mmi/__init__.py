@@ -4,7 +4,15 @@ from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
-    configs={"middle": "MMI"},
+    folder="MMI",
+    configs={
+        "middle": "The three frames in the middle of each clip, and the image sessions.",
+    },
+    homepage="https://mmifacedb.eu/",
+    access=(
+        "ask for the MMI facial expression database and unpack it there, so that it holds "
+        "Sessions/<number>/session.xml"
+    ),
     options=(
         *FACE_OPTIONS,
         Option(

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import UInt8
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Skip, Unit
 from tfds_reactionet.mmi import metadata, turns
 from tfds_reactionet.reading import (
@@ -30,6 +31,7 @@ from tfds_reactionet.reading import (
     rotated,
     round_robin,
     video_length,
+    with_files,
 )
 
 FOLDS = 10
@@ -100,8 +102,10 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
+
+    expected_reasons = (NO_EMOTION, SEVERAL, OTHER_VIEW)
 
     sessions: Path  # holds <id>/session.xml
     views: tuple[int, ...]
@@ -109,7 +113,7 @@ class Reader:
     rotation: str
 
     @classmethod
-    def find(cls, root: Path, options: Mapping[str, Any]) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if there are no sessions, or options contradict each other."""
         turns.file_of(options["rotation"])
         left, right = (options[name].upper().split() for name in ("frontal_left", "frontal_right"))
@@ -123,10 +127,6 @@ class Reader:
                 views = tuple(int(view) for view in options["views"].split(","))
                 return cls(folder, views, sides, options["rotation"])
         raise InputError(f"{root}: no sessions; expected Sessions/<number>/session.xml")
-
-    @property
-    def has_faces(self) -> bool:
-        return False
 
     def units(self) -> list[Unit]:
         takes = [take for take in self._sessions() if isinstance(take, Take)]
@@ -160,11 +160,9 @@ class Reader:
         return frames, []
 
     def stamped(self) -> list[Path]:
-        paths = [self.sessions]
-        for folder in self._folders():
-            paths += [folder, *(folder / name for name in file_names(folder))]
         listed = turns.file_of(self.rotation)
-        return [*paths, *([listed] if listed else [])]
+        files = (path for folder in self._folders() for path in with_files(folder))
+        return [self.sessions, *files, *([listed] if listed else [])]
 
     def unread(self) -> list[Skip]:
         return [skip for skip in self._sessions() if isinstance(skip, Skip)]

@@ -2,4 +2,13 @@
 
 from tfds_reactionet.building import DataSet
 
-DATA_SET = DataSet(version="1.0.0", configs={"aligned": "RAF-DB", "original": "RAF-DB"})
+DATA_SET = DataSet(
+    version="1.0.0",
+    folder="RAF-DB",
+    configs={
+        "aligned": "The release's aligned faces of 100 x 100 pixels.",
+        "original": "The original images, cut out by five landmarks.",
+    },
+    homepage="http://www.whdeld.cn/RAF/model1.html",
+    access="ask for RAF-DB and copy its folder basic there, so that it holds EmoLabel/ and Image/",
+)

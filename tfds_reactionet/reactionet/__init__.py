@@ -6,13 +6,15 @@ from tfds_reactionet.building import SIZE, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.1.0",
+    folder="ReactioNet",
     configs={
-        "full": "ReactioNet",
-        "keyframes": "ReactioNet",
-        "demo": "reactionet_demo",
-        "demo_keyframes": "reactionet_demo",
-        "demo_multimodal": "reactionet_demo_multimodal",
+        "full": "Every frame with a face or a manual label.",
+        "keyframes": "Hand-labelled key frames only.",
+        "demo": "A rendered release, bundled; no recordings.",
+        "demo_keyframes": "The rendered release's hand-labelled key frames only.",
+        "demo_multimodal": "The rendered release with depth and thermal images of the same faces.",
     },
+    homepage="https://openaccess.thecvf.com/ICCV2023",
     options=(
         SIZE,
         Option(
@@ -25,6 +27,11 @@ DATA_SET = DataSet(
     ),
     demo="tfds_reactionet.demo",
     rendered={"demo": {}, "demo_keyframes": {}, "demo_multimodal": {"modalities": True}},
+    folders={
+        "demo": "reactionet_demo",
+        "demo_keyframes": "reactionet_demo",
+        "demo_multimodal": "reactionet_demo_multimodal",
+    },
 )
 
 __getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -4,13 +4,13 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
-from tfds_reactionet.building import Frame, Skip, Unit
+from tfds_reactionet.building import FoldReader, Frame, Skip, Unit
 from tfds_reactionet.reactionet import layout
 from tfds_reactionet.reactionet.labels import (
     KeyFrames,
@@ -126,7 +126,7 @@ class Frames:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(FoldReader):
     """A release on the disk; see faces.FoldReader."""
 
     root: Path
@@ -134,10 +134,11 @@ class Reader:
     keyframes_only: bool = False
     modalities: tuple[str, ...] = ()  # images of the reaction besides: depth, thermal
 
-    has_faces = False  # OpenFace's landmarks are labels; faces are not cut out
+    # OpenFace's landmarks are labels; faces are not cut out by them.
+    expected_reasons = (NO_FACE, OUTSIDE_DELAY)
 
     @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> "Reader":
+    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
         """Raises InputError if there is no sequence where sequences should lie."""
         root = layout.release_root(root)
         layout.find_sequences(root)

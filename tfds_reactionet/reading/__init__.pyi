@@ -7,6 +7,11 @@ from .bp4d_codes import read_bp4d_intensities as read_bp4d_intensities
 from .bp4d_codes import read_bp4d_occurrence as read_bp4d_occurrence
 from .bp4d_landmarks import BP4D_POINTS as BP4D_POINTS
 from .bp4d_landmarks import bp4d_landmarks_of as bp4d_landmarks_of
+from .bp4d_tree import BP4D_SUBJECT as BP4D_SUBJECT
+from .bp4d_tree import bp4d_labels as bp4d_labels
+from .bp4d_tree import coded_bp4d_sequences as coded_bp4d_sequences
+from .bp4d_tree import find_bp4d_folders as find_bp4d_folders
+from .bp4d_tree import holds_bp4d_images as holds_bp4d_images
 from .crop import CROP_VERSION as CROP_VERSION
 from .crop import Box as Box
 from .crop import box_transform as box_transform
@@ -54,3 +59,4 @@ from .trees import folders as folders
 from .trees import has_images as has_images
 from .trees import matching as matching
 from .trees import numbered_images as numbered_images
+from .trees import with_files as with_files

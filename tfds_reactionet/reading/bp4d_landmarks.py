@@ -13,9 +13,10 @@ from tfds_reactionet.reading.matlab import points, read_variable
 BP4D_POINTS = 49  # landmarks of a face
 
 
-def bp4d_landmarks_of(path: Path, number: int) -> np.ndarray | None:
-    """Landmarks [49, 2] of one image, or None where the file or the face is missing."""
-    return read_landmarks(path).get(number) if path.is_file() else None
+def bp4d_landmarks_of(folder: Path | None, sequence: str, number: int) -> np.ndarray | None:
+    """Landmarks [49, 2] of one image, or None where the folder, the file or the face is missing."""
+    path = folder / f"{sequence}.mat" if folder else None
+    return read_landmarks(path).get(number) if path and path.is_file() else None
 
 
 @functools.lru_cache(maxsize=2)

@@ -43,6 +43,11 @@ def file_names(folder: Path) -> list[str]:
         return sorted(e.name for e in entries if not _hidden(e.name) and not e.is_dir())
 
 
+def with_files(folder: Path) -> list[Path]:
+    """A folder and the files in it."""
+    return [folder, *(folder / name for name in file_names(folder))]
+
+
 def has_images(folder: Path) -> bool:
     """Whether a folder holds an image; a folder of a million is not listed for it."""
     with os.scandir(folder) as entries:

@@ -26,16 +26,25 @@ def propagate(matrix: Matrix, nodes: Nodes) -> Nodes:
     return jnp.einsum("mk,bkf->bmf", matrix, nodes)
 
 
-class GCN(nn.Module):
+class Convolution(nn.Module):
+    """What all of them have; `width` is that of the hidden features."""
+
+    width: int
+    layers: int = 2
+    dropout: float = 0.0
+
+    def drop(self, train: bool) -> nn.Dropout:
+        """The dropout of features, a submodule."""
+        return nn.Dropout(self.dropout, deterministic=not train)
+
+
+class GCN(Convolution):
     """H^{l+1} = Dropout(ReLU(S H^l W_l + b_l)); the layers' outputs stand side by side.
 
     S is the normalised A, or I - S for the high-pass filter. Source: method 5.4 (Kipf and
     Welling's layer with the separation of layers that H2GCN proposes).
     """
 
-    width: int
-    layers: int = 2
-    dropout: float = 0.0
     high_pass: bool = False
 
     @nn.compact
@@ -48,21 +57,17 @@ class GCN(nn.Module):
             # Propagating after the product costs the same and keeps the bias out of the mixing.
             mixed = propagate(matrix, nn.Dense(self.width, use_bias=False, name=f"w{layer}")(nodes))
             bias = self.param(f"b{layer}", nn.initializers.zeros, (self.width,))
-            nodes = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(mixed + bias))
+            nodes = self.drop(train)(nn.relu(mixed + bias))
             outputs.append(nodes)
         return jnp.concatenate(outputs, -1)
 
 
-class H2GCN(nn.Module):
+class H2GCN(Convolution):
     """r^k = [A_1 r^{k-1} | A_2 r^{k-1}] from r^0 = ReLU(X W); all r^k side by side.
 
     A_1 is the normalised graph without self loops, A_2 the strict two-hop graph (neither a
     neighbour nor itself). No non-linearity between the rounds. Source: H2GCN, arXiv 2006.11468.
     """
-
-    width: int
-    layers: int = 2
-    dropout: float = 0.0
 
     @nn.compact
     def __call__(self, nodes: Nodes, adjacency: Matrix, train: bool) -> Nodes:
@@ -76,24 +81,21 @@ class H2GCN(nn.Module):
         for _ in range(self.layers):
             state = jnp.concatenate([propagate(matrix, state) for matrix in matrices], -1)
             states.append(state)
-        return nn.Dropout(self.dropout, deterministic=not train)(jnp.concatenate(states, -1))
+        return self.drop(train)(jnp.concatenate(states, -1))
 
 
-class FAGCN(nn.Module):
+class FAGCN(Convolution):
     """h' = eps h^0 + sum_j e_ij h_j with signed e_ij = tanh(g . [h_i | h_j]) / sqrt(d_i d_j).
 
     Source: FAGCN, arXiv 2101.00797; eps = 0.3 as in the paper.
     """
 
-    width: int
-    layers: int = 2
-    dropout: float = 0.0
     epsilon: float = 0.3
 
     @nn.compact
     def __call__(self, nodes: Nodes, adjacency: Matrix, train: bool) -> Nodes:
         edges = normalise(adjacency * (1 - jnp.eye(len(adjacency))))
-        drop = nn.Dropout(self.dropout, deterministic=not train)
+        drop = self.drop(train)
         start = state = drop(nn.relu(nn.Dense(self.width, name="w")(nodes)))
         for layer in range(self.layers):
             ends = nn.Dense(2, use_bias=False, name=f"gate{layer}")(state)
@@ -102,16 +104,12 @@ class FAGCN(nn.Module):
         return state
 
 
-class ACM(nn.Module):
+class ACM(Convolution):
     """Mixes low-pass, high-pass and identity channels with weights of each node's own.
 
     h' = 3 (a_L relu(S H W_L) + a_H relu((I - S) H W_H) + a_I relu(H W_I)),
     a = softmax(sigmoid([H_L w_L, H_H w_H, H_I w_I]) V / 3). Source: ACM-GNN, arXiv 2210.07606.
     """
-
-    width: int
-    layers: int = 2
-    dropout: float = 0.0
 
     @nn.compact
     def __call__(self, nodes: Nodes, adjacency: Matrix, train: bool) -> Nodes:
@@ -134,11 +132,11 @@ class ACM(nn.Module):
             gates = nn.sigmoid(jnp.concatenate(scores, -1))
             weights = nn.softmax(dense("mix", 3)(gates) / 3)
             nodes = 3 * jnp.einsum("bmc,cbmf->bmf", weights, jnp.stack(channels))
-            nodes = nn.Dropout(self.dropout, deterministic=not train)(nodes)
+            nodes = self.drop(train)(nodes)
         return nodes
 
 
-class GPRGNN(nn.Module):
+class GPRGNN(Convolution):
     """sum_k gamma_k S^k H with H = MLP(X) and learnable gamma_k, which may turn negative.
 
     gamma starts as personalised PageRank: alpha (1 - alpha)^k, the last (1 - alpha)^K.
@@ -146,15 +144,12 @@ class GPRGNN(nn.Module):
     is the depth of the MLP.
     """
 
-    width: int
-    layers: int = 2
-    dropout: float = 0.0
     steps: int = 10
     alpha: float = 0.1
 
     @nn.compact
     def __call__(self, nodes: Nodes, adjacency: Matrix, train: bool) -> Nodes:
-        drop = nn.Dropout(self.dropout, deterministic=not train)
+        drop = self.drop(train)
         for layer in range(self.layers):
             nodes = drop(nn.relu(nn.Dense(self.width, name=f"w{layer}")(nodes)))
         powers = (1 - self.alpha) ** jnp.arange(self.steps + 1)
@@ -193,7 +188,7 @@ def centred(free: Float[Array, "classes classes"]) -> Float[Array, "classes clas
     return free - free.mean(0) - free.mean(1, keepdims=True) + free.mean()
 
 
-class CPGNN(nn.Module):
+class CPGNN(Convolution):
     """Linearised belief propagation, B^k = B^0 + A B^{k-1} H, over a learnable compatibility H.
 
     B^0 = softmax(MLP(X)) - 1/N are a node's prior beliefs in the N classes, A is the graph without
@@ -206,15 +201,12 @@ class CPGNN(nn.Module):
     of the MLP.
     """
 
-    width: int
-    layers: int = 2
-    dropout: float = 0.0
     classes: int = 1
     steps: int = 1
 
     @nn.compact
     def __call__(self, nodes: Nodes, adjacency: Matrix, train: bool) -> Nodes:
-        drop = nn.Dropout(self.dropout, deterministic=not train)
+        drop = self.drop(train)
         for layer in range(self.layers - 1):
             nodes = drop(nn.relu(nn.Dense(self.width, name=f"w{layer}")(nodes)))
         scores = nn.Dense(self.classes, name=f"w{self.layers - 1}")(nodes)

@@ -51,14 +51,7 @@ class ClassHead(ClassEmbedding):
     ) -> dict[str, Array]:
         """Returns what the embedding does and logits [batch, classes]: step 7 of method 9.1."""
         out = super().__call__(feature_map, mask)
-        weight = self.param(
-            "classify",
-            nn.initializers.lecun_normal(in_axis=1, out_axis=0),
-            (self.classes, self.features),
-        )
-        offset = self.param("classify_bias", nn.initializers.zeros, (self.classes,))
-        logits = jnp.einsum("bnk,nk->bn", out["embedding"].astype(jnp.float32), weight) + offset
-        return out | {"logits": logits}
+        return out | {"logits": _scores(self, out["embedding"], "classify", "classify_bias")}
 
 
 class ClassScores(nn.Module):
@@ -68,10 +61,15 @@ class ClassScores(nn.Module):
     def __call__(
         self, features: Float[Array, "batch classes features"]
     ) -> Float[Array, "batch classes"]:
-        initialiser = nn.initializers.lecun_normal(in_axis=1, out_axis=0)
-        weight = self.param("kernel", initialiser, features.shape[1:])
-        offset = self.param("bias", nn.initializers.zeros, features.shape[1:2])
-        return jnp.einsum("bnk,nk->bn", features.astype(jnp.float32), weight) + offset
+        return _scores(self, features, "kernel", "bias")
+
+
+def _scores(module: nn.Module, features: Array, kernel: str, bias: str) -> Array:
+    """`ClassScores` of features by the module's parameters of these names."""
+    initialiser = nn.initializers.lecun_normal(in_axis=1, out_axis=0)
+    weight = module.param(kernel, initialiser, features.shape[1:])
+    offset = module.param(bias, nn.initializers.zeros, features.shape[1:2])
+    return jnp.einsum("bnk,nk->bn", features.astype(jnp.float32), weight) + offset
 
 
 class Projection(nn.Module):

@@ -6,7 +6,7 @@ from .build import build_text_encoder as build_text_encoder
 from .build import normalise_image as normalise_image
 from .layers import BatchNorm as BatchNorm
 from .layers import Conv as Conv
-from .layers import kaiming_normal as kaiming_normal
+from .layers import How as How
 from .layers import resolve_conv as resolve_conv
 from .text import PAD as PAD
 from .text import TransformerLayer as TransformerLayer

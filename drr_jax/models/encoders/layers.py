@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax import runs
+from drr_jax.config import Config
 
 CONV_IMPLS = ("lax", "im2col")
 EPSILON = 1e-5  # PyTorch's BatchNorm defaults
@@ -38,8 +40,11 @@ def conv2d(
     """2-D convolution with PyTorch's padding of k // 2 on every side.
 
     `impl` "lax" is XLA's convolution and its gradients. "im2col" has the same values, but gathers
-    patches and multiplies matrices for the kernel's gradient. Raises ValueError for other names.
+    patches and multiplies matrices for the kernel's gradient; "rows" is for many kernels at once
+    under `nn.vmap`, at stride 1. Raises ValueError for other names.
     """
+    if impl == "rows":
+        return _rows_conv(x, kernel)
     if impl == "lax":
         return _lax_conv(x, kernel, stride)
     if impl != "im2col":
@@ -138,6 +143,25 @@ def _kernel_grad_strided(x: Array, grad: Array, rows: int, columns: int, stride:
     both = _contract(a, grad.reshape(batch, out_height, count, group * features))
     both = both.reshape(rows, window, channels, group, features)
     parts = [both[:, i * stride : i * stride + columns, :, i] for i in range(group)]
+    return functools.reduce(jnp.add, parts)
+
+
+@jax.checkpoint
+def _rows_conv(x: Array, kernel: Array) -> Array:
+    """A matrix product a row of the kernel.
+
+    Under `nn.vmap` XLA would make a grouped convolution, which takes minutes to compile on CPU (and
+    one product of whole patches twice as long as those of the rows). The rows are gathered again
+    for the gradient, or they would fill the memory.
+    """
+    height, width = x.shape[1:3]
+    around = jnp.pad(x, ((0, 0), *((size // 2, size // 2) for size in kernel.shape[:2]), (0, 0)))
+    beside = [around[:, :, column : column + width] for column in range(kernel.shape[1])]
+    rows = jnp.concatenate(beside, -1)
+    parts = (
+        rows[:, row : row + height] @ kernel[row].reshape(-1, kernel.shape[-1])
+        for row in range(len(kernel))
+    )
     return functools.reduce(jnp.add, parts)
 
 
@@ -248,6 +272,39 @@ def _batch_norm_backward(saved: tuple[Array, ...], grad: Array) -> tuple[Array, 
 
 
 _batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
+
+
+class How(NamedTuple):
+    """How layers compute: see `BatchNorm` and `conv2d`."""
+
+    bn_group: int = 0
+    conv_impl: str = "lax"
+    dtype: jnp.dtype = jnp.float32
+
+    @classmethod
+    def of(cls, config: Config, dtype: jnp.dtype) -> "How":
+        """As a config says."""
+        return cls(config.encoder.bn_group, resolve_conv(config.conv), dtype)
+
+    def conv(self, features: int, size: int, stride: int = 1, name: str | None = None) -> Conv:
+        """A convolution."""
+        return Conv(features, size, stride, self.conv_impl, self.dtype, name=name)
+
+    def conv_norm(
+        self,
+        x: Float[Array, "batch height width channels"],
+        features: int,
+        size: int,
+        stride: int,
+        train: bool,
+        name: str = "{}",
+    ) -> Float[Array, "batch out_height out_width features"]:
+        """A convolution and batch normalisation, submodules of the module that calls this.
+
+        They are called `name`, as in "{}1" for conv1 and bn1.
+        """
+        x = self.conv(features, size, stride, name.format("conv"))(x)
+        return BatchNorm(self.bn_group, self.dtype, name=name.format("bn"))(x, train)
 
 
 def max_pool(

@@ -7,74 +7,43 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.models.encoders.layers import BatchNorm, Conv, max_pool
+from drr_jax.models.encoders.layers import How, max_pool
 
 STEMS = ("imagenet", "small", "patch")
 PATCH = 4
-EXPANSION = 4  # channels that leave a Bottleneck, over those inside
 
 
-def _shortcut(
-    x: Float[Array, "batch height width channels"],
-    features: int,
-    stride: int,
-    conv: Callable,
-    norm: Callable,
-    train: bool,
-) -> Float[Array, "batch out_height out_width features"]:
-    """`x` itself, or projected where the block changes its shape."""
-    if stride == 1 and x.shape[-1] == features:
-        return x
-    x = conv(features, 1, stride, name="downsample_conv")(x)
-    return norm(name="downsample_bn")(x, train)
+class Block(nn.Module):
+    """Convolutions beside a shortcut, which is projected where the block changes the shape.
 
-
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: the block of ResNet-18."""
-
-    features: int
-    stride: int = 1
-    bn_group: int = 0
-    conv_impl: str = "lax"
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch out_height out_width features"]:
-        conv = functools.partial(Conv, impl=self.conv_impl, dtype=self.dtype)
-        norm = functools.partial(BatchNorm, self.bn_group, self.dtype)
-        y = conv(self.features, 3, self.stride, name="conv1")(x)
-        y = nn.relu(norm(name="bn1")(y, train))
-        y = conv(self.features, 3, name="conv2")(y)
-        y = norm(name="bn2")(y, train)
-        return nn.relu(y + _shortcut(x, self.features, self.stride, conv, norm, train))
-
-
-class Bottleneck(nn.Module):
-    """A 3x3 convolution, strided, between two of 1x1, beside a shortcut: the block of ResNet-50.
-
-    Returns four times `features` channels.
+    sizes: of the kernels, of which the first 3x3 is strided. Returns `expansion` times `features`
+    channels.
     """
 
     features: int
-    stride: int = 1
-    bn_group: int = 0
-    conv_impl: str = "lax"
-    dtype: jnp.dtype = jnp.float32
+    stride: int
+    how: How
+    sizes: Sequence[int]
+    expansion: int = 1
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "batch height width channels"], train: bool
     ) -> Float[Array, "batch out_height out_width out_channels"]:
-        conv = functools.partial(Conv, impl=self.conv_impl, dtype=self.dtype)
-        norm = functools.partial(BatchNorm, self.bn_group, self.dtype)
-        out = EXPANSION * self.features
-        y = nn.relu(norm(name="bn1")(conv(self.features, 1, name="conv1")(x), train))
-        y = conv(self.features, 3, self.stride, name="conv2")(y)
-        y = nn.relu(norm(name="bn2")(y, train))
-        y = norm(name="bn3")(conv(out, 1, name="conv3")(y), train)
-        return nn.relu(y + _shortcut(x, out, self.stride, conv, norm, train))
+        out, strided, last = self.expansion * self.features, self.sizes.index(3), len(self.sizes)
+        y = x
+        for layer, size in enumerate(self.sizes):
+            features = self.features if layer + 1 < last else out
+            stride = self.stride if layer == strided else 1
+            y = self.how.conv_norm(y, features, size, stride, train, f"{{}}{layer + 1}")
+            y = nn.relu(y) if layer + 1 < last else y
+        if self.stride > 1 or x.shape[-1] != out:
+            x = self.how.conv_norm(x, out, 1, self.stride, train, "downsample_{}")
+        return nn.relu(y + x)
+
+
+BasicBlock = functools.partial(Block, sizes=(3, 3))  # of ResNet-18
+Bottleneck = functools.partial(Block, sizes=(1, 3, 1), expansion=4)  # of ResNet-50
 
 
 class ResNet(nn.Module):
@@ -90,7 +59,7 @@ class ResNet(nn.Module):
     """
 
     stage_sizes: Sequence[int]
-    block: type[BasicBlock] | type[Bottleneck] = BasicBlock
+    block: Callable[..., Block] = BasicBlock
     width: int = 64
     stem: str = "imagenet"
     bn_group: int = 0
@@ -104,27 +73,22 @@ class ResNet(nn.Module):
         """Maps normalised images to features. Raises ValueError for an unknown stem."""
         if self.stem not in STEMS:
             raise ValueError(f"stem {self.stem!r}: expected {' or '.join(STEMS)}")
+        how, size, stride = How(self.bn_group, self.conv_impl, self.dtype), 3, 2
         if self.stem == "patch":
+            size, stride = 1, 1
             batch, height, width, channels = x.shape
             x = x.reshape(batch, height // PATCH, PATCH, width // PATCH, PATCH * channels)
             x = x.swapaxes(2, 3).reshape(batch, height // PATCH, width // PATCH, -1)
-            x = Conv(self.width, 1, 1, self.conv_impl, self.dtype, name="conv1")(x)
-        else:
-            size = 7 if self.stem == "imagenet" else 3
-            x = Conv(self.width, size, 2, self.conv_impl, self.dtype, name="conv1")(x)
-        x = nn.relu(BatchNorm(self.bn_group, self.dtype, name="bn1")(x, train))
+        elif self.stem == "imagenet":
+            size = 7
+        x = nn.relu(how.conv_norm(x, self.width, size, stride, train, "{}1"))
         if self.stem == "imagenet":
             x = max_pool(x)
         for stage, blocks in enumerate(self.stage_sizes):
             for block in range(blocks):
-                x = self.block(
-                    self.width * 2**stage,
-                    2 if stage and not block else 1,
-                    self.bn_group,
-                    self.conv_impl,
-                    self.dtype,
-                    name=f"layer{stage + 1}_{block}",
-                )(x, train)
+                stride = 2 if stage and not block else 1
+                name = f"layer{stage + 1}_{block}"
+                x = self.block(self.width * 2**stage, stride, how, name=name)(x, train)
         return x
 
     def pooled(

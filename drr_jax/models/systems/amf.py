@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt8
 
-from drr_jax.models.encoders import build_image_encoder, normalise_image
-from drr_jax.models.system import System, batch_key
+from drr_jax.models.domain_system import DomainSystem
+from drr_jax.models.system import batch_key
 
 SWITCHED = 0.5  # share of the training faces in which a block is switched
 BLOCK = (0.1, 0.5)  # least and greatest side of a block, over the image's
@@ -80,7 +80,7 @@ class Rated(nn.Module):
         return local, nn.Dense(1, name="score")(hidden.astype(jnp.float32))[..., 0]
 
 
-class AMF(System):
+class AMF(DomainSystem):
     """An encoder a modality; a scoring module rates their features, and a draw picks among them.
 
     Trained on faces with blocks switched between the modalities. Source: the paper's abstract, the
@@ -88,8 +88,8 @@ class AMF(System):
     """
 
     def setup(self):
+        super().setup()
         for domain in self.domains:
-            setattr(self, f"encoder_{domain}", build_image_encoder(self.config, self.dtype))
             setattr(self, f"rate_{domain}", Rated(self.config.head.embedding))
         self.classify = nn.Dense(self.classes)
 
@@ -102,14 +102,13 @@ class AMF(System):
         images = jnp.stack([batch[batch_key(domain)] for domain in self.domains], 1)
         if train:
             images = cut_switch(images, self.make_rng("dropout"))
-        features, scores, size = [], [], ()
+        rated, size = [], ()
         for index, domain in enumerate(self.domains):
-            encoder, rate = getattr(self, f"encoder_{domain}"), getattr(self, f"rate_{domain}")
-            encoded = encoder(normalise_image(images[:, index], self.dtype), train=train)
+            encoded = self.features(domain, {batch_key(domain): images[:, index]}, train)
             size = encoded.shape[:3]
-            local, score = rate(encoded.reshape(size[0], -1, encoded.shape[-1]))
-            features.append(local)
-            scores.append(score)
+            rate = getattr(self, f"rate_{domain}")
+            rated.append(rate(encoded.reshape(size[0], -1, encoded.shape[-1])))
+        features, scores = zip(*rated, strict=True)
         key = self.make_rng("dropout") if train else None
         fused, weights = select(jnp.stack(features, 2), jnp.stack(scores, -1), key)
         return {

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.models.drr import build_graph
-from drr_jax.models.encoders import BatchNorm, Conv, normalise_image, resolve_conv
+from drr_jax.models.encoders import How, normalise_image
 from drr_jax.models.losses import Targets
 from drr_jax.models.system import System, Terms, batch_key
 from drr_jax.models.systems import au_places, au_regions
@@ -20,30 +20,25 @@ class AutoEncoder(nn.Module):
     """A patch -> its code -> the patch again, by three strided convolutions and their mirror."""
 
     features: int
-    conv: str = "lax"
-    dtype: jnp.dtype = jnp.float32
+    how: How = How()
 
     @nn.compact
     def __call__(
         self, patches: Float[Array, "patches side side channels"], train: bool
     ) -> tuple[Float[Array, "patches features"], Float[Array, "patches side side channels"]]:
         """Returns codes and reconstructions; `side` is a multiple of 8."""
-
-        def block(x: Array, width: int, stride: int, name: str) -> Array:
-            x = Conv(width, 3, stride, self.conv, self.dtype, name=f"{name}_conv")(x)
-            return nn.relu(BatchNorm(dtype=self.dtype, name=f"{name}_bn")(x, train))
-
-        x = patches.astype(self.dtype)
+        how = self.how
+        x = patches.astype(how.dtype)
         for layer, width in enumerate(WIDTHS):
-            x = block(x, width, 2, f"down{layer}")
+            x = nn.relu(how.conv_norm(x, width, 3, 2, train, f"down{layer}_{{}}"))
         small = x.shape[1:]
-        code = nn.Dense(self.features, dtype=self.dtype, name="code")(x.reshape(len(x), -1))
-        x = nn.Dense(small[0] * small[1] * small[2], dtype=self.dtype, name="decode")(code)
+        code = nn.Dense(self.features, dtype=how.dtype, name="code")(x.reshape(len(x), -1))
+        x = nn.Dense(small[0] * small[1] * small[2], dtype=how.dtype, name="decode")(code)
         x = nn.relu(x).reshape(len(x), *small)
         for layer, width in enumerate((*WIDTHS[-2::-1], WIDTHS[0])):
             x = x.repeat(2, axis=1).repeat(2, axis=2)
-            x = block(x, width, 1, f"up{layer}")
-        out = nn.Dense(patches.shape[-1], dtype=self.dtype, name="out")(x)
+            x = nn.relu(how.conv_norm(x, width, 3, 1, train, f"up{layer}_{{}}"))
+        out = nn.Dense(patches.shape[-1], dtype=how.dtype, name="out")(x)
         return code.astype(jnp.float32), out.astype(jnp.float32)
 
 
@@ -59,8 +54,8 @@ class AUGCN(System):
     features: int = 150  # of a code
 
     def setup(self):
-        conv = resolve_conv(self.config.conv)
-        self.auto_encoder = AutoEncoder(self.features, conv, self.dtype)
+        how = How.of(self.config, self.dtype)._replace(bn_group=0)  # patches are no tuples
+        self.auto_encoder = AutoEncoder(self.features, how)
         self.graph_module = build_graph(self.config.graph, self.prior)
 
     @classmethod

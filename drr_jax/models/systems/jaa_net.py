@@ -5,9 +5,8 @@ from the description, not from the public code, which has no licence. The paper 
 here the image has `data.image_size`, and the attention map a quarter of it (44 at 176).
 """
 
-import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -17,7 +16,7 @@ import optax
 from jaxtyping import Array, Float
 
 from drr_jax.data import INNER_49
-from drr_jax.models.encoders import BatchNorm, Conv, kaiming_normal, normalise_image, resolve_conv
+from drr_jax.models.encoders import BatchNorm, Conv, How, normalise_image
 from drr_jax.models.losses import Labels, Targets, landmark_loss, masked_bce
 from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
 from drr_jax.models.systems.au_places import check_names, resting_face
@@ -25,6 +24,7 @@ from drr_jax.models.systems.jaa_attention import attention_maps
 
 POINTS = len(INNER_49)
 STRIDE = 4  # pixels of the image in a position of the map
+MANY = "rows"  # the convolution of many kernels at once, see `layers.conv2d`
 SMOOTH = 1.0  # of the Dice loss
 LAMBDA_DICE, LAMBDA_ALIGNMENT, LAMBDA_REFINEMENT = 1.0, 0.5, 2e-4
 ENHANCEMENT = 2.0  # of the gradient that AU detection sends into the attention maps
@@ -86,52 +86,6 @@ def refinement_loss(
     return optax.sigmoid_binary_cross_entropy(map_logits, initial_maps).sum((1, 2)).mean()
 
 
-class How(NamedTuple):
-    """How layers compute: see `layers.BatchNorm`; `layers.conv2d`, or "patches" for `PatchConv`."""
-
-    bn_group: int = 0
-    conv_impl: str = "lax"
-    dtype: jnp.dtype = jnp.float32
-
-    def conv(self, features: int, name: str) -> nn.Module:
-        """A 3x3 convolution."""
-        if self.conv_impl == "patches":
-            return PatchConv(features, self.dtype, name=name)
-        return Conv(features, 3, 1, self.conv_impl, self.dtype, name=name)
-
-
-class PatchConv(nn.Module):
-    """A 3x3 convolution as a matrix product a row, for many kernels at once under `nn.vmap`.
-
-    There XLA would make a grouped convolution, which takes minutes to compile on CPU (and one
-    product of whole patches twice as long as three). The rows are gathered again for the gradient,
-    or they would fill the memory.
-    """
-
-    features: int
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"]
-    ) -> Float[Array, "batch height width features"]:
-        kernel = self.param("kernel", kaiming_normal, (3, 3, x.shape[-1], self.features))
-
-        @jax.checkpoint
-        def convolve(x: Array, kernel: Array) -> Array:
-            height, width = x.shape[1:3]
-            around = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-            beside = [around[:, :, column : column + width] for column in range(3)]
-            rows = jnp.concatenate(beside, -1)
-            parts = (
-                rows[:, row : row + height] @ kernel[row].reshape(-1, kernel.shape[-1])
-                for row in range(3)
-            )
-            return functools.reduce(jnp.add, parts)
-
-        return convolve(x.astype(self.dtype), kernel.astype(self.dtype))
-
-
 class Block(nn.Module):
     """3x3 convolution, batch normalisation (reconstruction) and ReLU.
 
@@ -149,11 +103,10 @@ class Block(nn.Module):
     ) -> Float[Array, "batch height width features"]:
         how = self.how
         if self.grid == 1:
-            x = how.conv(self.features, "conv")(x)
-        else:
-            conv = nn.vmap(PatchConv, variable_axes={"params": 0}, split_rngs={"params": True})
-            cells = conv(self.features, how.dtype, name="conv")(to_cells(x, self.grid))
-            x = from_cells(cells, self.grid)
+            return nn.relu(how.conv_norm(x, self.features, 3, 1, train))
+        conv = nn.vmap(Conv, variable_axes={"params": 0}, split_rngs={"params": True})
+        conv = conv(self.features, 3, 1, MANY, how.dtype, name="conv")
+        x = from_cells(conv(to_cells(x, self.grid)), self.grid)
         return nn.relu(BatchNorm(how.bn_group, how.dtype, name="bn")(x, train))
 
 
@@ -227,8 +180,8 @@ class Refinement(nn.Module):
         self, x: Float[Array, "batch height width 1"]
     ) -> Float[Array, "batch height width 1"]:
         for number in (1, 2, 3):
-            x = nn.relu(self.how.conv(self.features, f"conv{number}")(x))
-        x = self.how.conv(1, "conv4")(x)
+            x = nn.relu(self.how.conv(self.features, 3, name=f"conv{number}")(x))
+        x = self.how.conv(1, 3, name="conv4")(x)
         bias = self.param("bias", nn.initializers.zeros, (1,))
         return x.astype(jnp.float32) + bias
 
@@ -267,7 +220,7 @@ class JAANet(System):
         if len(self.names) != self.classes:
             raise ValueError(f"jaa_net: {len(self.names)} names of {self.classes} classes")
         unit = max(1, config.encoder.width // 8)
-        how = How(config.encoder.bn_group, resolve_conv(config.conv), self.dtype)
+        how = How.of(config, self.dtype)
         self.region1 = MultiScaleRegion(4 * unit, how)
         self.region2 = MultiScaleRegion(8 * unit, how)
         self.align = HighLevel(unit, how)
@@ -279,7 +232,7 @@ class JAANet(System):
             kernel_init=nn.initializers.normal(0.01),
             bias_init=lambda key, shape, dtype: jnp.asarray(start, dtype).reshape(shape),
         )
-        many = how._replace(conv_impl="patches")
+        many = how._replace(conv_impl=MANY)
         self.refine = _each_class(Refinement, 0)(8 * unit, many)
         self.local = _each_class(HighLevel, 0, None)(unit, many)
         self.overall = HighLevel(unit, how)

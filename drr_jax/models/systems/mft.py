@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassScores
-from drr_jax.models.encoders import MLP, Block, build_image_encoder, initializer, normalise_image
-from drr_jax.models.system import System, batch_key
+from drr_jax.models.encoders import MLP, Block, initializer
 
 HEADS = 8
 LAYERS = 2  # of each modality's encoder, before the one layer that fuses
@@ -85,7 +85,7 @@ class FusionLayer(nn.Module):
         return fused + MLP(4 * features, self.dtype, name="mlp")(normal_fused)
 
 
-class MFT(System):
+class MFT(DomainSystem):
     """A transformer over AU tokens for each modality, a fusing one, and a dense layer an AU.
 
     Encoders of AU features by modality and a fusion transformer with multi-head fusion attention
@@ -93,9 +93,9 @@ class MFT(System):
     """
 
     def setup(self):
+        super().setup()
         features = self.config.head.embedding
         for domain in self.domains:
-            setattr(self, f"encoder_{domain}", build_image_encoder(self.config, self.dtype))
             setattr(self, f"tokens_{domain}", ClassTokens(self.classes, features, dtype=self.dtype))
         self.fusion = FusionLayer(dtype=self.dtype)
         self.norm = nn.LayerNorm()
@@ -108,8 +108,7 @@ class MFT(System):
         """
         tokens = {}
         for domain in self.domains:
-            image = normalise_image(batch[batch_key(domain)], self.dtype)
-            pooled = getattr(self, f"encoder_{domain}").pooled(image, train=train)
+            pooled = self.pooled(domain, batch, train)
             tokens[domain] = getattr(self, f"tokens_{domain}")(pooled)
         fused = self.norm(self.fusion(tokens).astype(jnp.float32))
         return {"logits": {"fused": self.classify(fused)}}

@@ -12,15 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassScores
-from drr_jax.models.encoders import (
-    PAD,
-    TransformerLayer,
-    build_image_encoder,
-    build_text_encoder,
-    normalise_image,
-)
-from drr_jax.models.system import System, batch_key
+from drr_jax.models.encoders import PAD, TransformerLayer, build_text_encoder
+from drr_jax.models.system import batch_key
 
 
 class SemanticEmbedding(nn.Module):
@@ -78,7 +73,7 @@ def cross_attention(
     return jnp.einsum("bpn,bpk->bnk", attention.astype(value.dtype), value), attention
 
 
-class SEVNet(System):
+class SEVNet(DomainSystem):
     """Class descriptions attend to the face (R or V), and in RST mode to caption and stimulus.
 
     R mode (`domains` R or V) trains and predicts from the face alone. With T, the caption's tokens
@@ -98,12 +93,12 @@ class SEVNet(System):
             raise ValueError(
                 f"sev_net: {len(self.descriptions)} descriptions of {self.classes} classes"
             )
-        self.encoder_T = build_text_encoder(config, self.dtype)
+        super().setup()
+        if "T" not in self.domains:
+            self.encoder_T = build_text_encoder(config, self.dtype)
         self.semantic_embedding = SemanticEmbedding(config.text.heads, self.dtype)
         self.query = nn.Dense(config.head.embedding, dtype=self.dtype)
         for domain in self.domains:
-            if domain != "T":
-                setattr(self, f"encoder_{domain}", build_image_encoder(config, self.dtype))
             setattr(self, f"positions_{domain}", KeyValue(config.head.embedding, self.dtype))
         self.scores = ClassScores()
 
@@ -111,17 +106,6 @@ class SEVNet(System):
         """The embedding of every class's description, from no input but the parameters."""
         tokens = jnp.asarray(self.descriptions, jnp.int32)
         return self.semantic_embedding(self.encoder_T(tokens), tokens != PAD)
-
-    def _features(
-        self, domain: str, batch: Mapping[str, Array], train: bool
-    ) -> tuple[Float[Array, "batch *positions channels"], Bool[Array, "batch *positions"]]:
-        """A domain's features at its positions, and which of them are real."""
-        value = batch[batch_key(domain)]
-        if domain == "T":
-            return self.encoder_T(value), value != PAD
-        encoder = getattr(self, f"encoder_{domain}")
-        features = encoder(normalise_image(value, self.dtype), train=train)
-        return features, jnp.ones(features.shape[:3], bool)
 
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Returns logits {face: [batch, classes]}, semantics [classes, features] and attention.
@@ -133,19 +117,26 @@ class SEVNet(System):
         query, answers, attention = self.query(semantics), [], {}
         first = [domain for domain in self.domains if domain != "S"]
         for together in (first, ["S"]) if "S" in self.domains else (first,):
-            found = {domain: self._features(domain, batch, train) for domain in together}
-            keys, values, masks = [], [], []
-            for domain, (features, mask) in found.items():
-                size, channels = len(features), features.shape[-1]
+            keys, values, masks, shapes = [], [], [], []
+            for domain in together:
+                features = self.features(domain, batch, train)
+                size, *places, channels = features.shape
                 pair = getattr(self, f"positions_{domain}")(features.reshape(size, -1, channels))
+                real = (
+                    batch[batch_key("T")] != PAD
+                    if domain == "T"
+                    else jnp.ones((size, *places), bool)
+                )
                 keys.append(pair[0])
                 values.append(pair[1])
-                masks.append(mask.reshape(size, -1))
+                masks.append(real.reshape(size, -1))
+                shapes.append(places)
             key, value, mask = (jnp.concatenate(parts, 1) for parts in (keys, values, masks))
             answer, maps = cross_attention(query, key, value, mask)
             answers.append(answer)
             ends = np.cumsum([part.shape[1] for part in keys])[:-1]
-            for domain, part in zip(found, jnp.split(maps, ends, axis=1), strict=True):
-                attention[domain] = part.reshape(*found[domain][1].shape, self.classes)
+            split = jnp.split(maps, ends, axis=1)
+            for domain, places, part in zip(together, shapes, split, strict=True):
+                attention[domain] = part.reshape(-1, *places, self.classes)
         logits = self.scores(jnp.concatenate(answers, -1))
         return {"logits": {self.face: logits}, "attention": attention, "semantics": semantics}

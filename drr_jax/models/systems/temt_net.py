@@ -6,13 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.models.encoders import (
-    BatchNorm,
-    Conv,
-    build_image_encoder,
-    normalise_image,
-    resolve_conv,
-)
+from drr_jax.models.encoders import How, build_image_encoder, normalise_image
 from drr_jax.models.losses import CLASSIFICATION, Targets, landmark_loss
 from drr_jax.models.system import DOMAIN_INPUTS, System, Terms
 
@@ -41,9 +35,7 @@ class Generator(nn.Module):
     """Features -> a grey image: doubled and convolved until it is as high as it shall be."""
 
     height: int
-    bn_group: int = 0
-    conv_impl: str = "lax"
-    dtype: jnp.dtype = jnp.float32
+    how: How = How()
 
     @nn.compact
     def __call__(
@@ -54,8 +46,7 @@ class Generator(nn.Module):
         while x.shape[1] < self.height:
             x = x.repeat(2, 1).repeat(2, 2)
             channels = max(x.shape[-1] // 2, LEAST_CHANNELS)
-            x = Conv(channels, 3, 1, self.conv_impl, self.dtype, name=f"conv{layer}")(x)
-            x = nn.relu(BatchNorm(self.bn_group, self.dtype, name=f"bn{layer}")(x, train))
+            x = nn.relu(self.how.conv_norm(x, channels, 3, 1, train, f"{{}}{layer}"))
             layer += 1
         return nn.Dense(1, name="out")(x.astype(jnp.float32))[..., 0]
 
@@ -79,12 +70,7 @@ class TEMTNet(System):
         self.classify = nn.Dense(self.classes)
         self.landmark_head = LandmarkHead(config.head.embedding)
         for domain in self.targets:
-            generator = Generator(
-                config.data.image_size,
-                config.encoder.bn_group,
-                resolve_conv(config.conv),
-                self.dtype,
-            )
+            generator = Generator(config.data.image_size, How.of(config, self.dtype))
             setattr(self, f"generator_{domain}", generator)
 
     @property

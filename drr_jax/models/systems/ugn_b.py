@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassScores
-from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.losses import Labels, Targets, masked_bce
-from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
+from drr_jax.models.system import Terms
 
 START = {True: 1.0, False: 0.1}  # weight of an edge between related AUs, and of any other one
 
@@ -114,7 +114,7 @@ class UncertainGraph(nn.Module):
         return self.scores(both.reshape(-1, *both.shape[-2:])).reshape(both.shape[:-1])
 
 
-class UGNB(System):
+class UGNB(DomainSystem):
     """The face alone (R or V): encoder, one feature vector an AU, uncertain graph.
 
     Trained on relaxed samples of the mask, drawn anew each step; the loss is the class-weighted
@@ -128,15 +128,11 @@ class UGNB(System):
 
     def setup(self):
         config = self.config
-        setattr(self, f"encoder_{self.face}", build_image_encoder(config, self.dtype))
+        super().setup()
         # One matrix a class, side by side.
         self.embed = nn.Dense(self.classes * config.head.embedding, dtype=self.dtype)
         self.norm = nn.LayerNorm()
         self.graph = UncertainGraph(self.prior, config.graph.layers, config.graph.width)
-
-    @property
-    def train_inputs(self) -> tuple[str, ...]:
-        return (DOMAIN_INPUTS[self.face],)
 
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Returns logits {face: [batch, classes]}, of the mask's mean, and what is uncertain.
@@ -145,9 +141,7 @@ class UGNB(System):
         probabilities; edges [batch, classes, classes], the probability that a class (row) depends
         on another one (column) in this sample.
         """
-        encoder = getattr(self, f"encoder_{self.face}")
-        image = normalise_image(batch[batch_key(self.face)], self.dtype)
-        pooled = encoder.pooled(image, train=train)
+        pooled = self.pooled(self.face, batch, train)
         nodes = self.embed(pooled).reshape(len(pooled), self.classes, -1)
         nodes = nn.relu(self.norm(nodes.astype(jnp.float32)))
         edges = self.graph.edges(nodes)

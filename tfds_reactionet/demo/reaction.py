@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from tfds_reactionet.demo.canvas import Canvas, curve
 from tfds_reactionet.demo.face import Identity, Light, Pose, render_head
-from tfds_reactionet.demo.stimulus import gradient, microphone
+from tfds_reactionet.demo.stimulus import Props
 
 OCCLUSIONS = ("none", "hand", "microphone", "strand")
 
@@ -56,8 +56,8 @@ def sample_studio(rng: np.random.Generator) -> Studio:
 def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
     """Wall, a shelf or a lamp or posters, out of focus."""
     image, rng = np.zeros((size, size, 3), np.uint8), np.random.default_rng(studio.seed)
-    c, wall = Canvas(image, (0.0, 0.0), size), np.array(studio.wall)
-    gradient(c, np.clip(wall * 1.08, 0, 255), np.clip(wall * 0.82, 0, 255))
+    c, wall = Props(image, (0.0, 0.0), size), np.array(studio.wall)
+    c.gradient(np.clip(wall * 1.08, 0, 255), np.clip(wall * 0.82, 0, 255))
     for _ in range(int(rng.integers(3, 9))):
         x, y, w, h = (
             rng.uniform(0, 1),
@@ -114,7 +114,7 @@ def occlude(
     lost: bool,
 ) -> None:
     """Draws the hand, microphone or strand of hair that hides a part of the face, if any."""
-    c = Canvas(image, (0.0, 0.0), 1.0)
+    c = Props(image, (0.0, 0.0), 1.0)
     side, skin = studio.side, np.array(who.skin) * 0.9 * np.array(studio.light.tint)
     if lost or studio.occlusion == "hand":
         x, y = landmarks[12 if side > 0 else 4] if not lost else landmarks[30]
@@ -127,7 +127,7 @@ def occlude(
             c.stroke([base, tip], skin * (0.98 - 0.02 * k), 0.14 * grow)
     elif studio.occlusion == "microphone":
         x, y = landmarks[8] + np.array([0.34 * scale * side, -0.12 * scale])
-        microphone(c, x, y, 0.15 * scale)
+        c.microphone(x, y, 0.15 * scale)
     elif studio.occlusion == "strand" and who.hair_style in (2, 3, 5, 6):
         top = landmarks[24 if side > 0 else 19] + np.array([0.05 * scale * side, -0.5 * scale])
         low = landmarks[14 if side > 0 else 2]

@@ -18,6 +18,7 @@ from tfds_reactionet.demo import sequence as demo_sequence
 from tfds_reactionet.demo import sheets as demo_sheets
 from tfds_reactionet.demo import write as demo
 from tfds_reactionet.demo.captions import write_caption
+from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face.render import Light, render_head
 from tfds_reactionet.demo.face.shape import Pose, sample_identity
 from tfds_reactionet.demo.sequence import OPENFACE_COLUMNS, Release, place
@@ -145,7 +146,7 @@ def test_subject_video_graph_breaks_into_small_components() -> None:
         parent[find(("video", p.video))] = find(p.subject)
     members = Counter(find(subject) for subject in {p.subject for p in places})
     assert len(members) == 24 and set(members.values()) == {2, 3} and sum(members.values()) == 60
-    for scene, sub_scene in demo_affect.SUB_SCENES:
+    for scene, sub_scene in SUB_SCENES:
         homes = {find(p.subject) for p in places if (p.scene, p.sub_scene) == (scene, sub_scene)}
         assert len(homes) == 3
     videos = Counter(subject for subject, _ in {(p.subject, p.video) for p in places})
@@ -159,7 +160,7 @@ def courses(count: int) -> list[demo_affect.Course]:
     return [
         demo_affect.draw_course(rng, scene, sub_scene, demo_affect.sample_subject(rng), 16)
         for _ in range(count)
-        for scene, sub_scene in demo_affect.SUB_SCENES
+        for scene, sub_scene in SUB_SCENES
     ]
 
 
@@ -187,8 +188,8 @@ def test_reaction_depends_on_the_event_but_is_not_fixed_by_it() -> None:
 
 def test_captions() -> None:
     rng, words, sizes = np.random.default_rng(0), set(), []
-    for scene, sub_scene in demo_affect.SUB_SCENES:
-        for event in demo_affect.EVENTS[scene][sub_scene]:
+    for (scene, sub_scene), declared in SUB_SCENES.items():
+        for event in declared.events:
             for visible in (False, True) * 6:
                 text = write_caption(rng, scene, sub_scene, event, visible).rstrip(".").split()
                 sizes.append(len(text))

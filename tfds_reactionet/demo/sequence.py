@@ -19,7 +19,6 @@ from drr_jax.facs import (
     REACTIONET_AUS,
 )
 from tfds_reactionet.demo.affect import (
-    SUB_SCENES,
     Course,
     Subject,
     draw_course,
@@ -27,6 +26,7 @@ from tfds_reactionet.demo.affect import (
     sample_subject,
 )
 from tfds_reactionet.demo.captions import write_caption
+from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face import Identity, sample_identity
 from tfds_reactionet.demo.modalities import render_modalities
 from tfds_reactionet.demo.reaction import Reaction, render_reaction, sample_studio
@@ -109,7 +109,7 @@ def place(index: int) -> Place:
     kind = step * 5 % COHORTS  # so that a short release still meets all scenes
     cohort = (kind + 8 * turn) % COHORTS
     people, first = 2 + cohort % 2, cohort // 2 * 5 + cohort % 2 * 2
-    scene, sub_scene = SUB_SCENES[kind]
+    scene, sub_scene = list(SUB_SCENES)[kind]
     return Place(
         scene,
         sub_scene,

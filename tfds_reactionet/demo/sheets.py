@@ -8,7 +8,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS
-from tfds_reactionet.demo.affect import EVENTS, SUB_SCENES
+from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face import Light, Pose, render_head, sample_identity
 from tfds_reactionet.demo.modalities import render_modalities
 from tfds_reactionet.demo.reaction import render_reaction, sample_studio
@@ -86,10 +86,10 @@ def contact_sheet(size: int = 256, identities: tuple[int, ...] = (32, 40)) -> np
 def scenes(size: int = 256) -> np.ndarray:
     """Every sub-scene before its event and at the end of both of its events: RGB uint8."""
     tiles = []
-    for index, (scene, sub_scene) in enumerate(SUB_SCENES):
+    for index, ((scene, sub_scene), declared) in enumerate(SUB_SCENES.items()):
         rng = np.random.default_rng(index)
         fixed = tuple(rng.uniform(size=12))
-        first, second = EVENTS[scene][sub_scene]
+        first, second = declared.events
         for event, progress, text in (
             (first, 0.0, sub_scene),
             (first, 1.0, first),

@@ -321,7 +321,7 @@ def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(demo_sequence, "write_csv", fail)
+    monkeypatch.setattr(demo_sequence, "csv_text", fail)
     with pytest.raises(InputError, match="No space left"):
         demo.write_release(tmp_path / "out", 3, 32, jobs=1, progress=False)
     assert not list(tmp_path.iterdir())

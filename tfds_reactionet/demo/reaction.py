@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from tfds_reactionet.demo.canvas import Canvas, curve
+from tfds_reactionet.demo.canvas import Canvas, curve, symmetric
 from tfds_reactionet.demo.face import Identity, Light, Pose, render_head
 from tfds_reactionet.demo.stimulus import Props
 
@@ -59,12 +59,7 @@ def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
     c, wall = Props(image, (0.0, 0.0), size), np.array(studio.wall)
     c.gradient(np.clip(wall * 1.08, 0, 255), np.clip(wall * 0.82, 0, 255))
     for _ in range(int(rng.integers(3, 9))):
-        x, y, w, h = (
-            rng.uniform(0, 1),
-            rng.uniform(0, 0.9),
-            rng.uniform(0.08, 0.4),
-            rng.uniform(0.08, 0.4),
-        )
+        x, y, w, h = rng.uniform([0, 0, 0.08, 0.08], [1, 0.9, 0.4, 0.4])
         colour = np.clip(wall + rng.normal(0, 50, 3), 5, 250)
         if rng.uniform() < 0.3:
             c.ellipse((x, y), (w / 2, w / 2), colour)
@@ -75,26 +70,12 @@ def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
 
 def torso(pose: Pose, size: int) -> tuple[list[list[float]], Float[np.ndarray, "points 2"]]:
     """Outlines of neck and shirt in pixels."""
-    x, y = pose.centre[0], pose.centre[1] + 0.9 * pose.scale
-    s = pose.scale
-    neck = [
-        [x - 0.5 * s, y - 0.6 * s],
-        [x + 0.5 * s, y - 0.6 * s],
-        [x + 0.56 * s, size + 4],
-        [x - 0.56 * s, size + 4],
-    ]
-    shirt = curve(
-        [
-            [x - 1.7 * s, size + 9],
-            [x - 1.4 * s, y + 0.42 * s],
-            [x - 0.5 * s, y + 0.2 * s],
-            [x, y + 0.42 * s],
-            [x + 0.5 * s, y + 0.2 * s],
-            [x + 1.4 * s, y + 0.42 * s],
-            [x + 1.7 * s, size + 9],
-        ]
-    )
-    return neck, shirt
+    (x, y), s = pose.centre, pose.scale
+    y += 0.9 * s
+    neck = [[x - 0.5 * s, y - 0.6 * s], [x + 0.5 * s, y - 0.6 * s]]
+    neck += [[x + 0.56 * s, size + 4], [x - 0.56 * s, size + 4]]
+    half = [[1.7 * s, size + 9], [1.4 * s, y + 0.42 * s], [0.5 * s, y + 0.2 * s], [0, y + 0.42 * s]]
+    return neck, curve(symmetric(x, half))
 
 
 def _shoulders(image: np.ndarray, who: Identity, studio: Studio, pose: Pose) -> None:
@@ -133,11 +114,8 @@ def occlude(
         low = landmarks[14 if side > 0 else 2]
         line = curve([top, (top + low) / 2 + np.array([0.12 * scale * side, 0]), low])
         for k in range(4):
-            c.stroke(
-                line + np.array([0.03 * scale * k * side, 0]),
-                np.array(who.hair) * (0.8 + 0.1 * k),
-                0.03 * scale,
-            )
+            colour = np.array(who.hair) * (0.8 + 0.1 * k)
+            c.stroke(line + np.array([0.03 * scale * k * side, 0]), colour, 0.03 * scale)
 
 
 @dataclass(frozen=True)
@@ -156,9 +134,8 @@ def pose_at(studio: Studio, frame: int, startle: float, size: int) -> Pose:
     pitch, yaw, roll = np.array(studio.pose) + sway + np.array([-0.08, 0, 0.03]) * startle
     zoom = studio.zoom * (1 - 0.035 * startle) * size
     centre = (np.array(studio.place) + 0.006 * np.sin(frame * np.array([0.19, 0.27]))) * size
-    return Pose(
-        float(pitch), float(yaw), float(roll), (float(centre[0]), float(centre[1])), float(zoom)
-    )
+    x, y = centre.tolist()
+    return Pose(float(pitch), float(yaw), float(roll), (x, y), float(zoom))
 
 
 def render_reaction(
@@ -173,26 +150,19 @@ def render_reaction(
     """Draws one frame; `startle` 0..1 moves the head back, `lost` hides the face behind a hand."""
     rng = np.random.default_rng([studio.seed, frame])
     pose = pose_at(studio, frame, startle, size)
-    gaze = np.clip(np.array(studio.gaze) + rng.normal(0, 0.05, 2), -1, 1)
+    right, down = np.clip(np.array(studio.gaze) + rng.normal(0, 0.05, 2), -1, 1).tolist()
     image = room(studio, size)
     _shoulders(image, who, studio, pose)
-    image, landmarks = render_head(
-        who, au, pose, studio.light, (float(gaze[0]), float(gaze[1])), image
-    )
+    image, landmarks = render_head(who, au, pose, studio.light, (right, down), image)
     occlude(image, who, studio, landmarks, pose.scale, lost)
     if studio.blur:
         image = cv2.GaussianBlur(image, (0, 0), studio.blur * size / 256)
-    noise = rng.integers(-128, 128, (size, size), np.int8).astype(np.float32) * np.float32(
-        studio.grain / 74
-    )
+    noise = rng.integers(-128, 128, (size, size), np.int8).astype(np.float32)
+    noise *= np.float32(studio.grain / 74)
     image = np.clip(image + noise[..., None], 0, 255).astype(np.uint8)
     focal, unit = 1.17 * size, 100.0  # OpenFace's default focal length; a canonical unit is ~100 mm
     depth = focal * unit / pose.scale
     shift = (np.array(pose.centre) - size / 2) * depth / focal
     head = np.array([*shift, depth, pose.pitch, pose.yaw, pose.roll])
-    return Reaction(
-        image,
-        landmarks,
-        head,
-        (float(pose.yaw * 0.4 + 0.35 * gaze[0]), float(pose.pitch * 0.4 + 0.25 * gaze[1])),
-    )
+    gaze = (pose.yaw * 0.4 + 0.35 * right, pose.pitch * 0.4 + 0.25 * down)
+    return Reaction(image, landmarks, head, gaze)

@@ -169,7 +169,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add, png = parser.add_argument, {"metavar": "FILE.png"}
+    add, png = parser.add_argument, "FILE.png"
     add("--out", help="folder to write; must be new, empty or hold the same release")
     tuples = "stimulus-reaction-caption tuples (default %(default)s)"
     add("--tuples", type=int, default=TUPLES, help=tuples)
@@ -177,15 +177,13 @@ def main() -> int:
     seed = "other numbers give other people and videos (default 0)"
     add("--seed", type=int, default=0, help=seed)
     add("--jobs", type=int, help="processes (default: one a core)")
-    modalities = (
-        "depth and thermal images of the same faces besides, in the release and the pictures"
-    )
-    add("--modalities", action="store_true", help=modalities)
+    images = "depth and thermal images of the same faces besides, in the release and the pictures"
+    add("--modalities", action="store_true", help=images)
     pictures = "pictures to look at instead of, or besides, a release"
     add = parser.add_argument_group(pictures).add_argument
-    add("--contact-sheet", **png, help="one AU a row, intensities 0 to 5")
-    add("--samples", **png, help="random tuples with captions and AUs")
-    add("--scenes", **png, help="all 24 sub-scenes: before, and both events")
+    add("--contact-sheet", metavar=png, help="one AU a row, intensities 0 to 5")
+    add("--samples", metavar=png, help="random tuples with captions and AUs")
+    add("--scenes", metavar=png, help="all 24 sub-scenes: before, and both events")
     args = parser.parse_args()
     release = Release(args.tuples, args.size, args.seed, args.modalities)
     of_aus = sheets.modality_sheet if args.modalities else sheets.contact_sheet

@@ -25,7 +25,7 @@ def _between(low: float, high: float) -> Any:
     return field(metadata={"between": (low, high)})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Identity:
     """What stays the same over all videos of one rendered subject; lengths in canonical units."""
 

@@ -2,8 +2,11 @@
 
 import csv
 import errno
+import inspect
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face.render import Light, render_head
 from tfds_reactionet.demo.face.shape import Pose, sample_identity
 from tfds_reactionet.demo.sequence import OPENFACE_COLUMNS, Release, place
+from tfds_reactionet.demo.stimulus.frame import DRAWINGS
 
 TUPLES, SIZE = 80, 48
 
@@ -315,6 +319,30 @@ def test_command_line_and_second_run(
     assert "3 rendered tuples" in capsys.readouterr().out
     with pytest.raises(InputError, match="holds another demo release"):
         demo.write_release(out, 4, 32, progress=False)
+
+
+@pytest.mark.parametrize("name", ["tfds_reactionet.demo", "tfds_reactionet.reactionet.demo"])
+def test_both_names_of_the_command(name: str, tmp_path: Path) -> None:
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", name, *arguments]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    written = call("--out", str(tmp_path / "out"), "--tuples=1", "--size=32", "--jobs=2")
+    assert written.returncode == 0 and "1 rendered tuples of 32x32 pixels" in written.stdout
+    assert (tmp_path / "out" / demo.MARKER).is_file()
+    wrong = call("--size=32")
+    assert wrong.returncode == 2 and wrong.stderr.startswith("error: --out is missing")
+    assert call("--help").returncode == 0
+
+
+def test_what_is_declared_is_drawn_and_nothing_else() -> None:
+    drawn = {
+        (module.__name__, name)
+        for module in DRAWINGS.values()
+        for name, member in inspect.getmembers(module, inspect.isfunction)
+        if member.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert drawn == {(DRAWINGS[scene].__name__, name) for scene, name in SUB_SCENES}
 
 
 def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,30 @@ def sample_studio(rng: np.random.Generator) -> Studio:
     )
 
 
+@dataclass(frozen=True)
+class Take:
+    """What one frame is drawn from."""
+
+    who: Identity
+    au: Float[np.ndarray, "17"]  # intensities 0..5
+    studio: Studio
+    frame: int
+    startle: float  # 0..1, moves the head back
+    size: int  # pixels
+    lost: bool = False  # the face is hidden behind a hand
+
+    @property
+    def pose(self) -> Pose:
+        """The head's pose, which sways from frame to frame."""
+        studio, frame = self.studio, self.frame
+        sway = 0.035 * np.sin(frame * np.array([0.21, 0.17, 0.13]) + studio.seed % 7)
+        back = np.array([-0.08, 0, 0.03]) * self.startle
+        zoom = studio.zoom * (1 - 0.035 * self.startle) * self.size
+        drift = 0.006 * np.sin(frame * np.array([0.19, 0.27]))
+        x, y = ((np.array(studio.place) + drift) * self.size).tolist()
+        return Pose(*(np.array(studio.pose) + sway + back).tolist(), (x, y), float(zoom))
+
+
 def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
     """Wall, a shelf or a lamp or posters, out of focus."""
     image, rng = np.zeros((size, size, 3), np.uint8), np.random.default_rng(studio.seed)
@@ -86,16 +110,10 @@ def _shoulders(image: np.ndarray, who: Identity, studio: Studio, pose: Pose) -> 
     c.stroke(shirt[8:24], np.array(studio.shirt) * 0.7, 0.05 * pose.scale)
 
 
-def occlude(
-    image: np.ndarray,
-    who: Identity,
-    studio: Studio,
-    landmarks: np.ndarray,
-    scale: float,
-    lost: bool,
-) -> None:
+def occlude(image: np.ndarray, take: Take, landmarks: np.ndarray) -> None:
     """Draws the hand, microphone or strand of hair that hides a part of the face, if any."""
-    c = Props(image, (0.0, 0.0), 1.0)
+    c, who, studio, lost = Props(image, (0.0, 0.0), 1.0), take.who, take.studio, take.lost
+    scale = take.pose.scale
     side, skin = studio.side, np.array(who.skin) * 0.9 * np.array(studio.light.tint)
     if lost or studio.occlusion == "hand":
         x, y = landmarks[12 if side > 0 else 4] if not lost else landmarks[30]
@@ -128,33 +146,15 @@ class Reaction:
     gaze_angle: tuple[float, float]
 
 
-def pose_at(studio: Studio, frame: int, startle: float, size: int) -> Pose:
-    """The head's pose in a frame; `startle` 0..1 moves it back."""
-    sway = 0.035 * np.sin(frame * np.array([0.21, 0.17, 0.13]) + studio.seed % 7)
-    pitch, yaw, roll = np.array(studio.pose) + sway + np.array([-0.08, 0, 0.03]) * startle
-    zoom = studio.zoom * (1 - 0.035 * startle) * size
-    centre = (np.array(studio.place) + 0.006 * np.sin(frame * np.array([0.19, 0.27]))) * size
-    x, y = centre.tolist()
-    return Pose(float(pitch), float(yaw), float(roll), (x, y), float(zoom))
-
-
-def render_reaction(
-    who: Identity,
-    au: Float[np.ndarray, "17"],
-    studio: Studio,
-    frame: int,
-    startle: float,
-    size: int,
-    lost: bool = False,
-) -> Reaction:
-    """Draws one frame; `startle` 0..1 moves the head back, `lost` hides the face behind a hand."""
-    rng = np.random.default_rng([studio.seed, frame])
-    pose = pose_at(studio, frame, startle, size)
+def render_reaction(take: Take) -> Reaction:
+    """Draws one frame in colour."""
+    who, studio, size, pose = take.who, take.studio, take.size, take.pose
+    rng = np.random.default_rng([studio.seed, take.frame])
     right, down = np.clip(np.array(studio.gaze) + rng.normal(0, 0.05, 2), -1, 1).tolist()
     image = room(studio, size)
     _shoulders(image, who, studio, pose)
-    image, landmarks = render_head(who, au, pose, studio.light, (right, down), image)
-    occlude(image, who, studio, landmarks, pose.scale, lost)
+    image, landmarks = render_head(who, take.au, pose, studio.light, (right, down), image)
+    occlude(image, take, landmarks)
     if studio.blur:
         image = cv2.GaussianBlur(image, (0, 0), studio.blur * size / 256)
     noise = rng.integers(-128, 128, (size, size), np.int8).astype(np.float32)

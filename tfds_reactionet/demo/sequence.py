@@ -23,7 +23,7 @@ from tfds_reactionet.demo.captions import write_caption
 from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face import Identity, sample_identity
 from tfds_reactionet.demo.modalities import render_modalities
-from tfds_reactionet.demo.reaction import Reaction, render_reaction, sample_studio
+from tfds_reactionet.demo.reaction import Reaction, Take, render_reaction, sample_studio
 from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
 FRAMES_PER_SECOND = 25
@@ -221,8 +221,8 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
         now = min(frame, frames - 1)
         hidden = frame == frames
         startle = float(truth[now, [3, 15]].mean()) / 5
-        seen = (script.who, truth[now], studio, frame, startle, release.size, hidden)
-        shot = render_reaction(*seen)
+        take = Take(script.who, truth[now], studio, frame, startle, release.size, hidden)
+        shot = render_reaction(take)
         blocked = 0.05 * (studio.occlusion != "none")
         sure = float(np.clip(rng.normal(0.965 - blocked, 0.012), 0.86, 0.98))
         sure = 0.12 if hidden else sure
@@ -230,7 +230,7 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
         stimulus = draw_stimulus(release, index, script, frame)
         images = {"reaction": shot.image, "stimulus": stimulus}
         if modalities:
-            others = render_modalities(*seen)
+            others = render_modalities(take)
             images["thermal"] = np.repeat(others.thermal[..., None], 3, axis=2)
             png = cv2.imencode(".png", others.depth, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
             (folder / "depth" / f"{frame + 1:06d}.png").write_bytes(png.tobytes())

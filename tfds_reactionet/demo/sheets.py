@@ -12,7 +12,7 @@ from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS
 from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face import Light, Pose, render_head, sample_identity
 from tfds_reactionet.demo.modalities import render_modalities
-from tfds_reactionet.demo.reaction import render_reaction, sample_studio
+from tfds_reactionet.demo.reaction import Take, render_reaction, sample_studio
 from tfds_reactionet.demo.sequence import Release, draw_captions, draw_stimulus, write_script
 from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
@@ -56,8 +56,8 @@ def modality_sheet(size: int = 256, identity: int = 32) -> np.ndarray:
     still = replace(sample_studio(np.random.default_rng(0)), **STILL)
 
     def tiles(au: np.ndarray, name: str) -> list[np.ndarray]:
-        image = render_reaction(who, au, still, 0, 0.0, size).image
-        others = render_modalities(who, au, still, 0, 0.0, size)
+        take = Take(who, au, still, 0, 0.0, size)
+        image, others = render_reaction(take).image, render_modalities(take)
         return [_tile(image, name), _tile(others.depth), _tile(others.thermal)]
 
     return _by_au(tiles)
@@ -102,10 +102,10 @@ def samples(release: Release, count: int = 20) -> np.ndarray:
         course = script.course
         frame = int(rng.integers(len(course.intensity)))
         studio = sample_studio(release.rng(6, int(index)))
-        seen = (script.who, course.intensity[frame], studio, frame, 0.0, release.size)
-        images = [render_reaction(*seen).image, draw_stimulus(release, int(index), script, frame)]
+        take = Take(script.who, course.intensity[frame], studio, frame, 0.0, release.size)
+        images = [render_reaction(take).image, draw_stimulus(release, int(index), script, frame)]
         if release.modalities:
-            others = render_modalities(*seen)
+            others = render_modalities(take)
             grey = (others.depth, others.thermal)
             images += [cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) for image in grey]
         row = np.concatenate([cv2.resize(image, (208, 208)) for image in images], 1)

@@ -1,6 +1,6 @@
 """The surface of a rendered head: canonical depth with the bulges and hollows of its AUs.
 
-The frame is demo_face_shape's: u to the right, v down, z to the viewer, a unit is about 100 mm.
+The frame is shape.py's: u to the right, v down, z to the viewer, a unit is about 100 mm.
 Nothing here knows of light, skin or hair colour. FACS appearance changes are the source of the
 displacements (reconstruction).
 """

@@ -2,8 +2,11 @@
 
 import csv
 import errno
+import inspect
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -18,9 +21,11 @@ from tfds_reactionet.demo import sequence as demo_sequence
 from tfds_reactionet.demo import sheets as demo_sheets
 from tfds_reactionet.demo import write as demo
 from tfds_reactionet.demo.captions import write_caption
+from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face.render import Light, render_head
 from tfds_reactionet.demo.face.shape import Pose, sample_identity
 from tfds_reactionet.demo.sequence import OPENFACE_COLUMNS, Release, place
+from tfds_reactionet.demo.stimulus.frame import DRAWINGS
 
 TUPLES, SIZE = 80, 48
 
@@ -145,7 +150,7 @@ def test_subject_video_graph_breaks_into_small_components() -> None:
         parent[find(("video", p.video))] = find(p.subject)
     members = Counter(find(subject) for subject in {p.subject for p in places})
     assert len(members) == 24 and set(members.values()) == {2, 3} and sum(members.values()) == 60
-    for scene, sub_scene in demo_affect.SUB_SCENES:
+    for scene, sub_scene in SUB_SCENES:
         homes = {find(p.subject) for p in places if (p.scene, p.sub_scene) == (scene, sub_scene)}
         assert len(homes) == 3
     videos = Counter(subject for subject, _ in {(p.subject, p.video) for p in places})
@@ -159,7 +164,7 @@ def courses(count: int) -> list[demo_affect.Course]:
     return [
         demo_affect.draw_course(rng, scene, sub_scene, demo_affect.sample_subject(rng), 16)
         for _ in range(count)
-        for scene, sub_scene in demo_affect.SUB_SCENES
+        for scene, sub_scene in SUB_SCENES
     ]
 
 
@@ -187,8 +192,8 @@ def test_reaction_depends_on_the_event_but_is_not_fixed_by_it() -> None:
 
 def test_captions() -> None:
     rng, words, sizes = np.random.default_rng(0), set(), []
-    for scene, sub_scene in demo_affect.SUB_SCENES:
-        for event in demo_affect.EVENTS[scene][sub_scene]:
+    for (scene, sub_scene), declared in SUB_SCENES.items():
+        for event in declared.events:
             for visible in (False, True) * 6:
                 text = write_caption(rng, scene, sub_scene, event, visible).rstrip(".").split()
                 sizes.append(len(text))
@@ -316,11 +321,35 @@ def test_command_line_and_second_run(
         demo.write_release(out, 4, 32, progress=False)
 
 
+@pytest.mark.parametrize("name", ["tfds_reactionet.demo", "tfds_reactionet.reactionet.demo"])
+def test_both_names_of_the_command(name: str, tmp_path: Path) -> None:
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", name, *arguments]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    written = call("--out", str(tmp_path / "out"), "--tuples=1", "--size=32", "--jobs=2")
+    assert written.returncode == 0 and "1 rendered tuples of 32x32 pixels" in written.stdout
+    assert (tmp_path / "out" / demo.MARKER).is_file()
+    wrong = call("--size=32")
+    assert wrong.returncode == 2 and wrong.stderr.startswith("error: --out is missing")
+    assert call("--help").returncode == 0
+
+
+def test_what_is_declared_is_drawn_and_nothing_else() -> None:
+    drawn = {
+        (module.__name__, name)
+        for module in DRAWINGS.values()
+        for name, member in inspect.getmembers(module, inspect.isfunction)
+        if member.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert drawn == {(DRAWINGS[scene].__name__, name) for scene, name in SUB_SCENES}
+
+
 def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(demo_sequence, "write_csv", fail)
+    monkeypatch.setattr(demo_sequence, "csv_text", fail)
     with pytest.raises(InputError, match="No space left"):
         demo.write_release(tmp_path / "out", 3, 32, jobs=1, progress=False)
     assert not list(tmp_path.iterdir())

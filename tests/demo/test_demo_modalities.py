@@ -14,7 +14,7 @@ from tfds_reactionet.demo import write as demo
 from tfds_reactionet.demo.face import render as demo_faces
 from tfds_reactionet.demo.face.shape import Pose, sample_identity
 from tfds_reactionet.demo.modalities import Modalities, render_head, render_modalities
-from tfds_reactionet.demo.reaction import Studio, render_reaction, sample_studio
+from tfds_reactionet.demo.reaction import Reaction, Studio, Take, render_reaction, sample_studio
 
 SIZE = 96
 STUDIO = dataclasses.replace(sample_studio(np.random.default_rng(0)), **demo_sheets.STILL)
@@ -37,7 +37,11 @@ def vector(**levels: float) -> np.ndarray:
 
 
 def frame(who: Any, studio: Studio = STUDIO, size: int = SIZE, **levels: float) -> Modalities:
-    return render_modalities(who, vector(**levels), studio, 0, 0.0, size)
+    return render_modalities(Take(who, vector(**levels), studio, 0, 0.0, size))
+
+
+def coloured(who: Any, studio: Studio = STUDIO, size: int = SIZE, **levels: float) -> Reaction:
+    return render_reaction(Take(who, vector(**levels), studio, 0, 0.0, size))
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -87,10 +91,7 @@ def test_depth_knows_neither_light_nor_colour() -> None:
     ours, theirs = frame(who, au12=3), frame(other, studio, au12=3)
     np.testing.assert_array_equal(ours.depth, theirs.depth)
     np.testing.assert_array_equal(ours.thermal, theirs.thermal)
-    seen = [
-        render_reaction(person, vector(), s, 0, 0.0, SIZE).image.astype(int)
-        for person, s in ((who, STUDIO), (other, studio))
-    ]
+    seen = [coloured(person, s).image.astype(int) for person, s in ((who, STUDIO), (other, studio))]
     assert np.abs(seen[0] - seen[1]).mean() > 20  # while the colour images differ
 
 
@@ -99,7 +100,7 @@ def test_depth_knows_neither_light_nor_colour() -> None:
 def test_each_au_shows_in_its_own_region(kind: str, number: int) -> None:
     who, size = person(), 128
     neutral = np.asarray(getattr(frame(who, size=size), kind), float)
-    points = render_reaction(who, vector(), STUDIO, 0, 0.0, size).landmarks
+    points = coloured(who, size=size).landmarks
     first, last = REGIONS[number]
     low = np.maximum(points[first : last + 1].min(0) - 0.15 * size, 0).astype(int)
     high = np.ceil(points[first : last + 1].max(0) + 0.15 * size).astype(int)
@@ -127,7 +128,7 @@ def test_aus_look_different_from_one_another() -> None:
 def test_near_is_bright() -> None:
     who = person(hair_style=0)
     depth = frame(who).depth.astype(int)
-    points = render_reaction(who, vector(), STUDIO, 0, 0.0, SIZE).landmarks.round().astype(int)
+    points = coloured(who).landmarks.round().astype(int)
 
     def at(point: int) -> int:
         x, y = points[point]
@@ -137,7 +138,7 @@ def test_near_is_bright() -> None:
     assert at(30) > at(27) > at(1) > 0 and at(30) > at(51) > at(8)  # tip of the nose
     assert at(24) > (depth[points[37, 1], points[37, 0]])  # a brow stands before the eye
     open_mouth = frame(who, au25=3, au26=5).depth.astype(int)
-    shown = render_reaction(who, vector(au25=3, au26=5), STUDIO, 0, 0.0, SIZE).landmarks
+    shown = coloured(who, au25=3, au26=5).landmarks
     x, y = shown[60:68].mean(0).round().astype(int)
     assert open_mouth[y, x] < at(62) - 25
 
@@ -145,7 +146,7 @@ def test_near_is_bright() -> None:
 def test_warm_is_bright() -> None:
     who = person(hair_style=1, glasses=2, beard=0)
     plain, glasses = frame(dataclasses.replace(who, glasses=0)), frame(who)
-    shot = render_reaction(who, vector(), STUDIO, 0, 0.0, SIZE)
+    shot = coloured(who)
     points = shot.landmarks.round().astype(int)
 
     def level(image: np.ndarray, x: int, y: int) -> float:
@@ -158,7 +159,7 @@ def test_warm_is_bright() -> None:
     assert level(warm, *hair) > level(warm, 3, 3) + 10  # the room
     assert level(glasses.thermal, *eye) < level(warm, *eye) - 60  # glass hides the eyes
     assert np.abs(glasses.depth.astype(int) - plain.depth).max() < 25  # but has no depth
-    mouth = render_reaction(who, vector(au26=5), STUDIO, 0, 0.0, SIZE).landmarks[60:68].mean(0)
+    mouth = coloured(who, au26=5).landmarks[60:68].mean(0)
     opened = frame(who, au26=5).thermal
     assert level(opened, *mouth.round().astype(int)) > level(warm, *forehead) + 15
 
@@ -166,8 +167,8 @@ def test_warm_is_bright() -> None:
 @pytest.mark.parametrize("occlusion", ["hand", "microphone"])
 def test_what_hides_the_face_hides_it_from_all_cameras(occlusion: str) -> None:
     who, hiding = person(), dataclasses.replace(STUDIO, occlusion=occlusion)
-    bare = render_reaction(who, vector(), STUDIO, 0, 0.0, SIZE).image.astype(int)
-    hidden = render_reaction(who, vector(), hiding, 0, 0.0, SIZE).image.astype(int)
+    bare = coloured(who).image.astype(int)
+    hidden = coloured(who, hiding).image.astype(int)
     changed = np.abs(hidden - bare).max(2) > 8
     ours, theirs = frame(who), frame(who, hiding)
     nearer = theirs.depth.astype(int) - ours.depth > 4

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from drr_jax.errors import InputError, run
 from drr_jax.facs.labels import SCENES
-from tfds_reactionet.demo.affect import SUB_SCENES
+from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.reactionet import queries as command
 from tfds_reactionet.reactionet.scenes import POOL, queries, read_pool
 

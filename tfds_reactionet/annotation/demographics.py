@@ -149,32 +149,31 @@ def read_people(path: Path) -> list[Person]:
     The median of a subject's known ages and the most frequent known ethnicity are taken.
     Raises InputError for a defect, naming the line.
     """
-    ages: dict[str, list[float]] = {}
-    races: dict[str, Counter[str]] = {}
+    known: dict[str, tuple[list[float], Counter[str]]] = {}
     for line, row in read_table(path, ("sequence", "subject", "age", "dominant_race")):
         inner_path(row["sequence"], 4, path, line)
         subject, where = row["subject"], f"{path}: line {line}"
         if not subject:
             raise InputError(f"{where}: the subject is empty")
-        known_ages = ages.setdefault(subject, [])
-        known_races = races.setdefault(subject, Counter())
+        ages, races = known.setdefault(subject, ([], Counter()))
         if row["age"].lower() not in ("", "unknown"):
-            try:
-                age = _age(float(row["age"]), where)
-            except ValueError as error:
-                if isinstance(error, InputError):
-                    raise
-                raise InputError(f"{where}: age is {row['age'][:40]!r}, expected years") from error
-            known_ages.append(age or 0.0)
+            ages.append(_years(row["age"], where))
         race = race_name(row["dominant_race"], where)
         if race is not None:
-            known_races[race] += 1
+            races[race] += 1
     people = []
-    for subject, known in ages.items():
-        age = float(np.median(known)) if known else None
-        race = races[subject].most_common(1)
-        people.append(Person(subject, age, race[0][0] if race else None))
+    for subject, (ages, races) in known.items():
+        age = float(np.median(ages)) if ages else None
+        people.append(Person(subject, age, max(races, key=races.__getitem__, default=None)))
     return people
+
+
+def _years(text: str, where: str) -> float:
+    try:
+        years = float(text)
+    except ValueError as error:
+        raise InputError(f"{where}: age is {text[:40]!r}, expected years") from error
+    return _age(years, where) or 0.0
 
 
 def age_bin(age: float | None) -> str:

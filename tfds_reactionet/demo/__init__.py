@@ -1,7 +1,8 @@
 """The rendered release: faces, stimuli, captions and labels drawn from random numbers.
 
 Comes in: a seed and sizes. Goes out: a folder in the raw layout of ReactioNet, no person in it.
-Open affect.py (scene -> emotion -> action units) first, then sequence.py and write.py.
+content.toml declares what is shown and told. Open affect.py (scene -> emotion -> action units)
+first, then sequence.py and write.py.
 """
 
 import lazy_loader as lazy

@@ -13,14 +13,20 @@ def curve(points: np.ndarray | list, steps: int = 5, closed: bool = False) -> np
     p = np.concatenate([ends[0], p, ends[1]])
     t = (np.arange(steps) / steps)[None, :, None]
     p0, p1, p2, p3 = (p[i : len(p) - 3 + i, None] for i in range(4))
-    bent = 0.5 * (
-        2 * p1
-        + (p2 - p0) * t
-        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-        + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    )
+    straight, bend = (p2 - p0) * t, (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+    bent = 0.5 * (2 * p1 + straight + bend + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
     bent = bent.reshape(-1, 2)
     return bent if closed else np.concatenate([bent, p[-2:-1]])
+
+
+def symmetric(x: float, half: list) -> np.ndarray:
+    """A line from left to right of the axis at x, from its left half: (distance, v) [n, 2].
+
+    A last point on the axis is not doubled.
+    """
+    left = np.array(half, float)
+    right = left[::-1][int(left[-1, 0] == 0) :]
+    return np.concatenate([left * [-1, 1], right]) + np.array([x, 0])
 
 
 class Canvas:
@@ -49,15 +55,8 @@ class Canvas:
     def stroke(
         self, points: np.ndarray | list, colour: object, width: float, closed: bool = False
     ) -> None:
-        cv2.polylines(
-            self.image,
-            [self.pixels(points)],
-            closed,
-            _plain(colour),
-            self.width(width),
-            cv2.LINE_AA,
-            SHIFT,
-        )
+        line, thick = [self.pixels(points)], self.width(width)
+        cv2.polylines(self.image, line, closed, _plain(colour), thick, cv2.LINE_AA, SHIFT)
 
     def ellipse(
         self,
@@ -68,23 +67,11 @@ class Canvas:
         width: float = 0.0,
     ) -> None:
         """Filled if `width` is 0; angle in degrees."""
-        x, y = self.pixels(np.asarray(centre)[None])[0]
-        rx, ry = np.maximum(
-            np.round(np.asarray(radii, float) * self.scale * (1 << SHIFT)), 1
-        ).astype(int)
-        thick = self.width(width) if width else -1
-        cv2.ellipse(
-            self.image,
-            (int(x), int(y)),
-            (int(rx), int(ry)),
-            angle,
-            0,
-            360,
-            _plain(colour),
-            thick,
-            cv2.LINE_AA,
-            SHIFT,
-        )
+        where = self.pixels(np.asarray(centre)[None])[0].tolist()
+        fixed = np.round(np.asarray(radii, float) * self.scale * (1 << SHIFT))
+        axes = np.maximum(fixed, 1).astype(int).tolist()
+        ink, thick = _plain(colour), self.width(width) if width else -1
+        cv2.ellipse(self.image, where, axes, angle, 0, 360, ink, thick, cv2.LINE_AA, SHIFT)
 
     def box(self, x0: float, y0: float, x1: float, y1: float, colour: object) -> None:
         self.fill([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], colour)

@@ -27,7 +27,7 @@ from tfds_reactionet.demo.face import (
     regions,
     skin_warmth,
 )
-from tfds_reactionet.demo.reaction import Studio, occlude, pose_at, torso
+from tfds_reactionet.demo.reaction import Studio, Take, occlude, torso
 
 Image = Float[np.ndarray, "size size"]
 
@@ -54,22 +54,14 @@ class _View:
     warmth: Image
 
 
-def render_modalities(
-    who: Identity,
-    au: Float[np.ndarray, "17"],
-    studio: Studio,
-    frame: int,
-    startle: float,
-    size: int,
-    lost: bool = False,
-) -> Modalities:
+def render_modalities(take: Take) -> Modalities:
     """Draws the depth and thermal image of the frame that `render_reaction` draws in colour."""
-    pose = pose_at(studio, frame, startle, size)
-    rng = np.random.default_rng([studio.seed, frame, 1])
-    depth, cover, warm, landmarks = render_head(who, au, pose, size)
-    view = _over(_body(pose, studio, size), depth, cover, warm)
-    if lost or studio.occlusion != "none":
-        view = _hide(view, who, studio, landmarks, pose.scale, lost)
+    studio, pose = take.studio, take.pose
+    rng = np.random.default_rng([studio.seed, take.frame, 1])
+    depth, cover, warm, landmarks = render_head(take.who, take.au, pose, take.size)
+    view = _over(_body(pose, studio, take.size), depth, cover, warm)
+    if take.lost or studio.occlusion != "none":
+        view = _hide(view, take, landmarks)
     return Modalities(_depth_levels(view.depth, rng), _thermal_levels(view.warmth, studio, rng))
 
 
@@ -129,16 +121,16 @@ def _body(pose: Pose, studio: Studio, size: int) -> _View:
     return view
 
 
-def _hide(
-    view: _View, who: Identity, studio: Studio, landmarks: np.ndarray, scale: float, lost: bool
-) -> _View:
+def _hide(view: _View, take: Take, landmarks: np.ndarray) -> _View:
     """Puts what hides a part of the face before it."""
     # Drawn in white over black and over white: what differs is not covered.
-    white = replace(who, skin=(255.0, 255.0, 255.0), hair=(255.0, 255.0, 255.0))
+    studio, scale = take.studio, take.pose.scale
+    white = replace(take.who, skin=(255.0, 255.0, 255.0), hair=(255.0, 255.0, 255.0))
     plain = replace(studio, light=replace(studio.light, tint=(1.0, 1.0, 1.0)))
+    white = replace(take, who=white, studio=plain)
     over = [np.full((*view.depth.shape, 3), level, np.uint8) for level in (0, 255)]
     for image in over:
-        occlude(image, white, plain, landmarks, scale, lost)
+        occlude(image, white, landmarks)
     black, bright = (image[..., 0].astype(np.float32) * (1 / 255) for image in over)
     cover = 1 - (bright - black)
     if not (cover > 0.5).any():
@@ -146,7 +138,7 @@ def _hide(
     under = view.depth[(cover > 0.5) & (view.depth > NOTHING)]
     front = float(np.percentile(under, 90)) if under.size else 0.5
     round_off = _rounded(cover, 0.14 * scale)
-    if lost or studio.occlusion == "hand":
+    if take.lost or studio.occlusion == "hand":
         between = blurred_pixels((black < 0.75 * cover) * cover, 0.01 * scale)  # of the fingers
         depth = front + 0.03 + 0.13 * round_off - 0.07 * between
         warm = HAND + 0.08 * round_off - 0.05 * between

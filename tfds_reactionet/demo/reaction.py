@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from tfds_reactionet.demo.canvas import Canvas, curve
+from tfds_reactionet.demo.canvas import Canvas, curve, symmetric
 from tfds_reactionet.demo.face import Identity, Light, Pose, render_head
-from tfds_reactionet.demo.stimulus import gradient, microphone
+from tfds_reactionet.demo.stimulus import Props
 
 OCCLUSIONS = ("none", "hand", "microphone", "strand")
 
@@ -53,18 +53,37 @@ def sample_studio(rng: np.random.Generator) -> Studio:
     )
 
 
+@dataclass(frozen=True)
+class Take:
+    """What one frame is drawn from."""
+
+    who: Identity
+    au: Float[np.ndarray, "17"]  # intensities 0..5
+    studio: Studio
+    frame: int
+    startle: float  # 0..1, moves the head back
+    size: int  # pixels
+    lost: bool = False  # the face is hidden behind a hand
+
+    @property
+    def pose(self) -> Pose:
+        """The head's pose, which sways from frame to frame."""
+        studio, frame = self.studio, self.frame
+        sway = 0.035 * np.sin(frame * np.array([0.21, 0.17, 0.13]) + studio.seed % 7)
+        back = np.array([-0.08, 0, 0.03]) * self.startle
+        zoom = studio.zoom * (1 - 0.035 * self.startle) * self.size
+        drift = 0.006 * np.sin(frame * np.array([0.19, 0.27]))
+        x, y = ((np.array(studio.place) + drift) * self.size).tolist()
+        return Pose(*(np.array(studio.pose) + sway + back).tolist(), (x, y), float(zoom))
+
+
 def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
     """Wall, a shelf or a lamp or posters, out of focus."""
     image, rng = np.zeros((size, size, 3), np.uint8), np.random.default_rng(studio.seed)
-    c, wall = Canvas(image, (0.0, 0.0), size), np.array(studio.wall)
-    gradient(c, np.clip(wall * 1.08, 0, 255), np.clip(wall * 0.82, 0, 255))
+    c, wall = Props(image, (0.0, 0.0), size), np.array(studio.wall)
+    c.gradient(np.clip(wall * 1.08, 0, 255), np.clip(wall * 0.82, 0, 255))
     for _ in range(int(rng.integers(3, 9))):
-        x, y, w, h = (
-            rng.uniform(0, 1),
-            rng.uniform(0, 0.9),
-            rng.uniform(0.08, 0.4),
-            rng.uniform(0.08, 0.4),
-        )
+        x, y, w, h = rng.uniform([0, 0, 0.08, 0.08], [1, 0.9, 0.4, 0.4])
         colour = np.clip(wall + rng.normal(0, 50, 3), 5, 250)
         if rng.uniform() < 0.3:
             c.ellipse((x, y), (w / 2, w / 2), colour)
@@ -75,26 +94,12 @@ def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
 
 def torso(pose: Pose, size: int) -> tuple[list[list[float]], Float[np.ndarray, "points 2"]]:
     """Outlines of neck and shirt in pixels."""
-    x, y = pose.centre[0], pose.centre[1] + 0.9 * pose.scale
-    s = pose.scale
-    neck = [
-        [x - 0.5 * s, y - 0.6 * s],
-        [x + 0.5 * s, y - 0.6 * s],
-        [x + 0.56 * s, size + 4],
-        [x - 0.56 * s, size + 4],
-    ]
-    shirt = curve(
-        [
-            [x - 1.7 * s, size + 9],
-            [x - 1.4 * s, y + 0.42 * s],
-            [x - 0.5 * s, y + 0.2 * s],
-            [x, y + 0.42 * s],
-            [x + 0.5 * s, y + 0.2 * s],
-            [x + 1.4 * s, y + 0.42 * s],
-            [x + 1.7 * s, size + 9],
-        ]
-    )
-    return neck, shirt
+    (x, y), s = pose.centre, pose.scale
+    y += 0.9 * s
+    neck = [[x - 0.5 * s, y - 0.6 * s], [x + 0.5 * s, y - 0.6 * s]]
+    neck += [[x + 0.56 * s, size + 4], [x - 0.56 * s, size + 4]]
+    half = [[1.7 * s, size + 9], [1.4 * s, y + 0.42 * s], [0.5 * s, y + 0.2 * s], [0, y + 0.42 * s]]
+    return neck, curve(symmetric(x, half))
 
 
 def _shoulders(image: np.ndarray, who: Identity, studio: Studio, pose: Pose) -> None:
@@ -105,16 +110,10 @@ def _shoulders(image: np.ndarray, who: Identity, studio: Studio, pose: Pose) -> 
     c.stroke(shirt[8:24], np.array(studio.shirt) * 0.7, 0.05 * pose.scale)
 
 
-def occlude(
-    image: np.ndarray,
-    who: Identity,
-    studio: Studio,
-    landmarks: np.ndarray,
-    scale: float,
-    lost: bool,
-) -> None:
+def occlude(image: np.ndarray, take: Take, landmarks: np.ndarray) -> None:
     """Draws the hand, microphone or strand of hair that hides a part of the face, if any."""
-    c = Canvas(image, (0.0, 0.0), 1.0)
+    c, who, studio, lost = Props(image, (0.0, 0.0), 1.0), take.who, take.studio, take.lost
+    scale = take.pose.scale
     side, skin = studio.side, np.array(who.skin) * 0.9 * np.array(studio.light.tint)
     if lost or studio.occlusion == "hand":
         x, y = landmarks[12 if side > 0 else 4] if not lost else landmarks[30]
@@ -127,17 +126,14 @@ def occlude(
             c.stroke([base, tip], skin * (0.98 - 0.02 * k), 0.14 * grow)
     elif studio.occlusion == "microphone":
         x, y = landmarks[8] + np.array([0.34 * scale * side, -0.12 * scale])
-        microphone(c, x, y, 0.15 * scale)
+        c.microphone(x, y, 0.15 * scale)
     elif studio.occlusion == "strand" and who.hair_style in (2, 3, 5, 6):
         top = landmarks[24 if side > 0 else 19] + np.array([0.05 * scale * side, -0.5 * scale])
         low = landmarks[14 if side > 0 else 2]
         line = curve([top, (top + low) / 2 + np.array([0.12 * scale * side, 0]), low])
         for k in range(4):
-            c.stroke(
-                line + np.array([0.03 * scale * k * side, 0]),
-                np.array(who.hair) * (0.8 + 0.1 * k),
-                0.03 * scale,
-            )
+            colour = np.array(who.hair) * (0.8 + 0.1 * k)
+            c.stroke(line + np.array([0.03 * scale * k * side, 0]), colour, 0.03 * scale)
 
 
 @dataclass(frozen=True)
@@ -150,49 +146,23 @@ class Reaction:
     gaze_angle: tuple[float, float]
 
 
-def pose_at(studio: Studio, frame: int, startle: float, size: int) -> Pose:
-    """The head's pose in a frame; `startle` 0..1 moves it back."""
-    sway = 0.035 * np.sin(frame * np.array([0.21, 0.17, 0.13]) + studio.seed % 7)
-    pitch, yaw, roll = np.array(studio.pose) + sway + np.array([-0.08, 0, 0.03]) * startle
-    zoom = studio.zoom * (1 - 0.035 * startle) * size
-    centre = (np.array(studio.place) + 0.006 * np.sin(frame * np.array([0.19, 0.27]))) * size
-    return Pose(
-        float(pitch), float(yaw), float(roll), (float(centre[0]), float(centre[1])), float(zoom)
-    )
-
-
-def render_reaction(
-    who: Identity,
-    au: Float[np.ndarray, "17"],
-    studio: Studio,
-    frame: int,
-    startle: float,
-    size: int,
-    lost: bool = False,
-) -> Reaction:
-    """Draws one frame; `startle` 0..1 moves the head back, `lost` hides the face behind a hand."""
-    rng = np.random.default_rng([studio.seed, frame])
-    pose = pose_at(studio, frame, startle, size)
-    gaze = np.clip(np.array(studio.gaze) + rng.normal(0, 0.05, 2), -1, 1)
+def render_reaction(take: Take) -> Reaction:
+    """Draws one frame in colour."""
+    who, studio, size, pose = take.who, take.studio, take.size, take.pose
+    rng = np.random.default_rng([studio.seed, take.frame])
+    right, down = np.clip(np.array(studio.gaze) + rng.normal(0, 0.05, 2), -1, 1).tolist()
     image = room(studio, size)
     _shoulders(image, who, studio, pose)
-    image, landmarks = render_head(
-        who, au, pose, studio.light, (float(gaze[0]), float(gaze[1])), image
-    )
-    occlude(image, who, studio, landmarks, pose.scale, lost)
+    image, landmarks = render_head(who, take.au, pose, studio.light, (right, down), image)
+    occlude(image, take, landmarks)
     if studio.blur:
         image = cv2.GaussianBlur(image, (0, 0), studio.blur * size / 256)
-    noise = rng.integers(-128, 128, (size, size), np.int8).astype(np.float32) * np.float32(
-        studio.grain / 74
-    )
+    noise = rng.integers(-128, 128, (size, size), np.int8).astype(np.float32)
+    noise *= np.float32(studio.grain / 74)
     image = np.clip(image + noise[..., None], 0, 255).astype(np.uint8)
     focal, unit = 1.17 * size, 100.0  # OpenFace's default focal length; a canonical unit is ~100 mm
     depth = focal * unit / pose.scale
     shift = (np.array(pose.centre) - size / 2) * depth / focal
     head = np.array([*shift, depth, pose.pitch, pose.yaw, pose.roll])
-    return Reaction(
-        image,
-        landmarks,
-        head,
-        (float(pose.yaw * 0.4 + 0.35 * gaze[0]), float(pose.pitch * 0.4 + 0.25 * gaze[1])),
-    )
+    gaze = (pose.yaw * 0.4 + 0.35 * right, pose.pitch * 0.4 + 0.25 * down)
+    return Reaction(image, landmarks, head, gaze)

@@ -3,7 +3,6 @@
 Sequence i is a function of (seed, i) alone, so any process may write it and memory does not grow.
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +17,13 @@ from drr_jax.facs import (
     OPENFACE_OCCURRENCE_AUS,
     REACTIONET_AUS,
 )
-from tfds_reactionet.demo.affect import (
-    SUB_SCENES,
-    Course,
-    Subject,
-    draw_course,
-    observe,
-    sample_subject,
-)
+from tfds_reactionet.building import csv_text
+from tfds_reactionet.demo.affect import Course, Subject, draw_course, observe, sample_subject
 from tfds_reactionet.demo.captions import write_caption
+from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face import Identity, sample_identity
 from tfds_reactionet.demo.modalities import render_modalities
-from tfds_reactionet.demo.reaction import Reaction, render_reaction, sample_studio
+from tfds_reactionet.demo.reaction import Reaction, Take, render_reaction, sample_studio
 from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
 FRAMES_PER_SECOND = 25
@@ -109,7 +103,7 @@ def place(index: int) -> Place:
     kind = step * 5 % COHORTS  # so that a short release still meets all scenes
     cohort = (kind + 8 * turn) % COHORTS
     people, first = 2 + cohort % 2, cohort // 2 * 5 + cohort % 2 * 2
-    scene, sub_scene = SUB_SCENES[kind]
+    scene, sub_scene = list(SUB_SCENES)[kind]
     return Place(
         scene,
         sub_scene,
@@ -136,9 +130,8 @@ def write_script(release: Release, index: int) -> Script:
     where = place(index)
     subject = release.rng(1, where.subject)
     who, temper = sample_identity(subject), sample_subject(subject)
-    course = draw_course(
-        release.rng(3, index), where.scene, where.sub_scene, temper, release.length(index)
-    )
+    rng, frames = release.rng(3, index), release.length(index)
+    course = draw_course(rng, where.scene, where.sub_scene, temper, frames)
     fixed = tuple(release.rng(2, where.video).uniform(size=12))
     return Script(where, who, temper, course, fixed)
 
@@ -150,21 +143,17 @@ def draw_stimulus(
     course = script.course
     progress = float(np.clip((frame - course.event_frame + 1) / 4, 0, 1))
     shot = Shot(script.fixed, course.event, progress, frame / FRAMES_PER_SECOND)
-    where = script.place
-    return render_stimulus(
-        where.scene, where.sub_scene, shot, release.rng(4, index, frame), release.size
-    )
+    where, rng = script.place, release.rng(4, index, frame)
+    return render_stimulus(where.scene, where.sub_scene, shot, rng, release.size)
 
 
 def draw_captions(release: Release, index: int, script: Script) -> list[str]:
     """One caption a frame; it changes with the event and now and then besides."""
-    rng, course, out = release.rng(5, index), script.course, []
+    rng, course, where, out = release.rng(5, index), script.course, script.place, []
     for frame in range(len(course.intensity)):
         if frame in (0, course.event_frame) or rng.uniform() < 0.3:
             seen = frame >= course.event_frame
-            out.append(
-                write_caption(rng, script.place.scene, script.place.sub_scene, course.event, seen)
-            )
+            out.append(write_caption(rng, where.scene, where.sub_scene, course.event, seen))
         else:
             out.append(out[-1])
     return out
@@ -213,6 +202,7 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
 
     In one long sequence of 30 the tracker loses the face in a further, last frame (success 0).
     """
+    cv2.setNumThreads(1)  # one process a core
     script = write_script(release, index)
     where, course = script.place, script.course
     folder = root / where.path
@@ -231,47 +221,32 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
         now = min(frame, frames - 1)
         hidden = frame == frames
         startle = float(truth[now, [3, 15]].mean()) / 5
-        shot = render_reaction(script.who, truth[now], studio, frame, startle, release.size, hidden)
+        take = Take(script.who, truth[now], studio, frame, startle, release.size, hidden)
+        shot = render_reaction(take)
         blocked = 0.05 * (studio.occlusion != "none")
         sure = float(np.clip(rng.normal(0.965 - blocked, 0.012), 0.86, 0.98))
-        rows.append(
-            _openface_row(
-                frame + 1, shot, 0.12 if hidden else sure, intensity[now], occurrence[now]
-            )
-        )
+        sure = 0.12 if hidden else sure
+        rows.append(_openface_row(frame + 1, shot, sure, intensity[now], occurrence[now]))
         stimulus = draw_stimulus(release, index, script, frame)
         images = {"reaction": shot.image, "stimulus": stimulus}
         if modalities:
-            others = render_modalities(
-                script.who, truth[now], studio, frame, startle, release.size, hidden
-            )
+            others = render_modalities(take)
             images["thermal"] = np.repeat(others.thermal[..., None], 3, axis=2)
             png = cv2.imencode(".png", others.depth, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
             (folder / "depth" / f"{frame + 1:06d}.png").write_bytes(png.tobytes())
         for name, image in images.items():
-            data = simplejpeg.encode_jpeg(
-                np.ascontiguousarray(image), quality=QUALITY, colorspace="RGB"
-            )
+            image = np.ascontiguousarray(image)
+            data = simplejpeg.encode_jpeg(image, quality=QUALITY, colorspace="RGB")
             (folder / name / f"{frame + 1:06d}.jpg").write_bytes(data)
         if not hidden and (frame + index) % KEY_FRAME_EVERY == 0:
             codes = np.where(rng.uniform(size=17) < UNKNOWN_SHARE, 9, truth[now] >= 1)
-            names = [where.scene, where.sub_scene, where.task, where.sequence, str(frame + 1)]
-            keys.append(
-                [*names, EXPRESSIONS[course.expression[now]], *(str(int(code)) for code in codes)]
-            )
-    write_csv(folder / "openface.csv", [list(OPENFACE_COLUMNS), *rows])
-    captions += captions[-1:] * lost
-    write_csv(
-        folder / "captions.csv",
-        [["frame", "caption"], *([str(k + 1), text] for k, text in enumerate(captions))],
-    )
+            names = [*where.path.split("/"), str(frame + 1), EXPRESSIONS[course.expression[now]]]
+            keys.append([*names, *(str(int(code)) for code in codes)])
+    (folder / "openface.csv").write_text(csv_text(OPENFACE_COLUMNS, rows), "utf-8")
+    said = enumerate(captions + captions[-1:] * lost, 1)
+    (folder / "captions.csv").write_text(csv_text(["frame", "caption"], said), "utf-8")
     who = [where.path, f"S{where.subject + 1:04d}", str(script.who.age), "unknown"]
     return Labels(keys, who, frames + lost)
-
-
-def write_csv(path: Path, rows: list[list[str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 KEYFRAME_COLUMNS = [

@@ -7,10 +7,8 @@ The layout is that of the README.md beside this file, so the builder reads it as
 """
 
 import argparse
-import csv
 import fcntl
 import json
-import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,15 +16,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
 from drr_jax.errors import InputError
-from tfds_reactionet.demo import sheets as demo_sheets
+from tfds_reactionet.building import cores, csv_lines, ordered_map
+from tfds_reactionet.demo import sheets
 from tfds_reactionet.demo.sequence import (
     DEMOGRAPHICS_COLUMNS,
     KEYFRAME_COLUMNS,
-    Labels,
     Release,
     write_sequence,
 )
@@ -76,25 +73,14 @@ def write_release(
     Raises InputError for a bad number, a folder that holds anything else, or an unwritable one.
     """
     out = Path(out_dir).expanduser().absolute()
-    limits = {
-        "tuples": (tuples, 1),
-        "size": (size, SMALLEST),
-        "seed": (seed, 0),
-        "jobs": (jobs or 1, 1),
-    }
-    for name, (value, least) in limits.items():
-        if value < least or (name == "jobs" and jobs is not None and jobs < 1):
-            raise InputError(
-                f"--{name}={jobs if name == 'jobs' else value}: expected at least {least}"
-            )
+    jobs = cores() if jobs is None else jobs
+    numbers = {"tuples": tuples, "size": size, "seed": seed, "jobs": jobs}
+    for name, least in {"tuples": 1, "size": SMALLEST, "seed": 0, "jobs": 1}.items():
+        if numbers[name] < least:
+            raise InputError(f"--{name}={numbers[name]}: expected at least {least}")
     release = Release(tuples, size, seed, modalities)
-    parameters = {
-        "rendered": True,
-        "drawing": DRAWING,
-        "tuples": tuples,
-        "size": size,
-        "seed": seed,
-    }
+    parameters: dict[str, object] = {"rendered": True, "drawing": DRAWING}
+    parameters |= {"tuples": tuples, "size": size, "seed": seed}
     if modalities:
         parameters["modalities"] = MODALITIES
     try:
@@ -153,24 +139,21 @@ def _staging(out: Path) -> Iterator[Path]:
 
 
 def _write(
-    stage: Path, release: Release, parameters: dict[str, object], jobs: int | None, progress: bool
+    stage: Path, release: Release, parameters: dict[str, object], jobs: int, progress: bool
 ) -> None:
     labels = stage / "labels"
     labels.mkdir()
     with (
-        (labels / "keyframes.csv").open("w", newline="", encoding="utf-8") as key_file,
-        (labels / "demographics.csv").open("w", newline="", encoding="utf-8") as people_file,
+        (labels / "keyframes.csv").open("w", encoding="utf-8") as key_file,
+        (labels / "demographics.csv").open("w", encoding="utf-8") as people_file,
         tqdm(total=release.tuples, unit="tuple", desc="demo release", disable=not progress) as bar,
     ):
-        keys, people = (
-            csv.writer(key_file, lineterminator="\n"),
-            csv.writer(people_file, lineterminator="\n"),
-        )
-        keys.writerow(KEYFRAME_COLUMNS)
-        people.writerow(DEMOGRAPHICS_COLUMNS)
-        for rows in _sequences(stage, release, jobs or len(os.sched_getaffinity(0))):
-            keys.writerows(rows.keyframes)
-            people.writerow(rows.demographics)
+        key_file.write(csv_lines([KEYFRAME_COLUMNS]))
+        people_file.write(csv_lines([DEMOGRAPHICS_COLUMNS]))
+        write = partial(write_sequence, stage, release)
+        for rows in ordered_map(write, range(release.sequences), min(jobs, release.sequences)):
+            key_file.write(csv_lines(rows.keyframes))
+            people_file.write(csv_lines([rows.demographics]))
             bar.update(min(rows.frames, release.tuples - bar.n))
     readme = README.format(parameters=json.dumps(parameters))
     if release.modalities:
@@ -179,72 +162,46 @@ def _write(
     (stage / MARKER).write_text(json.dumps(parameters, indent=1) + "\n", encoding="utf-8")
 
 
-def _sequences(stage: Path, release: Release, jobs: int) -> Iterator[Labels]:
-    """Label rows in the order of the sequences, whatever process wrote them."""
-    work = partial(write_sequence, stage, release)
-    jobs = min(jobs, release.sequences)
-    if jobs == 1:
-        yield from map(work, range(release.sequences))
-        return
-    # spawn: forking a process in which JAX already runs threads can hang
-    with multiprocessing.get_context("spawn").Pool(jobs, cv2.setNumThreads, (1,)) as pool:
-        yield from pool.imap(work, range(release.sequences))
-
-
 def main() -> int:
+    """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m tfds_reactionet.demo",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--out", help="folder to write; must be new, empty or hold the same release"
-    )
-    parser.add_argument(
-        "--tuples",
-        type=int,
-        default=TUPLES,
-        help="stimulus-reaction-caption tuples (default %(default)s)",
-    )
-    parser.add_argument(
-        "--size", type=int, default=256, help="width and height in pixels (default 256)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="other numbers give other people and videos (default 0)"
-    )
-    parser.add_argument("--jobs", type=int, help="processes (default: one a core)")
-    parser.add_argument(
-        "--modalities",
-        action="store_true",
-        help="depth and thermal images of the same faces besides, in the release and the pictures",
-    )
-    sheets = parser.add_argument_group("pictures to look at instead of, or besides, a release")
-    sheets.add_argument(
-        "--contact-sheet", metavar="FILE.png", help="one AU a row, intensities 0 to 5"
-    )
-    sheets.add_argument("--samples", metavar="FILE.png", help="random tuples with captions and AUs")
-    sheets.add_argument(
-        "--scenes", metavar="FILE.png", help="all 24 sub-scenes: before, and both events"
-    )
+    add, png = parser.add_argument, "FILE.png"
+    add("--out", help="folder to write; must be new, empty or hold the same release")
+    tuples = "stimulus-reaction-caption tuples (default %(default)s)"
+    add("--tuples", type=int, default=TUPLES, help=tuples)
+    add("--size", type=int, default=256, help="width and height in pixels (default 256)")
+    seed = "other numbers give other people and videos (default 0)"
+    add("--seed", type=int, default=0, help=seed)
+    add("--jobs", type=int, help="processes (default: one a core)")
+    images = "depth and thermal images of the same faces besides, in the release and the pictures"
+    add("--modalities", action="store_true", help=images)
+    pictures = "pictures to look at instead of, or besides, a release"
+    add = parser.add_argument_group(pictures).add_argument
+    add("--contact-sheet", metavar=png, help="one AU a row, intensities 0 to 5")
+    add("--samples", metavar=png, help="random tuples with captions and AUs")
+    add("--scenes", metavar=png, help="all 24 sub-scenes: before, and both events")
     args = parser.parse_args()
     release = Release(args.tuples, args.size, args.seed, args.modalities)
-    of_aus = demo_sheets.modality_sheet if args.modalities else demo_sheets.contact_sheet
+    of_aus = sheets.modality_sheet if args.modalities else sheets.contact_sheet
     drawings = {
         args.contact_sheet: lambda: of_aus(args.size),
-        args.samples: lambda: demo_sheets.samples(release),
-        args.scenes: lambda: demo_sheets.scenes(args.size),
+        args.samples: lambda: sheets.samples(release),
+        args.scenes: lambda: sheets.scenes(args.size),
     }
     drawings.pop(None, None)
     if not args.out and not drawings:
         raise InputError("--out is missing: expected the folder to write the demo release into")
     for path in drawings:
-        demo_sheets.check(path)
+        sheets.check(path)
     if args.out:
-        out = write_release(
-            args.out, args.tuples, args.size, args.seed, args.jobs, modalities=args.modalities
-        )
+        numbers = (args.tuples, args.size, args.seed, args.jobs)
+        out = write_release(args.out, *numbers, modalities=args.modalities)
         print(f"{out}: {args.tuples} rendered tuples of {args.size}x{args.size} pixels")
     for path, draw in drawings.items():
-        demo_sheets.save(path, draw())
+        sheets.save(path, draw())
         print(path)
     return 0

@@ -88,15 +88,9 @@ def read_set(prepared: Path) -> dict[str, Any]:
 
 def au_shares(metadata: Mapping[str, Any], names: Sequence[str]) -> list[float]:
     """Share of frames in which each AU occurs, of those where it is known; NaN if it never is."""
-    own = list(metadata["au_names"])
-    parts = metadata["parts"].values()
-    shares = []
-    for name in names:
-        if name not in own:
-            shares.append(float("nan"))
-            continue
-        at = own.index(name)
+    parts, shares = metadata["parts"].values(), {}
+    for at, name in enumerate(metadata["au_names"]):
         known = sum(part["au_known"][at] for part in parts)
-        positive = sum(part["au_pairs"][at][at] for part in parts)
-        shares.append(positive / known if known else float("nan"))
-    return shares
+        if known:
+            shares[name] = sum(part["au_pairs"][at][at] for part in parts) / known
+    return [shares.get(name, float("nan")) for name in names]

@@ -5,41 +5,49 @@ units of about half a face height; the head fills [-HALF, HALF]^2. FACS appearan
 source of the displacements (reconstruction, chosen so that every AU shows at 96 pixels).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from drr_jax.facs import REACTIONET_AUS
+from tfds_reactionet.demo.canvas import curve, symmetric
 
 HALF = 1.4  # half the side of the canonical square
+OPEN = 0.012  # gap between the lips from which the mouth's inside shows
 LIGHT_SKIN, DARK_SKIN = np.array([244.0, 206, 180]), np.array([108.0, 70, 50])
 
 
-@dataclass(frozen=True)
+def _between(low: float, high: float) -> Any:
+    """A field that `sample_identity` draws evenly from low to high, in the order of the class."""
+    return field(metadata={"between": (low, high)})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identity:
     """What stays the same over all videos of one rendered subject; lengths in canonical units."""
 
     skin: tuple[float, float, float]
     hair: tuple[float, float, float]
     iris: tuple[float, float, float]
-    face_width: float
-    jaw_power: float
-    chin: float
-    eye_distance: float
-    eye_width: float
-    eye_height: float
-    eye_tilt: float
-    brow_height: float
-    brow_thickness: float
-    brow_arch: float
-    nose_width: float
-    nose_length: float
-    mouth_width: float
-    upper_lip: float
-    lower_lip: float
-    lip_redness: float
+    face_width: float = _between(0.74, 0.86)
+    jaw_power: float = _between(0.72, 1.05)
+    chin: float = _between(1.05, 1.17)
+    eye_distance: float = _between(0.355, 0.395)
+    eye_width: float = _between(0.185, 0.21)
+    eye_height: float = _between(0.9, 1.12)
+    eye_tilt: float = _between(-0.015, 0.03)
+    brow_height: float = _between(-0.02, 0.02)
+    brow_thickness: float = _between(0.045, 0.075)
+    brow_arch: float = _between(-0.01, 0.02)
+    nose_width: float = _between(0.145, 0.195)
+    nose_length: float = _between(-0.03, 0.03)
+    mouth_width: float = _between(0.32, 0.375)
+    upper_lip: float = _between(0.065, 0.1)
+    lower_lip: float = _between(0.085, 0.125)
+    lip_redness: float = _between(0.25, 1.0)
     hair_style: int  # 0 shaved, 1 short, 2 parted, 3 long, 4 curly, 5 tied, 6 fringe, 7 cap
     beard: int  # 0 none, 1 stubble, 2 moustache, 3 full
     glasses: int  # 0 none, 1 thin, 2 thick
@@ -53,41 +61,21 @@ def sample_identity(rng: np.random.Generator) -> Identity:
     skin = (LIGHT_SKIN * (1 - tone) + DARK_SKIN * tone) * rng.uniform(0.93, 1.05)
     skin += rng.normal(0, 2.5, 3)
     age = int(rng.choice([22, 27, 32, 37, 43, 48, 55]) + rng.integers(0, 5))
-    hairs = [
-        (34, 26, 24),
-        (58, 40, 30),
-        (96, 64, 40),
-        (190, 150, 95),
-        (140, 66, 38),
-        (120, 118, 118),
-    ]
+    hairs = [(34, 26, 24), (58, 40, 30), (96, 64, 40), (190, 150, 95), (140, 66, 38)]
+    hairs.append((120, 118, 118))
     weights = [0.34, 0.24, 0.16, 0.12, 0.08, 0.06 if age < 45 else 0.5]
-    hair = hairs[rng.choice(6, p=np.array(weights) / sum(weights))]
+    hair = np.array(hairs[rng.choice(6, p=np.array(weights) / sum(weights))])
     irises = [(70, 45, 30), (96, 66, 36), (70, 105, 80), (74, 110, 150)]
     beard = int(rng.choice(4, p=[0.76, 0.1, 0.07, 0.07]))
     styles = [0, 1, 2, 4, 6, 7] if beard else [1, 2, 3, 3, 4, 5, 5, 6]
+    hair = np.clip(hair * rng.uniform(0.8, 1.15) + rng.normal(0, 1.5, 3), 8, 240)
+    iris = irises[rng.choice(4, p=[0.45, 0.25, 0.12, 0.18])]
+    drawn = [length for length in fields(Identity) if length.metadata]
     return Identity(
         skin=tuple(np.clip(skin, 30, 250)),
-        hair=tuple(
-            np.clip(np.array(hair) * rng.uniform(0.8, 1.15) + rng.normal(0, 1.5, 3), 8, 240)
-        ),
-        iris=irises[rng.choice(4, p=[0.45, 0.25, 0.12, 0.18])],
-        face_width=rng.uniform(0.74, 0.86),
-        jaw_power=rng.uniform(0.72, 1.05),
-        chin=rng.uniform(1.05, 1.17),
-        eye_distance=rng.uniform(0.355, 0.395),
-        eye_width=rng.uniform(0.185, 0.21),
-        eye_height=rng.uniform(0.9, 1.12),
-        eye_tilt=rng.uniform(-0.015, 0.03),
-        brow_height=rng.uniform(-0.02, 0.02),
-        brow_thickness=rng.uniform(0.045, 0.075),
-        brow_arch=rng.uniform(-0.01, 0.02),
-        nose_width=rng.uniform(0.145, 0.195),
-        nose_length=rng.uniform(-0.03, 0.03),
-        mouth_width=rng.uniform(0.32, 0.375),
-        upper_lip=rng.uniform(0.065, 0.1),
-        lower_lip=rng.uniform(0.085, 0.125),
-        lip_redness=rng.uniform(0.25, 1.0),
+        hair=tuple(hair),
+        iris=iris,
+        **{length.name: rng.uniform(*length.metadata["between"]) for length in drawn},
         hair_style=int(rng.choice(styles)),
         beard=beard,
         glasses=int(rng.choice(3, p=[0.77, 0.13, 0.10])),
@@ -106,6 +94,27 @@ class Face:
     eye_centre: np.ndarray  # [2, 2]
     lid_line: float  # canonical v by which the crease above the upper lid moves
 
+    @property
+    def eyes(self) -> list[np.ndarray]:
+        """The outlines of both openings between the lids."""
+        lids = zip(self.upper_lid, self.lower_lid, strict=True)
+        return [np.concatenate([upper, lower[::-1]]) for upper, lower in lids]
+
+    @property
+    def brows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both brows, image-left to image-right."""
+        return self.landmarks[17:22], self.landmarks[22:27]
+
+    @property
+    def gap(self) -> float:
+        """How far the lips are apart; they are open from OPEN on."""
+        return float(self.landmarks[66, 1] - self.landmarks[62, 1])
+
+    def inner_lips(self) -> tuple[np.ndarray, np.ndarray]:
+        """The edges of the mouth's opening: above from left to right, below and back."""
+        p = self.landmarks
+        return curve(p[60:65]), curve(np.concatenate([p[64:68], p[60:61]]))
+
 
 def strengths(au: Float[np.ndarray, "17"]) -> dict[int, float]:
     """AU number -> visible strength 0..1; concave, so that intensity 1 ("trace") can be seen."""
@@ -120,11 +129,8 @@ def _mirror(half: np.ndarray) -> np.ndarray:
 
 def _lids(who: Identity, a: dict[int, float], samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower lid of the image-right eye at `samples` in -1 (inner) .. 1 (outer)."""
-    up = (
-        0.085
-        * who.eye_height
-        * (1 + 1.0 * a[5] + 0.15 * a[2] - 0.43 * a[7] - 0.05 * a[6] - 0.1 * a[9])
-    )
+    wide = 1 + 1.0 * a[5] + 0.15 * a[2] - 0.43 * a[7] - 0.05 * a[6] - 0.1 * a[9]
+    up = 0.085 * who.eye_height * wide
     low = 0.066 * who.eye_height * (1 + 0.15 * a[5] - 0.3 * a[6] - 0.9 * a[7] - 0.1 * a[9])
     closed = min(1.0, 1.25 * a[45])
     up, low = max(up, 0.014), max(low, 0.004)
@@ -132,12 +138,9 @@ def _lids(who: Identity, a: dict[int, float], samples: np.ndarray) -> tuple[np.n
     low = low * (1 - closed) + 0.04 * closed
     u = who.eye_distance + samples * who.eye_width
     line = -0.13 + 0.012 - samples * (0.012 + who.eye_tilt)
-    arch = 1 - np.abs(samples + 0.08) ** 2.3 / 1.08**2.3
-    upper = np.stack([u, line - up * np.clip(arch, 0, 1)], 1)
-    lower = np.stack(
-        [u, line + low * np.clip(1 - np.abs(samples - 0.1) ** 2.3 / 1.1**2.3, 0, 1)], 1
-    )
-    return upper, lower
+    arch = np.clip(1 - np.abs(samples + 0.08) ** 2.3 / 1.08**2.3, 0, 1)
+    sag = np.clip(1 - np.abs(samples - 0.1) ** 2.3 / 1.1**2.3, 0, 1)
+    return np.stack([u, line - up * arch], 1), np.stack([u, line + low * sag], 1)
 
 
 def _mouth(who: Identity, a: dict[int, float]) -> np.ndarray:
@@ -164,12 +167,9 @@ def _mouth(who: Identity, a: dict[int, float]) -> np.ndarray:
     lower = row(low_out, [0.62, 0.3, 0.0, -0.3, -0.62], 2.3)
     inner_top = row(top_in, [-0.42, 0.0, 0.42], square)
     inner_low = row(low_in, [0.42, 0.0, -0.42], 2.2)
-    return np.array(
-        [
-            *([-width, corner], *upper, [width, corner], *lower),
-            *([-0.88 * width, corner], *inner_top, [0.88 * width, corner], *inner_low),
-        ]
-    )
+    outer = [[-width, corner], *upper, [width, corner], *lower]
+    inner = [[-0.88 * width, corner], *inner_top, [0.88 * width, corner], *inner_low]
+    return np.array(outer + inner)
 
 
 def build_face(who: Identity, au: Float[np.ndarray, "17"]) -> Face:
@@ -178,37 +178,24 @@ def build_face(who: Identity, au: Float[np.ndarray, "17"]) -> Face:
     theta = np.linspace(-1, 1, 17) * np.deg2rad(93)
     sine, cosine = np.sin(theta), np.clip(np.cos(theta), 0, 1)
     drop = 0.2 * a[26] - 0.03 * a[17]
-    jaw = np.stack(
-        [
-            who.face_width
-            * np.sign(sine)
-            * np.abs(sine) ** who.jaw_power
-            * (1 - 0.05 * a[26] * cosine),
-            -0.08 + (who.chin + 0.08 + drop) * cosine**0.92,
-        ],
-        1,
-    )
+    across = who.face_width * np.sign(sine) * np.abs(sine) ** who.jaw_power
+    across *= 1 - 0.05 * a[26] * cosine
+    jaw = np.stack([across, -0.08 + (who.chin + 0.08 + drop) * cosine**0.92], 1)
     brow = np.array([[0.13, -0.39], [0.25, -0.425], [0.38, -0.435], [0.51, -0.42], [0.63, -0.365]])
     brow[:, 0] += who.eye_distance - 0.36
     brow[:, 1] += who.brow_height - who.brow_arch * np.array([0, 0.5, 1, 0.9, 0.1])
     brow[:, 1] -= 0.17 * a[1] * np.array([1.0, 0.72, 0.25, 0.0, 0.0])
     brow[:, 1] -= 0.17 * a[2] * np.array([0.1, 0.42, 0.85, 1.0, 0.8])
     brow[:, 1] += 0.13 * a[4] * np.array([1.0, 0.75, 0.45, 0.2, 0.05])
-    brow[:, 1] += 0.05 * a[9] * np.array([1.0, 0.6, 0.2, 0.0, 0.0]) + 0.02 * a[6] * np.array(
-        [0, 0, 0, 1, 1]
-    )
+    wrinkled, squeezed = np.array([1.0, 0.6, 0.2, 0.0, 0.0]), np.array([0, 0, 0, 1, 1])
+    brow[:, 1] += 0.05 * a[9] * wrinkled + 0.02 * a[6] * squeezed
     brow[:, 0] -= (0.065 * a[4] + 0.015 * a[9]) * np.array([1.0, 0.8, 0.5, 0.25, 0.1])
     tip = who.nose_length - 0.035 * a[9] - 0.01 * a[10]
     bridge = np.array([[0, -0.14], [0, 0.02 + tip / 3], [0, 0.17 + tip / 1.5], [0, 0.31 + tip]])
     wing = who.nose_width + 0.015 * a[9] + 0.012 * a[10] + 0.015 * a[12] + 0.012 * a[20]
     flare = 0.06 * a[9] + 0.035 * a[10]
-    nostrils = np.array(
-        [
-            *([-wing, 0.385 - flare], [-wing / 2, 0.41 - flare / 3], [0, 0.425]),
-            *([wing / 2, 0.41 - flare / 3], [wing, 0.385 - flare]),
-        ]
-    )
-    nostrils[:, 1] += tip
+    half = [[wing, 0.385 - flare], [wing / 2, 0.41 - flare / 3], [0, 0.425]]
+    nostrils = symmetric(0, half) + np.array([0, tip])
     upper, lower = _lids(who, a, np.linspace(-1, 1, 17))
     coarse_up, coarse_low = _lids(who, a, np.array([-1.0, -0.35, 0.38, 1.0]))
     right = np.concatenate([coarse_up, coarse_low[2:0:-1]])
@@ -233,9 +220,8 @@ def grid(side: int) -> Float[np.ndarray, "side"]:
 def bump(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarray, "side side"]:
     """A separable Gaussian of height 1 at (u, v) with the deviations su, sv."""
     x = grid(side)
-    return np.outer(np.exp(-(((x - v) / sv) ** 2) / 2), np.exp(-(((x - u) / su) ** 2) / 2)).astype(
-        np.float32
-    )
+    across = np.exp(-(((x - u) / su) ** 2) / 2)
+    return np.outer(np.exp(-(((x - v) / sv) ** 2) / 2), across).astype(np.float32)
 
 
 def bumps(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarray, "side side"]:
@@ -249,9 +235,8 @@ def bumps(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarr
 def base_depth(side: int) -> Float[np.ndarray, "side side"]:
     """The head's smooth depth, gentle enough for the pose inversion of `inverse_map`."""
     x = grid(side)
-    radius = (
-        np.minimum((x / 0.95) ** 2, 1.5)[None, :] + np.minimum(((x + 0.1) / 1.4) ** 2, 1.2)[:, None]
-    )
+    radius = np.minimum((x / 0.95) ** 2, 1.5)[None, :]
+    radius = radius + np.minimum(((x + 0.1) / 1.4) ** 2, 1.2)[:, None]
     nose = 0.17 * np.outer(_nose_profile(x, 0.0), np.exp(-((x / 0.13) ** 2) / 2))
     return (0.72 * (1 - radius) + nose).astype(np.float32)
 

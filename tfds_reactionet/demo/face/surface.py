@@ -1,6 +1,6 @@
 """The surface of a rendered head: canonical depth with the bulges and hollows of its AUs.
 
-The frame is demo_face_shape's: u to the right, v down, z to the viewer, a unit is about 100 mm.
+The frame is shape.py's: u to the right, v down, z to the viewer, a unit is about 100 mm.
 Nothing here knows of light, skin or hair colour. FACS appearance changes are the source of the
 displacements (reconstruction).
 """
@@ -18,11 +18,13 @@ from tfds_reactionet.demo.face.paint import (
     draw_ears,
     draw_glasses,
     hair_masks,
-    head_canvas,
+    head_mask,
     head_outline,
+    share,
 )
 from tfds_reactionet.demo.face.shape import (
     HALF,
+    OPEN,
     Face,
     Identity,
     bump,
@@ -58,24 +60,20 @@ class Regions:
 
 def regions(who: Identity, face: Face, au: Float[np.ndarray, "17"], side: int) -> Regions:
     """Draws the outlines of a face under an AU vector (intensities 0..5) at `side` pixels."""
-    p = face.landmarks
     names = ("skin", "ears", "mouth", "teeth", "lips", "eyes", "crease")
-    images = {name: np.zeros((side, side), np.uint8) for name in names}
-    on = {name: head_canvas(image) for name, image in images.items()}
+    on = {name: head_mask(side) for name in names}
     on["skin"].fill(head_outline(who, face), 255)
     draw_ears(on["ears"], who, 255)
-    for upper, lower in zip(face.upper_lid, face.lower_lid, strict=True):
-        on["eyes"].fill(np.concatenate([upper, lower[::-1]]), 255)
-    inner_top, inner_low = curve(p[60:65]), curve(np.concatenate([p[64:68], p[60:61]]))
-    on["lips"].fill(curve(p[48:60], closed=True), 255)
-    if p[66, 1] - p[62, 1] > 0.012:
+    for outline in face.eyes:
+        on["eyes"].fill(outline, 255)
+    on["lips"].fill(curve(face.landmarks[48:60], closed=True), 255)
+    if face.gap > OPEN:
+        inner_top, inner_low = face.inner_lips()
         on["mouth"].fill(np.concatenate([inner_top, inner_low]), 255)
-        low = inner_top[::-1] + np.array([0.0, min(0.055, 0.5 * (p[66, 1] - p[62, 1]))])
+        low = inner_top[::-1] + np.array([0.0, min(0.055, 0.5 * face.gap)])
         on["teeth"].fill(np.concatenate([inner_top[2:-2], low[2:-2]]), 255)
-    draw_creases(
-        who, face, au, lambda points, width, depth: on["crease"].stroke(points, 255 * depth, width)
-    )
-    shown = {name: image.astype(np.float32) * (1 / 255) for name, image in images.items()}
+    draw_creases(who, face, au, on["crease"])
+    shown = {name: share(canvas) for name, canvas in on.items()}
     hair_behind, hair = _hair(who, side)
     return Regions(**shown, hair=hair, hair_behind=hair_behind)
 
@@ -128,15 +126,13 @@ def _skull(who: Identity, side: int) -> Field:
 def _features(who: Identity, face: Face, au: np.ndarray, seen: Regions) -> Field:
     """Brow ridges, lids, nostrils, lips, mouth and chin, where the AUs have moved them to."""
     side, p, a = seen.skin.shape[0], face.landmarks, strengths(au)
-    ridge, out = np.zeros((side, side), np.uint8), np.zeros((side, side), np.float32)
-    canvas = head_canvas(ridge)
-    for points in (p[17:22], p[22:27]):
-        canvas.stroke(curve(points), 255, 0.09)
-    out += 0.09 / 255 * blurred(ridge.astype(np.float32), 0.04)
-    lids = np.zeros((side, side), np.uint8)
+    ridge, lids, out = head_mask(side), head_mask(side), np.zeros((side, side), np.float32)
+    for points in face.brows:
+        ridge.stroke(curve(points), 255, 0.09)
+    out += 0.09 / 255 * blurred(ridge.image.astype(np.float32), 0.04)
     for line in (*face.upper_lid, *face.lower_lid):
-        head_canvas(lids).stroke(line, 255, 0.035)
-    out += 0.04 / 255 * blurred(lids.astype(np.float32), 0.014)
+        lids.stroke(line, 255, 0.035)
+    out += 0.04 / 255 * blurred(lids.image.astype(np.float32), 0.014)
     out -= 0.06 * blurred(seen.eyes, 0.012)
     if a[5] > 0:  # the upper lid slides back under the brow
         out -= 0.07 * a[5] * bumps(side, who.eye_distance, p[43, 1] - 0.03, 0.15, 0.045)
@@ -163,9 +159,9 @@ def _features(who: Identity, face: Face, au: np.ndarray, seen: Regions) -> Field
 
 def _line(face: Face, side: int) -> Field:
     """Where closed lips meet."""
-    image = np.zeros((side, side), np.uint8)
-    head_canvas(image).stroke(curve(face.landmarks[60:65]), 255, 0.022)
-    return blurred(image.astype(np.float32) * (1 / 255), 0.01)
+    seam = head_mask(side)
+    seam.stroke(face.inner_lips()[0], 255, 0.022)
+    return blurred(share(seam), 0.01)
 
 
 def _edge(skin: Field) -> Field:
@@ -180,11 +176,8 @@ def _edge(skin: Field) -> Field:
 def _ears(who: Identity, side: int) -> Field:
     """Ears: a raised rim around a hollow, turned outwards."""
     u = who.face_width + 0.015
-    return (
-        -0.12
-        + 0.08 * bumps(side, u + 0.04, 0, 0.03, 0.16)
-        - 0.05 * bumps(side, u + 0.01, 0.02, 0.02, 0.08)
-    ).astype(np.float32)
+    rim, hollow = bumps(side, u + 0.04, 0, 0.03, 0.16), bumps(side, u + 0.01, 0.02, 0.02, 0.08)
+    return (-0.12 + 0.08 * rim - 0.05 * hollow).astype(np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -194,14 +187,14 @@ def _hair_height(who: Identity, side: int) -> Field:
     thick = (0.0, 0.07, 0.1, 0.12, 0.2, 0.06, 0.11, 0.06)[who.hair_style]
     rough = np.zeros((side, side), np.float32)
     if who.hair_style != 7:
-        for cells, share in ((9, 0.4), (22, 0.35), (48, 0.25)):
+        for cells, spread in ((9, 0.4), (22, 0.35), (48, 0.25)):
             lumps = rng.normal(0, 1, (cells, cells)).astype(np.float32)
-            rough += share * cv2.resize(lumps, (side, side), interpolation=cv2.INTER_CUBIC)
+            rough += spread * cv2.resize(lumps, (side, side), interpolation=cv2.INTER_CUBIC)
     return (thick * (1 + 0.4 * rough)).astype(np.float32)
 
 
 def glasses(who: Identity, side: int) -> Field:
     """The frame of the glasses, 0..1."""
-    image = np.zeros((side, side), np.uint8)
-    draw_glasses(head_canvas(image), who, 255)
-    return image.astype(np.float32) * (1 / 255)
+    frame = head_mask(side)
+    draw_glasses(frame, who, 255)
+    return share(frame)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tfds_reactionet.demo.canvas import curve
-from tfds_reactionet.demo.face.paint import LENS_HEIGHT, LENS_RADII, beard_mask, head_canvas
+from tfds_reactionet.demo.face.paint import LENS_HEIGHT, LENS_RADII, beard_mask, head_mask, share
 from tfds_reactionet.demo.face.shape import Face, Identity, bump, bumps, strengths
 from tfds_reactionet.demo.face.surface import Field, Regions, blurred, glasses
 
@@ -26,8 +26,8 @@ def _complexion(who: Identity, side: int) -> Field:
     """The warmth of bare skin that no AU changes, with a pattern of vessels of one's own."""
     rng = np.random.default_rng([who.texture_seed, 1])
     out = np.full((side, side), SKIN, np.float32)
-    for cells, share in ((5, 0.022), (11, 0.018), (23, 0.012)):
-        spots = rng.normal(0, share, (cells, cells)).astype(np.float32)
+    for cells, spread in ((5, 0.022), (11, 0.018), (23, 0.012)):
+        spots = rng.normal(0, spread, (cells, cells)).astype(np.float32)
         out += cv2.resize(spots, (side, side), interpolation=cv2.INTER_CUBIC)
     cool = rng.uniform(0.08, 0.18)  # noses differ most
     out += 0.09 * bump(side, 0, -0.55, 0.5, 0.3)  # forehead
@@ -54,10 +54,10 @@ def skin_warmth(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: Re
     out += 0.06 * seen.crease  # folds radiate more, as every cavity does
     out += 0.07 * seen.lips
     out -= 0.1 * seen.eyes  # the cornea is wet
-    brows = np.zeros((side, side), np.uint8)
-    for points in (p[17:22], p[22:27]):
-        head_canvas(brows).stroke(curve(points), 255, 1.2 * who.brow_thickness)
-    out -= 0.17 / 255 * brows
+    brows = head_mask(side)
+    for points in face.brows:
+        brows.stroke(curve(points), 255, 1.2 * who.brow_thickness)
+    out -= 0.17 / 255 * brows.image
     out += (1.0 - out) * seen.mouth * 0.9
     out -= 0.1 * seen.teeth * seen.mouth
     out += (HAIR + 0.1 - out) * beard_mask(who, face, side)
@@ -66,8 +66,8 @@ def skin_warmth(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: Re
     hair = np.maximum(seen.hair, seen.hair_behind * (1 - np.maximum(seen.skin, seen.ears)))
     out += ((CAP if who.hair_style == 7 else HAIR) - out) * hair
     if who.glasses:  # glass is opaque to the far infrared
-        lenses = np.zeros((side, side), np.uint8)
+        lenses = head_mask(side)
         for sign in (-1, 1):
-            head_canvas(lenses).ellipse((sign * who.eye_distance, LENS_HEIGHT), LENS_RADII, 255)
-        out += (GLASS - out) * np.maximum(lenses * np.float32(1 / 255), glasses(who, side))
+            lenses.ellipse((sign * who.eye_distance, LENS_HEIGHT), LENS_RADII, 255)
+        out += (GLASS - out) * np.maximum(share(lenses), glasses(who, side))
     return blurred(out, 0.012)

@@ -4,18 +4,15 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from tfds_reactionet.demo.canvas import Canvas
-from tfds_reactionet.demo.stimulus import people as demo_scenes_people
-from tfds_reactionet.demo.stimulus import screen as demo_scenes_screen
-from tfds_reactionet.demo.stimulus import stage as demo_scenes_stage
-from tfds_reactionet.demo.stimulus import story as demo_scenes_story
-from tfds_reactionet.demo.stimulus.props import Shot
+from tfds_reactionet.demo.stimulus import people, screen, stage, story
+from tfds_reactionet.demo.stimulus.props import Props, Shot
 
-DRAW = {
-    **demo_scenes_stage.DRAW,
-    **demo_scenes_story.DRAW,
-    **demo_scenes_screen.DRAW,
-    **demo_scenes_people.DRAW,
+# scene -> the module with a function for each of its sub-scenes, of its name
+DRAWINGS = {
+    **dict.fromkeys(("sport", "show"), stage),
+    **dict.fromkeys(("animation", "film"), story),
+    **dict.fromkeys(("game", "object"), screen),
+    **dict.fromkeys(("self_made", "interview_public_speech"), people),
 }
 
 
@@ -25,7 +22,7 @@ def render_stimulus(
     """One frame of a stimulus video, with a wandering camera, a colour cast and sensor noise."""
     # zeros: a drawing may leave an edge uncovered, and memory must not show through
     image = np.zeros((size, size, 3), np.uint8)
-    DRAW[scene, sub_scene](Canvas(image, (0.0, 0.0), size), shot)
+    getattr(DRAWINGS[scene], sub_scene)(Props(image, (0.0, 0.0), size), shot)
     zoom = 1.04 + 0.12 * shot.fixed[6]
     slack = (zoom - 1) / 2 * size
     dx, dy = slack * 0.8 * np.array([shot.swing(0.3), shot.swing(0.23, 0.4)])

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from drr_jax import pages
+from drr_jax import files, pages
 from drr_jax.pages import Images
 from drr_jax.report import classes, tuples
 from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
 from drr_jax.report.relations import BRANCHES, read_branches
-from drr_jax.report.samples import Run, Samples, log_loss, read_run
+from drr_jax.report.samples import Run, Samples, log_loss, read_finished
 
 
 def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
@@ -28,7 +28,7 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
     recorded is named on the page; a section that the system has nothing for is left out.
     Raises InputError if `workdir` holds no finished run. Nothing is written before all is drawn.
     """
-    run = read_run(Path(workdir), samples)
+    run = read_finished(Path(workdir), samples)
     images: Images = {}
     names = {
         "classes": report_head.class_title(run),
@@ -47,9 +47,9 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
         if stale.stem not in images:
             stale.unlink()
     for name, encoded in images.items():
-        pages.replace_file(folder / f"{name}.png", encoded)
+        files.write_whole(folder / f"{name}.png", encoded)
     target = run.workdir / "report.html"
-    pages.replace_file(target, pages.page(report_head.title(run), body).encode())
+    files.write_whole(target, pages.page(report_head.title(run), body))
     return target
 
 

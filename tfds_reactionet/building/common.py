@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from drr_jax import files
 from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
 
 LABEL_SOURCES = ("automatic", "manual")
@@ -253,11 +254,7 @@ class Tally:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every record file in a folder, by file name."""
-    digests = {}
-    for path in sorted(folder.glob("*.array_record-*")):
-        with open(path, "rb") as file:
-            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
+    return {path.name: files.digest(path) for path in sorted(folder.glob("*.array_record-*"))}
 
 
 def fingerprint(parts: Mapping[str, Tally]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax import files, pages
+from drr_jax.facs import DOMAINS
 from drr_jax.pages import Images
 from drr_jax.report import classes, tuples
 from drr_jax.report import head as report_head
@@ -89,8 +90,8 @@ def _attention(run: Run, images: Images) -> list[str]:
     images.update(strips)
     if not cards:
         return [pages.missing(f"no sampled {run.example} has a class present.")]
-    names = report_head.listed([f"{report_head.DOMAINS[d]} ({d})" for d in looked])
-    unused = [domain for domain in looked if tuples.INPUTS[domain] not in run.test_inputs]
+    names = report_head.listed([f"{DOMAINS[d].words} ({d})" for d in looked])
+    unused = [domain for domain in looked if DOMAINS[domain].input not in run.test_inputs]
     note = ""
     if run.test_inputs and unused:
         verb = "takes" if len(unused) == 1 else "take"

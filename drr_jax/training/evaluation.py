@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int, Int8
 
 from drr_jax import data, files, metrics, models, report, runs
-from drr_jax.data import DOMAINS, TUPLE
+from drr_jax.data import TUPLE
 from drr_jax.errors import InputError
+from drr_jax.facs import IMAGES
 from drr_jax.runs import Checkpoints, abstract
 from drr_jax.training.experiment import Experiment, State
 
@@ -245,7 +246,7 @@ def _shown(experiment: Experiment) -> tuple[str, ...]:
 def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     batch = {
         name: np.stack([record[name] for record in records])
-        for name in (*DOMAINS, "landmarks")
+        for name in (*IMAGES, "landmarks")
         if name in records[0]
     }
     if "caption" in records[0]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from drr_jax import data, files, runs
+from drr_jax.config import letters
 from drr_jax.errors import InputError
 from drr_jax.runs import BEST, CONFIG_FILE, LATEST, Checkpoints, describe_leaves
 from drr_jax.weights import tensor_file
@@ -136,7 +137,7 @@ def _describe(
     """What config.json says: the run, the checkpoint, its results, and every array's shape."""
     about = runs.read_file(workdir, runs.RUN_FILE)
     captions = (workdir / data.TOKENIZER_FILE).is_file()
-    if "T" in str(run.get("domains", "")).replace("Th", "") and not captions:
+    if "T" in letters(str(run.get("domains", ""))) and not captions:
         raise InputError(f"{workdir / data.TOKENIZER_FILE} is missing: this run reads captions")
     return {
         "format": EXPORT,

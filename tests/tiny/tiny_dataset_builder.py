@@ -9,8 +9,9 @@ import numpy as np
 import simplejpeg
 import tensorflow_datasets as tfds
 
+from drr_jax.facs import IMAGES
 from drr_jax.facs.labels import REACTIONET_AUS
-from tfds_reactionet.building.common import IMAGES, Tally, fingerprint, record_features
+from tfds_reactionet.building.common import Tally, fingerprint, record_features
 
 SEQUENCE_RECORDS = 5
 

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from drr_jax import files
-from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
+from drr_jax.facs import EXPRESSIONS, IMAGES, REACTIONET_AUS, SCENES
 
 LABEL_SOURCES = ("automatic", "manual")
-IMAGES = ("reaction", "stimulus", "depth", "thermal")
 _AUS = len(REACTIONET_AUS)
 _DIGESTS = 1 << 256
 _ARRAYS = ("pairs", "given", "known", "expressions", "scenes")

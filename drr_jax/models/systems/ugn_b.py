@@ -15,10 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from drr_jax.facs import DOMAINS
 from drr_jax.models.drr import ClassScores
 from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.losses import Labels, Targets, masked_bce
-from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
+from drr_jax.models.system import System, Terms, batch_key
 
 START = {True: 1.0, False: 0.1}  # weight of an edge between related AUs, and of any other one
 
@@ -136,7 +137,7 @@ class UGNB(System):
 
     @property
     def train_inputs(self) -> tuple[str, ...]:
-        return (DOMAIN_INPUTS[self.face],)
+        return (DOMAINS[self.face].input,)
 
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Returns logits {face: [batch, classes]}, of the mask's mean, and what is uncertain.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from drr_jax import facs
 from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError, nearest
-from drr_jax.facs import TASKS
+from drr_jax.facs import FACE_DOMAINS, PREDICT_DOMAINS, TASKS, TUPLE_DOMAINS
 
 
 def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:
@@ -18,7 +18,6 @@ def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:
     )
 
 
-TUPLE, FACE = ("R", "S", "T"), ("V", "D", "Th")  # a tuple's domains, and one face's modalities
 CHOICES = {
     "data.augment_on": ("auto", "host", "device"),
     "model.name": (
@@ -55,7 +54,7 @@ CHOICES = {
     "optim.schedule": ("step", "cosine", "decay"),
     "task": TASKS,
     "scene.choice": ("sequences", "sport_show", "list"),
-    "domains": (*_subsets(TUPLE), *_subsets(FACE)),
+    "domains": (*_subsets(TUPLE_DOMAINS), *_subsets(FACE_DOMAINS)),
     "predict": ("reaction", "fuse", "graph", "stimulus"),
     "selection": ("last", "validation"),
     "conv": ("auto", "im2col", "lax"),
@@ -63,20 +62,20 @@ CHOICES = {
 }
 # Domains of the systems that do not take all of them.
 SYSTEM_DOMAINS = {
-    "classifier": (*TUPLE, *FACE),
-    "gcn": (*TUPLE, *FACE),
-    "cross_domain_gcn": _subsets(TUPLE, 2),
-    "multimodal_gcn": _subsets(FACE, 2),
-    "late_fusion": (*_subsets(TUPLE, 2), *_subsets(FACE, 2)),
-    "early_fusion": _subsets(FACE, 2),
-    "uda": _subsets(TUPLE, 2),
+    "classifier": (*TUPLE_DOMAINS, *FACE_DOMAINS),
+    "gcn": (*TUPLE_DOMAINS, *FACE_DOMAINS),
+    "cross_domain_gcn": _subsets(TUPLE_DOMAINS, 2),
+    "multimodal_gcn": _subsets(FACE_DOMAINS, 2),
+    "late_fusion": (*_subsets(TUPLE_DOMAINS, 2), *_subsets(FACE_DOMAINS, 2)),
+    "early_fusion": _subsets(FACE_DOMAINS, 2),
+    "uda": _subsets(TUPLE_DOMAINS, 2),
     "au_gcn": ("R", "V"),
     "jaa_net": ("R", "V"),
     "sev_net": ("R", "RS", "RT", "RST", "V"),
     "ugn_b": ("R", "V"),
     "temt_net": ("VD", "VTh", "VDTh"),  # V, and what it learns to reconstruct from it
-    "amf": _subsets(FACE, 2),
-    "mft": _subsets(FACE, 2),
+    "amf": _subsets(FACE_DOMAINS, 2),
+    "mft": _subsets(FACE_DOMAINS, 2),
 }
 # Keys whose value is part of what a system is.
 HETEROPHILY: dict[str, str | bool] = {  # A = J_D (x) P: supplement 3.2, method 7.2
@@ -98,7 +97,7 @@ SYSTEM_NEEDS: dict[str, Mapping[str, str | bool]] = {
     "jaa_net": {"task": "au"},
     "ugn_b": {"task": "au"},
     # Its one encoder sees another number of channels than weights have.
-    "early_fusion": {f"model.encoders.{domain}.weights": "none" for domain in FACE},
+    "early_fusion": {f"model.encoders.{domain}.weights": "none" for domain in FACE_DOMAINS},
 }
 # Systems that `predict` makes sense for; the others have one prediction.
 SYSTEM_PREDICT = {
@@ -260,7 +259,7 @@ def _validate_system(config: Config) -> None:
         raise InputError(f"config key predict={predict}: model.name={name} takes {known}")
     if predict in ("fuse", "graph") and not config.graph.enabled:
         raise InputError(f"config key predict={predict}: needs graph.enabled=true")
-    for key, one_of in (("stimulus", ("S",)), ("reaction", ("R", "V"))):
+    for key, one_of in PREDICT_DOMAINS.items():
         has = set(one_of) & set(letters(domains))
         if name in SYSTEM_PREDICT and predict == key and not has:
             raise InputError(

@@ -11,7 +11,6 @@ from drr_jax.data import landmarks
 from drr_jax.errors import InputError
 from drr_jax.facs import SCENES
 
-DOMAINS = ("reaction", "stimulus", "depth", "thermal")  # the domains that are images
 TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
 INPUTS = (*TUPLE, "depth", "thermal", "landmarks")
 REBUILD = "build it again: python -m tfds_reactionet.build"

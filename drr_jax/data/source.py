@@ -15,7 +15,6 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from drr_jax.data import landmarks
 from drr_jax.data.prepared import (
-    DOMAINS,
     REBUILD,
     TUPLE,
     Prepared,
@@ -25,7 +24,7 @@ from drr_jax.data.prepared import (
     unreadable,
 )
 from drr_jax.errors import InputError
-from drr_jax.facs import REACTIONET_AUS_12
+from drr_jax.facs import IMAGES, REACTIONET_AUS_12
 
 JPEG_MAGIC = b"\xff\xd8"
 PROTO: Any = tf_example_pb2  # its classes are made at import, where type checkers see none
@@ -76,7 +75,7 @@ class Source:
         self._names, self._task = tuple(names), task
         self._prepared = prepared
         self._inputs = tuple(name for name in prepared.inputs if name in inputs)
-        self.domains = tuple(domain for domain in DOMAINS if domain in self._inputs)
+        self.domains = tuple(domain for domain in IMAGES if domain in self._inputs)
         self.has_captions = "caption" in self._inputs
         self.has_landmarks = "landmarks" in self._inputs
         if self.has_landmarks and "size" not in prepared.metadata:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from drr_jax.data.prepared import Prepared
 from drr_jax.errors import InputError
@@ -17,21 +19,16 @@ def groups(keys: Sequence[str], subjects: Sequence[str]) -> list[int]:
     `keys` are scene/sub_scene/task/sequence, whose first three name the video, or any other name;
     `subjects` hold one person or several with a plus between them. Numbers count from 0 in order.
     """
-    parent: dict[str, str] = {}
-
-    def find(node: str) -> str:
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    videos = [f"video {'/'.join(key.split('/')[:3])}" for key in keys]
-    for video, several in zip(videos, subjects, strict=True):
-        for subject in filter(None, several.split("+")):
-            parent[find(f"subject {subject}")] = find(video)
-    numbers: dict[str, int] = {}
-    return [numbers.setdefault(find(video), len(numbers)) for video in videos]
+    names: dict[str | tuple[str, ...], int] = {}
+    edges = [
+        (sequence, len(keys) + names.setdefault(name, len(names)))
+        for sequence, (key, several) in enumerate(zip(keys, subjects, strict=True))
+        for name in (("video", *key.split("/")[:3]), *filter(None, several.split("+")))
+    ]
+    size = len(keys) + len(names)
+    graph = coo_array((np.ones(len(edges)), tuple(zip(*edges, strict=True))), shape=(size, size))
+    # SciPy counts components by their first nodes, and the sequences come first.
+    return connected_components(graph, directed=False)[1][: len(keys)].tolist()
 
 
 def sequence_numbers(prepared: Prepared, parts: Sequence[str]) -> Rows:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int32
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from drr_jax import files
 from drr_jax.errors import InputError
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -55,10 +56,7 @@ def tokenizer_of(vocabulary: Sequence[str]) -> Tokenizer:
 
 def save_tokenizer(tokenizer: Tokenizer, path: str | os.PathLike) -> None:
     """Writes the tokenizer as a tokenizer.json, whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
-    os.replace(temporary, path)
+    files.write_whole(Path(path), tokenizer.to_str(pretty=True))
 
 
 def load_tokenizer(path: str | os.PathLike) -> Tokenizer:

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from drr_jax.facs import PREDICT_DOMAINS
 from drr_jax.models.encoders import PAD, build_image_encoder, build_text_encoder, normalise_image
 from drr_jax.models.system import System, batch_key
-
-PREDICT_DOMAINS = {"reaction": ("R", "V"), "stimulus": ("S",)}  # whose logits are the prediction
 
 
 class DomainSystem(System):

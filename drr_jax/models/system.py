@@ -8,16 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.config import Config, letters
+from drr_jax.facs import DOMAINS, PREDICT_DOMAINS
 from drr_jax.models.losses import CLASSIFICATION, Targets
 
-DOMAIN_INPUTS = {
-    "R": "reaction",
-    "S": "stimulus",
-    "T": "caption",
-    "V": "reaction",
-    "D": "depth",
-    "Th": "thermal",
-}
 # What a batch holds for an input of the data set, if it is not called the same.
 BATCH_KEYS = {"caption": "tokens"}
 Terms = dict[str, Float[Array, ""]]
@@ -25,7 +18,7 @@ Terms = dict[str, Float[Array, ""]]
 
 def batch_key(domain: str) -> str:
     """Where a batch has a domain: "S" -> "stimulus", "T" -> "tokens"."""
-    return BATCH_KEYS.get(DOMAIN_INPUTS[domain], DOMAIN_INPUTS[domain])
+    return BATCH_KEYS.get(DOMAINS[domain].input, DOMAINS[domain].input)
 
 
 class System(nn.Module):
@@ -55,7 +48,7 @@ class System(nn.Module):
     @property
     def face(self) -> str:
         """The letter of the face's image: R or V."""
-        return next(domain for domain in self.domains if domain in ("R", "V"))
+        return next(domain for domain in self.domains if domain in PREDICT_DOMAINS["reaction"])
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -71,7 +64,7 @@ class System(nn.Module):
     @property
     def train_inputs(self) -> tuple[str, ...]:
         """Inputs of the data set that training reads."""
-        return tuple(DOMAIN_INPUTS[domain] for domain in self.domains)
+        return tuple(DOMAINS[domain].input for domain in self.domains)
 
     @property
     def test_inputs(self) -> tuple[str, ...]:

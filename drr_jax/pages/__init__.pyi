@@ -22,7 +22,6 @@ from .html import figure as figure
 from .html import missing as missing
 from .html import page as page
 from .html import picture as picture
-from .html import replace_file as replace_file
 from .html import section as section
 from .html import table as table
 from .html import text as text

@@ -2,10 +2,8 @@
 
 import base64
 import io
-import os
 from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,10 +152,3 @@ def table(
 
 def _class(kind: str) -> str:
     return f' class="{kind}"' if kind else ""
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes a file that is there whole or, should the program die meanwhile, as it was before."""
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)

@@ -5,16 +5,8 @@ from html import escape
 from typing import Any
 
 from drr_jax import pages
+from drr_jax.facs import DOMAINS
 from drr_jax.report.samples import Run
-
-DOMAINS = {
-    "R": "reaction",
-    "S": "stimulus",
-    "T": "caption",
-    "V": "visible image",
-    "D": "depth",
-    "Th": "thermal image",
-}
 
 
 def title(run: Run) -> str:
@@ -102,7 +94,7 @@ def _step(results: Mapping[str, Any]) -> str:
 
 
 def _trained_on(run: Run) -> str:
-    names = [DOMAINS[d] for d in run.domains]
+    names = [DOMAINS[d].words for d in run.domains]
     if len(names) == 1:
         return f"the {names[0]} alone"
     return listed(names) if names else "unrecorded domains"
@@ -118,8 +110,8 @@ def _tested_on(run: Run) -> str:
 def input_name(run: Run, name: str) -> str:
     """An input of the data set in words: the reaction is a face, or its image in visible light."""
     if name == "reaction":
-        return DOMAINS["V"] if "V" in run.domains else "face"
-    return {"thermal": DOMAINS["Th"], "landmarks": "facial landmarks"}.get(name, name)
+        return DOMAINS["V"].words if "V" in run.domains else "face"
+    return {"thermal": DOMAINS["Th"].words, "landmarks": "facial landmarks"}.get(name, name)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -23,11 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.models.drr import extended_adjacency, starting_compatibility
-from drr_jax.pages import replace_file
 from drr_jax.report import relation_figures as figures
-from drr_jax.report.samples import Run, read_run
+from drr_jax.report.samples import Run, read_finished
 
 BRANCHES = ("homophily", "heterophily", "none")
 
@@ -85,7 +85,7 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
 
     Raises InputError if `workdir` holds no evaluated run with a graph. Nothing is written then.
     """
-    run, out = read_run(Path(workdir)), Path(out)
+    run, out = read_finished(Path(workdir)), Path(out)
     found = read_branches(run)
     classes, prior = run.names, np.asarray(run.record["class_prior"], np.float64)
     domains = str(run.config["domains"])
@@ -100,7 +100,7 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
         ]
     relations = [(b.name, b.learned, *b.by_class(len(classes))) for b in found]
     pictures = {"relation.png": figures.branch_figure(relations, prior, classes)}
-    files = {
+    texts = {
         "relation.csv": _csv("class", classes, by_class),
         "relation-nodes.csv": _csv("node", nodes, by_node),
         "relation.json": json.dumps(_description(run, found, nodes, prior), indent=1) + "\n",
@@ -112,12 +112,12 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
             for name, before, after in pairs
             for state, matrix in (("given", before), ("learned", after))
         ]
-        files["compatibility.csv"] = _csv("class", classes, table)
+        texts["compatibility.csv"] = _csv("class", classes, table)
         rows = [(f"compatibility, {name}", True, before, after) for name, before, after in pairs]
         pictures["compatibility.png"] = figures.branch_figure(rows, prior, classes)
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in ({n: text.encode() for n, text in files.items()} | pictures).items():
-        replace_file(out / name, content)
+    for name, content in (texts | pictures).items():
+        files.write_whole(out / name, content)
     return found
 
 

@@ -1,7 +1,6 @@
 """What the report reads: one run directory and the tuples sampled from its test part."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import metrics
+from drr_jax import files, metrics, runs
 from drr_jax.config import letters
 from drr_jax.errors import InputError
 from drr_jax.facs import TASKS
@@ -80,7 +79,7 @@ class Run:
         return list(self.classes)
 
 
-def read_run(workdir: Path, samples: Samples | None = None) -> Run:
+def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
     """Reads config.json, run.json, metrics.jsonl, results.json and results-best.json.
 
     With fold "all" a file may lie in fold0/, fold1/, fold2/ instead. Without `samples` the
@@ -88,21 +87,20 @@ def read_run(workdir: Path, samples: Samples | None = None) -> Run:
     not all folds are finished.
     """
     _check_finished(workdir)
-    results = _read_json(workdir / "results.json")
+    results = runs.read_file(workdir, "results.json")
     if not results.get(metrics.task_of(results)):
         raise InputError(
             f"{workdir / 'results.json'}: no table of {', '.join(TASKS)}; evaluate the run again"
         )
-    best = workdir / "results-best.json"
-    config = _places(workdir, "config.json")
-    logs = _places(workdir, "metrics.jsonl")
+    names = runs.RUN_FILE, runs.CONFIG_FILE, runs.METRICS_FILE
+    described, configured, logged = (_places(workdir, name) for name in names)
     return Run(
         workdir,
-        record=_record([_read_json(path) for path in _places(workdir, "run.json")]),
-        config=_read_json(config[0]) if config else {},
+        record=_record([runs.read_file(place, runs.RUN_FILE) for place in described]),
+        config=runs.read_file(configured[0], runs.CONFIG_FILE) if configured else {},
         results=results,
-        best=_read_json(best) if best.exists() else None,
-        curves={_label(workdir, log): _log(log) for log in logs},
+        best=runs.read_file(workdir, "results-best.json") or None,
+        curves={_label(workdir, place): _curve(place) for place in logged},
         samples=samples if samples is not None else load_samples(workdir),
     )
 
@@ -110,10 +108,8 @@ def read_run(workdir: Path, samples: Samples | None = None) -> Run:
 def save_samples(workdir: Path, fold: int, samples: Samples) -> Path:
     """Stores the sampled tuples as samples-fold{fold}.npz, without pickle."""
     path = Path(workdir) / f"samples-fold{fold}.npz"
-    unfinished = path.with_suffix(".tmp")
-    with unfinished.open("wb") as file:
+    with files.whole(path) as file:
         np.savez_compressed(file, allow_pickle=False, **dict(samples))
-    unfinished.replace(path)
     return path
 
 
@@ -189,8 +185,8 @@ def _check_finished(workdir: Path) -> None:
     if not workdir.is_dir():
         raise InputError(f"{workdir}: no such run; {_command(workdir)} makes it")
     missing = "is missing, so there is no finished run to report"
-    if not _places(workdir, "run.json"):
-        raise InputError(f"{workdir / 'run.json'} {missing}; {_command(workdir)} writes it")
+    if not _places(workdir, runs.RUN_FILE):
+        raise InputError(f"{workdir / runs.RUN_FILE} {missing}; {_command(workdir)} writes it")
     results = workdir / "results.json"
     if results.exists():
         return
@@ -207,9 +203,10 @@ def _check_finished(workdir: Path) -> None:
 
 
 def _places(workdir: Path, name: str) -> list[Path]:
+    """The folders with a file of that name: the run's own, or those of its folds."""
     if (workdir / name).exists():
-        return [workdir / name]
-    return sorted(workdir.glob(f"fold?/{name}"))
+        return [workdir]
+    return sorted(path.parent for path in workdir.glob(f"fold?/{name}"))
 
 
 def _record(folds: list[dict[str, Any]]) -> dict[str, Any]:
@@ -221,29 +218,13 @@ def _record(folds: list[dict[str, Any]]) -> dict[str, Any]:
     return folds[0] | total | ({"test_parts": parts} if parts else {})
 
 
-def _label(workdir: Path, log: Path) -> str:
-    return "" if log.parent == workdir else log.parent.name.replace("fold", "fold ")
+def _label(workdir: Path, place: Path) -> str:
+    return "" if place == workdir else place.name.replace("fold", "fold ")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}); run that stage again") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}")
-    return value
-
-
-def _log(path: Path) -> list[dict[str, Any]]:
-    """Lines by step. A resumed run repeats steps: the later line counts. A torn tail is dropped."""
+def _curve(place: Path) -> list[dict[str, Any]]:
+    """The log's rows by step. A step may be there twice, as an evaluation: one row has both."""
     merged: dict[int, dict[str, Any]] = {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for number, text in enumerate(lines, start=1):
-        try:
-            line = json.loads(text)
-            merged.setdefault(int(line["step"]), {}).update(line)
-        except (ValueError, KeyError, TypeError) as error:
-            if number < len(lines):
-                raise InputError(f"{path}:{number}: not a log line with a step") from error
+    for row in runs.read_metrics(place):
+        merged.setdefault(row["step"], {}).update(row)
     return [merged[step] for step in sorted(merged)]

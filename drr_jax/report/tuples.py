@@ -9,18 +9,10 @@ from matplotlib import colormaps
 from PIL import Image
 
 from drr_jax import pages
+from drr_jax.facs import DOMAINS, FACE_DOMAINS, IMAGES
 from drr_jax.pages import named, plain
 from drr_jax.report.samples import Run, Samples, log_loss
 
-INPUTS = {  # what a domain is called among the inputs of a data set
-    "R": "reaction",
-    "S": "stimulus",
-    "T": "caption",
-    "V": "reaction",
-    "D": "depth",
-    "Th": "thermal",
-}
-IMAGES = ("reaction", "stimulus", "depth", "thermal")
 TUPLES, UNITS = 4, 3  # tuples shown with attention, AUs shown for each
 MARKS = ("", "[PAD]", "[CLS]", "[SEP]", "<pad>", "<s>", "</s>")
 FLOOR = 4.0  # full colour needs at least this many times the attention of an even spread
@@ -102,7 +94,7 @@ def choose_alternatives(samples: Samples) -> list[tuple[int, list[int]]]:
 
 def attention_domains(run: Run) -> list[str]:
     """The domains of the run whose attention was recorded."""
-    known = run.domains or INPUTS  # without a config any
+    known = run.domains or DOMAINS  # without a config any
     return [domain for domain in known if f"attention_{domain}" in (run.samples or {})]
 
 
@@ -170,7 +162,7 @@ def _pictures(run: Run) -> list[tuple[str, str]]:
     The stimulus tells what a face reacts to; among modalities of a face it is beside the point.
     """
     samples = run.samples or {}
-    letter = {INPUTS[domain]: domain for domain in run.domains}
+    letter = {DOMAINS[domain].input: domain for domain in run.domains}
     beside = ("stimulus",) if _modalities(run) else ()
     found = [key for key in IMAGES if key in samples and key not in beside]
     return sorted(((letter.get(key, ""), key) for key in found), key=lambda pair: not pair[0])
@@ -178,7 +170,7 @@ def _pictures(run: Run) -> list[tuple[str, str]]:
 
 def _modalities(run: Run) -> bool:
     """Whether the domains are images of one face: visible, depth, thermal."""
-    return not {"V", "D", "Th"}.isdisjoint(run.domains)
+    return not set(FACE_DOMAINS).isdisjoint(run.domains)
 
 
 def _heading(domain: str, key: str) -> str:

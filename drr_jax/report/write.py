@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from drr_jax import pages
+from drr_jax import files, pages
+from drr_jax.facs import DOMAINS
 from drr_jax.pages import Images
 from drr_jax.report import classes, tuples
 from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
 from drr_jax.report.relations import BRANCHES, read_branches
-from drr_jax.report.samples import Run, Samples, log_loss, read_run
+from drr_jax.report.samples import Run, Samples, log_loss, read_finished
 
 
 def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
@@ -28,7 +29,7 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
     recorded is named on the page; a section that the system has nothing for is left out.
     Raises InputError if `workdir` holds no finished run. Nothing is written before all is drawn.
     """
-    run = read_run(Path(workdir), samples)
+    run = read_finished(Path(workdir), samples)
     images: Images = {}
     names = {
         "classes": report_head.class_title(run),
@@ -47,9 +48,9 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
         if stale.stem not in images:
             stale.unlink()
     for name, encoded in images.items():
-        pages.replace_file(folder / f"{name}.png", encoded)
+        files.write_whole(folder / f"{name}.png", encoded)
     target = run.workdir / "report.html"
-    pages.replace_file(target, pages.page(report_head.title(run), body).encode())
+    files.write_whole(target, pages.page(report_head.title(run), body))
     return target
 
 
@@ -89,8 +90,8 @@ def _attention(run: Run, images: Images) -> list[str]:
     images.update(strips)
     if not cards:
         return [pages.missing(f"no sampled {run.example} has a class present.")]
-    names = report_head.listed([f"{report_head.DOMAINS[d]} ({d})" for d in looked])
-    unused = [domain for domain in looked if tuples.INPUTS[domain] not in run.test_inputs]
+    names = report_head.listed([f"{DOMAINS[d].words} ({d})" for d in looked])
+    unused = [domain for domain in looked if DOMAINS[domain].input not in run.test_inputs]
     note = ""
     if run.test_inputs and unused:
         verb = "takes" if len(unused) == 1 else "take"

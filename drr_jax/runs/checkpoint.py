@@ -63,8 +63,11 @@ class Checkpoints:
             return []
         return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
 
-    def best_f1(self) -> float | None:
-        """Returns the F1 of the best checkpoint, or None if there is none that can be read."""
+    def best_score(self) -> float | None:
+        """The score of the best checkpoint, or None if there is none that can be read.
+
+        F1 or, of softmax tasks, accuracy; its manifest calls both f1.
+        """
         for step in reversed(self.steps(BEST)):
             with contextlib.suppress(OSError, ValueError):
                 return float(self._manifest(BEST, step)["facts"]["f1"])
@@ -80,14 +83,14 @@ class Checkpoints:
         if distributed.everywhere(step not in self.steps()):
             self._save(LATEST, step, state, {"step": step})
 
-    def save_best(self, step: int, state: Any, f1: float) -> bool:
-        """Saves `state` as the best one if `f1` is above the best so far; returns whether it did.
+    def save_best(self, step: int, state: Any, score: float) -> bool:
+        """Saves `state` as the best one if `score` is above the best so far, and says whether.
 
         Raises InputError as `save` does.
         """
         self._wait_for_all()
-        best = self.best_f1()
-        if best is not None and f1 <= best:
+        best = self.best_score()
+        if best is not None and score <= best:
             return False
         # A step that is not the highest would be the first that Orbax removes.
         later = [old for old in self.steps(BEST) if old >= step]
@@ -95,7 +98,7 @@ class Checkpoints:
             distributed.on_main(lambda old=old: shutil.rmtree(self.workdir / BEST / str(old)))
         if later and BEST in self._managers:
             self._managers[BEST].reload()
-        self._save(BEST, step, state, {"step": step, "f1": float(f1)})
+        self._save(BEST, step, state, {"step": step, "f1": float(score)})
         return True
 
     def restore(self, abstract_state: Any) -> tuple[Any, int] | None:

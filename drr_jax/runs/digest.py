@@ -12,6 +12,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from drr_jax import files
+
 Manifest = dict[str, Any]
 
 
@@ -66,8 +68,8 @@ def _seal(facts: Any, leaves: Any) -> str:
 
 def read_manifest(path: Path) -> Manifest:
     """Reads a manifest. Raises ValueError or OSError if it is missing, unreadable or changed."""
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(stored, dict) or stored.keys() != {"facts", "leaves", "crc32"}:
+    stored = files.read_json(path)
+    if stored.keys() != {"facts", "leaves", "crc32"}:
         raise ValueError("its manifest is not a manifest")
     if _seal(stored["facts"], stored["leaves"]) != stored["crc32"]:
         raise ValueError("its manifest was changed")

@@ -1,7 +1,6 @@
 """Processes, mesh and shardings: one code path for one CPU, eight GPUs and many hosts."""
 
 import contextlib
-import fcntl
 import itertools
 import os
 import signal
@@ -17,6 +16,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from drr_jax import files
 from drr_jax.errors import InputError
 
 AXES = ("data", "fsdp")
@@ -182,24 +182,18 @@ def _on_sigterm(act: Callable[[], None]) -> Iterator[None]:
 def only_one(folder: Path) -> Iterator[None]:
     """Within it no other process on this file system may train in `folder`.
 
-    The system frees the lock of a process that dies. Raises InputError on every process if another
-    has it; a file system without locks is trusted.
+    A process that dies loses the lock (`files.locked`). Raises InputError on every process if
+    another has it.
     """
+
+    def refuse() -> None:
+        raise InputError(
+            f"--workdir={folder}: another process is training there; wait for it, stop it, or give "
+            "another --workdir"
+        )
+
     with contextlib.ExitStack() as stack:
-
-        def lock() -> None:
-            file = stack.enter_context(open(folder / ".lock", "w"))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"--workdir={folder}: another process is training there; wait for it, stop it, "
-                    "or give another --workdir"
-                ) from None
-            except OSError:
-                pass
-
-        on_main(lock)
+        on_main(lambda: stack.enter_context(files.locked(folder / ".lock", refuse)))
         yield
 
 

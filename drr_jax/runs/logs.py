@@ -16,9 +16,9 @@ from typing import Any, SupportsFloat
 
 from tqdm import tqdm
 
+from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.runs.distributed import is_main_process
-from drr_jax.runs.record import write_atomically
 
 METRICS_FILE, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
 
@@ -62,7 +62,7 @@ class Metrics:
             return
         self.workdir = Path(workdir)
         rows = [row for row in read_metrics(workdir) if row["step"] <= resume_step]
-        write_atomically(self.workdir / METRICS_FILE, "".join(map(_json_line, rows)))
+        files.write_whole(self.workdir / METRICS_FILE, "".join(map(_json_line, rows)))
         self.columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
         self._rewrite_csv(rows)
         self.events = Events(self.workdir / TENSORBOARD, resume_step)
@@ -105,7 +105,7 @@ class Metrics:
 
     def _rewrite_csv(self, rows: list[Row]) -> None:
         header = ",".join(self.columns) + "\n"
-        write_atomically(self.workdir / CSV, header + self._csv_lines(rows))
+        files.write_whole(self.workdir / CSV, header + self._csv_lines(rows))
 
     def _csv_lines(self, rows: list[Row]) -> str:
         text = io.StringIO()

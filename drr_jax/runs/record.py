@@ -1,18 +1,22 @@
 """The run record: what a workdir holds, so that nobody resumes one run as another by mistake."""
 
+import fnmatch
 import json
-import os
 import platform
+import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import drr_jax
+from drr_jax import files
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
 from drr_jax.runs import distributed
 
-RECORD_FILE = "record.json"
+# What the run is, what the report says of it, and its configuration.
+RECORD_FILE, RUN_FILE, CONFIG_FILE = "record.json", "run.json", "config.json"
 # These change where a run reads and how often it writes, never what it computes.
 FREE = frozenset(
     {
@@ -30,6 +34,14 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "nump
 Record = dict[str, Any]
 
 
+class Damaged(InputError):
+    """A file of a run's folder that is no JSON object."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: not JSON ({why}); run that stage again")
+        self.name, self.why = path.name, why
+
+
 def is_free(key: str, record: Record) -> bool:
     """Whether a key of a run's record may change between two parts of the run.
 
@@ -43,6 +55,30 @@ def is_free(key: str, record: Record) -> bool:
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that decide what a run computes."""
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def commit() -> str:
+    """The git commit of this code, or its version where there is no git or no checkout of it."""
+    home = Path(drr_jax.__file__).resolve().parents[1]
+    git = ["git", "-C", str(home), "rev-parse", "--show-toplevel", "--short", "HEAD"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:
+        return drr_jax.__version__
+    top, _, short = done.stdout.strip().partition("\n")
+    # An environment inside another project's checkout is not a checkout of ours.
+    return short if short and Path(top).resolve() == home else drr_jax.__version__
+
+
+def read_file(workdir: str | Path, name: str) -> Record:
+    """A JSON file of a run's folder, {} if it is not there. Raises Damaged if it is no object."""
+    path = Path(workdir) / name
+    try:
+        return files.read_json(path)
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise Damaged(path, str(error)) from None
 
 
 def check_record(workdir: str | Path, record: Mapping[str, Any], allow_change: bool) -> None:
@@ -63,21 +99,15 @@ def require_record(workdir: str | Path, record: Mapping[str, Any], allow_change:
 def read_record(workdir: str | Path) -> Record:
     """Reads a workdir's record. Raises InputError if there is none or it is not one."""
     path = Path(workdir) / RECORD_FILE
+    if not path.exists():
+        raise InputError(f"{path} is missing: expected a workdir that a training run has written")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return read_file(workdir, RECORD_FILE)
+    except Damaged as damaged:
         raise InputError(
-            f"{path} is missing: expected a workdir that a training run has written"
+            f"{path} is not a run record ({damaged.why}): put back a copy, or give another "
+            "--workdir"
         ) from None
-    except ValueError as error:
-        raise InputError(_not_a_record(path, str(error))) from None
-    if not isinstance(record, dict):
-        raise InputError(_not_a_record(path, f"it holds a {type(record).__name__}"))
-    return record
-
-
-def _not_a_record(path: Path, why: str) -> str:
-    return f"{path} is not a run record ({why}): put back a copy, or give another --workdir"
 
 
 def difference(old: Record, new: Record) -> str:
@@ -115,45 +145,15 @@ def _claim(workdir: Path, record: Record, allow_change: bool) -> None:
     if path.exists():
         _compare(workdir, read_record(workdir), record, allow_change)
     elif workdir.is_dir():
-        files = sorted(file.name for file in workdir.iterdir() if file.name != _part(path).name)
-        if files:
+        names = sorted(file.name for file in workdir.iterdir())
+        unfinished = fnmatch.filter(names, f".{RECORD_FILE}*{files.PART}")
+        if others := [name for name in names if name not in unfinished]:
             raise InputError(
-                f"--workdir={workdir} holds {files[0]} but no {RECORD_FILE}: expected a new folder "
-                "or that of an earlier run; give another --workdir"
+                f"--workdir={workdir} holds {others[0]} but no {RECORD_FILE}: expected a new "
+                "folder or that of an earlier run; give another --workdir"
             )
     try:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--workdir={workdir} cannot be made: {error.strerror}") from None
-    write_json(path, record | {"packages": versions()})
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON as `write_atomically` does."""
-    write_atomically(path, json.dumps(value, indent=1) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file that is there whole or, should the program die meanwhile, as it was before.
-
-    Raises InputError for a full disk or a folder that cannot be written.
-    """
-    part = _part(path)
-    try:
-        try:
-            with open(part, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror}; make room or make the folder writable"
-        ) from error
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
+    files.write_json(path, record | {"packages": versions()})

@@ -20,10 +20,10 @@ from typing import Any
 import jax
 
 from drr_jax import config as configs
-from drr_jax import config_rules, data, models, training
+from drr_jax import config_rules, data, files, models, training
 from drr_jax.config import Config
 from drr_jax.errors import InputError
-from drr_jax.runs import start_devices, write_json
+from drr_jax.runs import start_devices
 from drr_jax.tables import runs as tables_runs
 
 ROUNDS = 10
@@ -232,5 +232,5 @@ def measure_costs(argv: Sequence[str] | None = None) -> int:
         found = measure(compiled(subject), base, reference.label, arguments.rounds)
         print(line(subject.label, found), flush=True)
         for folder in subject.runs:
-            write_json(folder / tables_runs.COSTS, found)
+            files.write_json(folder / tables_runs.COSTS, found)
     return 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drr_jax import runs
+from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.tables import paper
 from drr_jax.tables import stats as tables_stats
@@ -67,14 +67,14 @@ def as_json(sections: Sequence[Section], skipped: Sequence[str]) -> str:
     return json.dumps(value, indent=1) + "\n"
 
 
-def write(folder: Path, files: Mapping[str, str]) -> None:
+def write(folder: Path, texts: Mapping[str, str]) -> None:
     """Writes text files into `folder`. Raises InputError if it cannot be made or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--workdir={folder} cannot be made: {error.strerror}") from None
-    for name, text in files.items():
-        runs.write_atomically(folder / name, text)
+    for name, text in texts.items():
+        files.write_whole(folder / name, text)
 
 
 def _csv(rows: Sequence[Row]) -> str:

@@ -16,7 +16,15 @@ from jaxtyping import Float
 from drr_jax import metrics, models
 from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
 from drr_jax.errors import InputError
-from drr_jax.runs import METRICS_FILE, RECORD_FILE, is_free, read_metrics
+from drr_jax.runs import (
+    METRICS_FILE,
+    RECORD_FILE,
+    RUN_FILE,
+    Damaged,
+    is_free,
+    read_file,
+    read_metrics,
+)
 
 COSTS = "costs.json"  # written by drr_jax.costs
 WILD = frozenset("*?[")
@@ -172,7 +180,7 @@ def read_runs(patterns: Sequence[str]) -> tuple[list[FoldRun], list[str]]:
             if workdir.resolve() in seen:
                 continue
             seen.add(workdir.resolve())
-            run = read_run(workdir)
+            run = _fold_run(workdir)
             if isinstance(run, str):
                 skipped.append(f"{workdir}: {run}")
                 continue
@@ -190,7 +198,7 @@ def read_runs(patterns: Sequence[str]) -> tuple[list[FoldRun], list[str]]:
     return list(runs.values()), skipped
 
 
-def read_run(workdir: Path) -> FoldRun | str:
+def _fold_run(workdir: Path) -> FoldRun | str:
     """The run of one fold in `workdir`, or why there is none that counts."""
     if not (workdir / RECORD_FILE).exists():
         runs = sorted(path.parent.name for path in workdir.glob(f"*/{RECORD_FILE}"))
@@ -198,17 +206,11 @@ def read_run(workdir: Path) -> FoldRun | str:
         return f"no run ({RECORD_FILE} is missing){inside}"
     if not (workdir / "results.json").exists():
         return "not finished (results.json is missing); the same command goes on with it"
-    files = {}
-    for name in (RECORD_FILE, "run.json", "results.json", COSTS):
-        try:
-            files[name] = json.loads((workdir / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            files[name] = {}
-        except ValueError as error:
-            return f"{name} is not JSON ({error})"
-        if not isinstance(files[name], dict):
-            return f"{name} is no JSON object"
-    run = FoldRun(workdir, *files.values())
+    names = (RECORD_FILE, RUN_FILE, "results.json", COSTS)
+    try:
+        run = FoldRun(workdir, *(read_file(workdir, name) for name in names))
+    except Damaged as damaged:
+        return f"{damaged.name} is not JSON ({damaged.why})"
     lacking = [key for key in DESCRIBED if key not in run.record]
     if lacking:
         return f"{RECORD_FILE} has no {lacking[0]}"

@@ -1,7 +1,6 @@
 """Evaluation: one exact pass over the test part, results of a fold or of all, samples to show."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import data, metrics, models, report, runs
-from drr_jax.data import DOMAINS, TUPLE
+from drr_jax import data, files, metrics, models, report, runs
+from drr_jax.data import TUPLE
 from drr_jax.errors import InputError
+from drr_jax.facs import IMAGES
 from drr_jax.runs import Checkpoints, abstract
 from drr_jax.training.experiment import Experiment, State
 
@@ -146,9 +146,9 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
         )
     counted = results[experiment.config.selection]
     if runs.is_main_process():
-        runs.write_json(workdir / "results.json", counted)
+        files.write_json(workdir / "results.json", counted)
         if "best" in results:
-            runs.write_json(workdir / "results-best.json", results["best"])
+            files.write_json(workdir / "results-best.json", results["best"])
     return counted
 
 
@@ -159,8 +159,8 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
     """
     tables = {}
     for name in ("results.json", "results-best.json"):
-        files = sorted(workdir.glob(f"fold?/{name}"))
-        folds = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        paths = sorted(workdir.glob(f"fold?/{name}"))
+        folds = [runs.read_file(path.parent, name) for path in paths]
         if not folds:  # selection=validation has no best by the test part
             continue
         tables[name] = {
@@ -171,7 +171,7 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
             "folds": folds,
         }
         if runs.is_main_process():
-            runs.write_json(workdir / name, tables[name])
+            files.write_json(workdir / name, tables[name])
     return tables["results.json"]
 
 
@@ -246,7 +246,7 @@ def _shown(experiment: Experiment) -> tuple[str, ...]:
 def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     batch = {
         name: np.stack([record[name] for record in records])
-        for name in (*DOMAINS, "landmarks")
+        for name in (*IMAGES, "landmarks")
         if name in records[0]
     }
     if "caption" in records[0]:

@@ -1,15 +1,12 @@
 """Training: one jitted, donated step over a mesh, and the loop around it."""
 
 import dataclasses
-import json
 import math
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-import drr_jax
-from drr_jax import data, models, runs
+from drr_jax import data, files, models, runs
 from drr_jax.errors import InputError
 from drr_jax.runs import Checkpoints, Metrics, Preempted, abstract, progress
 from drr_jax.training import evaluation as evaluate
@@ -130,7 +126,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         origins = describe_origins(experiment.starting_weights, experiment.model.encoder_domains)
     runs.check_record(workdir, experiment.identity, allow_change)
     if runs.is_main_process():
-        runs.write_json(workdir / "config.json", dataclasses.asdict(experiment.config))
+        files.write_json(workdir / runs.CONFIG_FILE, dataclasses.asdict(experiment.config))
         if "T" in experiment.model.encoder_domains:
             data.save_tokenizer(experiment.tokenizer, workdir / data.TOKENIZER_FILE)
         if origins:
@@ -146,7 +142,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
         describe_run(experiment, workdir, origins)
-        earlier = read_run(workdir).get("seconds", 0.0)
+        earlier = runs.read_file(workdir, runs.RUN_FILE).get("seconds", 0.0)
         # With selection=validation the test part stays unseen until the run is done.
         held_out = "validation" if experiment.config.selection == "validation" else "test"
         test = evaluate.make_evaluation(experiment, held_out)
@@ -214,18 +210,12 @@ def median_gap(ends: Sequence[float]) -> float | None:
     return float(np.median(gaps)) if len(gaps) else None
 
 
-def read_run(workdir: Path) -> dict[str, Any]:
-    """run.json, empty before a run's first start."""
-    path = workdir / "run.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
 def note_time(workdir: Path, seconds: float, step_seconds: float | None) -> None:
     """Puts into run.json the seconds of training over all starts, and a step's in this one."""
     if runs.is_main_process():
-        about = read_run(workdir)
+        about = runs.read_file(workdir, runs.RUN_FILE)
         about |= {"seconds": seconds, "step_seconds": step_seconds or about["step_seconds"]}
-        runs.write_json(workdir / "run.json", about)
+        files.write_json(workdir / runs.RUN_FILE, about)
 
 
 def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, str]) -> None:
@@ -236,7 +226,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
     """
     if not runs.is_main_process():
         return
-    before, devices = read_run(workdir), jax.devices()
+    before, devices = runs.read_file(workdir, runs.RUN_FILE), jax.devices()
     parameters = experiment.abstract_state.params
     chosen = {  # what auto stands for here
         "precision": jnp.dtype(experiment.model.dtype).name,
@@ -265,7 +255,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         "device": f"{len(devices)} x {devices[0].device_kind}",
         **chosen,
         **runs.versions(),
-        "commit": commit(),
+        "commit": runs.commit(),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
         "steps": experiment.steps,
         "weights": dict(origins) or before.get("weights", {}),
@@ -273,17 +263,4 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         "seconds": before.get("seconds", 0.0),
         "step_seconds": before.get("step_seconds"),
     }
-    runs.write_json(workdir / "run.json", described)
-
-
-def commit() -> str:
-    """The git commit of this code, or its version where there is no git or no checkout of it."""
-    home = Path(drr_jax.__file__).resolve().parents[1]
-    git = ["git", "-C", str(home), "rev-parse", "--show-toplevel", "--short", "HEAD"]
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, check=False)
-    except OSError:
-        return drr_jax.__version__
-    top, _, short = done.stdout.strip().partition("\n")
-    # An environment inside another project's checkout is not a checkout of ours.
-    return short if short and Path(top).resolve() == home else drr_jax.__version__
+    files.write_json(workdir / runs.RUN_FILE, described)

@@ -5,27 +5,24 @@ run was; tokenizer.json its word pieces, if captions were read; README.md the mo
 is also what `model.encoders.DOMAIN.weights` takes.
 """
 
-import contextlib
 import dataclasses
-import json
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from drr_jax import data, runs
+from drr_jax import data, files, runs
+from drr_jax.config import letters
 from drr_jax.errors import InputError
-from drr_jax.runs import BEST, LATEST, Checkpoints, describe_leaves
+from drr_jax.runs import BEST, CONFIG_FILE, LATEST, Checkpoints, describe_leaves
 from drr_jax.weights import tensor_file
 from drr_jax.weights.model_card import card
 from drr_jax.weights.sources import EXPORT
 
 SELECTIONS = ("last", "best", "validation")
-CONFIG, CARD = "config.json", "README.md"
+CARD = "README.md"
 PRIVATE = ("data.data_dir", "data.manual_dir")  # of the machine, not of the model
 
 
@@ -61,12 +58,17 @@ def export(workdir: Path, out: Path, selection: str | None = None) -> str:
         raise InputError(f"{workdir / kind}: no checkpoint to export; train first")
     variables, step = found
     described = _describe(workdir, run, selection, step, variables)
-    with staged(out) as folder:
-        tensor_file.write_file(folder / tensor_file.FILE, _flat(variables), {"format": EXPORT})
-        if described["tokenizer"]:
-            shutil.copyfile(workdir / data.TOKENIZER_FILE, folder / data.TOKENIZER_FILE)
-        runs.write_json(folder / CONFIG, described)
-        runs.write_atomically(folder / CARD, card(described))
+    try:
+        with files.whole_folder(out) as folder:
+            tensor_file.write_file(folder / tensor_file.FILE, _flat(variables), {"format": EXPORT})
+            if described["tokenizer"]:
+                shutil.copyfile(workdir / data.TOKENIZER_FILE, folder / data.TOKENIZER_FILE)
+            files.write_json(folder / CONFIG_FILE, described)
+            files.write_whole(folder / CARD, card(described))
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror}; make room or make its folder writable"
+        ) from error
     return f"{out}: {described['parameters']:,} parameters, step {step} ({selection})"
 
 
@@ -76,14 +78,14 @@ def load(folder: str | Path) -> Exported:
     Raises InputError if the folder or a file in it is missing or damaged.
     """
     folder = Path(folder)
-    path = folder / CONFIG
+    path = folder / CONFIG_FILE
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        described = files.read_json(path)
         stored, uses_tokens = described["arrays"], described["tokenizer"]
         exported = described["format"] == EXPORT
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}, expected an exported folder") from None
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, KeyError) as error:
         raise InputError(f"{path}: not that of an exported folder ({error!r})") from None
     if not exported:
         raise InputError(f"{path}: its format is not {EXPORT!r}")
@@ -92,7 +94,7 @@ def load(folder: str | Path) -> Exported:
     for name in [*stored, *shapes]:
         if stored.get(name) != shapes.get(name):
             raise InputError(
-                f"{folder}: {tensor_file.shown(name)} is {stored.get(name)} in {CONFIG} and "
+                f"{folder}: {tensor_file.shown(name)} is {stored.get(name)} in {CONFIG_FILE} and "
                 f"{shapes.get(name)} in {tensor_file.FILE}: the files are of different exports"
             )
     variables: dict[str, Any] = {"params": {}, "batch_stats": {}}
@@ -104,35 +106,6 @@ def load(folder: str | Path) -> Exported:
         node[leaf] = tensor.read()
     pieces = data.load_tokenizer(folder / data.TOKENIZER_FILE) if uses_tokens else None
     return Exported(variables, described, pieces)
-
-
-@contextlib.contextmanager
-def staged(out: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes `out` if nothing goes wrong, and vanishes if it does.
-
-    Raises InputError if the folder above cannot be made or written, or the disk is full.
-    """
-    try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.part-", dir=out.absolute().parent))
-    except OSError as error:
-        raise InputError(f"{out.parent} cannot be written: {error.strerror}") from None
-    try:
-        yield folder
-        folder.chmod(0o777 & ~_umask())
-        folder.rename(out)
-    except OSError as error:
-        raise InputError(
-            f"{out} cannot be written: {error.strerror}; make room or make its folder writable"
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _check_selection(workdir: Path, run: Mapping[str, Any], selection: str) -> None:
@@ -162,9 +135,9 @@ def _describe(
     workdir: Path, run: runs.Record, selection: str, step: int, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What config.json says: the run, the checkpoint, its results, and every array's shape."""
-    about = _read(workdir / "run.json") or {}
+    about = runs.read_file(workdir, runs.RUN_FILE)
     captions = (workdir / data.TOKENIZER_FILE).is_file()
-    if "T" in str(run.get("domains", "")).replace("Th", "") and not captions:
+    if "T" in letters(str(run.get("domains", ""))) and not captions:
         raise InputError(f"{workdir / data.TOKENIZER_FILE} is missing: this run reads captions")
     return {
         "format": EXPORT,
@@ -204,18 +177,10 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _results(workdir: Path, selection: str, step: int) -> dict[str, Any] | None:
     """The scores of just this checkpoint, None if it was not evaluated."""
     for name in ("results.json", "results-best.json"):
-        found = _read(workdir / name) or {}
+        found = runs.read_file(workdir, name)
         if (found.get("selection"), found.get("step")) == (selection, step):
             return found
     return None

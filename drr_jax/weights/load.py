@@ -19,6 +19,7 @@ import numpy as np
 
 from drr_jax.config import Config
 from drr_jax.errors import InputError
+from drr_jax.facs import FACE_DOMAINS
 from drr_jax.weights import names as weight_names
 from drr_jax.weights import tensor_file
 from drr_jax.weights.sources import EXPORT, NONE, exported_config, key_of, locate, source_of
@@ -26,7 +27,6 @@ from drr_jax.weights.tensor_file import Tensor, Tensors, shown
 
 RANDOM = "random initialisation"
 FLOATS = ("F64", "F32", "F16", "BF16")
-SAME_FACE = ("V", "D", "Th")  # may start from an exported R: their images have three channels, too
 
 Variables = Mapping[str, Any]  # {"params": ..., "batch_stats": ...}, nested dicts of arrays
 
@@ -172,7 +172,8 @@ def _own_encoder(tensors: Tensors, domain: str, said: str) -> str:
     names = {name.split("/")[1] for name in tensors if name.startswith("params/")}
     if not names:
         return ""
-    wanted = [f"encoder_{domain}", *(["encoder_R"] if domain in SAME_FACE else [])]
+    # A face's other images have three channels, too, and may start from an exported R.
+    wanted = [f"encoder_{domain}", *(["encoder_R"] if domain in FACE_DOMAINS else [])]
     for name in wanted:
         if name in names:
             return name

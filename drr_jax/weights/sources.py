@@ -2,16 +2,15 @@
 
 import dataclasses
 import functools
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-from drr_jax import data
+from drr_jax import data, files
 from drr_jax.config import Config, Text
 from drr_jax.errors import InputError
 from drr_jax.models import encoders
-from drr_jax.runs import Checkpoints
+from drr_jax.runs import CONFIG_FILE, Checkpoints, read_file
 from drr_jax.weights import tensor_file
 
 NONE, HUB = "none", "hf:"
@@ -98,7 +97,7 @@ def text_of(config: Config) -> tuple[Text, Any]:
             "or none; set text.encoder=bert for a BERT-family model"
         )
     else:
-        text = encoders.read_sizes(folder / "config.json", text)
+        text = encoders.read_sizes(folder / CONFIG_FILE, text)
     pieces = data.load_tokenizer_folder(folder)
     if pieces.get_vocab_size() > text.vocabulary:
         raise InputError(
@@ -112,10 +111,9 @@ def kept_text(config: Config, workdir: Path | None) -> tuple[Text, Any] | None:
     """As `text_of`, but of a run that began in `workdir` from weights; None if there is none."""
     if workdir is None or source_of(config, "T") == NONE:
         return None
-    file, record = workdir / data.TOKENIZER_FILE, workdir / "config.json"
-    if not (file.is_file() and record.is_file() and Checkpoints(workdir).steps()):
+    file, theirs = workdir / data.TOKENIZER_FILE, read_file(workdir, CONFIG_FILE).get("text")
+    if not (theirs and file.is_file() and Checkpoints(workdir).steps()):
         return None
-    theirs = json.loads(record.read_text(encoding="utf-8"))["text"]
     sizes = {name: theirs[name] for name in SIZES}
     return dataclasses.replace(config.text, **sizes), data.load_tokenizer(file)
 
@@ -123,9 +121,7 @@ def kept_text(config: Config, workdir: Path | None) -> tuple[Text, Any] | None:
 def exported_config(folder: Path) -> dict[str, Any] | None:
     """The config of the run that a folder was exported from, None if another program made it."""
     try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = files.read_json(folder / CONFIG_FILE)
+    except (OSError, ValueError):
         return None
-    if isinstance(found, dict) and found.get("format") == EXPORT:
-        return found.get("config", {})
-    return None
+    return found.get("config", {}) if found.get("format") == EXPORT else None

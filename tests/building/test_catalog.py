@@ -7,9 +7,9 @@ import pytest
 
 import tfds_reactionet
 from drr_jax.errors import InputError
+from drr_jax.facs import IMAGES
 from tfds_reactionet.building import catalog
 from tfds_reactionet.building.catalog import Option
-from tfds_reactionet.building.common import IMAGES
 from tfds_reactionet.building.face_builder import FaceBuilder
 from tfds_reactionet.building.faces import Spec
 from tfds_reactionet.reading.crop import LANDMARK_COUNTS

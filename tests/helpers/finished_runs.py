@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from drr_jax import config as configs
-from drr_jax import metrics
+from drr_jax import files, metrics
 from drr_jax.facs import labels as facs
 from drr_jax.runs import record
 
@@ -59,7 +59,7 @@ def write_run(
         "steps": STEPS,
         "step_seconds": 0.25,
     }
-    record.write_json(folder / "run.json", described)
+    files.write_json(folder / "run.json", described)
     if results:
         head = {"dataset": dataset, "fold": fold, "selection": config.selection, "step": STEPS}
         if config.selection == "validation":
@@ -69,7 +69,7 @@ def write_run(
             summary = metrics.summary(counts(hits), names)
         else:
             summary = metrics.softmax_summary(confusion(hits), names, config.task)
-        record.write_json(folder / "results.json", head | summary)
+        files.write_json(folder / "results.json", head | summary)
     return folder
 
 

@@ -184,7 +184,7 @@ def test_a_broken_log_or_sample_file_is_named(tmp_path):
     log = workdir / "metrics.jsonl"
     log.write_text('{"loss": 1}\n' + log.read_text())
     (workdir / "samples-fold0.npz").unlink()
-    with pytest.raises(InputError, match=r"metrics.jsonl:1: not a log line"):
+    with pytest.raises(InputError, match=r"metrics.jsonl line 1: expected a JSON object"):
         report.write_report(workdir)
 
 

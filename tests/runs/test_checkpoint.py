@@ -118,13 +118,13 @@ def test_keeps_the_latest_few(tmp_path, mesh):
 
 def test_keeps_the_best(tmp_path, mesh):
     with Checkpoints(tmp_path) as checkpoints:
-        assert checkpoints.best_f1() is None
+        assert checkpoints.best_score() is None
         assert checkpoints.restore_best(target(make_state(0), mesh)) is None
         f1s = ((1, 0.2), (2, 0.5), (3, 0.5), (4, 0.3))
         better = [checkpoints.save_best(step, make_state(step), f1) for step, f1 in f1s]
         assert better == [True, True, False, False]
     with Checkpoints(tmp_path) as checkpoints:
-        assert checkpoints.best_f1() == 0.5
+        assert checkpoints.best_score() == 0.5
         assert checkpoints.steps("best") == [2]
         state, step = checkpoints.restore_best(target(make_state(0), mesh))
         assert step == 2

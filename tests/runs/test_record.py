@@ -1,9 +1,12 @@
 """The run record: one run a workdir, and whoever mixes two is told by which key."""
 
+import errno
 import json
+import os
 
 import pytest
 
+from drr_jax import files
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
 from drr_jax.runs import record
@@ -96,9 +99,9 @@ def test_how_often_a_run_is_evaluated_is_free_unless_the_checkpoint_is_chosen_by
 def test_a_key_of_a_newer_program_had_its_default_before(workdir):
     stored = record.read_record(workdir)
     del stored["graph.readout"]
-    record.write_json(workdir / "record.json", stored)
+    files.write_json(workdir / "record.json", stored)
     record.check_record(workdir, make(), allow_change=False)
-    record.write_json(workdir / "record.json", stored)
+    files.write_json(workdir / "record.json", stored)
     with pytest.raises(InputError, match=r"graph.readout was per_class, is concat_fc"):
         record.check_record(workdir, make(**{"graph.readout": "concat_fc"}), allow_change=False)
 
@@ -110,8 +113,9 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_start_that_died_at_once_can_be_repeated(tmp_path):
-    (tmp_path / ".record.json.part").write_text('{"seed"')
+@pytest.mark.parametrize("name", [".record.json.part", ".record.json.0a1b2c3d.part"])
+def test_a_start_that_died_at_once_can_be_repeated(tmp_path, name):
+    (tmp_path / name).write_text('{"seed"')
     record.check_record(tmp_path, make(), allow_change=False)
     assert record.read_record(tmp_path)["seed"] == 0
 
@@ -134,10 +138,15 @@ def test_a_workdir_that_cannot_be_made(workdir):
         record.check_record(workdir, make(), allow_change=False)
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path):
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "results.json"
-    record.write_json(path, {"a": 1})
-    (tmp_path / ".results.json.part").mkdir()  # nothing can be written in its place
+    files.write_json(path, {"a": 1})
+
+    def refuse(*_):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory")
+
+    monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(InputError, match=r"results.json cannot be written: Is a directory"):
-        record.write_json(path, {"a": 2})
+        files.write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from finished_runs import STEPS, VALIDATION, read, write_evaluations, write_run
 
-from drr_jax import main
+from drr_jax import files, main
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
-from drr_jax.runs import record
 from drr_jax.tables import runs as tables_runs
 from drr_jax.tables import stats as tables_stats
 from drr_jax.tables import write as tables
@@ -238,14 +237,14 @@ def test_the_validation_part_speaks_beside_the_test_part_where_all_runs_have_one
         for seed in range(3):
             file = tmp_path / name / f"seed{seed}" / "fold0" / "results.json"
             score = 0.5 + 0.01 * seed + gain / 50
-            record.write_json(file, read(file) | {"validation_score": score})
+            files.write_json(file, read(file) | {"validation_score": score})
     table, text = collect(tmp_path, "?/seed?")
     assert [row["validation_score"] for row in table["systems"]] == pytest.approx([0.51, 0.55])
     (row,) = table["ablation"]
     assert row["validation_score"] == pytest.approx(0.04)
     assert row["validation_score_low"] == pytest.approx(0.04) and row["f1_mean"] > 0
     assert "| Validation F1 | Validation F1 difference | 95 % interval |" in text
-    record.write_json(file, {k: v for k, v in read(file).items() if k != "validation_score"})
+    files.write_json(file, {k: v for k, v in read(file).items() if k != "validation_score"})
     assert "Validation F1" not in collect(tmp_path, "?/seed?")[1]
 
 
@@ -367,7 +366,7 @@ def test_a_validation_run_counts_once_it_is_trained_to_the_end(tmp_path, evaluat
     """The best checkpoint may be an early one, so that its step does not tell."""
     write_run(tmp_path / "good", hits(), selection="validation")
     half = write_run(tmp_path / "half", hits(), seed=1, selection="validation")
-    record.write_json(half / "results.json", read(half / "results.json") | {"step": 300})
+    files.write_json(half / "results.json", read(half / "results.json") | {"step": 300})
     write_evaluations(half, evaluations)
     table, _ = collect(tmp_path, "*")
     assert [row["seeds"] for row in table["systems"]] == ["0" if said else "0 1"]
@@ -401,11 +400,11 @@ def test_folders_that_do_not_count_are_named(tmp_path, capsys):
     write_run(tmp_path / "going", [], seed=1, results=False)
     early = write_run(tmp_path / "early", hits(), seed=2)
     result = read(early / "results.json")
-    record.write_json(early / "results.json", result | {"step": 100})
+    files.write_json(early / "results.json", result | {"step": 100})
     torn = write_run(tmp_path / "torn", hits(), seed=3)
     (torn / "results.json").write_text('{"au": {')
     empty = write_run(tmp_path / "without", hits(), seed=4)
-    record.write_json(empty / "results.json", {"fold": 0})
+    files.write_json(empty / "results.json", {"fold": 0})
     shutil.copytree(tmp_path / "good", tmp_path / "twin")
     (tmp_path / "stray").mkdir()
     write_run(tmp_path / "nest" / "inner", hits(), seed=5)
@@ -443,7 +442,7 @@ def test_an_older_record_without_a_key_has_its_default(tmp_path):
     write_run(tmp_path / "a", hits(), seed=0)
     old = write_run(tmp_path / "b", hits(1), seed=1)
     kept = {k: v for k, v in read(old / "record.json").items() if k != "graph.readout"}
-    record.write_json(old / "record.json", kept)
+    files.write_json(old / "record.json", kept)
     table, _ = collect(tmp_path, "?")
     assert [row["seeds"] for row in table["systems"]] == ["0 1"]
 

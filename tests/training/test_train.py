@@ -195,12 +195,12 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
 
 
 def test_a_run_says_which_commit_of_this_project_it_is_of(monkeypatch, tmp_path):
-    assert len(train.commit()) in range(7, 13)
+    assert len(record.commit()) in range(7, 13)
     monkeypatch.setattr(drr_jax, "__file__", str(tmp_path / "drr_jax" / "__init__.py"))
     subprocess.run(["git", "init", "-q", tmp_path.parent], check=True)  # of another project
-    assert train.commit() == drr_jax.__version__
+    assert record.commit() == drr_jax.__version__
     monkeypatch.setenv("PATH", str(tmp_path))  # no git
-    assert train.commit() == drr_jax.__version__
+    assert record.commit() == drr_jax.__version__
 
 
 def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):

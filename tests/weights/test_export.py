@@ -15,7 +15,7 @@ import optax
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import metrics
+from drr_jax import files, metrics
 from drr_jax.data import tokenizer
 from drr_jax.errors import InputError
 from drr_jax.models.encoders import build as encoders
@@ -78,11 +78,11 @@ def write_run(workdir, config, steps=(3, 7), best=3):
             if step == best:
                 checkpoints.save_best(step, state, 0.5)
     about = {"rendered": True, "test_parts": ["part1"], "commit": "abc1234", "class_prior": [[1]]}
-    record.write_json(workdir / "run.json", about | {"weights": {"R": "random initialisation"}})
+    files.write_json(workdir / "run.json", about | {"weights": {"R": "random initialisation"}})
     counts = np.arange(12).reshape(3, 4) + 1
     for selection, step, name in (("last", steps[-1], ""), ("best", best, "-best")):
         results = {"selection": selection, "step": step, **metrics.summary(counts, AUS)}
-        record.write_json(workdir / f"results{name}.json", results)
+        files.write_json(workdir / f"results{name}.json", results)
     tokenizer.save_tokenizer(tokenizer.tokenizer_of(WORDS), workdir / tokenizer.TOKENIZER_FILE)
     return workdir
 
@@ -227,7 +227,7 @@ def test_it_is_written_whole_or_not_at_all(run, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(record, "write_json", full)
+    monkeypatch.setattr(files, "write_json", full)
     with pytest.raises(InputError, match="No space left on device; make room"):
         export.export(run, tmp_path / "out")
     assert not list(tmp_path.iterdir())

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from drr_jax.facs import SCENES
+from drr_jax import files
+from drr_jax.facs import IMAGES, SCENES
 
 LABEL_SOURCES = ("automatic", "manual")
-IMAGES = ("reaction", "stimulus", "depth", "thermal")
 _DIGESTS = 1 << 256
 _ARRAYS = ("au_known", "au_pairs", "au_given", "expression_counts", "scene_counts")
 _COUNTERS = ("sub_scene_counts", "label_source_counts", "caption_words")
@@ -185,11 +185,7 @@ class Tally:
 
 def file_digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every record file in a folder, by file name."""
-    digests = {}
-    for path in sorted(folder.glob("*.array_record-*")):
-        with open(path, "rb") as file:
-            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
+    return {path.name: files.digest(path) for path in sorted(folder.glob("*.array_record-*"))}
 
 
 def fingerprint(parts: Mapping[str, Tally]) -> str:

@@ -1,13 +1,12 @@
-"""Result files that are whole or absent."""
+"""Result files, and the text of CSV files."""
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from drr_jax import files
 from drr_jax.errors import InputError
 
 
@@ -23,20 +22,11 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return csv_lines([header]) + csv_lines(rows)
 
 
-def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
+def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
     """Writes files into a folder, each whole or not at all; earlier ones are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        data = content if isinstance(content, bytes) else content.encode()
-        handle, unfinished = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(unfinished, 0o644)
-            os.replace(unfinished, folder / name)
-        except BaseException:
-            os.unlink(unfinished)
-            raise
+    for name, content in contents.items():
+        files.write_whole(folder / name, content)
 
 
 def refuse_existing(folder: Path, *names: str) -> None:

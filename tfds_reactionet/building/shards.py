@@ -1,13 +1,12 @@
 """Shards of a data set as TFDS wants them: callables that yield (key, example)."""
 
 import itertools
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drr_jax import files
 from tfds_reactionet.building.common import Tally
 from tfds_reactionet.building.skipped import Skip
 
@@ -61,14 +60,12 @@ class BeamShard:
             yield from built.records
         self.scratch.mkdir(parents=True, exist_ok=True)
         target = self.scratch / f"{self.part}-{self.number:06d}.json"
-        partial = target.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps({"tally": tally.to_json(), "skips": skips}))
-        os.replace(partial, target)
+        files.write_json(target, {"tally": tally.to_json(), "skips": skips})
 
 
 def merge_tallies(scratch: Path, tallies: Mapping[str, Tally]) -> Iterator[list[Any]]:
     """Adds the statistics that Beam workers left to `tallies`; yields each shard's skips."""
     for path in sorted(scratch.glob("*.json")):
-        state = json.loads(path.read_text())
+        state = files.read_json(path)
         tallies[path.name.split("-")[0]].add(Tally.from_json(state["tally"]))
         yield state["skips"]

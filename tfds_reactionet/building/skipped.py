@@ -1,12 +1,14 @@
 """The list of frames that yield no record, and the limit on their share."""
 
+import contextlib
 import csv
-import os
+import io
 from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from drr_jax import files
 from drr_jax.errors import InputError
 
 
@@ -32,18 +34,18 @@ class SkipList:
         self.counts: Counter[str] = Counter()
 
     def __enter__(self) -> "SkipList":
-        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        self._file = open(self._partial, "w", newline="", encoding="utf-8", errors="replace")
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._stack = contextlib.ExitStack()
+        file = self._stack.enter_context(files.whole(self.path))
+        text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
+        self._stack.callback(text.detach)  # flushes
+        self._writer = csv.writer(text, lineterminator="\n")
         self._writer.writerow(Skip._fields)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            self._file.close()
-            os.replace(self._partial, self.path)
-        except OSError:
-            self._partial.unlink(missing_ok=True)
+            self._stack.close()  # without the error that stops the build: the list is kept
+        except InputError:
             if kind is None:
                 raise
 

@@ -2,13 +2,13 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from drr_jax import files
 from drr_jax.errors import InputError
 
 _FILES = ("dataset_info.json", "features.json", "metadata.json")
@@ -52,15 +52,14 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(path: Path, progress: bool) -> Iterator[None]:
-    """Holds the lock of one data set's config; the system frees it if the process is killed."""
+    """Holds the lock of one data set's config (`files.locked`), after other builds of it."""
+
+    def wait() -> None:
+        if progress:
+            print(f"waiting for another build of {path.parent}", file=sys.stderr)
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.parents[1] / f".lock-{path.parent.name}", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if progress:
-                print(f"waiting for another build of {path.parent}", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with files.locked(path.parents[1] / f".lock-{path.parent.name}", wait):
         yield
 
 

@@ -1,9 +1,9 @@
 """What a prepared data set holds, for people to read."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from drr_jax import files
 from drr_jax.errors import InputError
 
 _NEEDED = (
@@ -16,11 +16,10 @@ def read_metadata(prepared: Path) -> dict[str, Any]:
     """A prepared data set's metadata. Raises InputError if the file is damaged."""
     path = prepared / "metadata.json"
     try:
-        metadata = json.loads(path.read_text())
-        missing = [key for key in _NEEDED if key not in metadata]
-    except (ValueError, TypeError) as error:
+        metadata = files.read_json(path)
+    except ValueError as error:
         raise InputError(f"{path}: damaged ({error}); build again with --overwrite") from error
-    if missing:
+    if missing := [key for key in _NEEDED if key not in metadata]:
         raise InputError(f"{path}: no {missing[0]!r} in it; build again with --overwrite")
     return metadata
 

@@ -7,17 +7,14 @@ The layout is that of the README.md beside this file, so the builder reads it as
 """
 
 import argparse
-import fcntl
 import json
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
+from drr_jax import files
 from drr_jax.errors import InputError
 from tfds_reactionet.building import cores, csv_lines, ordered_map
 from tfds_reactionet.demo import sheets
@@ -86,9 +83,8 @@ def write_release(
     try:
         if _is_finished(out, parameters):
             return out
-        with _staging(out) as stage:
+        with files.whole_folder(out) as stage:
             _write(stage, release, parameters, jobs, progress)
-            os.rename(stage, out)  # an empty `out` is replaced
     except OSError as error:
         where = error.filename or out
         raise InputError(
@@ -106,7 +102,7 @@ def _is_finished(out: Path, parameters: dict[str, object]) -> bool:
             f"{out}: exists and is not a demo release (no {MARKER}); choose an empty or new --out"
         )
     try:
-        found = json.loads((out / MARKER).read_text(encoding="utf-8"))
+        found = files.read_json(out / MARKER)
     except ValueError:
         found = None
     if found != parameters:
@@ -115,27 +111,6 @@ def _is_finished(out: Path, parameters: dict[str, object]) -> bool:
             f"expected {parameters}; delete it or choose another --out"
         )
     return True
-
-
-@contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """A locked, empty folder beside `out`; what an interrupted run left in it is thrown away."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    stage, lock = out.parent / f".{out.name}.partial", out.parent / f".{out.name}.lock"
-    with lock.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{out}: another process is writing it; wait for that or choose another --out"
-            ) from None
-        try:
-            shutil.rmtree(stage, ignore_errors=True)
-            stage.mkdir()
-            yield stage
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-            lock.unlink(missing_ok=True)
 
 
 def _write(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from drr_jax.errors import InputError, nearest
 from tfds_reactionet.reading.tables import inner_path, read_text
@@ -56,22 +58,18 @@ def components(subjects: Mapping[str, Sequence[str]], tasks: Mapping[str, str]) 
 
     Sequences of one source video (task) or with a person in common end in one component.
     """
-    parent: dict[tuple[str, str], tuple[str, str]] = {}
-
-    def find(node: tuple[str, str]) -> tuple[str, str]:
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for key, task in tasks.items():
-        for subject in subjects.get(key, ()):
-            parent[find(("subject", subject))] = find(("task", task))
-    numbers: dict[tuple[str, str], int] = {}
-    return {
-        key: numbers.setdefault(find(("task", task)), len(numbers)) for key, task in tasks.items()
-    }
+    names: dict[tuple[str, str], int] = {}
+    edges = [
+        (sequence, len(tasks) + names.setdefault(name, len(names)))
+        for sequence, (key, task) in enumerate(tasks.items())
+        for name in (("task", task), *(("subject", one) for one in subjects.get(key, ())))
+    ]
+    size = len(tasks) + len(names)
+    ends = tuple(np.array(edges, int).reshape(-1, 2).T)  # also of none
+    graph = coo_array((np.ones(len(edges)), ends), shape=(size, size))
+    # SciPy counts components by their first nodes, and the sequences come first.
+    numbers = connected_components(graph, directed=False)[1]
+    return dict(zip(tasks, numbers[: len(tasks)].tolist(), strict=True))
 
 
 def balanced_parts(units: Sequence[FoldUnit], seed: int = 0) -> dict[str, int]:

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
+from drr_jax.facs import DOMAINS
 from drr_jax.models import losses
 from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr.graph import build_graph
 from drr_jax.models.drr.heads import ClassHead, Projection
 from drr_jax.models.losses import Targets
-from drr_jax.models.system import DOMAIN_INPUTS, Terms
+from drr_jax.models.system import Terms
 
 
 class DRR(DomainSystem):
@@ -37,7 +38,7 @@ class DRR(DomainSystem):
     def test_inputs(self) -> tuple[str, ...]:
         """The predicted domain's image alone, or all if the graph takes part."""
         domain = self.predicted_domain
-        return (DOMAIN_INPUTS[domain],) if domain else self.train_inputs
+        return (DOMAINS[domain].input,) if domain else self.train_inputs
 
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Runs every training domain and the graph; names everything in between.

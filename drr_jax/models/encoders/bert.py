@@ -5,7 +5,6 @@ config.json beside them.
 """
 
 import dataclasses
-import json
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from drr_jax import files
 from drr_jax.config import Text
 from drr_jax.errors import InputError
 from drr_jax.models.encoders.attention import MLP, SelfAttention, initializer
@@ -90,15 +90,13 @@ def read_sizes(path: Path, text: Text) -> Text:
     Raises InputError if the file is missing or damaged, or describes a model that `Bert` is not.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = files.read_json(path)
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; a text encoder's weights need their config.json beside them"
         ) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not a config.json ({error})") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: not a config.json (it holds a {type(found).__name__})")
     for key, expected in EXPECTED.items():
         value = found.get(key, None if key == "model_type" else expected)
         if value != expected:

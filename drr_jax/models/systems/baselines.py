@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from drr_jax.facs import DOMAINS
 from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassEmbedding, build_graph
 from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.losses import Targets
-from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
+from drr_jax.models.system import System, Terms, batch_key
 from drr_jax.models.systems.reversal import reversal_strength, reverse_gradient
 
 
@@ -143,7 +144,7 @@ class UDA(DomainSystem):
     @property
     def test_inputs(self) -> tuple[str, ...]:
         """The predicted domain's image alone."""
-        return (DOMAIN_INPUTS[str(self.predicted_domain)],)
+        return (DOMAINS[str(self.predicted_domain)].input,)
 
     def _shared(
         self, domain: str, batch: Mapping[str, Array], train: bool

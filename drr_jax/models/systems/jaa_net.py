@@ -16,9 +16,10 @@ import optax
 from jaxtyping import Array, Float
 
 from drr_jax.data import INNER_49
+from drr_jax.facs import DOMAINS
 from drr_jax.models.encoders import BatchNorm, Conv, How, normalise_image
 from drr_jax.models.losses import Labels, Targets, landmark_loss, masked_bce
-from drr_jax.models.system import DOMAIN_INPUTS, System, Terms, batch_key
+from drr_jax.models.system import System, Terms, batch_key
 from drr_jax.models.systems.au_places import check_names, resting_face
 from drr_jax.models.systems.jaa_attention import attention_maps
 
@@ -241,11 +242,11 @@ class JAANet(System):
 
     @property
     def train_inputs(self) -> tuple[str, ...]:
-        return (DOMAIN_INPUTS[self.face], "landmarks")
+        return (DOMAINS[self.face].input, "landmarks")
 
     @property
     def test_inputs(self) -> tuple[str, ...]:
-        return (DOMAIN_INPUTS[self.face],)
+        return (DOMAINS[self.face].input,)
 
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Returns logits {face: [batch, classes]} and what lies between.

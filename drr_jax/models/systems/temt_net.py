@@ -6,9 +6,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from drr_jax.facs import DOMAINS
 from drr_jax.models.encoders import How, build_image_encoder, normalise_image
 from drr_jax.models.losses import CLASSIFICATION, Targets, landmark_loss
-from drr_jax.models.system import DOMAIN_INPUTS, System, Terms
+from drr_jax.models.system import System, Terms
 
 POINTS = 68
 LANDMARK_CHANNELS = 64
@@ -86,7 +87,7 @@ class TEMTNet(System):
     @property
     def test_inputs(self) -> tuple[str, ...]:
         """The visible face alone."""
-        return (DOMAIN_INPUTS["V"],)
+        return (DOMAINS["V"].input,)
 
     def _features(self, batch: Mapping[str, Array], train: bool) -> Array:
         return self.encoder_V(normalise_image(batch["reaction"], self.dtype), train=train)
@@ -132,7 +133,7 @@ class TEMTNet(System):
         }
         total = terms["loss/V"] + self.lambda_landmarks * terms["loss/landmarks"]
         for domain, image in outputs["reconstruction"].items():
-            truth = batch[DOMAIN_INPUTS[domain]].astype(jnp.float32).mean(-1) / 255
+            truth = batch[DOMAINS[domain].input].astype(jnp.float32).mean(-1) / 255
             terms[f"loss/reconstruction_{domain}"] = term = jnp.abs(image - truth).mean()
             total = total + self.lambda_reconstruction * term
         return total, terms

@@ -1,0 +1,144 @@
+"""Files and folders that are there whole or not at all; locks, digests, JSON objects."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock, LeaseCompromise, SoftFileLease, Timeout
+
+from drr_jax.errors import InputError
+
+NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what file systems without locks say
+# Without flock a holder is dead once it has been silent for so long; a living one speaks three
+# times in that time. All processes that share a lock must agree on it.
+LEASE_SECONDS = 60.0
+PART = ".part"  # the end of a name that stands for an unfinished file
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which becomes `path` at the end, or vanishes if an error comes before it.
+
+    Should the program or the machine die meanwhile, `path` is as it was. Several processes may
+    write it at once: the last one counts. Raises InputError for a full disk or a folder that cannot
+    be written.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+    try:
+        try:
+            with open(part, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}; make room or make the folder writable"
+        ) from error
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes a file as `whole` does; text as UTF-8."""
+    with whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON as `whole` does."""
+    write_whole(path, json.dumps(value, indent=1) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object. Raises OSError if there is no file, ValueError that says what is wrong.
+
+    The caller knows what the file is for, and what to do about it.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds a {type(value).__name__}")
+    return value
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder to write into, which becomes `out` at the end, or vanishes if an error comes before.
+
+    `out` is new or an empty folder. What a killed process left of it is removed. Raises InputError
+    if another process is writing it, OSError for a full disk or a folder that cannot be written.
+    """
+
+    def refuse() -> None:
+        raise InputError(
+            f"{out}: another process is writing it; wait for that or choose another --out"
+        )
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part, lock = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.lock")
+    with locked(lock, refuse):
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            yield part
+            part.rename(out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path, taken: Callable[[], None]) -> Iterator[None]:
+    """Within it no other process holds the lock file `path`.
+
+    If another has it, `taken` is called: it raises, or returns to wait for the lock. The system
+    frees the lock of a process that dies. A file system without flock cannot: there the lock is a
+    lease beside `path`, renewed by a thread, which others may take over after LEASE_SECONDS of
+    silence, also on another machine; so long they wait before `taken` is called. A process that
+    loses its lease, for it was suspended, is ended.
+    """
+    lock: FileLock | SoftFileLease = FileLock(path, fallback_to_soft=False)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except OSError as error:
+            if error.errno not in NO_FLOCK:  # a Timeout has none
+                raise
+            # Not `path` itself: an empty file there is no lease, and would never run out.
+            lock = SoftFileLease(
+                path.with_name(f"{path.name}.lease"),
+                lease_duration=LEASE_SECONDS,
+                on_compromise=_end,
+            )
+            lock.acquire(timeout=1.5 * LEASE_SECONDS)
+    except Timeout:
+        taken()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _end(lost: LeaseCompromise) -> None:
+    """Ends this process at once: what it would write now, another one is writing."""
+    message = f"error: {lost.lock_file}: the lock was lost ({lost.reason})"
+    print(message, file=sys.stderr, flush=True)
+    os._exit(1)

@@ -12,8 +12,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from drr_jax.pages.html import BLUE, GREEN, GREY, INK, ORANGE, RED
+from drr_jax.pages.names import named, plain
 
+# Okabe and Ito's colours, which stay apart for every kind of colour vision.
+BLUE, ORANGE, RED, GREEN, GREY, INK = (
+    "#0072b2",
+    "#e69f00",
+    "#d55e00",
+    "#009e73",
+    "#8a8f98",
+    "#1d2430",
+)
 WIDTH = 10.6  # inches; the page shows it 1024 px wide, so that 10 pt reads as 13 px
 FOLD_COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", RED, INK, "#b8ad1e", GREY, "#8c564b")
 TERMS = {
@@ -36,46 +45,7 @@ TERMS = {
     "loss/reconstruction_D": "reconstructed depth",
     "loss/reconstruction_Th": "reconstructed thermal image",
 }
-# Facial Action Coding System (Ekman, Friesen and Hager 2002).
-MEANING = {
-    "AU01": "inner brow raiser",
-    "AU02": "outer brow raiser",
-    "AU04": "brow lowerer",
-    "AU05": "upper lid raiser",
-    "AU06": "cheek raiser",
-    "AU07": "lid tightener",
-    "AU09": "nose wrinkler",
-    "AU10": "upper lip raiser",
-    "AU12": "lip corner puller",
-    "AU14": "dimpler",
-    "AU15": "lip corner depressor",
-    "AU17": "chin raiser",
-    "AU20": "lip stretcher",
-    "AU23": "lip tightener",
-    "AU24": "lip pressor",
-    "AU25": "lips part",
-    "AU26": "jaw drop",
-    "AU28": "lip suck",
-    "AU43": "eyes closed",
-    "AU45": "blink",
-}
-
 Curves = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-def plain(name: str) -> str:
-    """A class in words: "sport/talk_show" -> "sport / talk show"; an AU as it is."""
-    return name.replace("_", " ").replace("/", " / ")
-
-
-def named(name: str) -> str:
-    """A class with its meaning: "AU12" -> "AU12 lip corner puller"."""
-    return f"{plain(name)} {MEANING.get(name, '')}".strip()
-
-
-def short(name: str) -> str:
-    """A class where little room is: "AU12" -> "12", "sport/talk_show" -> "talk show"."""
-    return plain(name.removeprefix("AU").split("/")[-1])
 
 
 def png(figure: Figure, dpi: int = 170) -> bytes:

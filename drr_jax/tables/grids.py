@@ -33,6 +33,21 @@ class Grid:
     lines: tuple[Line, ...]
     says: str  # how to read it
 
+    @property
+    def reach(self) -> float:
+        """How far from zero its differences and their intervals go; 0 if it has none."""
+        found = (line.difference for line in self.lines if line.difference)
+        return max((abs(d.mean) + (d.half_width or 0.0) for d in found), default=0.0)
+
+    def drawn(self) -> tuple[list[Any], list[Any], int]:
+        """Head, rows and `words` for a page; one more column has differences as such to draw."""
+        head, lines = list(self.head), [(line, list[Any](line.cells)) for line in self.lines]
+        if any(line.difference for line in self.lines):
+            head.insert(DRAWN, f"{-100 * self.reach:+.1f} to {100 * self.reach:+.1f} points")
+            for line, cells in lines:
+                cells.insert(DRAWN, line.difference or "")
+        return head, [{"kind": line.kind, "cells": cells} for line, cells in lines], self.words
+
 
 @dataclass(frozen=True)
 class Text:

@@ -8,7 +8,7 @@ import numpy as np
 
 from drr_jax import pages
 from drr_jax.pages import Images
-from drr_jax.report import confusion
+from drr_jax.report import confusion, figures
 from drr_jax.report.samples import Run
 
 Columns = Iterable[tuple[str, Any, str]]  # heading, key of a row, format
@@ -64,10 +64,8 @@ def units(run: Run, images: Images) -> dict[str, Any]:
             row["all_positive_f1"] = 2 * row["base_rate"] / (1 + row["base_rate"])
         for row in (*rows.values(), mean):
             row["gain"] = row["f1"] - row["all_positive_f1"]
-    images["f1"] = pages.bar_figure(rows)
-    judged = {
-        name: row[judge] for name, row in rows.items() if row["positives"] or not run.softmax
-    }
+    images["f1"] = figures.bar_figure(rows)
+    judged = {name: row[judge] for name, row in rows.items() if row["positives"] or not run.softmax}
     if run.best:
         mean["best"] = run.best["f1_mean"]
         for name, row in rows.items():
@@ -119,7 +117,7 @@ def radar(run: Run, images: Images) -> dict[str, Any] | None:
     if run.softmax or found is None:
         return None
     probability, label, whole = found
-    images["radar"] = pages.radar_figure(probability, label, run.names)
+    images["radar"] = figures.radar_figure(probability, label, run.names)
     return {"whole": whole}
 
 
@@ -138,8 +136,7 @@ def folds(run: Run, images: Images) -> dict[str, Any] | None:
         for name, row in run.classes.items()
     }
     rows["Mean"] = {k: fold["f1_mean"] for k, fold in each} | {
-        key + end: results.get(f"{key}_mean{end}")
-        for key, end in product(("f1", "accuracy"), ends)
+        key + end: results.get(f"{key}_mean{end}") for key, end in product(("f1", "accuracy"), ends)
     }
     if run.softmax:
         rows[f"Accuracy, most probable {run.noun}"] = {k: fold["accuracy"] for k, fold in each} | {

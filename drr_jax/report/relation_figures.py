@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patches import Rectangle
 
+from drr_jax import pages
 from drr_jax.config import letters
 from drr_jax.facs import CO_OCCURRENCE_THRESHOLD
-from drr_jax.pages import BLUE, INK, ORANGE, WIDTH, named, plain, png, short
+from drr_jax.pages import BLUE, INK, WIDTH, named, plain, png, short
 
 NUMBERED = 14  # more classes than this: no room for numbers in the cells
 DOMAINS = "RST"  # node index = domain * classes + class (docs/method.md 5.3)
@@ -50,7 +50,6 @@ def relation_figure(
 
     Pairs that the prior relates are outlined on the right.
     """
-    given = None if prior is None else related(prior)
     count = len(au_names)
     panels = 1 if prior is None else 2
     height = 5.4 if count <= NUMBERED else 6.2
@@ -74,26 +73,15 @@ def relation_figure(
         vmin=-limit if signed else low,
         vmax=limit if signed else high,
     )
-    for i, j in np.ndindex(count, count):
-        if i == j:
-            continue
-        shade = image.cmap(image.norm(apart[i, j]))
-        dark = np.dot(shade[:3], (0.299, 0.587, 0.114)) < 0.5
-        number = f"{apart[i, j]:.2f}".replace("0.", ".", 1)
-        colour = "white" if dark else INK
-        if count <= NUMBERED:
-            axis.text(j, i, number, ha="center", va="center", fontsize=7.5, color=colour)
-        if given is not None and given[i, j]:
-            axis.add_patch(
-                Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, ec=ORANGE, lw=1.6)
-            )
+    if count <= NUMBERED:
+        pages.number_cells(image, apart, 7.5)
+    if prior is not None:
+        pages.outline_cells(axis, related(prior) & ~np.eye(count, dtype=bool))
     axis.set_title(f"{prototypes}, cosine similarity (learned)", loc="left", fontsize=10.5)
     _names(axis, au_names)
     if prior is not None and count > NUMBERED:
         axis.set_yticks([])  # those of the panel beside it; there is no room for both
-    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8.5, length=2)
+    pages.colour_bar(image, shrink=0.7, pad=0.02)
     return png(figure)
 
 
@@ -139,17 +127,10 @@ def _matrix(
     low, high, colours = (-limit, limit, "PuOr") if top is None else (0.0, top, "Blues")
     image = axis.imshow(matrix, cmap=colours, vmin=low, vmax=high)
     if len(names) <= NUMBERED:
-        for (i, j), value in np.ndenumerate(matrix):
-            if abs(value) >= 0.005:
-                number = f"{value:.2f}".replace("0.", ".", 1)
-                dark = np.dot(image.cmap(image.norm(value))[:3], (0.299, 0.587, 0.114)) < 0.5
-                colour = "white" if dark else INK
-                axis.text(j, i, number, ha="center", va="center", fontsize=6.5, color=colour)
+        pages.number_cells(image, np.where(np.abs(matrix) >= 0.005, matrix, np.nan), 6.5)
     axis.set_title(title, loc="left", fontsize=10.5)
     _names(axis, names)
-    bar = axis.figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8, length=2)
+    pages.colour_bar(image, shrink=0.7, pad=0.02)
 
 
 def adjacency_figure(
@@ -169,8 +150,7 @@ def adjacency_figure(
     axis.set_xticks(np.arange(nodes), label, fontsize=6.5, rotation=90)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
-    bar.ax.tick_params(labelsize=8.5, length=2)
+    pages.colour_bar(image, shrink=0.7, pad=0.02)
     return png(figure)
 
 
@@ -199,22 +179,12 @@ def prototype_figure(
     axis.set_xlabel(f"{value.shape[1]} features", fontsize=9)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axis, pad=0.012, fraction=0.03, extend="max")
-    bar.ax.tick_params(labelsize=8.5, length=2)
+    pages.colour_bar(image, pad=0.012, fraction=0.03, extend="max")
     return png(figure)
 
 
 def _names(axis: Axes, au_names: Sequence[str]) -> None:
-    ticks = np.arange(len(au_names))
-    size = 9 if len(au_names) <= NUMBERED else 7.5
-    axis.set_yticks(ticks, [plain(name) for name in au_names], fontsize=size)
     columns = [short(name) for name in au_names]
     upright = max(map(len, columns)) > 3  # expressions and scenes
-    axis.set_xticks(ticks, columns, fontsize=size, rotation=90 if upright else 0)
-    axis.xaxis.tick_top()
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
-    axis.set_xticks(ticks[1:] - 0.5, minor=True)
-    axis.set_yticks(ticks[1:] - 0.5, minor=True)
-    axis.grid(which="minor", color="white", lw=1.5)
-    axis.tick_params(which="minor", length=0)
+    size = 9 if len(au_names) <= NUMBERED else 7.5
+    pages.name_cells(axis, [plain(name) for name in au_names], columns, size, upright)

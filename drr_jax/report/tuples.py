@@ -57,7 +57,7 @@ def words(tokens: Sequence[str], attention: Float[np.ndarray, "tokens"]) -> list
 
 
 def shaded(pairs: Sequence[tuple[str, float]]) -> list[tuple[str, float, float]]:
-    """(word, attention, opacity of its orange): 0.9 is twice an even spread, or the most if more."""
+    """(word, attention, opacity of its orange): 0.9 is twice an even spread, or the most."""
     top = max([2 / max(1, len(pairs)), *(value for _, value in pairs)])
     return [(word, value, 0.9 * value / top) for word, value in pairs]
 
@@ -126,7 +126,9 @@ def attention_cards(run: Run) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
             for domain, key in _pictures(run)
         ]
         card = _identity(samples, i) | {
-            "classes": [(names[n], said[bool(label[n] > 0), bool(claimed[n])], p[n]) for n in units],
+            "classes": [
+                (names[n], said[bool(label[n] > 0), bool(claimed[n])], p[n]) for n in units
+            ],
             "rows": rows,
             "caption": "",
             "words": [],

@@ -9,7 +9,7 @@ import numpy as np
 
 from drr_jax import pages
 from drr_jax.pages import Images
-from drr_jax.report import classes, tuples
+from drr_jax.report import classes, figures, tuples
 from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
 from drr_jax.report.relations import BRANCHES, read_branches
@@ -66,15 +66,15 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
 
 
 def _training(run: Run, images: Images) -> Shown:
-    if not pages.loss_terms(run.curves):
+    if not figures.loss_terms(run.curves):
         return "metrics.jsonl is not in the run directory or holds no loss."
     part = "validation" if run.results.get("selection") == "validation" else "test"
     score = f"{part} {'accuracy' if run.softmax else 'F1'}"
     guess = "always the most frequent" if run.softmax else "always saying yes"
-    images["progress"] = pages.progress_figure(
+    images["progress"] = figures.progress_figure(
         run.curves, f"eval/{run.score}", run.floor, score, guess
     )
-    images["losses"] = pages.loss_figure(run.curves)
+    images["losses"] = figures.loss_figure(run.curves)
     return {"score": score}
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from drr_jax import pages
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS
-from drr_jax.pages import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, named, png
+from drr_jax.pages import GREY, INK, PALETTE, RED, WIDTH, named, png
 from tfds_reactionet.annotation.suspicious import Flagged, occurrence_names
 from tfds_reactionet.reactionet import Sequence, find_frames
 from tfds_reactionet.reading import BadImageError, VideoFrames, decode
@@ -22,7 +22,6 @@ MOST_PICTURES = 10  # of one episode
 SIDE = 188  # pixels of a video's pictures
 CONTEXT = 12  # frames of trace before and after
 TRACES = 5  # AUs drawn in colour: those that change most
-_COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7")
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def _traces(episode: Episode, intensity: float, count: int) -> bytes:
     for au in range(values.shape[1]):
         if au not in most:
             top.plot(frames, values[:, au], color="#d3d7dd", lw=0.8)
-    for colour, au in zip(_COLOURS, most, strict=False):
+    for colour, au in zip(PALETTE, most, strict=False):
         label = named(REACTIONET_AUS[au])
         top.plot(frames, values[:, au], "o-", color=colour, lw=1.6, ms=3, label=label)
     top.set_ylim(0, 5.3)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from drr_jax import pages
 from drr_jax.report.samples import Run
 
 DOMAINS = {
@@ -36,11 +37,20 @@ def prototype_title(run: Run) -> str:
     return "U-SR prototypes" if name == "drr" and both else "Class prototypes"
 
 
-def input_names(run: Run) -> Sequence[str]:
+def trained_on(run: Run) -> str:
+    """The training domains in words."""
+    return _alone([DOMAINS[domain] for domain in run.domains]) or "unrecorded domains"
+
+
+def tested_on(run: Run) -> str:
     """What a prediction reads in words: the reaction is a face, or its image in visible light."""
     words = {"thermal": DOMAINS["Th"], "landmarks": "facial landmarks"}
     words["reaction"] = DOMAINS["V"] if "V" in run.domains else "face"
-    return [words.get(name, name) for name in run.test_inputs]
+    return _alone([words.get(name, name) for name in run.test_inputs]) or "unrecorded inputs"
+
+
+def _alone(names: Sequence[str]) -> str:
+    return f"the {names[0]} alone" if len(names) == 1 else pages.listed(names)
 
 
 def tiles(run: Run) -> list[tuple[str, str]]:

@@ -223,13 +223,10 @@ def examples(
     for i in rows:
         p, label = samples["probability"][i], samples["label"][i]
         claimed = predicted(p, run.softmax)
+        masks = claimed & (label > 0), ~claimed & (label > 0), claimed & (label == 0)
         hit, miss, alarm = (
-            [(names[n], p[n]) for n in np.flatnonzero(mask)]
-            for mask in (
-                claimed & (label > 0),
-                ~claimed & (label > 0),
-                claimed & (label == 0),
-            )
+            ", ".join(f"{pages.plain(names[n])}\N{NO-BREAK SPACE}({p[n]:.2f})" for n in of)
+            for of in map(np.flatnonzero, masks)
         )
         errors = [(missed, miss), (claimed_falsely, alarm)]
         found.append(
@@ -238,7 +235,7 @@ def examples(
                 "pictures": [(samples[key][i], key) for _, key in _pictures(run)],
                 "present": [names[n] for n in np.flatnonzero(label > 0)],
                 "found": hit,
-                "errors": [(what, pairs) for what, pairs in errors if pairs],
+                "errors": [error for error in errors if error[1]],
                 "loss": loss[i],
                 "rank": rank_of(float(loss[i]), all_loss),
             }

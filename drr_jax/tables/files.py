@@ -1,11 +1,11 @@
 """The tables as Markdown, for people; as CSV and JSON with every bit, for programs."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from drr_jax import runs
 from drr_jax.errors import InputError
@@ -78,12 +78,8 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    text = io.StringIO()
-    columns = dict.fromkeys(name for row in rows for name in row)
-    table = csv.DictWriter(text, columns, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
+    # As objects, so that a count stays whole beside cells that are empty.
+    return pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def _data(section: Section, system: System) -> Row:

@@ -8,6 +8,7 @@ from .charts import WIDTH as WIDTH
 from .charts import colour_bar as colour_bar
 from .charts import legend as legend
 from .charts import name_cells as name_cells
+from .charts import note as note
 from .charts import number_cells as number_cells
 from .charts import outline_cells as outline_cells
 from .charts import png as png

@@ -46,6 +46,12 @@ def tidy(axis: Axes, grid: Literal["x", "y", "both"] = "y") -> None:
     axis.set_axisbelow(True)
 
 
+def note(axis: Axes, words: str, at: Any, shift: tuple[float, float], **style: Any) -> None:
+    """Words `shift` points away from a place in the chart."""
+    style = {"fontsize": 9.5, **style}
+    axis.annotate(words, at, xytext=shift, textcoords="offset points", **style)
+
+
 def legend(figure: Figure, first: str = "") -> None:
     """Names all that has a label in one line above the charts, `first` before the others."""
     handles, labels = figure.axes[0].get_legend_handles_labels()

@@ -79,16 +79,8 @@ def progress_figure(
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(2, 1, 1))
     axes[0].axhline(floor, color=INK, lw=1.2, ls=(0, (4, 3)))
-    axes[0].annotate(
-        f"{guess}: {floor:.3f}",
-        (1, floor),
-        xycoords=("axes fraction", "data"),
-        xytext=(-4, -4),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=9,
-    )
+    at = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "top", "fontsize": 9}
+    pages.note(axes[0], f"{guess}: {floor:.3f}", (1, floor), (-4, -4), **at)
     top = floor
     for colour, (fold, lines) in zip(PALETTE, curves.items(), strict=False):
         steps, values = series(lines, key)
@@ -97,16 +89,8 @@ def progress_figure(
         label = f"{fold} {values[-1]:.3f}"
         axes[0].plot(steps, values, "o-", color=colour, lw=1.8, ms=4.5, label=label, clip_on=False)
         if len(curves) == 1:
-            axes[0].annotate(
-                label.strip(),
-                (steps[-1], values[-1]),
-                xytext=(0, 6),
-                textcoords="offset points",
-                ha="right",
-                color=colour,
-                fontsize=9.5,
-                weight="bold",
-            )
+            bold = {"ha": "right", "color": colour, "weight": "bold"}
+            pages.note(axes[0], label.strip(), (steps[-1], values[-1]), (0, 6), **bold)
         top = max(top, float(values.max()))
     if len(curves) > 1 and axes[0].get_legend_handles_labels()[0]:
         axes[0].legend(frameon=False, fontsize=9, loc="lower right")

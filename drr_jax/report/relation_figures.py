@@ -67,21 +67,12 @@ def relation_figure(
     low, high = float(np.nanmin(apart)), float(np.nanmax(apart))
     signed = low < -0.05
     limit = max(abs(low), abs(high))
-    image = axis.imshow(
-        apart,
-        cmap="PuOr" if signed else "Blues",
-        vmin=-limit if signed else low,
-        vmax=limit if signed else high,
-    )
-    if count <= NUMBERED:
-        pages.number_cells(image, apart, 7.5)
+    scale = ("PuOr", -limit, limit) if signed else ("Blues", low, high)
+    _matrix(axis, apart, au_names, f"{prototypes}, cosine similarity (learned)", scale, 7.5)
     if prior is not None:
         pages.outline_cells(axis, related(prior) & ~np.eye(count, dtype=bool))
-    axis.set_title(f"{prototypes}, cosine similarity (learned)", loc="left", fontsize=10.5)
-    _names(axis, au_names)
-    if prior is not None and count > NUMBERED:
-        axis.set_yticks([])  # those of the panel beside it; there is no room for both
-    pages.colour_bar(image, shrink=0.7, pad=0.02)
+        if count > NUMBERED:
+            axis.set_yticks([])  # those of the panel beside it; there is no room for both
     return png(figure)
 
 
@@ -107,27 +98,39 @@ def branch_figure(
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for panels, (branch, learned, given, used) in zip(axes, rows, strict=True):
         if learned:
-            top = float(max(given.max(), used.max()))
-            shown = [(f"{branch}, given", given, top), (f"{branch}, learned", used, top)]
-            _matrix(panels[2], used - given, names, "learned minus given", None)
+            scale = "Blues", 0.0, float(max(given.max(), used.max()))
+            change = used - given
+            limit = float(np.abs(change).max()) or 1.0
+            shown = [
+                (given, f"{branch}, given", scale),
+                (used, f"{branch}, learned", scale),
+                (change, "learned minus given", ("PuOr", -limit, limit)),
+            ]
         else:
-            shown = [("prior P", prior, 1.0), (f"{branch}, fixed (not learned)", used, 1.0)]
+            scale = "Blues", 0.0, 1.0
+            shown = [(prior, "prior P", scale), (used, f"{branch}, fixed (not learned)", scale)]
             for axis in panels[2:]:
                 axis.set_axis_off()
-        for axis, (title, matrix, top) in zip(panels, shown, strict=False):
-            _matrix(axis, matrix, names, title, top)
+        for axis, (matrix, title, scale) in zip(panels, shown, strict=False):
+            numbers = np.where(np.abs(matrix) >= 0.005, matrix, np.nan)
+            _matrix(axis, matrix, names, title, scale, 6.5, numbers)
     return png(figure)
 
 
 def _matrix(
-    axis: Axes, matrix: np.ndarray, names: Sequence[str], title: str, top: float | None
+    axis: Axes,
+    matrix: np.ndarray,
+    names: Sequence[str],
+    title: str,
+    scale: tuple[str, float, float],
+    size: float,
+    numbers: np.ndarray | None = None,
 ) -> None:
-    """One matrix with its numbers; without `top` it is signed."""
-    limit = float(np.abs(matrix).max()) or 1.0
-    low, high, colours = (-limit, limit, "PuOr") if top is None else (0.0, top, "Blues")
+    """One matrix with its numbers of `size`; `scale`: colour map, least and greatest value."""
+    colours, low, high = scale
     image = axis.imshow(matrix, cmap=colours, vmin=low, vmax=high)
     if len(names) <= NUMBERED:
-        pages.number_cells(image, np.where(np.abs(matrix) >= 0.005, matrix, np.nan), 6.5)
+        pages.number_cells(image, matrix if numbers is None else numbers, size)
     axis.set_title(title, loc="left", fontsize=10.5)
     _names(axis, names)
     pages.colour_bar(image, shrink=0.7, pad=0.02)

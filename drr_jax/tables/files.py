@@ -33,9 +33,9 @@ def markdown(texts: Sequence[Text], skipped: Sequence[str]) -> str:
 
 
 def _table(grid: Grid) -> str:
-    rule = ["---" if i < grid.words else "--:" for i in range(len(grid.head))]
-    rows = [grid.head, rule, *(line.cells for line in grid.lines)]
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    head, *lines = grid.written()
+    rule = ["---" if i < grid.words else "--:" for i in range(len(head))]
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in (head, rule, *lines))
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 

@@ -29,15 +29,7 @@ def bars(
         values = list(panel.values())
         axis.barh(range(len(panel)), values, height=0.62, color=BLUE)
         for row, value in enumerate(values):
-            axis.annotate(
-                f"{value:,.0f}",
-                (value, row),
-                xytext=(4, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=9.5,
-                color=INK,
-            )
+            pages.note(axis, f"{value:,.0f}", (value, row), (4, 0), va="center", color=INK)
         labels = list(panel) if number == 0 or not shared else [""] * len(panel)
         axis.set_yticks(range(len(panel)), labels, fontsize=10)
         axis.set(xlim=(0, max([*values, 1]) * 1.3), ylim=(rows - 0.4, -0.6), xticks=[])
@@ -103,14 +95,8 @@ def kappa_figure(tasks: Sequence[Task]) -> bytes:
         axis.plot([getattr(task, name) for task in tasks], rows, marker, label=label, **style)
     for row, task in enumerate(tasks):
         if np.isnan(task.cohen) and np.isnan(task.fleiss):
-            axis.annotate(
-                "undefined: no variation",
-                (0.01, row),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=9,
-                color=GREY,
-            )
+            at = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 9}
+            pages.note(axis, "undefined: no variation", (0.01, row), (0, 0), color=GREY, **at)
     axis.set_yticks(rows, [task.name for task in tasks], fontsize=9.5)
     values = [x for task in tasks for x in (task.cohen, task.fleiss) if not np.isnan(x)]
     axis.set(xlim=(min([0.6, *values]) - 0.05, 1.02), ylim=(len(tasks) - 0.4, -0.6))

@@ -42,8 +42,8 @@ def table(run: Run, columns: Columns, rows: Mapping[str, Mapping[Any, Any]]) -> 
         for name, row in rows.items()
     ]
     first = run.noun.capitalize() if run.softmax else run.noun
-    rows = [*lines, {"kind": "total", "cells": total}]
-    return {"head": [first, *(head for head, *_ in columns)], "rows": rows}
+    shown = [*lines, {"kind": "total", "cells": total}]
+    return {"head": [first, *(head for head, *_ in columns)], "rows": shown}
 
 
 def units(run: Run, images: Images) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _relations(run: Run, images: Images) -> Shown:
     if graph and prior is not None and run.config.get("graph", {}).get("prior") == "learned":
         rows = [(b.name, b.learned, *b.by_class(len(names))) for b in read_branches(run)]
         images["learned"] = relations.branch_figure(rows, prior, names)
-    nodes = samples[stored[0]] if stored else ()  # of two the heterophily branch
+    nodes = samples[stored[0]] if stored else np.zeros((0, 0))  # of two the heterophily branch
     if len(nodes) > len(names):
         domains = str(run.config.get("domains", relations.DOMAINS))
         images["adjacency"] = relations.adjacency_figure(nodes, names, domains)

@@ -230,14 +230,14 @@ def _ablation(section: Section) -> Grid:
     first, *others = section.measures
     group = section.reference.group
     reference = f"Reference: {section.reference.label} ({group.config['domains']})"
-    cells = [reference, _block(group), _mean(group, first.of), *[""] * 4]
+    top = [reference, _block(group), _mean(group, first.of), *[""] * 4]
     for measure in others:
-        cells += [_mean(group, measure.of), "", ""]
-    lines = [Line(tuple(cells), "reference")]
+        top += [_mean(group, measure.of), "", ""]
+    lines = [Line(tuple(top), "reference")]
     for found in section.contrasts:
         ours, score = found.system.group, found.scores[0]
         levels = [percent(float(ours.values(m.of, found.block).mean())) for m in section.measures]
-        cells = [changes(found), f"{score.seeds} x {score.folds}"]
+        cells: list[Any] = [changes(found), f"{score.seeds} x {score.folds}"]
         for level, difference in zip(levels, found.scores, strict=True):
             cells += [level, f"{100 * difference.mean:+.2f}", interval(difference)]
         cells[DRAWN:DRAWN] = [score, f"{score.better} of {score.pairs}"]

@@ -7,7 +7,7 @@ PNG and a CSV.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,8 @@ def write_statistics(
     out: Path,
     data_dir: str | None = None,
     *,
-    beside: tuple[str, ...] = (),
-    coders: tuple[str, ...] = (),
+    beside: Sequence[str] = (),
+    coders: Sequence[str] = (),
     manual_dir: str | None = None,
     max_lag: int = 50,
     jobs: int | None = None,
@@ -127,7 +127,7 @@ def main() -> int:
     )
     parser.add_argument("name", metavar="NAME[/CONFIG]", help="a prepared data set")
     parser.add_argument("--data_dir", help="where prepared sets are (default: $DRR_DATA_DIR, data)")
-    parser.add_argument("--out", required=True, help="folder for index.html, PNG and CSV files")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the page and its files")
     parser.add_argument(
         "--beside", nargs="+", default=[], metavar="NAME", help="prepared sets to show in Figure 4"
     )
@@ -139,16 +139,6 @@ def main() -> int:
         "--max_lag", type=int, default=50, help="longest delay in frames (default %(default)s)"
     )
     parser.add_argument("--jobs", type=int, help="processes (default: all cores)")
-    args = parser.parse_args()
-    page = write_statistics(
-        args.name,
-        Path(args.out),
-        args.data_dir,
-        beside=tuple(args.beside),
-        coders=tuple(args.coders),
-        manual_dir=args.manual_dir,
-        max_lag=args.max_lag,
-        jobs=args.jobs,
-    )
+    page = write_statistics(**vars(parser.parse_args()))
     print(f"written: {page}")
     return 0

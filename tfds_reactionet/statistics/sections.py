@@ -61,10 +61,13 @@ def scenes(study: Study) -> Shown:
     counted = counted.reindex(names, fill_value=0)
     paper = pd.DataFrame.from_dict(PAPER_SCENES, "index", dtype="Int64", columns=_LEVELS)
     panels = counted.rename(columns={"sub_scenes": "sub-scenes"}, index=plain)
+    frames = every.groupby(["scene", "sub_scene"])["frames"].sum()
     study.files |= {
         "scenes.png": figures.bars(panels.to_dict()),
         "scenes.csv": counted.join(paper.add_prefix("paper_")).to_csv(index_label="scene"),
-        "sub_scenes.csv": every.groupby(["scene", "sub_scene"])[["frames"]].sum().to_csv(),
+        "sub_scenes.csv": pd.DataFrame(
+            every.groupby(["scene", "sub_scene"])["frames"].sum()
+        ).to_csv(),
     }
     return {"total": counted.sum()}
 

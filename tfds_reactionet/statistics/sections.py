@@ -65,9 +65,7 @@ def scenes(study: Study) -> Shown:
     study.files |= {
         "scenes.png": figures.bars(panels.to_dict()),
         "scenes.csv": counted.join(paper.add_prefix("paper_")).to_csv(index_label="scene"),
-        "sub_scenes.csv": pd.DataFrame(
-            every.groupby(["scene", "sub_scene"])["frames"].sum()
-        ).to_csv(),
+        "sub_scenes.csv": pd.DataFrame(frames).to_csv(),
     }
     return {"total": counted.sum()}
 

@@ -121,6 +121,7 @@ def relation_figure(
         axis.imshow(values, cmap=cmap, vmin=0, vmax=1)
         axis.set_title(title, loc="left", fontsize=10.5)
         pages.name_cells(axis, ticks, ticks)
+        axis.set_ylabel("AU", fontsize=9)
     others = ~np.eye(len(ticks), dtype=bool)
     size = 8 if len(ticks) <= 12 else 5.5
     pages.number_cells(left.images[0], np.where(others, half_sums, np.nan), size)

@@ -1,7 +1,7 @@
-"""What every page of both packages shares: the frame of a page, tables, pictures, charts.
+"""What every page of both packages shares: templates and style sheet, pictures, charts.
 
 Comes in: names, numbers and images. Goes out: HTML and PNG bytes that need nothing from elsewhere.
-Loads no JAX. Open html.py first.
+Loads no JAX. Open html.py first, then templates/base.html and macros.html.
 """
 
 import lazy_loader as lazy

@@ -1,124 +1,105 @@
 """What the report says of the classes: F1 and counts, confusion, radar charts, folds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from drr_jax import pages
 from drr_jax.pages import Images
-from drr_jax.report import confusion
+from drr_jax.report import confusion, figures
 from drr_jax.report.samples import Run
 
+Columns = Iterable[tuple[str, Any, str]]  # heading, key of a row, format
+F3 = "{:.3f}"
+BEST = ("F1, best step", "best", F3)
+AU_COLUMNS = (
+    ("F1", "f1", F3),
+    BEST,
+    ("Always yes", "all_positive_f1", F3),
+    ("Gain", "gain", "{:+.3f}"),
+    ("Accuracy", "accuracy", F3),
+    ("Positives", "positives", "{:,}"),
+    ("Labels", "count", "{:,}"),
+    ("Base", "percent", "{:.1f} %"),
+)
+SOFTMAX_COLUMNS = (
+    ("F1", "f1", F3),
+    BEST,
+    ("Precision", "precision", F3),
+    ("Recall", "recall", F3),
+    ("Records", "present", "{:,}"),
+    ("Share", "percent", "{:.1f} %"),
+    ("Most often taken for", "taken", "{}"),
+)
 
-def units(run: Run, images: Images) -> list[str]:
+
+def table(run: Run, columns: Columns, rows: Mapping[str, Mapping[Any, Any]]) -> dict[str, Any]:
+    """Head and rows as text, nothing where a row lacks a value; the last row is the total."""
+    *lines, total = [
+        [name, *("" if row.get(key) is None else form.format(row[key]) for _, key, form in columns)]
+        for name, row in rows.items()
+    ]
+    first = run.noun.capitalize() if run.softmax else run.noun
+    shown = [*lines, {"kind": "total", "cells": total}]
+    return {"head": [first, *(head for head, *_ in columns)], "rows": shown}
+
+
+def units(run: Run, images: Images) -> dict[str, Any]:
     """F1 of every class: bars, and a table with what it comes from."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, scores in run.classes.items():
-        rate = scores["positives"] / scores["count"] if scores["count"] else 0.0
-        rows[name] = {**scores, "base_rate": rate}
-        if not run.softmax:
-            rows[name]["all_positive_f1"] = 2 * rate / (1 + rate)
-    images["f1"] = pages.bar_figure(rows)
-    whiskers = " Whiskers: standard deviation over folds." if "folds" in run.results else ""
+    results, rows = run.results, {name: dict(scores) for name, scores in run.classes.items()}
+    mean = {"f1": results["f1_mean"], "accuracy": results["accuracy_mean"]}
+    for row in rows.values():
+        rate = row["positives"] / row["count"] if row["count"] else 0.0
+        row |= {"base_rate": rate, "percent": 100 * rate}
     if run.softmax:
-        return _softmax_units(run, rows, images, whiskers)
-    gain = {name: row["f1"] - row["all_positive_f1"] for name, row in rows.items()}
-    most, least = max(gain, key=gain.__getitem__), min(gain, key=gain.__getitem__)
-    head = ["AU", "F1", "Always yes", "Gain", "Accuracy", "Positives", "Labels", "Base"]
+        columns, judge = SOFTMAX_COLUMNS, "f1"
+        _add_confusion(run, rows)
+        mean["present"] = sum(row["present"] for row in rows.values())
+    else:
+        columns, judge = AU_COLUMNS, "gain"
+        mean["all_positive_f1"] = results["all_positive_f1_mean"]
+        for row in rows.values():
+            row["all_positive_f1"] = 2 * row["base_rate"] / (1 + row["base_rate"])
+        for row in (*rows.values(), mean):
+            row["gain"] = row["f1"] - row["all_positive_f1"]
+    images["f1"] = figures.bar_figure(rows)
+    judged = {name: row[judge] for name, row in rows.items() if row["positives"] or not run.softmax}
     if run.best:
-        head.insert(2, "F1, best step")
-
-    def line(name: str, row: Mapping[str, float]) -> list[str]:
-        cells = [pages.named(name), f"{row['f1']:.3f}", f"{row['all_positive_f1']:.3f}"]
-        cells += [f"{gain[name]:+.3f}", f"{row['accuracy']:.3f}", f"{row['positives']:,}"]
-        cells += [f"{row['count']:,}", f"{100 * row['base_rate']:.1f} %"]
-        if run.best:
-            cells.insert(2, f"{run.best[run.task][name]['f1']:.3f}")
-        return cells
-
-    mean, always = run.results["f1_mean"], run.results["all_positive_f1_mean"]
-    total = ["Mean", f"{mean:.3f}", f"{always:.3f}", f"{mean - always:+.3f}"]
-    total += [f"{run.results['accuracy_mean']:.3f}", "", "", ""]
-    if run.best:
-        total.insert(2, f"{run.best['f1_mean']:.3f}")
-    return [
-        pages.text(
-            f"F1 is above that of always saying yes for {sum(g > 0 for g in gain.values())} of "
-            f"{len(gain)} AUs. The gain is largest for {pages.named(most)} "
-            f"({gain[most]:+.3f}) and smallest for {pages.named(least)} ({gain[least]:+.3f})."
-        ),
-        pages.figure(
-            images["f1"],
-            "F1 of every AU beside its base rate and the F1 of always saying yes",
-            "A bar is worth something only past its orange tick, 2p / (1 + p) with base rate p. "
-            "Probability threshold 0.5; counts over all test frames; unknown labels left out."
-            + whiskers,
-        ),
-        pages.table(head, (line(name, row) for name, row in rows.items()), total),
-    ]
+        mean["best"] = run.best["f1_mean"]
+        for name, row in rows.items():
+            row["best"] = run.best[run.task][name]["f1"]
+    else:
+        columns = [column for column in columns if column is not BEST]
+    say = pages.plain if run.softmax else pages.named
+    lines = {**{say(name): row for name, row in rows.items()}, "Mean": mean}
+    return {
+        "judged": judged,
+        "most": max(judged, key=judged.__getitem__),
+        "least": min(judged, key=judged.__getitem__),
+        **table(run, columns, lines),
+    }
 
 
-def _softmax_units(
-    run: Run, rows: Mapping[str, Mapping[str, Any]], images: Images, whiskers: str
-) -> list[str]:
-    """Expressions and scenes, each against the rest."""
+def _add_confusion(run: Run, rows: Mapping[str, dict[str, Any]]) -> None:
+    """What the confusion matrix says of each class."""
     matrix = np.array(run.results["confusion"])
-    hit, present, claimed = np.diag(matrix), matrix.sum(1), matrix.sum(0)
-    head = [run.noun.capitalize(), "F1", "Precision", "Recall", "Records", "Share"]
-    head.append("Most often taken for")
-    if run.best:
-        head.insert(2, "F1, best step")
+    counts = np.diag(matrix), matrix.sum(0), matrix.sum(1)
     taken = confusion.most_taken_for(matrix, run.names)
-    lines = []
-    for number, (name, row) in enumerate(rows.items()):
-        cells = [pages.plain(name), f"{row['f1']:.3f}"]
-        for count in (claimed[number], present[number]):
-            cells.append(f"{hit[number] / count:.3f}" if count else "")
-        cells += [f"{present[number]:,}", f"{100 * row['base_rate']:.1f} %", taken[number]]
-        if run.best:
-            cells.insert(2, f"{run.best[run.task][name]['f1']:.3f}")
-        lines.append(cells)
-    total = ["Mean", f"{run.results['f1_mean']:.3f}", "", "", f"{present.sum():,}", "", ""]
-    if run.best:
-        total.insert(2, f"{run.best['f1_mean']:.3f}")
-    f1 = {name: row["f1"] for name, row in rows.items() if row["positives"]}
-    absent = len(rows) - len(f1)
-    note = f" Classes without a record ({absent}) count as 0 in the mean." if absent else ""
-    most, least = max(f1, key=f1.__getitem__), min(f1, key=f1.__getitem__)
-    return [
-        pages.text(
-            f"The most probable of {len(rows)} {run.noun}s is the prediction. Best found is "
-            f"{pages.plain(most)} (F1 {f1[most]:.3f}), worst {pages.plain(least)} "
-            f"({f1[least]:.3f}).{note}"
-        ),
-        pages.figure(
-            images["f1"],
-            f"F1 of every {run.noun} against the rest beside its share of the test part",
-            f"F1 of each {run.noun} against the rest, over all test records with a known label; "
-            f"the ring is its share of them.{whiskers}",
-        ),
-        pages.table(head, lines, total),
-    ]
+    for row, hit, claimed, present, other in zip(rows.values(), *counts, taken, strict=True):
+        row["precision"] = hit / claimed if claimed else None
+        row["recall"] = hit / present if present else None
+        row |= {"present": present, "taken": other}
 
 
-def confusions(run: Run, images: Images) -> list[str]:
+def confusions(run: Run, images: Images) -> dict[str, Any] | None:
     """The confusion matrix of a softmax task; nothing for AUs."""
     if not run.softmax:
-        return []
+        return None
     matrix = np.array(run.results["confusion"])
     images["confusion"] = confusion.confusion_figure(matrix, run.names)
-    note = " Counts of all folds are pooled." if "folds" in run.results else ""
-    if not matrix.any(1).all():
-        note += " An empty row has no records."
-    return [
-        pages.figure(
-            images["confusion"],
-            f"confusion matrix of the {run.noun}s",
-            f"Of the records that show a row's {run.noun}, the share in per cent that was taken "
-            f"for each column's. Shares below half a per cent are left blank.{note}",
-        )
-    ]
+    return {"empty": not matrix.any(1).all()}
 
 
 def scores(run: Run) -> tuple[np.ndarray, np.ndarray, bool] | None:
@@ -130,61 +111,35 @@ def scores(run: Run) -> tuple[np.ndarray, np.ndarray, bool] | None:
     return None
 
 
-def radar(run: Run, images: Images) -> list[str]:
+def radar(run: Run, images: Images) -> dict[str, Any] | None:
     """Figure 8 of the supplement, of AUs: a softmax has no threshold to be inside or outside of."""
     found = scores(run)
     if run.softmax or found is None:
-        return []
+        return None
     probability, label, whole = found
-    images["radar"] = pages.radar_figure(probability, label, run.names)
-    source = "the test part" if whole else f"the sampled {run.example}s"
-    return [
-        pages.figure(
-            images["radar"],
-            "radar charts of predicted probabilities for positives and negatives of four classes",
-            f"Up to 36 positives (P, above) and 36 negatives (N, below) of each class, drawn at "
-            f"random from {source}; one spoke each, clockwise in order of probability. Radius is "
-            "the predicted probability, the rim is 1 and the dashed circle the threshold. "
-            "Positives belong outside it, negatives inside; a red cross is on the wrong side. "
-            "After Figure 8 of the paper's supplement.",
-        )
-    ]
+    images["radar"] = figures.radar_figure(probability, label, run.names)
+    return {"whole": whole}
 
 
-def folds(run: Run, images: Images) -> list[str]:
+def folds(run: Run, images: Images) -> dict[str, Any] | None:
     """Every class in every fold; nothing if there is but one."""
     if "folds" not in run.results:
-        return []
-    each, table = run.results["folds"], run.classes
-    head = [run.noun.capitalize() if run.softmax else run.noun]
-    head += [f"Fold {fold.get('fold', k)}" for k, fold in enumerate(each)]
-    head += ["Mean", "SD", "Pooled", "Accuracy", "SD", "Pooled"]
-
-    def numbers(row: Mapping[str, Any], *keys: str) -> list[str]:
-        ends = ("", "_std", "_pooled")
-        return [f"{row[key + end]:.3f}" if key + end in row else "" for key in keys for end in ends]
-
-    rows = [
-        [
-            pages.named(name),
-            *(f"{fold[run.task][name]['f1']:.3f}" for fold in each),
-            *numbers(row, "f1", "accuracy"),
-        ]
-        for name, row in table.items()
-    ]
-    mean = ["Mean", *(f"{fold['f1_mean']:.3f}" for fold in each)]
-    mean += numbers(run.results, "f1_mean", "accuracy_mean")
+        return None
+    each, results = list(enumerate(run.results["folds"])), run.results
+    ends = ("", "_std", "_pooled")
+    keys = [key + end for key, end in product(("f1", "accuracy"), ends)]
+    heads = ("Mean", "SD", "Pooled", "Accuracy", "SD", "Pooled")
+    columns = [(f"Fold {fold.get('fold', k)}", k, F3) for k, fold in each]
+    columns += [(head, key, F3) for head, key in zip(heads, keys, strict=True)]
+    rows = {
+        pages.named(name): {**row, **{k: fold[run.task][name]["f1"] for k, fold in each}}
+        for name, row in run.classes.items()
+    }
+    rows["Mean"] = {k: fold["f1_mean"] for k, fold in each} | {
+        key + end: results.get(f"{key}_mean{end}") for key, end in product(("f1", "accuracy"), ends)
+    }
     if run.softmax:
-        rows.append(mean)
-        mean = [f"Accuracy, most probable {run.noun}"]
-        mean += [f"{fold['accuracy']:.3f}" for fold in each]
-        mean += [*numbers(run.results, "accuracy"), "", "", ""]
-    against = " of each class against the rest" if run.softmax else ""
-    return [
-        pages.text(
-            f"F1{against} in each fold, its mean and sample standard deviation over folds, and the "
-            "F1 of the counts of all folds pooled; then accuracy likewise. Single "
-            f"{run.example}s and what is drawn from them are of the first fold."
-        ),
-        pages.table(head, rows, mean),
-    ]
+        rows[f"Accuracy, most probable {run.noun}"] = {k: fold["accuracy"] for k, fold in each} | {
+            f"f1{end}": results.get(f"accuracy{end}") for end in ends
+        }
+    return table(run, columns, rows)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from drr_jax.pages import INK, WIDTH, plain, png
+from drr_jax.pages import INK, WIDTH, colour_bar, name_cells, number_cells, plain, png
 
 NAMED = 14  # more classes than this: columns are numbered as the rows are
 
@@ -39,45 +39,25 @@ def confusion_figure(matrix: Int[np.ndarray, "classes classes"], names: Sequence
     figure = Figure(figsize=(WIDTH, 0.3 * count + 1.4 if many else 6.2), layout="constrained")
     axis = figure.subplots()
     image = axis.imshow(100 * np.nan_to_num(share), cmap="Blues", vmin=0, vmax=100, aspect="auto")
-    for (row, column), value in np.ndenumerate(share):
-        if np.isnan(value) or value < 0.005:
-            continue
-        axis.text(
-            column,
-            row,
-            f"{100 * value:.0f}",
-            ha="center",
-            va="center",
-            fontsize=8 if many else 10,
-            color="white" if value > 0.55 else INK,
-            weight="bold" if row == column else "normal",
-        )
-    labels = [plain(name) for name in names]
+    shown = np.where(share >= 0.005, 100 * share, np.nan)
+    right = np.eye(count, dtype=bool)
+    size = 8 if many else 10
+    number_cells(image, np.where(right, np.nan, shown), size, "{:.0f}")
+    number_cells(image, np.where(right, shown, np.nan), size, "{:.0f}", weight="bold")
+    rows = columns = [plain(name) for name in names]
     if many:
-        rows = [f"{label}  {number}" for number, label in enumerate(labels, 1)]
+        rows = [f"{label}  {number}" for number, label in enumerate(columns, 1)]
         columns = [str(number) for number in range(1, count + 1)]
-    else:
-        rows = columns = labels
-    axis.set_yticks(np.arange(count), rows, fontsize=8.5 if many else 10)
-    axis.set_xticks(np.arange(count), columns, fontsize=8.5 if many else 10)
-    axis.xaxis.tick_top()
+    name_cells(axis, rows, columns, 8.5 if many else 10, ruled="#e8ebef")
     axis.xaxis.set_label_position("top")
-    axis.tick_params(length=0)
     axis.set_xlabel("predicted", fontsize=9.5, labelpad=8)
     axis.set_ylabel("true", fontsize=9.5)
-    axis.spines[:].set_visible(False)
-    axis.set_xticks(np.arange(1, count) - 0.5, minor=True)
-    axis.set_yticks(np.arange(1, count) - 0.5, minor=True)
-    axis.grid(which="minor", color="#e8ebef", lw=0.6)
-    axis.tick_params(which="minor", length=0)
     majors = [name.split("/")[0] for name in names]
     for edge in (
         i - 0.5 for i in range(1, count) if "/" in names[i] and majors[i] != majors[i - 1]
     ):
         axis.axhline(edge, color=INK, lw=0.7)
         axis.axvline(edge, color=INK, lw=0.7)
-    bar = figure.colorbar(image, ax=axis, pad=0.012, fraction=0.03)
+    bar = colour_bar(image, pad=0.012, fraction=0.03)
     bar.set_label("% of the true class", fontsize=9)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8.5, length=2)
     return png(figure)

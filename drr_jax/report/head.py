@@ -1,7 +1,6 @@
 """The top of the report: what was run and what came out, in numbers to be read at a glance."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drr_jax import pages
@@ -30,34 +29,24 @@ def prototype_title(run: Run) -> str:
     return "U-SR prototypes" if name == "drr" and both else "Class prototypes"
 
 
-def headline(run: Run, sections: Mapping[str, str]) -> str:
-    """Title, warning, headline numbers and facts of a run, with links to `sections`."""
-    record, tiles = run.record, _tiles(run)
-    parts = [
-        f"<h1>{escape(title(run))}</h1>",
-        pages.text(
-            f"{record.get('title', 'DRR')}, trained on {_trained_on(run)}; tested on "
-            f"{_tested_on(run)}, on the part of the data held out.",
-            "quiet",
-        ),
-        _contents(sections),
-    ]
-    if record.get("rendered"):
-        parts.append(
-            '<p class="warning"><b>Rendered demo.</b> A program drew these faces, stimuli and '
-            "captions. The numbers show that the system works; they say nothing about real faces "
-            "and do not compare with the paper.</p>"
-        )
-    cells = "".join(
-        f'<div class="tile {kind}"><b>{value}</b><span>{escape(note)}</span></div>'
-        for kind, value, note in tiles
-    )
-    facts = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _facts(run))
-    return "\n".join([*parts, f'<div class="tiles">{cells}</div>', f"<dl>{facts}</dl>"])
+def trained_on(run: Run) -> str:
+    """The training domains in words."""
+    return _alone([DOMAINS[domain].words for domain in run.domains]) or "unrecorded domains"
 
 
-def _tiles(run: Run) -> list[tuple[str, str, str]]:
-    """(style, number, what it is) of the numbers at the top: the score first."""
+def tested_on(run: Run) -> str:
+    """What a prediction reads in words: the reaction is a face, or its image in visible light."""
+    words = {"thermal": DOMAINS["Th"].words, "landmarks": "facial landmarks"}
+    words["reaction"] = DOMAINS["V"].words if "V" in run.domains else "face"
+    return _alone([words.get(name, name) for name in run.test_inputs]) or "unrecorded inputs"
+
+
+def _alone(names: Sequence[str]) -> str:
+    return f"the {names[0]} alone" if len(names) == 1 else pages.listed(names)
+
+
+def tiles(run: Run) -> list[tuple[str, str]]:
+    """(number, what it is) of the numbers at the top: the score first."""
     results, score, floor = run.results, run.results[run.score], run.floor
     spread = results.get(f"{run.score}_std")
     what = f"of {len(run.names)} {run.noun}s"
@@ -65,20 +54,20 @@ def _tiles(run: Run) -> list[tuple[str, str, str]]:
     if spread is not None:
         what += f" ± {spread:.3f} over folds"
     lowest = "accuracy of the most frequent class" if run.softmax else "F1 of always saying yes"
-    tiles = [
-        ("first", f"{score:.3f}", f"{what}; {_selection(results)}"),
-        ("", f"{floor:.3f}", f"{lowest}, the floor to beat"),
-        ("", f"{score - floor:+.3f}", "difference to that floor"),
+    found = [
+        (f"{score:.3f}", f"{what}; {_selection(results)}"),
+        (f"{floor:.3f}", f"{lowest}, the floor to beat"),
+        (f"{score - floor:+.3f}", "difference to that floor"),
     ]
     if run.best:
         name = "accuracy" if run.softmax else "F1"
         note = f"best step{_step(run.best)}: picked by {name} on this same test part, so optimistic"
-        tiles.insert(1, ("", f"{run.best[run.score]:.3f}", note))
+        found.insert(1, (f"{run.best[run.score]:.3f}", note))
     if run.softmax:
-        tiles.append(("", f"{results['f1_mean']:.3f}", f"F1, mean of {run.noun}s against the rest"))
+        found.append((f"{results['f1_mean']:.3f}", f"F1, mean of {run.noun}s against the rest"))
     else:
-        tiles.append(("", f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
-    return tiles
+        found.append((f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
+    return found
 
 
 def _selection(results: Mapping[str, Any]) -> str:
@@ -93,55 +82,26 @@ def _step(results: Mapping[str, Any]) -> str:
     return f" ({results['step']:,})" if "step" in results else ""
 
 
-def _trained_on(run: Run) -> str:
-    names = [DOMAINS[d].words for d in run.domains]
-    if len(names) == 1:
-        return f"the {names[0]} alone"
-    return listed(names) if names else "unrecorded domains"
-
-
-def _tested_on(run: Run) -> str:
-    names = [input_name(run, name) for name in run.test_inputs]
-    if len(names) == 1:
-        return f"the {names[0]} alone"
-    return listed(names) if names else "unrecorded inputs"
-
-
-def input_name(run: Run, name: str) -> str:
-    """An input of the data set in words: the reaction is a face, or its image in visible light."""
-    if name == "reaction":
-        return DOMAINS["V"].words if "V" in run.domains else "face"
-    return {"thermal": DOMAINS["Th"].words, "landmarks": "facial landmarks"}.get(name, name)
-
-
-def listed(names: Sequence[str]) -> str:
-    """ "a, b and c"."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _contents(sections: Mapping[str, str]) -> str:
-    links = (f'<a href="#{key}">{escape(name)}</a>' for key, name in sections.items())
-    return f"<nav>{' '.join(links)}</nav>"
-
-
-def _facts(run: Run) -> Iterable[tuple[str, str]]:
+def facts(run: Run) -> dict[str, str]:
+    """What a reader looks up: data, training and code."""
     record, config = run.record, run.config
     several = "folds" in run.results
-    parts = " + ".join(record.get("test_parts", [])) or "?"
-    yield "Data set", f"{record.get('dataset', '?')} {record.get('version', '')}"
-    yield "Test part", f"{parts.replace(' + ', ', ')}, in turn" if several else parts
-    yield "Training domains", str(config.get("domains", "?"))
+    parts = ", ".join(record.get("test_parts", [])) or "?"
     steps = f"{record['steps']:,}" if "steps" in record else "?"
-    yield "Steps", f"{steps} in each fold" if several else steps
-    yield "Training time", _duration(record.get("seconds"))
-    yield "Parameters", f"{record['parameters']:,}" if "parameters" in record else "?"
-    yield "Seed", str(config.get("seed", "?"))
-    yield "Device", str(record.get("device", "?"))
-    started = str(record.get("started", "?"))
-    yield "Started", started.replace("T", " ", 1).replace("+00:00", " UTC")
-    yield "Commit", str(record.get("commit") or "not in a repository")[:12]
-    yield "Software", f"jax {record.get('jax', '?')}, Python {record.get('python', '?')}"
-    yield "Data fingerprint", str(record.get("fingerprint", "?"))[:16]
+    return {
+        "Data set": f"{record.get('dataset', '?')} {record.get('version', '')}",
+        "Test part": f"{parts}, in turn" if several else parts,
+        "Training domains": str(config.get("domains", "?")),
+        "Steps": f"{steps} in each fold" if several else steps,
+        "Training time": _duration(record.get("seconds")),
+        "Parameters": f"{record['parameters']:,}" if "parameters" in record else "?",
+        "Seed": str(config.get("seed", "?")),
+        "Device": str(record.get("device", "?")),
+        "Started": str(record.get("started", "?")).replace("T", " ", 1).replace("+00:00", " UTC"),
+        "Commit": str(record.get("commit") or "not in a repository")[:12],
+        "Software": f"jax {record.get('jax', '?')}, Python {record.get('python', '?')}",
+        "Data fingerprint": str(record.get("fingerprint", "?"))[:16],
+    }
 
 
 def _duration(seconds: float | None) -> str:

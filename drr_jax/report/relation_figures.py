@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patches import Rectangle
 
+from drr_jax import pages
 from drr_jax.config import letters
 from drr_jax.facs import CO_OCCURRENCE_THRESHOLD
-from drr_jax.pages import BLUE, INK, ORANGE, WIDTH, named, plain, png, short
+from drr_jax.pages import BLUE, INK, WIDTH, named, plain, png, short
 
 NUMBERED = 14  # more classes than this: no room for numbers in the cells
 DOMAINS = "RST"  # node index = domain * classes + class (docs/method.md 5.3)
@@ -50,7 +50,6 @@ def relation_figure(
 
     Pairs that the prior relates are outlined on the right.
     """
-    given = None if prior is None else related(prior)
     count = len(au_names)
     panels = 1 if prior is None else 2
     height = 5.4 if count <= NUMBERED else 6.2
@@ -68,32 +67,12 @@ def relation_figure(
     low, high = float(np.nanmin(apart)), float(np.nanmax(apart))
     signed = low < -0.05
     limit = max(abs(low), abs(high))
-    image = axis.imshow(
-        apart,
-        cmap="PuOr" if signed else "Blues",
-        vmin=-limit if signed else low,
-        vmax=limit if signed else high,
-    )
-    for i, j in np.ndindex(count, count):
-        if i == j:
-            continue
-        shade = image.cmap(image.norm(apart[i, j]))
-        dark = np.dot(shade[:3], (0.299, 0.587, 0.114)) < 0.5
-        number = f"{apart[i, j]:.2f}".replace("0.", ".", 1)
-        colour = "white" if dark else INK
-        if count <= NUMBERED:
-            axis.text(j, i, number, ha="center", va="center", fontsize=7.5, color=colour)
-        if given is not None and given[i, j]:
-            axis.add_patch(
-                Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, ec=ORANGE, lw=1.6)
-            )
-    axis.set_title(f"{prototypes}, cosine similarity (learned)", loc="left", fontsize=10.5)
-    _names(axis, au_names)
-    if prior is not None and count > NUMBERED:
-        axis.set_yticks([])  # those of the panel beside it; there is no room for both
-    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8.5, length=2)
+    scale = ("PuOr", -limit, limit) if signed else ("Blues", low, high)
+    _matrix(axis, apart, au_names, f"{prototypes}, cosine similarity (learned)", scale, 7.5)
+    if prior is not None:
+        pages.outline_cells(axis, related(prior) & ~np.eye(count, dtype=bool))
+        if count > NUMBERED:
+            axis.set_yticks([])  # those of the panel beside it; there is no room for both
     return png(figure)
 
 
@@ -119,37 +98,42 @@ def branch_figure(
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for panels, (branch, learned, given, used) in zip(axes, rows, strict=True):
         if learned:
-            top = float(max(given.max(), used.max()))
-            shown = [(f"{branch}, given", given, top), (f"{branch}, learned", used, top)]
-            _matrix(panels[2], used - given, names, "learned minus given", None)
+            scale = "Blues", 0.0, float(max(given.max(), used.max()))
+            change = used - given
+            limit = float(np.abs(change).max()) or 1.0
+            shown = [
+                (given, f"{branch}, given", scale),
+                (used, f"{branch}, learned", scale),
+                (change, "learned minus given", ("PuOr", -limit, limit)),
+            ]
         else:
-            shown = [("prior P", prior, 1.0), (f"{branch}, fixed (not learned)", used, 1.0)]
+            scale = "Blues", 0.0, 1.0
+            shown = [(prior, "prior P", scale), (used, f"{branch}, fixed (not learned)", scale)]
             for axis in panels[2:]:
                 axis.set_axis_off()
-        for axis, (title, matrix, top) in zip(panels, shown, strict=False):
-            _matrix(axis, matrix, names, title, top)
+        for axis, (matrix, title, scale) in zip(panels, shown, strict=False):
+            numbers = np.where(np.abs(matrix) >= 0.005, matrix, np.nan)
+            _matrix(axis, matrix, names, title, scale, 6.5, numbers)
     return png(figure)
 
 
 def _matrix(
-    axis: Axes, matrix: np.ndarray, names: Sequence[str], title: str, top: float | None
+    axis: Axes,
+    matrix: np.ndarray,
+    names: Sequence[str],
+    title: str,
+    scale: tuple[str, float, float],
+    size: float,
+    numbers: np.ndarray | None = None,
 ) -> None:
-    """One matrix with its numbers; without `top` it is signed."""
-    limit = float(np.abs(matrix).max()) or 1.0
-    low, high, colours = (-limit, limit, "PuOr") if top is None else (0.0, top, "Blues")
+    """One matrix with its numbers of `size`; `scale`: colour map, least and greatest value."""
+    colours, low, high = scale
     image = axis.imshow(matrix, cmap=colours, vmin=low, vmax=high)
     if len(names) <= NUMBERED:
-        for (i, j), value in np.ndenumerate(matrix):
-            if abs(value) >= 0.005:
-                number = f"{value:.2f}".replace("0.", ".", 1)
-                dark = np.dot(image.cmap(image.norm(value))[:3], (0.299, 0.587, 0.114)) < 0.5
-                colour = "white" if dark else INK
-                axis.text(j, i, number, ha="center", va="center", fontsize=6.5, color=colour)
+        pages.number_cells(image, matrix if numbers is None else numbers, size)
     axis.set_title(title, loc="left", fontsize=10.5)
     _names(axis, names)
-    bar = axis.figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8, length=2)
+    pages.colour_bar(image, shrink=0.7, pad=0.02)
 
 
 def adjacency_figure(
@@ -169,8 +153,7 @@ def adjacency_figure(
     axis.set_xticks(np.arange(nodes), label, fontsize=6.5, rotation=90)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.02)
-    bar.ax.tick_params(labelsize=8.5, length=2)
+    pages.colour_bar(image, shrink=0.7, pad=0.02)
     return png(figure)
 
 
@@ -199,22 +182,12 @@ def prototype_figure(
     axis.set_xlabel(f"{value.shape[1]} features", fontsize=9)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axis, pad=0.012, fraction=0.03, extend="max")
-    bar.ax.tick_params(labelsize=8.5, length=2)
+    pages.colour_bar(image, pad=0.012, fraction=0.03, extend="max")
     return png(figure)
 
 
 def _names(axis: Axes, au_names: Sequence[str]) -> None:
-    ticks = np.arange(len(au_names))
-    size = 9 if len(au_names) <= NUMBERED else 7.5
-    axis.set_yticks(ticks, [plain(name) for name in au_names], fontsize=size)
     columns = [short(name) for name in au_names]
     upright = max(map(len, columns)) > 3  # expressions and scenes
-    axis.set_xticks(ticks, columns, fontsize=size, rotation=90 if upright else 0)
-    axis.xaxis.tick_top()
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
-    axis.set_xticks(ticks[1:] - 0.5, minor=True)
-    axis.set_yticks(ticks[1:] - 0.5, minor=True)
-    axis.grid(which="minor", color="white", lw=1.5)
-    axis.tick_params(which="minor", length=0)
+    size = 9 if len(au_names) <= NUMBERED else 7.5
+    pages.name_cells(axis, [plain(name) for name in au_names], columns, size, upright)

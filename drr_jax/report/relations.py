@@ -11,16 +11,16 @@ columns sum to 1. A run over all folds shows its first; give --workdir=DIR/fold1
 """
 
 import argparse
-import csv
 import dataclasses
-import io
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
 from drr_jax import files
@@ -90,14 +90,11 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
     classes, prior = run.names, np.asarray(run.record["class_prior"], np.float64)
     domains = str(run.config["domains"])
     nodes = figures.node_names(classes, len(found[0].used), domains)
-    by_class, by_node = [("prior", prior)], []
+    by_class, by_node = {"prior": prior}, {}
     for branch in found:
-        given, used = branch.by_class(len(classes))
-        by_class += [(f"{branch.name} given", given), (f"{branch.name} {_state(branch)}", used)]
-        by_node += [
-            (f"{branch.name} given", branch.given),
-            (f"{branch.name} {_state(branch)}", branch.used),
-        ]
+        states = [f"{branch.name} given", f"{branch.name} {_state(branch)}"]
+        by_class |= zip(states, branch.by_class(len(classes)), strict=True)
+        by_node |= zip(states, (branch.given, branch.used), strict=True)
     relations = [(b.name, b.learned, *b.by_class(len(classes))) for b in found]
     pictures = {"relation.png": figures.branch_figure(relations, prior, classes)}
     texts = {
@@ -105,15 +102,12 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
         "relation-nodes.csv": _csv("node", nodes, by_node),
         "relation.json": json.dumps(_description(run, found, nodes, prior), indent=1) + "\n",
     }
-    pairs = [(b.name, *b.compatibility) for b in found if b.compatibility]
+    pairs = {b.name: b.compatibility for b in found if b.compatibility}
     if pairs:
-        table = [
-            (f"{name} {state}", matrix)
-            for name, before, after in pairs
-            for state, matrix in (("given", before), ("learned", after))
-        ]
-        texts["compatibility.csv"] = _csv("class", classes, table)
-        rows = [(f"compatibility, {name}", True, before, after) for name, before, after in pairs]
+        states = [f"{name} {state}" for name in pairs for state in ("given", "learned")]
+        table = zip(states, itertools.chain(*pairs.values()), strict=True)
+        texts["compatibility.csv"] = _csv("class", classes, dict(table))
+        rows = [(f"compatibility, {name}", True, *pair) for name, pair in pairs.items()]
         pictures["compatibility.png"] = figures.branch_figure(rows, prior, classes)
     out.mkdir(parents=True, exist_ok=True)
     for name, content in (texts | pictures).items():
@@ -125,14 +119,10 @@ def _state(branch: Branch) -> str:
     return "learned" if branch.learned else "fixed"
 
 
-def _csv(kind: str, names: Sequence[str], matrices: Iterable[tuple[str, np.ndarray]]) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["relation", kind, *names])
-    for relation, matrix in matrices:
-        for name, row in zip(names, matrix, strict=True):
-            table.writerow([relation, name, *(f"{value:.6g}" for value in row)])
-    return text.getvalue()
+def _csv(kind: str, names: Sequence[str], matrices: Mapping[str, np.ndarray]) -> str:
+    tables = {key: pd.DataFrame(matrix, [*names], names) for key, matrix in matrices.items()}
+    whole = pd.concat(tables, names=["relation", kind])
+    return whole.to_csv(float_format="%.6g", lineterminator="\n")
 
 
 def _description(

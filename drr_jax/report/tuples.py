@@ -1,7 +1,7 @@
 """Single tuples in the report: attention over face, stimulus and caption; best and worst."""
 
 from collections.abc import Sequence
-from html import escape
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -10,7 +10,6 @@ from PIL import Image
 
 from drr_jax import pages
 from drr_jax.facs import DOMAINS, FACE_DOMAINS, IMAGES
-from drr_jax.pages import named, plain
 from drr_jax.report.samples import Run, Samples, log_loss
 
 TUPLES, UNITS = 4, 3  # tuples shown with attention, AUs shown for each
@@ -49,15 +48,10 @@ def words(tokens: Sequence[str], attention: Float[np.ndarray, "tokens"]) -> list
     return merged
 
 
-def shaded(pairs: Sequence[tuple[str, float]]) -> str:
-    """Caption words in HTML, the more orange the more attention; full orange is twice even."""
-    even = 1 / max(1, len(pairs))
-    top = max([2 * even, *(value for _, value in pairs)])
-    return " ".join(
-        f'<span style="background:rgba(230,159,0,{0.9 * value / top:.2f})"'
-        f' title="{100 * value:.0f} % of the attention">{escape(word)}</span>'
-        for word, value in pairs
-    )
+def shaded(pairs: Sequence[tuple[str, float]]) -> list[tuple[str, float, float]]:
+    """(word, attention, opacity of its orange): 0.9 is twice an even spread, or the most."""
+    top = max([2 / max(1, len(pairs)), *(value for _, value in pairs)])
+    return [(word, value, 0.9 * value / top) for word, value in pairs]
 
 
 def choose_units(samples: Samples, names: Sequence[str]) -> list[tuple[int, list[int]]]:
@@ -105,55 +99,60 @@ def predicted(
     return probability == probability.max() if softmax else probability >= 0.5
 
 
-def attention_cards(run: Run) -> tuple[list[str], dict[str, bytes]]:
-    """HTML of the attention maps of some tuples, and one PNG strip of each for report/."""
+def attention_cards(run: Run) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Attention maps of some tuples as the page lays them out, and a PNG strip of each."""
     samples, names = run.samples or {}, run.names
     looked, cards, strips = attention_domains(run), [], {}
     chosen = choose_alternatives(samples) if run.softmax else choose_units(samples, names)
+    said = {
+        (True, True): "present",
+        (True, False): "present, missed",
+        (False, True): "predicted, not present",
+        (False, False): "not present",
+    }
     for number, (i, units) in enumerate(chosen, start=1):
-        claimed = predicted(samples["probability"][i], run.softmax)
-        said = {
-            (True, True): "present",
-            (True, False): "present, missed",
-            (False, True): "predicted, not present",
-            (False, False): "not present",
+        p, label = samples["probability"][i], samples["label"][i]
+        claimed = predicted(p, run.softmax)
+        rows = [
+            (f"{_heading(domain, key)} {domain}".strip(), _maps(run, i, domain, key, units))
+            for domain, key in _pictures(run)
+        ]
+        card = _identity(samples, i) | {
+            "classes": [
+                (names[n], said[bool(label[n] > 0), bool(claimed[n])], p[n]) for n in units
+            ],
+            "rows": rows,
+            "caption": "",
+            "words": [],
         }
-        heads = "".join(
-            f"<th>{escape(named(names[n]))}<br><span class='quiet'>"
-            f"{said[bool(samples['label'][i][n] > 0), bool(claimed[n])]}, p ="
-            f" {samples['probability'][i][n]:.2f}</span></th>"
-            for n in units
-        )
-        rows = [f"<tr><th class='side'></th><th>{_where(samples, i)}</th>{heads}</tr>"]
-        strip = []
-        for domain, key in _pictures(run):
-            image = samples[key][i]
-            cells, strip_row = [pages.picture(image, key, 320)], [image]
-            for n in units if domain in looked else ():
-                # Attention by a sigmoid does not add up to 1 by itself.
-                attention = samples[f"attention_{domain}"][i, ..., n]
-                attention = attention / max(float(attention.sum()), 1e-9)
-                overlay = heat(image, attention)
-                peak = float(attention.max() * attention.size)
-                alt = f"attention of {names[n]} over the {key}"
-                cells.append(
-                    pages.picture(overlay, alt, 320)
-                    + f'<span class="quiet">peak {peak:.1f} × even</span>'
-                )
-                strip_row.append(overlay)
-            rows.append(
-                f"<tr><th class='side'>{f'{_heading(domain, key)} {domain}'.strip()}</th>"
-                + "".join(f"<td>{cell}</td>" for cell in cells)
-                + "</tr>"
-            )
-            strip.append(np.concatenate(strip_row, axis=1))
         if "caption" in samples and not _modalities(run):
-            rows.append(_caption_row(samples, i, units if "T" in looked else ()))
-        cards.append(f'<article><table class="maps">{"".join(rows)}</table></article>')
+            card["caption"] = str(samples["caption"][i])
+            if "T" in looked and "caption_tokens" in samples:
+                tokens, attention = samples["caption_tokens"][i], samples["attention_T"][i]
+                attention = attention / np.maximum(attention.sum(0), 1e-9)  # as of the images
+                card["words"] = [shaded(words(tokens, attention[:, n])) for n in units]
+        cards.append(card)
+        strip = [np.concatenate([pixels for pixels, *_ in maps], axis=1) for _, maps in rows]
         width = max(row.shape[1] for row in strip)
         strip = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in strip]
         strips[f"attention-{number}"] = pages.encode_png(np.concatenate(strip))
     return cards, strips
+
+
+def _maps(
+    run: Run, i: int, domain: str, key: str, units: Sequence[int]
+) -> list[tuple[np.ndarray, str, float | None]]:
+    """(pixels, what they show, peak over an even spread): an image, then what each class sees."""
+    samples = run.samples or {}
+    image = samples[key][i]
+    shown: list[tuple[np.ndarray, str, float | None]] = [(image, key, None)]
+    for n in units if f"attention_{domain}" in samples else ():
+        # Attention by a sigmoid does not add up to 1 by itself.
+        attention = samples[f"attention_{domain}"][i, ..., n]
+        attention = attention / max(float(attention.sum()), 1e-9)
+        peak = float(attention.max() * attention.size)
+        shown.append((heat(image, attention), f"attention of {run.names[n]} over the {key}", peak))
+    return shown
 
 
 def _pictures(run: Run) -> list[tuple[str, str]]:
@@ -178,19 +177,8 @@ def _heading(domain: str, key: str) -> str:
     return "Visible" if domain == "V" else key.capitalize()
 
 
-def _caption_row(samples: Samples, i: int, units: Sequence[int]) -> str:
-    cells = [escape(str(samples["caption"][i]))]
-    if units and "caption_tokens" in samples:
-        tokens, attention = samples["caption_tokens"][i], samples["attention_T"][i]
-        attention = attention / np.maximum(attention.sum(0), 1e-9)  # as of the images
-        cells += [shaded(words(tokens, attention[:, n])) for n in units]
-    body = "".join(f'<td class="words">{cell}</td>' for cell in cells)
-    return f"<tr><th class='side'>Caption{' T' * bool(units)}</th>{body}</tr>"
-
-
-def _where(samples: Samples, i: int) -> str:
-    sequence = str(samples["sequence"][i]).replace("_", " ").replace("/", " / ")
-    return f"{escape(sequence)}<br><span class='quiet'>frame {int(samples['frame'][i])}</span>"
+def _identity(samples: Samples, i: int) -> dict[str, Any]:
+    return {"sequence": str(samples["sequence"][i]), "frame": int(samples["frame"][i])}
 
 
 def ranked(samples: Samples, softmax: bool = False, each: int = 6) -> tuple[list[int], list[int]]:
@@ -211,46 +199,37 @@ def rank_of(loss: float, all_loss: Float[np.ndarray, "batch"] | None) -> str:
     return f"rank {int((known < loss - 1e-9).sum()) + 1} of {len(known)}"
 
 
-def _listed(names: Sequence[str], p: np.ndarray, mask: np.ndarray, kind: str) -> str:
-    items = [f"{escape(plain(names[int(n)]))}&nbsp;({p[n]:.2f})" for n in np.flatnonzero(mask)]
-    return f'<span class="{kind}">{", ".join(items)}</span>' if items else "none"
+def headings(run: Run) -> list[str]:
+    """What the images of a tuple are called."""
+    return [_heading(*image) for image in _pictures(run)]
 
 
-def tuple_table(run: Run, rows: Sequence[int], all_loss: Float[np.ndarray, "batch"] | None) -> str:
-    """Tuples with thumbnails, truth, prediction, and what was missed or falsely claimed."""
+def examples(
+    run: Run, rows: Sequence[int], all_loss: Float[np.ndarray, "batch"] | None
+) -> list[dict[str, Any]]:
+    """Tuples with their images, truth, prediction, and what was missed or falsely claimed."""
     samples, names = run.samples or {}, run.names
     loss = log_loss(samples["probability"], samples["label"], run.softmax)
-    images = _pictures(run)
     missed, claimed_falsely = ("it was", "taken for") if run.softmax else ("missed", "false alarm")
-    lines = []
+    found = []
     for i in rows:
         p, label = samples["probability"][i], samples["label"][i]
         claimed = predicted(p, run.softmax)
-        present = [plain(names[n]) for n in np.flatnonzero(label > 0)]
-        truth = escape(", ".join(present)) or "none"
-        wrong = [
-            f"{word} {_listed(names, p, mask, 'wrong')}"
-            for word, mask in (
-                (missed, (label > 0) & ~claimed),
-                (claimed_falsely, (label == 0) & claimed),
-            )
-            if mask.any()
-        ]
-        pictures = "".join(
-            f"<td>{pages.picture(samples[key][i], key, 184)}</td>" for _, key in images
+        masks = claimed & (label > 0), ~claimed & (label > 0), claimed & (label == 0)
+        hit, miss, alarm = (
+            ", ".join(f"{pages.plain(names[n])}\N{NO-BREAK SPACE}({p[n]:.2f})" for n in of)
+            for of in map(np.flatnonzero, masks)
         )
-        lines.append(
-            f'<tr>{pictures}<td class="where">{_where(samples, i)}</td><td>{truth}</td>'
-            f"<td>{_listed(names, p, claimed & (label > 0), 'hit')}</td>"
-            f"<td>{'<br>'.join(wrong) or 'none'}</td>"
-            f'<td class="n">{loss[i]:.3f}<br><span class="quiet">'
-            f"{rank_of(float(loss[i]), all_loss)}</span></td></tr>"
+        errors = [(missed, miss), (claimed_falsely, alarm)]
+        found.append(
+            _identity(samples, i)
+            | {
+                "pictures": [(samples[key][i], key) for _, key in _pictures(run)],
+                "present": [names[n] for n in np.flatnonzero(label > 0)],
+                "found": hit,
+                "errors": [error for error in errors if error[1]],
+                "loss": loss[i],
+                "rank": rank_of(float(loss[i]), all_loss),
+            }
         )
-    head = "".join(f'<th class="picture">{_heading(*image)}</th>' for image in images)
-    shown = f"{run.noun.capitalize()} shown" if run.softmax else "AUs present"
-    head += f'<th class="where">Where</th><th class="present">{shown}</th>'
-    head += '<th>Found (p)</th><th>Errors&nbsp;(p)</th><th class="n">Log loss</th>'
-    return (
-        f'<table class="tuples"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table>"
-    )
+    return found

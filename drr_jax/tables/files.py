@@ -1,11 +1,11 @@
 """The tables as Markdown, for people; as CSV and JSON with every bit, for programs."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from drr_jax import files
 from drr_jax.errors import InputError
@@ -33,9 +33,9 @@ def markdown(texts: Sequence[Text], skipped: Sequence[str]) -> str:
 
 
 def _table(grid: Grid) -> str:
-    rule = ["---" if i < grid.words else "--:" for i in range(len(grid.head))]
-    rows = [grid.head, rule, *(line.cells for line in grid.lines)]
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    head, *lines = grid.written()
+    rule = ["---" if i < grid.words else "--:" for i in range(len(head))]
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in (head, rule, *lines))
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
@@ -78,12 +78,8 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    text = io.StringIO()
-    columns = dict.fromkeys(name for row in rows for name in row)
-    table = csv.DictWriter(text, columns, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
+    # As objects, so that a count stays whole beside cells that are empty.
+    return pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def _data(section: Section, system: System) -> Row:

@@ -11,16 +11,15 @@ from drr_jax.tables.runs import Group
 from drr_jax.tables.sections import Contrast, Section, System, class_score, floor, is_switch, shown
 from drr_jax.tables.stats import Difference
 
-DRAWN = 5  # columns of an ablation before the place where its differences can be drawn
+DRAWN = 5  # the column of an ablation in which a page draws the differences of the first score
 
 
 @dataclass(frozen=True)
 class Line:
     """One row of a table. `kind` is "", reference, paper or floor."""
 
-    cells: tuple[str, ...]
+    cells: tuple[Any, ...]
     kind: str = ""
-    difference: Difference | None = None  # drawn where there is room for it
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,13 @@ class Grid:
     head: tuple[str, ...]
     lines: tuple[Line, ...]
     says: str  # how to read it
+    drawn: int | None = None  # the column that holds differences to be drawn, if any
+    reach: float = 0.0  # how far from zero they and their intervals go
+
+    def written(self) -> list[list[str]]:
+        """Head and lines without what has to be drawn."""
+        rows = [self.head, *(line.cells for line in self.lines)]
+        return [[cell for at, cell in enumerate(row) if at != self.drawn] for row in rows]
 
 
 @dataclass(frozen=True)
@@ -224,18 +230,19 @@ def _ablation(section: Section) -> Grid:
     first, *others = section.measures
     group = section.reference.group
     reference = f"Reference: {section.reference.label} ({group.config['domains']})"
-    cells = [reference, _block(group), _mean(group, first.of), *[""] * 3]
+    top = [reference, _block(group), _mean(group, first.of), *[""] * 4]
     for measure in others:
-        cells += [_mean(group, measure.of), "", ""]
-    lines = [Line(tuple(cells), "reference")]
+        top += [_mean(group, measure.of), "", ""]
+    lines = [Line(tuple(top), "reference")]
     for found in section.contrasts:
         ours, score = found.system.group, found.scores[0]
         levels = [percent(float(ours.values(m.of, found.block).mean())) for m in section.measures]
-        cells = [changes(found), f"{score.seeds} x {score.folds}"]
+        cells: list[Any] = [changes(found), f"{score.seeds} x {score.folds}"]
         for level, difference in zip(levels, found.scores, strict=True):
             cells += [level, f"{100 * difference.mean:+.2f}", interval(difference)]
-        cells.insert(DRAWN, f"{score.better} of {score.pairs}")
-        lines.append(Line(tuple(cells), difference=score))
+        cells[DRAWN:DRAWN] = [score, f"{score.better} of {score.pairs}"]
+        lines.append(Line(tuple(cells)))
+    reach = max(found.scores[0].reach for found in section.contrasts)
     says = (
         "Differences from the reference, in points, paired by seed and fold. Interval: Student's t "
         f"over seeds of the means over folds, none for a single seed. {_expected(section)}"
@@ -243,8 +250,8 @@ def _ablation(section: Section) -> Grid:
     head = ["Changed", "Seeds x folds"]
     for measure in section.measures:
         head += [measure.name, f"{measure.name} difference", "95 % interval"]
-    head.insert(DRAWN, "Better in")
-    return Grid("Ablation", 1, tuple(head), tuple(lines), says)
+    head[DRAWN:DRAWN] = [f"{-100 * reach:+.1f} to {100 * reach:+.1f} points", "Better in"]
+    return Grid("Ablation", 1, tuple(head), tuple(lines), says, DRAWN, reach)
 
 
 def _expected(section: Section) -> str:

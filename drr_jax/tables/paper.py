@@ -7,7 +7,7 @@ row that is not the best, a claim of the text that no table bears out, a citatio
 
 import functools
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -77,24 +77,14 @@ def _document() -> dict[str, Any]:
 @functools.cache
 def tables() -> tuple[Table, ...]:
     """Tables 4, 5 and 6 as printed."""
-
     return tuple(
-        Table(
-            number=table["number"],
-            title=table["title"],
-            metric=table["metric"],
-            datasets=tuple(table["datasets"]),
-            folds=table["folds"],
-            classes=tuple(table["classes"]),
-            rows=tuple(_row(**row) for row in table["rows"]),
-            lacks=table.get("lacks", ""),
-        )
+        Table(**_fixed(table) | {"rows": tuple(Row(**_fixed(row)) for row in table["rows"])})
         for table in _document()["tables"]
     )
 
 
-def _row(values: Sequence[float] = (), **fields: Any) -> Row:
-    return Row(values=tuple(values), **fields)
+def _fixed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}
 
 
 def table_of(dataset: str, task: str) -> Table | None:

@@ -43,6 +43,11 @@ class Difference:
         return self.mean - self.half_width, self.mean + self.half_width
 
     @property
+    def reach(self) -> float:
+        """How far from zero the difference and its interval go."""
+        return abs(self.mean) + (self.half_width or 0.0)
+
+    @property
     def decided(self) -> bool:
         """Whether the interval leaves out zero."""
         return self.half_width is not None and abs(self.mean) > self.half_width

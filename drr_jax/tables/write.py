@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from drr_jax import pages
 from drr_jax.errors import InputError
 from drr_jax.tables import files as tables_files
 from drr_jax.tables import grids as tables_grids
-from drr_jax.tables import page as tables_page
 from drr_jax.tables import runs as tables_runs
 from drr_jax.tables import sections as tables_sections
+from drr_jax.tables.grids import Text
 
 
 def write_tables(patterns: Sequence[str], reference: str, workdir: Path) -> Path:
@@ -42,13 +43,21 @@ def write_tables(patterns: Sequence[str], reference: str, workdir: Path) -> Path
             "tables.csv": tables_files.systems_csv(sections),
             "ablation.csv": tables_files.contrasts_csv(sections),
             "tables.json": tables_files.as_json(sections, skipped),
-            "tables.html": tables_page.page(texts, len(runs), skipped),
+            "tables.html": _page(texts, len(runs), skipped),
         },
     )
     _print(markdown)
     for line in skipped:
         print(f"left out: {line}", file=sys.stderr)
     return workdir / "tables.html"
+
+
+def _page(texts: Sequence[Text], runs: int, skipped: Sequence[str]) -> str:
+    sections = {f"s{number}": (text.title, text) for number, text in enumerate(texts)}
+    if skipped:
+        sections["left-out"] = ("Left out", Text("Left out", False, "", (), tuple(skipped)))
+    title = f"Results of {runs} {'run' if runs == 1 else 'runs'}"
+    return pages.render("tables.html", title=title, sections=sections)
 
 
 def _print(text: str) -> None:

@@ -9,9 +9,9 @@ import pytest
 from made_up_run import NAMES, make_run, make_samples
 
 from drr_jax import metrics
-from drr_jax.pages.figures import clear_of
 from drr_jax.report import confusion as report_confusion
 from drr_jax.report import write as report
+from drr_jax.report.figures import clear_of
 from drr_jax.report.samples import choose_samples, log_loss
 
 KINDS = {

@@ -3,8 +3,8 @@
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,25 +12,16 @@ from matplotlib.figure import Figure
 from drr_jax import pages
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS
-from drr_jax.pages import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, named, png
+from drr_jax.pages import GREY, INK, PALETTE, RED, WIDTH, named, png
 from tfds_reactionet.annotation.suspicious import Flagged, occurrence_names
 from tfds_reactionet.reactionet import Sequence, find_frames
 from tfds_reactionet.reading import BadImageError, rgb
 
 AROUND = 2  # neighbours shown before and after the suspicious frames
 MOST_PICTURES = 10  # of one episode
+SIDE = 188  # pixels of a video's pictures
 CONTEXT = 12  # frames of trace before and after
 TRACES = 5  # AUs drawn in colour: those that change most
-_COLOURS = (BLUE, ORANGE, GREEN, RED, "#cc79a7")
-_STYLE = """<style>
-.strip { display: flex; gap: 8px; margin: 8px 0 2px; }
-.strip div { flex: 0 0 94px; font-size: 12px; line-height: 1.3; color: #59616e; }
-.strip img, .strip .none { width: 94px; height: 94px; display: block; border: 3px solid #fff;
-  object-fit: cover; }
-.strip .none { background: #f1f3f6; }
-.strip .flag img, .strip .flag .none { border-color: #d55e00; }
-.strip .flag { color: #b34700; font-weight: 600; }
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -91,75 +82,64 @@ class Strongest:
 
 def sheet(strongest: Strongest, intensity: float, count: int, summary: str) -> str:
     """The contact sheet as one HTML page."""
-    shown = strongest.ordered()
-    body = ["<h1>Suspicious AU labels</h1>", pages.text(summary, "quiet"), _STYLE]
-    body.append(
-        pages.text(
-            f"Neighbouring frames whose AU intensities differ by D ≥ {intensity:g} in sum, or "
-            f"whose numbers of occurring AUs differ by T ≥ {count}. Frames of such pairs have a "
-            "red frame. Note corrections in review.csv: your name in reviewer, and 0, 1 or 9 "
-            "(not codable) where the automatic label is wrong; empty cells confirm it."
-        )
+    return pages.render(
+        "review.html",
+        title="Suspicious AU labels",
+        sections={},
+        summary=summary,
+        intensity=intensity,
+        count=count,
+        seen=strongest.seen,
+        episodes=[_card(episode, intensity, count) for episode in strongest.ordered()],
     )
-    if len(shown) < strongest.seen:
-        words = f"The {len(shown)} strongest of {strongest.seen:,} episodes; review.csv has all."
-        body.append(pages.text(words, "warning"))
-    if not shown:
-        body.append(pages.missing("no frame is suspicious."))
-    body += [_card(episode, intensity, count) for episode in shown]
-    return pages.page("Suspicious AU labels", body)
 
 
-def _card(episode: Episode, intensity: float, count: int) -> str:
-    flagged, track = episode.flagged, episode.flagged.track
+def _card(episode: Episode, intensity: float, count: int) -> dict[str, Any]:
+    flagged, frames = episode.flagged, episode.flagged.track.frames[episode.rows]
     name = "/".join(filter(None, flagged.key)) + (f", face {flagged.face}" if flagged.face else "")
-    difference, change = episode.strength
-    frames = track.frames[episode.rows]
-    lines = [
-        f"<article><h3>{escape(name)}, frames {frames[0]} to {frames[-1]} "
-        f'<span class="quiet">largest D {difference:.2f}, largest T {change}</span></h3>',
-        _strip(episode),
-        pages.figure(
-            _traces(episode, intensity, count),
-            f"AU intensities and D around frame {frames[0]} of {name}",
-        ),
-        "</article>",
-    ]
-    return "\n".join(lines)
+    return {
+        "name": name,
+        "frames": (frames[0], frames[-1]),
+        "strength": episode.strength,
+        "strip": _strip(episode),
+        "traces": _traces(episode, intensity, count),
+    }
 
 
-def _strip(episode: Episode) -> str:
+def _strip(episode: Episode) -> list[dict[str, Any]]:
+    """Neighbouring frames: number, pixels if the release has them, what OpenFace found."""
     track = episode.flagged.track
     first, last = episode.rows[0] - AROUND, episode.rows[-1] + AROUND + 1
     if last - first > MOST_PICTURES:  # too long for a line: around its largest D
         first = max(first, min(episode.peak - MOST_PICTURES // 2 + 1, last - MOST_PICTURES))
     rows = list(range(max(0, first), min(len(track.frames), last)))
-    picture = _pictures(episode.flagged.path.parent)
-    cells = []
-    for row in rows[:MOST_PICTURES]:
-        frame = int(track.frames[row])
-        mark = ' class="flag"' if row in episode.rows else ""
-        occurring = occurrence_names(track.occurrence[row], REACTIONET_AUS)
-        face = "" if track.found[row] else "no face<br>"
-        shown = picture(frame) or '<span class="none"></span>'
-        cells.append(f"<div{mark}>{shown}{frame}<br>{face}{occurring}</div>")
-    return f'<div class="strip">{"".join(cells)}</div>'
+    pixels = _pictures(episode.flagged.path.parent)
+    return [
+        {
+            "frame": track.frames[row],
+            "pixels": pixels(int(track.frames[row])),
+            "flagged": row in episode.rows,
+            "face": track.found[row],
+            "occurring": occurrence_names(track.occurrence[row], REACTIONET_AUS),
+        }
+        for row in rows[:MOST_PICTURES]
+    ]
 
 
-def _pictures(folder: Path) -> Callable[[int], str]:
-    """A function from frame number to an <img>, or to "" where the release has no such image."""
+def _pictures(folder: Path) -> Callable[[int], np.ndarray | None]:
+    """A function from frame number to pixels, or to None where the release has no such image."""
     try:
         frames = find_frames(Sequence(folder.parent, folder.name), "reaction")
     except InputError:
-        return lambda frame: ""
+        return lambda frame: None
 
-    def picture(frame: int) -> str:
+    def picture(frame: int) -> np.ndarray | None:
         if frame not in frames:
-            return ""
+            return None
         try:
-            return pages.picture(rgb(frames.pixels(frame).read()), f"frame {frame}", 188)
+            return rgb(frames.pixels(frame).read())
         except BadImageError:
-            return ""
+            return None
 
     return picture
 
@@ -177,7 +157,7 @@ def _traces(episode: Episode, intensity: float, count: int) -> bytes:
     for au in range(values.shape[1]):
         if au not in most:
             top.plot(frames, values[:, au], color="#d3d7dd", lw=0.8)
-    for colour, au in zip(_COLOURS, most, strict=False):
+    for colour, au in zip(PALETTE, most, strict=False):
         label = named(REACTIONET_AUS[au])
         top.plot(frames, values[:, au], "o-", color=colour, lw=1.6, ms=3, label=label)
     top.set_ylim(0, 5.3)

@@ -7,7 +7,7 @@ PNG and a CSV.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tfds_reactionet.statistics.counts import count_records
 from tfds_reactionet.statistics.study import Study, read_set
 from tfds_reactionet.statistics.words import stop_words
 
-SECTIONS: dict[str, tuple[str, Callable[[Study], list[str]]]] = {
+SECTIONS: dict[str, tuple[str, Callable[[Study], sections.Shown]]] = {
     "scenes": ("Scenes, tasks and sequences (Figure 1)", sections.scenes),
     "demographics": ("Demographics (Table 1)", sections.demographics),
     "rare": ("Less frequent action units (Figure 4)", sections.rare),
@@ -41,8 +41,8 @@ def write_statistics(
     out: Path,
     data_dir: str | None = None,
     *,
-    beside: tuple[str, ...] = (),
-    coders: tuple[str, ...] = (),
+    beside: Sequence[str] = (),
+    coders: Sequence[str] = (),
     manual_dir: str | None = None,
     max_lag: int = 50,
     jobs: int | None = None,
@@ -76,10 +76,21 @@ def write_statistics(
         people,
         max_lag,
     )
-    body = [_head(study)]
-    for key, (title, section) in SECTIONS.items():
-        body.append(pages.section(key, title, *section(study)))
-    page = pages.page(f"Statistics of {study.name}", body)
+    parts = metadata["parts"].values()
+    counted = {
+        "frames": study.records,
+        "labelled by hand": study.counts.manual_records,
+        "sequences": len(study.sequences),
+        "subjects": len({subject for part in parts for subject in part["subjects"]}),
+        "action units": len(study.au_names),
+    }
+    page = pages.render(
+        "statistics.html",
+        title=f"Statistics of {study.name}",
+        study=study,
+        numbers=[(f"{number:,}", what) for what, number in counted.items()],
+        sections={key: (title, section(study)) for key, (title, section) in SECTIONS.items()},
+    )
     write_files(out, {**study.files, "index.html": page})
     return out / "index.html"
 
@@ -107,38 +118,6 @@ def _release(metadata: Any, manual_dir: str | None) -> Path:
     return inner if not (root / "labels").is_dir() and inner.is_dir() else root
 
 
-def _head(study: Study) -> str:
-    metadata, parts = study.metadata, study.metadata["parts"]
-    subjects = {subject for part in parts.values() for subject in part["subjects"]}
-    links = " ".join(f'<a href="#{key}">{title}</a>' for key, (title, _) in SECTIONS.items())
-    tiles = {
-        "frames": study.records,
-        "labelled by hand": study.counts.manual_records,
-        "sequences": len(study.sequences),
-        "subjects": len(subjects),
-        "action units": len(study.au_names),
-    }
-    cells = "".join(
-        f'<div class="tile"><b>{number:,}</b><span>{what}</span></div>'
-        for what, number in tiles.items()
-    )
-    rendered = pages.text(
-        "This is the demo release: rendered, not recorded. Nothing here says anything about people "
-        "or about ReactioNet.",
-        "warning",
-    )
-    where = f"{study.prepared}, fingerprint {metadata['fingerprint'][:16]}"
-    return "\n".join(
-        [
-            f"<h1>Statistics of {study.name}</h1>",
-            pages.text(where, "quiet"),
-            f"<nav>{links}</nav>",
-            rendered if metadata.get("rendered") else "",
-            f'<div class="tiles">{cells}</div>',
-        ]
-    )
-
-
 def main() -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -148,7 +127,7 @@ def main() -> int:
     )
     parser.add_argument("name", metavar="NAME[/CONFIG]", help="a prepared data set")
     parser.add_argument("--data_dir", help="where prepared sets are (default: $DRR_DATA_DIR, data)")
-    parser.add_argument("--out", required=True, help="folder for index.html, PNG and CSV files")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the page and its files")
     parser.add_argument(
         "--beside", nargs="+", default=[], metavar="NAME", help="prepared sets to show in Figure 4"
     )
@@ -160,16 +139,6 @@ def main() -> int:
         "--max_lag", type=int, default=50, help="longest delay in frames (default %(default)s)"
     )
     parser.add_argument("--jobs", type=int, help="processes (default: all cores)")
-    args = parser.parse_args()
-    page = write_statistics(
-        args.name,
-        Path(args.out),
-        args.data_dir,
-        beside=tuple(args.beside),
-        coders=tuple(args.coders),
-        manual_dir=args.manual_dir,
-        max_lag=args.max_lag,
-        jobs=args.jobs,
-    )
+    page = write_statistics(**vars(parser.parse_args()))
     print(f"written: {page}")
     return 0

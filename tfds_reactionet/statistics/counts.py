@@ -1,5 +1,6 @@
 """One pass over the records of a prepared data set: everything its metadata does not count."""
 
+import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -43,17 +44,11 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Adds the counts of later records."""
-        for name in ("positives", "known", "manual_positives", "manual_known", "intensity"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.manual_records += other.manual_records
-        self.captions += other.captions
-        self.au_captions = self.au_captions + other.au_captions
-        self.words.update(other.words)
-        if not self.au_words:
-            self.au_words = [Counter() for _ in other.au_words]
         for mine, theirs in zip(self.au_words, other.au_words, strict=True):
             mine.update(theirs)
-        self.series += other.series
+        self.words.update(other.words)
+        for name in vars(self).keys() - {"words", "au_words"}:
+            setattr(self, name, operator.iadd(getattr(self, name), getattr(other, name)))
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,7 @@ def count_records(
     prepared: Path, metadata: Mapping[str, Any], jobs: int | None = None, progress: bool = True
 ) -> Counts:
     """Reads every record once. Raises InputError for one that cannot be read."""
-    total = Counts()
+    total = _empty(len(metadata["au_names"]))
     records = sum(part["records"] for part in metadata["parts"].values())
     with tqdm(total=records, desc="reading", unit=" records", disable=not progress) as bar:
         pieces = list(_pieces(prepared, metadata))

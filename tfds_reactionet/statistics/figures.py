@@ -5,18 +5,16 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from drr_jax.pages import BLUE, GREEN, GREY, INK, MEANING, ORANGE, RED, WIDTH, named, png
+from drr_jax import pages
+from drr_jax.pages import BLUE, GREY, INK, MEANING, ORANGE, PALETTE, WIDTH, named, png
 from tfds_reactionet.annotation import Task
 from tfds_reactionet.statistics.counts import BIN, BINS
 from tfds_reactionet.statistics.reaction_delay import Delay
 
-_SETS = (BLUE, ORANGE, GREEN, RED, "#cc79a7", "#56b4e9", GREY, "#f0e442", INK)
 _PERCENT = FuncFormatter(lambda value, _: f"{100 * value:g} %")
 
 
@@ -31,15 +29,7 @@ def bars(
         values = list(panel.values())
         axis.barh(range(len(panel)), values, height=0.62, color=BLUE)
         for row, value in enumerate(values):
-            axis.annotate(
-                f"{value:,.0f}",
-                (value, row),
-                xytext=(4, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=9.5,
-                color=INK,
-            )
+            pages.note(axis, f"{value:,.0f}", (value, row), (4, 0), va="center", color=INK)
         labels = list(panel) if number == 0 or not shared else [""] * len(panel)
         axis.set_yticks(range(len(panel)), labels, fontsize=10)
         axis.set(xlim=(0, max([*values, 1]) * 1.3), ylim=(rows - 0.4, -0.6), xticks=[])
@@ -62,7 +52,11 @@ def share_figure(
     for number, (name, row) in enumerate(shares.items()):
         at = np.arange(len(au_names)) + (number - (len(shares) - 1) / 2) * width
         axis.bar(
-            at, np.nan_to_num(row), width=0.9 * width, color=_SETS[number % len(_SETS)], label=name
+            at,
+            np.nan_to_num(row),
+            width=0.9 * width,
+            color=PALETTE[number % len(PALETTE)],
+            label=name,
         )
         for x, value in zip(at, row, strict=True):
             words = "not coded" if np.isnan(value) else f"{100 * value:.{int(crowd <= 24)}f}"
@@ -80,10 +74,10 @@ def share_figure(
     axis.set_ylim(0, max(top * 1.13, 1e-3))
     axis.yaxis.set_major_formatter(_PERCENT)
     axis.set_ylabel("share of frames", fontsize=9.5)
+    pages.tidy(axis)
     axis.tick_params(axis="x", length=0)
-    _plain(axis)
     if len(shares) > 1:
-        figure.legend(loc="outside upper right", ncols=4, frameon=False, fontsize=9.5)
+        pages.legend(figure)
     return png(figure)
 
 
@@ -101,22 +95,13 @@ def kappa_figure(tasks: Sequence[Task]) -> bytes:
         axis.plot([getattr(task, name) for task in tasks], rows, marker, label=label, **style)
     for row, task in enumerate(tasks):
         if np.isnan(task.cohen) and np.isnan(task.fleiss):
-            axis.annotate(
-                "undefined: no variation",
-                (0.01, row),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=9,
-                color=GREY,
-            )
+            at = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 9}
+            pages.note(axis, "undefined: no variation", (0.01, row), (0, 0), color=GREY, **at)
     axis.set_yticks(rows, [task.name for task in tasks], fontsize=9.5)
     values = [x for task in tasks for x in (task.cohen, task.fleiss) if not np.isnan(x)]
     axis.set(xlim=(min([0.6, *values]) - 0.05, 1.02), ylim=(len(tasks) - 0.4, -0.6))
-    axis.grid(axis="both", color="#e8ebef", lw=0.8)
-    axis.set_axisbelow(True)
-    axis.spines[["top", "right", "left"]].set_visible(False)
-    axis.tick_params(axis="y", length=0)
-    figure.legend(loc="outside upper right", ncols=3, frameon=False, fontsize=9.5)
+    pages.tidy(axis, grid="both")
+    pages.legend(figure)
     return png(figure)
 
 
@@ -131,31 +116,16 @@ def relation_figure(
     left, right = figure.subplots(1, 2)
     cmap = LinearSegmentedColormap.from_list("share", ["#f7f8fa", BLUE])
     ticks = _numbers(au_names)
-    for axis, values, title in (
-        (left, half_sums, "Co-occurrence, (C + Cᵀ) / 2"),
-        (right, prior, prior_title),
-    ):
+    panels = {left: (half_sums, "Co-occurrence, (C + Cᵀ) / 2"), right: (prior, prior_title)}
+    for axis, (values, title) in panels.items():
         axis.imshow(values, cmap=cmap, vmin=0, vmax=1)
         axis.set_title(title, loc="left", fontsize=10.5)
-        axis.set_xticks(range(len(ticks)), ticks, fontsize=9)
-        axis.set_yticks(range(len(ticks)), ticks, fontsize=9)
-        axis.set_xticks(np.arange(1, len(ticks)) - 0.5, minor=True)
-        axis.set_yticks(np.arange(1, len(ticks)) - 0.5, minor=True)
-        axis.grid(which="minor", color="white", lw=1.5)
-        axis.tick_params(which="both", length=0)
-        axis.spines[:].set_visible(False)
-        axis.set_xlabel("AU", fontsize=9)
-    size = 8 if len(au_names) <= 12 else 5.5
-    for i, j in np.ndindex(half_sums.shape):
-        if i == j:
-            continue
-        value = half_sums[i, j]
-        colour = "white" if value > 0.55 else INK
-        shown = f"{value:.2f}".removeprefix("0")
-        left.text(j, i, shown, ha="center", va="center", fontsize=size, color=colour)
-        if prior[i, j] >= 0.5:
-            box = Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, ec=ORANGE, lw=1.4)
-            left.add_patch(box)
+        pages.name_cells(axis, ticks, ticks)
+        axis.set_ylabel("AU", fontsize=9)
+    others = ~np.eye(len(ticks), dtype=bool)
+    size = 8 if len(ticks) <= 12 else 5.5
+    pages.number_cells(left.images[0], np.where(others, half_sums, np.nan), size)
+    pages.outline_cells(left, (prior >= 0.5) & others)
     return png(figure)
 
 
@@ -173,7 +143,7 @@ def intensity_figure(histogram: Int[np.ndarray, "aus bins"], au_names: Sequence[
         axis.set_xlim(0, 5)
         axis.set_xticks(range(6))
         axis.xaxis.set_tick_params(labelbottom=True)
-        _plain(axis)
+        pages.tidy(axis)
     axes[0].set_ylim(5e-4, 1)
     axes[0].yaxis.set_major_formatter(_PERCENT)
     for axis in axes[len(au_names) :]:
@@ -201,16 +171,9 @@ def delay_figure(delay: Delay) -> bytes:
     right.set_xlabel("frames", fontsize=9)
     for axis in (left, right):
         axis.xaxis.set_major_locator(MaxNLocator(10, integer=True))
-        _plain(axis)
+        pages.tidy(axis)
     return png(figure)
 
 
 def _numbers(au_names: Sequence[str]) -> list[str]:
     return [name.removeprefix("AU").lstrip("0") for name in au_names]
-
-
-def _plain(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(axis="y", color="#e8ebef", lw=0.8)
-    axis.set_axisbelow(True)
-    axis.tick_params(labelsize=9)

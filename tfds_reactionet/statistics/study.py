@@ -1,17 +1,15 @@
 """What the statistics of one data set are made from, and the files they end in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from drr_jax import pages
 from drr_jax.errors import InputError
 from tfds_reactionet.annotation import Agreement, Person
-from tfds_reactionet.building import csv_text, read_metadata
+from tfds_reactionet.building import read_metadata
 from tfds_reactionet.statistics.counts import Counts
 
 
@@ -43,18 +41,6 @@ class Study:
         """(name, records) of every sequence."""
         parts = self.metadata["parts"].values()
         return [(name, count) for part in parts for name, _, _, count in part["sequences"]]
-
-    def picture(self, name: str, png: bytes, alt: str, caption: str) -> str:
-        """A chart on the page, kept as NAME.png."""
-        self.files[f"{name}.png"] = png
-        return pages.figure(png, alt, caption)
-
-    def data(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-        """Keeps NAME.csv; returns the links to it and to the picture."""
-        self.files[f"{name}.csv"] = csv_text(header, rows)
-        files = [f"{name}.csv"] + [f"{name}.png"] * (f"{name}.png" in self.files)
-        links = ", ".join(f'<a href="{escape(file)}">{escape(file)}</a>' for file in files)
-        return f'<p class="quiet">{links}</p>'
 
 
 def read_set(prepared: Path) -> dict[str, Any]:

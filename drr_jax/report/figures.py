@@ -1,6 +1,5 @@
-"""Charts of the report as PNG bytes, drawn with matplotlib's object interface and no display."""
+"""Charts of a run as PNG bytes: training, scores by class, single predictions."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,14 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int8
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from drr_jax.pages.html import BLUE, GREEN, GREY, INK, ORANGE, RED
+from drr_jax import pages
+from drr_jax.pages import BLUE, GREY, INK, ORANGE, PALETTE, RED, WIDTH, named, png
 
-WIDTH = 10.6  # inches; the page shows it 1024 px wide, so that 10 pt reads as 13 px
-FOLD_COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", RED, INK, "#b8ad1e", GREY, "#8c564b")
 TERMS = {
     "loss": "total",
     "loss/R": "reaction, R",
@@ -36,54 +33,7 @@ TERMS = {
     "loss/reconstruction_D": "reconstructed depth",
     "loss/reconstruction_Th": "reconstructed thermal image",
 }
-# Facial Action Coding System (Ekman, Friesen and Hager 2002).
-MEANING = {
-    "AU01": "inner brow raiser",
-    "AU02": "outer brow raiser",
-    "AU04": "brow lowerer",
-    "AU05": "upper lid raiser",
-    "AU06": "cheek raiser",
-    "AU07": "lid tightener",
-    "AU09": "nose wrinkler",
-    "AU10": "upper lip raiser",
-    "AU12": "lip corner puller",
-    "AU14": "dimpler",
-    "AU15": "lip corner depressor",
-    "AU17": "chin raiser",
-    "AU20": "lip stretcher",
-    "AU23": "lip tightener",
-    "AU24": "lip pressor",
-    "AU25": "lips part",
-    "AU26": "jaw drop",
-    "AU28": "lip suck",
-    "AU43": "eyes closed",
-    "AU45": "blink",
-}
-
 Curves = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-def plain(name: str) -> str:
-    """A class in words: "sport/talk_show" -> "sport / talk show"; an AU as it is."""
-    return name.replace("_", " ").replace("/", " / ")
-
-
-def named(name: str) -> str:
-    """A class with its meaning: "AU12" -> "AU12 lip corner puller"."""
-    return f"{plain(name)} {MEANING.get(name, '')}".strip()
-
-
-def short(name: str) -> str:
-    """A class where little room is: "AU12" -> "12", "sport/talk_show" -> "talk show"."""
-    return plain(name.removeprefix("AU").split("/")[-1])
-
-
-def png(figure: Figure, dpi: int = 170) -> bytes:
-    """Renders a figure without pyplot's global state."""
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def series(lines: Sequence[Mapping[str, Any]], key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +59,7 @@ def loss_figure(curves: Curves) -> bytes:
     axes = figure.subplots(rows, 3, sharex=True, squeeze=False).ravel()
     for axis, term in zip(axes, terms, strict=False):
         _draw(axis, curves, term)
-        title = TERMS.get(term, plain(term.removeprefix("loss/")))
+        title = TERMS.get(term, pages.plain(term.removeprefix("loss/")))
         axis.set_title(title, loc="left", fontsize=10.5)
         axis.xaxis.set_tick_params(labelbottom=True)
     if len(curves) > 1:
@@ -129,40 +79,24 @@ def progress_figure(
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(2, 1, 1))
     axes[0].axhline(floor, color=INK, lw=1.2, ls=(0, (4, 3)))
-    axes[0].annotate(
-        f"{guess}: {floor:.3f}",
-        (1, floor),
-        xycoords=("axes fraction", "data"),
-        xytext=(-4, -4),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=9,
-    )
+    at = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "top", "fontsize": 9}
+    pages.note(axes[0], f"{guess}: {floor:.3f}", (1, floor), (-4, -4), **at)
     top = floor
-    for colour, (fold, lines) in zip(FOLD_COLOURS, curves.items(), strict=False):
+    for colour, (fold, lines) in zip(PALETTE, curves.items(), strict=False):
         steps, values = series(lines, key)
         if not len(steps):
             continue
         label = f"{fold} {values[-1]:.3f}"
         axes[0].plot(steps, values, "o-", color=colour, lw=1.8, ms=4.5, label=label, clip_on=False)
         if len(curves) == 1:
-            axes[0].annotate(
-                label.strip(),
-                (steps[-1], values[-1]),
-                xytext=(0, 6),
-                textcoords="offset points",
-                ha="right",
-                color=colour,
-                fontsize=9.5,
-                weight="bold",
-            )
+            bold = {"ha": "right", "color": colour, "weight": "bold"}
+            pages.note(axes[0], label.strip(), (steps[-1], values[-1]), (0, 6), **bold)
         top = max(top, float(values.max()))
     if len(curves) > 1 and axes[0].get_legend_handles_labels()[0]:
         axes[0].legend(frameon=False, fontsize=9, loc="lower right")
     axes[0].set_ylim(0, min(1, top * 1.2) or 1)
     axes[0].set_title(title, loc="left", fontsize=10.5)
-    _plain(axes[0])
+    _steps(axes[0])
     for axis, logged, name in zip(
         axes[1:], ("lr", "grad_norm"), ("learning rate", "gradient norm"), strict=True
     ):
@@ -173,7 +107,7 @@ def progress_figure(
 
 
 def _draw(axis: Axes, curves: Curves, key: str, smooth: bool = True) -> None:
-    for colour, (fold, lines) in zip(FOLD_COLOURS, curves.items(), strict=False):
+    for colour, (fold, lines) in zip(PALETTE, curves.items(), strict=False):
         steps, values = series(lines, key)
         window = max(1, len(values) // 20) if smooth else 1
         if window > 1:
@@ -184,14 +118,11 @@ def _draw(axis: Axes, curves: Curves, key: str, smooth: bool = True) -> None:
             )
         marker = "o" if len(values) < 12 else None
         axis.plot(steps, values, color=colour, lw=1.8, marker=marker, ms=3, label=fold or None)
-    _plain(axis)
+    _steps(axis)
 
 
-def _plain(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(axis="y", color="#e8ebef", lw=0.8)
-    axis.set_axisbelow(True)
-    axis.tick_params(labelsize=9, length=3)
+def _steps(axis: Axes) -> None:
+    pages.tidy(axis)
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     axis.yaxis.set_major_locator(MaxNLocator(5))
     axis.set_xlabel("step", fontsize=9)
@@ -225,20 +156,8 @@ def bar_figure(classes: Mapping[str, Mapping[str, float]]) -> bytes:
         axis.text(place, row, f"{value:.3f}", va="center", fontsize=9.5, color=INK)
     axis.set_yticks(rows, [named(name) for name in classes], fontsize=10)
     axis.set(xlim=(0, max(1.0, max(places) + 0.07)), ylim=(len(classes) - 0.4, -0.6))
-    axis.spines[["top", "right", "left"]].set_visible(False)
-    axis.tick_params(axis="y", length=0)
-    axis.grid(axis="x", color="#e8ebef", lw=0.8)
-    axis.set_axisbelow(True)
-    handles, labels = axis.get_legend_handles_labels()
-    order = np.argsort([not text.startswith("F1 on") for text in labels], kind="stable")
-    figure.legend(
-        [handles[i] for i in order],
-        [labels[i] for i in order],
-        loc="outside upper right",
-        ncols=3,
-        frameon=False,
-        fontsize=9.5,
-    )
+    pages.tidy(axis, grid="x")
+    pages.legend(figure, first="F1 on the test part")
     return png(figure)
 
 

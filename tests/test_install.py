@@ -34,8 +34,8 @@ for name in sys.argv[1:]:
     for exported in getattr(package, "__all__", ()):
         getattr(package, exported)
 """
-# Runs the commands that are named, each with none of our modules loaded, as in a process of its own,
-# and prints exit code and text of each.
+# Runs the commands that are named, each with none of our modules loaded, as a process of its own
+# would, and prints exit code and text of each.
 HELP = """
 import contextlib, io, json, runpy, sys
 for name in sys.argv[1:]:

@@ -82,22 +82,26 @@ def wings() -> list[str]:
     return [path.removesuffix("/__init__.py").replace("/", ".") for path in inits]
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory) -> Path:
-    """A folder with the project as pip installs it, from a wheel."""
-    source = tmp_path_factory.mktemp("source")  # a build in the checkout would take leftovers along
+def install(target: Path) -> None:
+    """Installs the project as pip does from a wheel, built from a copy without leftovers."""
+    source = target / "source"
     for name in PACKAGES:
         shutil.copytree(
             HOME / name, source / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
         )
     for name in ("LICENSE", "README.md", "pyproject.toml", "setup.cfg"):
         shutil.copy(HOME / name, source)
-    target = tmp_path_factory.mktemp("installed")
-    install = "install --no-deps --no-index --no-build-isolation --no-compile --quiet --target"
-    command = [sys.executable, "-m", "pip", *install.split(), str(target), str(source)]
+    options = "install --no-deps --no-index --no-build-isolation --no-compile --quiet --target"
+    command = [sys.executable, "-m", "pip", *options.split(), str(target), str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return target
+    shutil.rmtree(source)
+
+
+@pytest.fixture
+def installed(shared) -> Path:
+    """A folder with the project in it."""
+    return shared("installed", install)
 
 
 @pytest.fixture

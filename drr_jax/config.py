@@ -226,7 +226,7 @@ class Config:
     validation_share: float = 0.15
     seed: int = 0
     fsdp: int = 1  # devices that share one copy of the parameters
-    # auto: lax, or on a CPU that drr_jax.cpu could not tune im2col, whose kernel gradients are
+    # auto: lax, or on a CPU that runs/cpu.py could not tune im2col, whose kernel gradients are
     # matrix products
     conv: str = "auto"
     precision: str = "auto"  # auto (float32 on CPU, bfloat16 on accelerators), float32, bfloat16

@@ -54,7 +54,7 @@ class Option:
 
 
 SIZE = Option("size", 256, "side of the stored images", low=8, high=4096, why=" pixels")
-# The options of every set of faces (tfds_reactionet/faces.py).
+# The options of every set of faces (building/faces.py).
 FACE_OPTIONS = (
     SIZE,
     Option(

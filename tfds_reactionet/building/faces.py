@@ -4,7 +4,8 @@
     tfds_reactionet/NAME/NAME_dataset_builder.py   class Builder(FaceBuilder, ...): spec
     tfds_reactionet/NAME/reader.py                 class Reader: find, units, frames, stamped
     tfds_reactionet/NAME/README.md, CITATIONS.bib, TAGS.txt
-    tests/raw_NAME.py, tests/test_NAME.py          a tiny tree in the official format, read back
+    tests/helpers/raw_NAME.py                      a tiny tree in the official format
+    tests/sets/test_NAME.py                        that tree, read back
 
 A *unit* is a piece of the release that one process reads: a sequence, or a block of still images.
 A *frame* is one record to be: a number, where its pixels are, its labels. The builder

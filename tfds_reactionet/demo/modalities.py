@@ -1,7 +1,7 @@
 """Depth and thermal images of the demo's reaction frames: the same head, seen by other cameras.
 
-Pose, shape, AUs and what hides the face are those of the colour image (demo_reaction.py); light,
-skin and colours play no part. Depth is as the data sets' meshes give it (tfds_reactionet/mesh.py):
+Pose, shape, AUs and what hides the face are those of the colour image (reaction.py); light,
+skin and colours play no part. Depth is as the data sets' meshes give it (reading/mesh.py):
 near is bright, 0 is nothing. In a thermal image warm is bright.
 """
 

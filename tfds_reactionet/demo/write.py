@@ -3,7 +3,7 @@
     python -m tfds_reactionet.demo --out=DIR --tuples=3600 --size=256 [--modalities]
 
 No person is shown: faces, stimulus scenes, captions and labels are all made from random numbers.
-The layout is that of the README.md beside this file, so the builder reads it as the real release.
+The layout is that of reactionet/README.md, so that the builder reads it as the real release.
 """
 
 import argparse

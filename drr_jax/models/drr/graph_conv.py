@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 Nodes = Float[Array, "batch nodes features"]
 Matrix = Float[Array, "nodes nodes"]
-SINKHORN_ROUNDS = 200  # 60 do for the priors of facs.py in any form
+SINKHORN_ROUNDS = 200  # 60 do for the priors of facs/labels.py in any form
 
 
 def normalise(adjacency: Matrix) -> Matrix:

@@ -32,9 +32,9 @@ def test_no_tag_stands_in_a_python_string():
     found = []
     for path in (*ROOT.glob("drr_jax/**/*.py"), *ROOT.glob("tfds_reactionet/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if TAG.search(node.value):
-                    found.append(f"{path}:{node.lineno}: {node.value!r}")
+            text = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(text, str) and TAG.search(text):
+                found.append(f"{path}: {text!r}")
     assert not found
 
 

@@ -16,6 +16,8 @@ from filelock import FileLock, LeaseCompromise, SoftFileLease, Timeout
 
 from drr_jax.errors import InputError
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_ERRORS = (*DISK_FULL, errno.EROFS, errno.EACCES, errno.EPERM)  # the user's to mend
 NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what file systems without locks say
 # Without flock a holder is dead once it has been silent for so long; a living one speaks three
 # times in that time. All processes that share a lock must agree on it.

@@ -15,8 +15,10 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 from absl import logging
+from flax.traverse_util import unflatten_dict
 from orbax.checkpoint import checkpoint_managers
 
+from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.runs import distributed
 from drr_jax.runs.digest import Manifest, damaged_leaf, describe_leaves, manifest, read_manifest
@@ -24,17 +26,7 @@ from drr_jax.runs.orbax_quirks import Manager, one_line, read_arrays, read_some_
 
 LATEST, BEST, DAMAGED = "checkpoints", "best", "damaged"
 STATE, MANIFEST = "state", "manifest"  # the two items of a checkpoint
-DISK_ERRORS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EIO,
-    errno.ENOTDIR,
-    errno.ENOENT,
-)
+DISK_ERRORS = (*files.DISK_ERRORS, errno.EIO, errno.ENOTDIR, errno.ENOENT)
 
 
 class Checkpoints:
@@ -301,15 +293,12 @@ def _disk_reason(error: BaseException) -> str | None:
 
 def _model_leaves(stored: Manifest) -> dict[str, Any]:
     """The parameters and statistics that a manifest lists, as a nested dict of shapes."""
-    tree: dict[str, Any] = {}
-    for name, leaf in stored["leaves"].items():
-        *modules, last = name.split("/")
-        if modules and modules[0] in ("params", "batch_stats"):
-            node = tree
-            for module in modules:
-                node = node.setdefault(module, {})
-            node[last] = jax.ShapeDtypeStruct(tuple(leaf["shape"]), leaf["dtype"])
-    return tree
+    shapes = {
+        name: jax.ShapeDtypeStruct(tuple(leaf["shape"]), leaf["dtype"])
+        for name, leaf in stored["leaves"].items()
+        if name.startswith(("params/", "batch_stats/"))
+    }
+    return unflatten_dict(shapes, sep="/")
 
 
 def _check_same_model(path: Path, wanted: dict[str, Any], stored: Manifest) -> None:

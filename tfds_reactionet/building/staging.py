@@ -12,7 +12,6 @@ from drr_jax import files
 from drr_jax.errors import InputError
 
 _FILES = ("dataset_info.json", "features.json", "metadata.json")
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
 
 
 def is_complete(prepared: Path) -> bool:
@@ -26,7 +25,7 @@ def user_error(error: BaseException | None) -> Exception | None:
     ArrayRecord reports a full disk as a RuntimeError whose text holds the system's words.
     """
     while error is not None:
-        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        for number in files.DISK_FULL:
             if isinstance(error, RuntimeError) and os.strerror(number) in str(error):
                 return OSError(number, os.strerror(number))
         if isinstance(error, (InputError, OSError)):
@@ -41,7 +40,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, (NotADirectoryError, FileExistsError)) or error.errno in _DISK_ERRORS:
+        if error.errno in (*files.DISK_ERRORS, errno.ENOTDIR, errno.EEXIST):
             where = error.filename or path.parents[2]
             raise InputError(
                 f"{where}: {error.strerror}; nothing was left half written; expected a data_dir "

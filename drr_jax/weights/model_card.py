@@ -15,8 +15,8 @@ LICENCE = """\
 The code is Apache-2.0. Weights trained on gated data may not be redistributable: ask the data set's
 owners before handing them on. Weights trained on the rendered demo release are free to use."""
 USE = """\
-`drr_jax.export.load(FOLDER)` returns parameters, config and tokenizer. A run whose encoder of the
-face starts from these weights: `--config.model.encoders.R.weights=FOLDER`."""
+`drr_jax.weights.export.load(FOLDER)` returns parameters, config and tokenizer. A run whose encoder
+of the face starts from these weights: `--config.model.encoders.R.weights=FOLDER`."""
 
 
 def card(described: Mapping[str, Any]) -> str:

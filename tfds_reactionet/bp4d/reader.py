@@ -14,24 +14,9 @@ from typing import Any
 from drr_jax.errors import InputError
 from tfds_reactionet import reading
 from tfds_reactionet.building import Frame, Skip, Unit, later
-from tfds_reactionet.reading import (
-    NO_IMAGE,
-    NO_MESH,
-    ImageFile,
-    TexturedMesh,
-    bp4d_landmarks_of,
-    file_names,
-    folder_names,
-    folders,
-    has_images,
-    listed,
-    matching,
-    numbered_images,
-    part_of,
-)
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
-PARTS = listed(
+PARTS = reading.listed(
     (
         "F001 F002 F008 F009 F010 F016 F018 F023 M001 M004 M007 M008 M012 M014",
         "F003 F005 F011 F013 F020 F022 M002 M005 M010 M011 M013 M016 M017 M018",
@@ -59,7 +44,7 @@ class Reader:
     def find(cls, root: Path, frame_offset: int, depth: bool) -> "Reader":
         """Raises InputError if the codes or the images are not there."""
         found: dict[str, Path] = {}
-        for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
+        for folder in reading.folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
             name = folder.name.lower()
             if name in ("au_occ", "au_int", "2dfeatures"):
                 found.setdefault(name, folder)
@@ -86,9 +71,9 @@ class Reader:
 
     def units(self) -> list[Unit]:
         units = []
-        for path, match in matching(self.occurrence, _CODES):
+        for path, match in reading.matching(self.occurrence, _CODES):
             subject, task = match[1].upper(), match[2].upper()
-            part = part_of(PARTS, subject, "BP4D's published lists")
+            part = reading.part_of(PARTS, subject, "BP4D's published lists")
             units.append(Unit(f"{subject}/{task}", subject, task, part, path))
         if not units:
             raise InputError(f"{self.occurrence}: no file F001_T1.csv in it")
@@ -99,25 +84,25 @@ class Reader:
         name = f"{unit.subject}_{unit.task}"
         graded = reading.read_bp4d_intensities(self.intensity, name, coded.frames)
         folder = self.images / unit.subject / unit.task
-        images = numbered_images(folder) if folder.is_dir() else {}
+        images = reading.numbered_images(folder) if folder.is_dir() else {}
         frames, skips = [], []
         for row, number in enumerate(coded.frames):
             path = images.get(number + self.frame_offset)
             if path is None:
-                skips.append(Skip(f"{unit.sequence}/{number}", NO_IMAGE, str(folder)))
+                skips.append(Skip(f"{unit.sequence}/{number}", reading.NO_IMAGE, str(folder)))
                 continue
             mesh = path.with_suffix(".obj")
             if self.depth and not mesh.is_file():
-                skips.append(Skip(f"{unit.sequence}/{number}", NO_MESH, str(mesh)))
+                skips.append(Skip(f"{unit.sequence}/{number}", reading.NO_MESH, str(mesh)))
                 continue
             frames.append(
                 Frame(
                     number,
-                    ImageFile(path),
+                    reading.ImageFile(path),
                     occurrence=coded.values[row],
                     intensity=graded[row],
                     landmarks=self._landmarks(name, number + self.frame_offset),
-                    depth=TexturedMesh(mesh) if self.depth else None,
+                    depth=reading.TexturedMesh(mesh) if self.depth else None,
                 )
             )
         return frames, skips
@@ -126,8 +111,8 @@ class Reader:
         paths = [self.images]
         for folder in (self.occurrence, self.intensity, self.landmarks):
             if folder is not None:
-                for place in (folder, *(folder / name for name in folder_names(folder))):
-                    paths += [place, *(place / name for name in file_names(place))]
+                for place in (folder, *(folder / name for name in reading.folder_names(folder))):
+                    paths += [place, *(place / name for name in reading.file_names(place))]
         return [*paths, *(self.images / unit.subject / unit.task for unit in self.units())]
 
     def unread(self) -> list[Skip]:
@@ -136,14 +121,14 @@ class Reader:
     def _landmarks(self, sequence: str, number: int) -> Any:
         if self.landmarks is None:
             return None
-        return later(bp4d_landmarks_of, self.landmarks / f"{sequence}.mat", number)
+        return later(reading.bp4d_landmarks_of, self.landmarks / f"{sequence}.mat", number)
 
 
 def _holds_sequences(folder: Path) -> bool:
     """Whether F001/T1 with images is in a folder; 3DFeatures looks alike, without images."""
-    subjects = [name for name in folder_names(folder) if _SUBJECT.fullmatch(name)]
+    subjects = [name for name in reading.folder_names(folder) if _SUBJECT.fullmatch(name)]
     return any(
-        _TASK.fullmatch(task) and has_images(folder / subject / task)
+        _TASK.fullmatch(task) and reading.has_images(folder / subject / task)
         for subject in subjects[:3]
-        for task in folder_names(folder / subject)
+        for task in reading.folder_names(folder / subject)
     )

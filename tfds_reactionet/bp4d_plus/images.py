@@ -13,20 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet import reading
 from tfds_reactionet.building import Depth
-from tfds_reactionet.reading import (
-    Archive,
-    BadImageError,
-    ImageFile,
-    Pixels,
-    TexturedMesh,
-    ZipImage,
-    file_names,
-    folder_names,
-    has_images,
-    numbered_images,
-    open_archive,
-)
 
 SUBJECT = re.compile("[FM][0-9]{3}")
 _TASK = re.compile("T[0-9]{1,2}")
@@ -46,14 +34,14 @@ class ZippedMesh:
 
     def render(self, shape: tuple[int, int], transform: np.ndarray, size: int) -> np.ndarray:
         """Depth uint8 [size, size], see TexturedMesh.render. Raises BadImageError."""
-        content = open_archive(self.archive).read(self.member)
+        content = reading.open_archive(self.archive).read(self.member)
         with tempfile.TemporaryDirectory() as folder:  # the mesh reader wants a file
             path = Path(folder, "mesh.obj")
             path.write_bytes(content)
             try:
-                return TexturedMesh(path).render(shape, transform, size)
-            except BadImageError as error:
-                raise BadImageError(f"{self.file}: {error}") from error
+                return reading.TexturedMesh(path).render(shape, transform, size)
+            except reading.BadImageError as error:
+                raise reading.BadImageError(f"{self.file}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -61,32 +49,32 @@ class Sequence:
     """What there is of a subject's task, by the number of the image."""
 
     place: str  # folder or zip file, for the list of skipped frames
-    images: Mapping[int, Pixels]
+    images: Mapping[int, reading.Pixels]
     meshes: Mapping[int, Depth]
 
 
 def holds_sequences(folder: Path) -> bool:
     """Whether F001/T1 with images, or F001.zip with T1/0000.jpg, is in a folder."""
-    subjects = [name for name in folder_names(folder) if SUBJECT.fullmatch(name)]
+    subjects = [name for name in reading.folder_names(folder) if SUBJECT.fullmatch(name)]
     if any(
-        _TASK.fullmatch(task) and has_images(folder / subject / task)
+        _TASK.fullmatch(task) and reading.has_images(folder / subject / task)
         for subject in subjects[:3]
-        for task in folder_names(folder / subject)
+        for task in reading.folder_names(folder / subject)
     ):
         return True
-    zips = [name for name in file_names(folder) if _is_subject_zip(name)]
+    zips = [name for name in reading.file_names(folder) if _is_subject_zip(name)]
     return any(
         match and match[4].lower() != "obj"
         for name in zips[:1]
-        for match in map(_MEMBER.fullmatch, open_archive(folder / name).names())
+        for match in map(_MEMBER.fullmatch, reading.open_archive(folder / name).names())
     )
 
 
 def sources(folder: Path) -> list[Path]:
     """The zip files of subjects in a folder, and the folders of sequences, for the stamp."""
-    zips = [folder / name for name in file_names(folder) if _is_subject_zip(name)]
-    subjects = [folder / name for name in folder_names(folder) if SUBJECT.fullmatch(name)]
-    return [*zips, *(path / task for path in subjects for task in folder_names(path))]
+    zips = [folder / name for name in reading.file_names(folder) if _is_subject_zip(name)]
+    subjects = [folder / name for name in reading.folder_names(folder) if SUBJECT.fullmatch(name)]
+    return [*zips, *(path / task for path in subjects for task in reading.folder_names(path))]
 
 
 def sequence(folder: Path, subject: str, task: str) -> Sequence:
@@ -95,22 +83,22 @@ def sequence(folder: Path, subject: str, task: str) -> Sequence:
     Raises InputError if two images have one number, or for a damaged or hostile zip file.
     """
     place = folder / subject / task
-    if place.is_dir() and has_images(place):
-        images = numbered_images(place)
+    if place.is_dir() and reading.has_images(place):
+        images = reading.numbered_images(place)
         meshes = {n: path.with_suffix(".obj") for n, path in images.items()}
         return Sequence(
             str(place),
-            {n: ImageFile(path) for n, path in images.items()},
-            {n: TexturedMesh(path) for n, path in meshes.items() if path.is_file()},
+            {n: reading.ImageFile(path) for n, path in images.items()},
+            {n: reading.TexturedMesh(path) for n, path in meshes.items() if path.is_file()},
         )
-    for name in file_names(folder):
+    for name in reading.file_names(folder):
         if _is_subject_zip(name) and name[:4].upper() == subject:
-            return _in_archive(open_archive(folder / name), subject, task)
+            return _in_archive(reading.open_archive(folder / name), subject, task)
     return Sequence(str(place), {}, {})
 
 
-def _in_archive(archive: Archive, subject: str, task: str) -> Sequence:
-    images: dict[int, ZipImage] = {}
+def _in_archive(archive: reading.Archive, subject: str, task: str) -> Sequence:
+    images: dict[int, reading.ZipImage] = {}
     meshes: dict[int, ZippedMesh] = {}
     for name in archive.names():
         match = _MEMBER.fullmatch(name)
@@ -129,7 +117,7 @@ def _in_archive(archive: Archive, subject: str, task: str) -> Sequence:
             raise InputError(
                 f"{archive.path}: member {name[:80]!r}: frame {number} of {task} is there twice"
             )
-        images[number] = ZipImage(archive.path, name)
+        images[number] = reading.ZipImage(archive.path, name)
     return Sequence(str(archive.path), images, meshes)
 
 

@@ -17,18 +17,6 @@ from drr_jax.errors import InputError
 from tfds_reactionet import reading
 from tfds_reactionet.bp4d_plus import folds, images, thermal
 from tfds_reactionet.building import Frame, Skip, Unit, later
-from tfds_reactionet.reading import (
-    NO_IMAGE,
-    NO_MESH,
-    Box,
-    VideoImage,
-    bp4d_landmarks_of,
-    file_names,
-    folder_names,
-    folders,
-    matching,
-    part_of,
-)
 
 TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"
@@ -73,7 +61,9 @@ class Reader:
         """Raises InputError if codes, images or what the config wants are not there."""
         folds.file_of(options["folds"])
         found: dict[str, Path] = {}
-        for folder in folders(root, _LEVELS, lambda name: bool(images.SUBJECT.fullmatch(name))):
+        for folder in reading.folders(
+            root, _LEVELS, lambda name: bool(images.SUBJECT.fullmatch(name))
+        ):
             name = folder.name.lower()
             if name in _NAMES:
                 found.setdefault(name, folder)
@@ -113,7 +103,7 @@ class Reader:
         units = []
         for path, subject, task in coded:
             if task in TASKS and not self._left_out(subject):
-                part = part_of(parts, subject, f"folds={self.folds}")
+                part = reading.part_of(parts, subject, f"folds={self.folds}")
                 units.append(Unit(f"{subject}/{task}", subject, task, part, path))
         return units
 
@@ -129,7 +119,7 @@ class Reader:
             image = found.images.get(image_number)
             mesh = found.meshes.get(image_number) if self.depth else None
             if image is None or (self.depth and mesh is None):
-                reason = NO_IMAGE if image is None else NO_MESH
+                reason = reading.NO_IMAGE if image is None else reading.NO_MESH
                 skips.append(Skip(key, reason, found.place))
                 continue
             pixels, box = None, None
@@ -158,8 +148,8 @@ class Reader:
         labels = (self.places.occurrence, self.places.intensity, self.places.landmarks)
         for folder in (*labels, self.places.thermal, self.places.thermal_points):
             if folder is not None:
-                for place in (folder, *(folder / name for name in folder_names(folder))):
-                    paths += [place, *(place / name for name in file_names(place))]
+                for place in (folder, *(folder / name for name in reading.folder_names(folder))):
+                    paths += [place, *(place / name for name in reading.file_names(place))]
         listed = folds.file_of(self.folds)
         return [*paths, *([listed] if listed else [])]
 
@@ -176,7 +166,7 @@ class Reader:
         """(file, subject, task) of every file of codes."""
         return [
             (path, match[1].upper(), match[2].upper())
-            for path, match in matching(self.places.occurrence, _CODES)
+            for path, match in reading.matching(self.places.occurrence, _CODES)
         ]
 
     def _left_out(self, subject: str) -> bool:
@@ -186,9 +176,11 @@ class Reader:
         """Landmarks count frames from 1, as AU codes do, whatever the images' names."""
         if self.places.landmarks is None:
             return None
-        return later(bp4d_landmarks_of, self.places.landmarks / f"{sequence}.mat", entry)
+        return later(reading.bp4d_landmarks_of, self.places.landmarks / f"{sequence}.mat", entry)
 
-    def _thermal(self, unit: Unit) -> Callable[[float], tuple[VideoImage, Box | None] | Skip]:
+    def _thermal(
+        self, unit: Unit
+    ) -> Callable[[float], tuple[reading.VideoImage, reading.Box | None] | Skip]:
         """A function from the time in seconds to the thermal frame and its face box."""
         folder = Path(str(self.places.thermal), unit.subject)
         path = thermal.find_video(folder, unit.task)
@@ -199,15 +191,15 @@ class Reader:
             boxes /= f"{unit.subject}_{unit.task}.txt"
             points = thermal.read_points(boxes) if boxes.is_file() else ()
 
-        def at(seconds: float) -> tuple[VideoImage, Box | None] | Skip:
+        def at(seconds: float) -> tuple[reading.VideoImage, reading.Box | None] | Skip:
             number = video.frame_at(seconds) if video else None
             if video is None or number is None:
                 return Skip("", NO_THERMAL, str(path or folder))
             if points is None:
-                return VideoImage(video.path, number), None
+                return reading.VideoImage(video.path, number), None
             box = thermal.face_box(points[number]) if number < len(points) else None
             if box is None:
                 return Skip("", NO_THERMAL_FACE, str(boxes))
-            return VideoImage(video.path, number), box
+            return reading.VideoImage(video.path, number), box
 
         return at

@@ -10,21 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
+from tfds_reactionet import reading
 from tfds_reactionet.bu3dfe import names
 from tfds_reactionet.bu3dfe.names import Scan
 from tfds_reactionet.building import Frame, Skip, Unit
-from tfds_reactionet.reading import (
-    FrontalMesh,
-    ImageFile,
-    file_names,
-    folder_names,
-    folders,
-    part_of,
-    round_robin,
-)
 
 FOLDS = 10
-PARTS = round_robin(names.SUBJECTS, FOLDS)
+PARTS = reading.round_robin(names.SUBJECTS, FOLDS)
 NO_IMAGE = "mesh without its image (F2D)"
 NO_MESH = "image without its mesh (F3D.wrl)"
 OTHER_LEVEL = "level that was not asked for"
@@ -48,10 +40,10 @@ class Reader:
     def find(cls, root: Path, classes: int, levels: str, depth: bool) -> "Reader":
         """Raises InputError if there are no subjects' folders."""
         packed = None
-        for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
-            if any(_SUBJECT.fullmatch(name) for name in folder_names(folder)):
+        for folder in reading.folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
+            if any(_SUBJECT.fullmatch(name) for name in reading.folder_names(folder)):
                 return cls(folder, classes, int(levels[0]), depth)
-            for name in file_names(folder):
+            for name in reading.file_names(folder):
                 if _PACKED.fullmatch(name):
                     packed = packed or folder / name
         if packed:
@@ -69,14 +61,14 @@ class Reader:
         units = []
         for folder in self._folders():
             subject = folder.name.upper()
-            part = part_of(PARTS, subject, "BU-3DFE's F0001 to F0056 and M0001 to M0044")
+            part = reading.part_of(PARTS, subject, "BU-3DFE's F0001 to F0056 and M0001 to M0044")
             units.append(Unit(subject, subject, "", part, folder))
         return units
 
     def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
         found: dict[int, Scan] = {}
         files: dict[tuple[int, str], Path] = {}
-        for name in file_names(unit.source):
+        for name in reading.file_names(unit.source):
             path: Path = unit.source / name
             parsed = names.parse(path)
             if parsed is None:
@@ -98,9 +90,9 @@ class Reader:
             frames.append(
                 Frame(
                     number,
-                    ImageFile(image),
+                    reading.ImageFile(image),
                     expression=scan.expression,
-                    depth=FrontalMesh(mesh) if self.depth and mesh else None,
+                    depth=reading.FrontalMesh(mesh) if self.depth and mesh else None,
                     extra={"level": scan.level, "race": scan.race},
                 )
             )
@@ -114,7 +106,9 @@ class Reader:
 
     def _folders(self) -> list[Path]:
         return [
-            self.subjects / name for name in folder_names(self.subjects) if _SUBJECT.fullmatch(name)
+            self.subjects / name
+            for name in reading.folder_names(self.subjects)
+            if _SUBJECT.fullmatch(name)
         ]
 
     def _left_out(self, scan: Scan, image: bool, mesh: bool) -> str | None:

@@ -180,7 +180,7 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any] | _Failu
             if landmarks is not None:
                 transform = face_transform(landmarks, stored.size, stored.margin)
             elif frame.box is not None:
-                transform = box_transform(frame.box, stored.size, stored.margin)
+                transform = box_transform(value(frame.box), stored.size, stored.margin)
             else:
                 return _Failure(reason, file)
             reason = BAD_IMAGE

@@ -199,7 +199,6 @@ PROTOTYPES: dict[str, dict[int, tuple[float, float]]] = {
     "neutral": {},
 }
 STRAY = 0.045  # probability that an AU joins without the emotion's leave
-OPENING = (9, 10, 12, 25, 26)  # what a tightened lip (AU23) cannot fully combine with
 
 
 @dataclass(frozen=True)

@@ -15,26 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet import reading
 from tfds_reactionet.building import Frame, Skip, Unit, later
 from tfds_reactionet.disfa import labels
-from tfds_reactionet.reading import (
-    ImageFile,
-    Pixels,
-    VideoImage,
-    folder_names,
-    folders,
-    has_images,
-    listed,
-    matching,
-    numbered_images,
-    part_of,
-    points,
-    read_variable,
-    video_length,
-)
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
-PARTS = listed(
+PARTS = reading.listed(
     (
         "SN001 SN002 SN009 SN010 SN016 SN026 SN027 SN030 SN032",
         "SN006 SN011 SN012 SN013 SN018 SN021 SN024 SN028 SN031",
@@ -72,13 +58,13 @@ class Reader:
     def find(cls, root: Path, threshold: int, frame_offset: int) -> "Reader":
         """Raises InputError if labels or images are not there."""
         found: dict[str, dict[str, Path]] = {"labels": {}, "images": {}, "video": {}, "points": {}}
-        for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
-            for path, match in matching(folder, _VIDEO):
+        for folder in reading.folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
+            for path, match in reading.matching(folder, _VIDEO):
                 found["video"].setdefault(match[1].upper(), path)
             outer = folder.parent.name.lower()
             if _SUBJECT.fullmatch(folder.name) and folder != root:
                 kind = {_LABELS: "labels", _POINTS: "points"}.get(outer)
-                if kind is None and "right" not in outer and has_images(folder):
+                if kind is None and "right" not in outer and reading.has_images(folder):
                     kind = "images"
                 if kind:
                     found[kind].setdefault(folder.name.upper(), folder)
@@ -102,7 +88,7 @@ class Reader:
 
     def units(self) -> list[Unit]:
         return [
-            Unit(name, name, "", part_of(PARTS, name, "DISFA's published lists"), subject)
+            Unit(name, name, "", reading.part_of(PARTS, name, "DISFA's published lists"), subject)
             for name, subject in self.subjects.items()
         ]
 
@@ -141,30 +127,34 @@ class Reader:
     def unread(self) -> list[Skip]:
         return []
 
-    def _images(self, subject: Subject, rows: int) -> Mapping[int, Pixels]:
+    def _images(self, subject: Subject, rows: int) -> Mapping[int, reading.Pixels]:
         """Sources of pixels by label row, from 1."""
         if subject.images is None:
             return {}
         if not subject.images.is_dir():
-            length = video_length(subject.images)
+            length = reading.video_length(subject.images)
             if not length:
                 raise InputError(f"{subject.images}: OpenCV finds no frame in it; expected a video")
-            return {number + 1: VideoImage(subject.images, number) for number in range(length)}
-        files = numbered_images(subject.images)
+            return {
+                number + 1: reading.VideoImage(subject.images, number) for number in range(length)
+            }
+        files = reading.numbered_images(subject.images)
         if self.frame_offset == -1 and 0 not in files and rows in files:
             raise InputError(
                 f"{subject.images}: images are numbered from {min(files)} to {max(files)}, labels "
                 f"from 1 to {rows}; if image {rows} is the last frame, pass --frame_offset=0"
             )
-        return {number - self.frame_offset: ImageFile(path) for number, path in files.items()}
+        return {
+            number - self.frame_offset: reading.ImageFile(path) for number, path in files.items()
+        }
 
 
 def _landmark_files(folder: Path) -> dict[int, Path]:
     """Landmark files of a subject by frame number from 0; they lie in tmp_frame_lm/ or above."""
-    inner = [folder / name for name in folder_names(folder)]
+    inner = [folder / name for name in reading.folder_names(folder)]
     files: dict[int, Path] = {}
     for place in [folder, *inner]:
-        for path, match in matching(place, _LANDMARKS):
+        for path, match in reading.matching(place, _LANDMARKS):
             files.setdefault(int(match[1]), path)
     return files
 
@@ -172,4 +162,4 @@ def _landmark_files(folder: Path) -> dict[int, Path]:
 @functools.lru_cache(maxsize=4)
 def _read_landmarks(path: Path) -> np.ndarray | None:
     """Landmarks [66, 2] of a frame, or None if they are lost."""
-    return points(read_variable(path, "pts"), 66, path, "pts")
+    return reading.points(reading.read_variable(path, "pts"), 66, path, "pts")

@@ -16,21 +16,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from drr_jax.errors import InputError
+from tfds_reactionet import reading
 from tfds_reactionet.building import Frame, Skip, Unit
 from tfds_reactionet.mmi import metadata, turns
-from tfds_reactionet.reading import (
-    IMAGE_SUFFIXES,
-    ImageFile,
-    Pixels,
-    VideoImage,
-    decode,
-    file_names,
-    folder_names,
-    folders,
-    rotated,
-    round_robin,
-    video_length,
-)
 
 FOLDS = 10
 EMOTIONS = 6  # codes 1 to 6: anger, disgust, fear, happiness, sadness, surprise
@@ -54,7 +42,7 @@ _FIRST = 20  # folders to look into for a session.xml
 class Half:
     """The left or right half of another image."""
 
-    whole: Pixels
+    whole: reading.Pixels
     right: bool
 
     @property
@@ -63,7 +51,7 @@ class Half:
 
     def read(self) -> UInt8[np.ndarray, "height width 3"]:
         content = self.whole.read()
-        image = decode(content) if isinstance(content, bytes) else content
+        image = reading.decode(content) if isinstance(content, bytes) else content
         middle = image.shape[1] // 2
         return np.ascontiguousarray(image[:, middle:] if self.right else image[:, :middle])
 
@@ -72,7 +60,7 @@ class Half:
 class Turned:
     """An image file turned clockwise."""
 
-    image: ImageFile
+    image: reading.ImageFile
     degrees: int
 
     @property
@@ -80,7 +68,7 @@ class Turned:
         return self.image.file
 
     def read(self) -> UInt8[np.ndarray, "height width 3"]:
-        return rotated(decode(self.image.read()), self.degrees)
+        return reading.rotated(reading.decode(self.image.read()), self.degrees)
 
 
 @dataclass(frozen=True)
@@ -117,8 +105,8 @@ class Reader:
         if both:
             raise InputError(f"{both[0]} is in frontal_left and in frontal_right; expected in one")
         sides = {**dict.fromkeys(left, False), **dict.fromkeys(right, True)}
-        for folder in folders(root, _LEVELS, lambda name: name.isdecimal()):
-            inner = folder_names(folder)
+        for folder in reading.folders(root, _LEVELS, lambda name: name.isdecimal()):
+            inner = reading.folder_names(folder)
             if any((folder / name / "session.xml").is_file() for name in inner[:_FIRST]):
                 views = tuple(int(view) for view in options["views"].split(","))
                 return cls(folder, views, sides, options["rotation"])
@@ -130,7 +118,7 @@ class Reader:
 
     def units(self) -> list[Unit]:
         takes = [take for take in self._sessions() if isinstance(take, Take)]
-        parts = round_robin({take.subject for take in takes}, FOLDS)
+        parts = reading.round_robin({take.subject for take in takes}, FOLDS)
         return [
             Unit(f"{take.session}/{take.name}", take.subject, "", parts[take.subject], take)
             for take in takes
@@ -138,16 +126,16 @@ class Reader:
 
     def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
         take: Take = unit.source
-        images: dict[int, Pixels] = {}
+        images: dict[int, reading.Pixels] = {}
         first = take.files[0]
         if first.suffix.lower() in _CLIPS:
-            length = video_length(first)
+            length = reading.video_length(first)
             if not length:
                 return [], [Skip(unit.sequence, NO_CLIP, str(first))]
             middle = range(max(0, length // 2 - 1), min(length, length // 2 + 2))
-            images.update({n: VideoImage(first, n, take.rotation) for n in middle})
+            images.update({n: reading.VideoImage(first, n, take.rotation) for n in middle})
         else:
-            files = [ImageFile(path) for path in take.files]
+            files = [reading.ImageFile(path) for path in take.files]
             images.update(
                 {n: Turned(f, take.rotation) if take.rotation else f for n, f in enumerate(files)}
             )
@@ -162,7 +150,7 @@ class Reader:
     def stamped(self) -> list[Path]:
         paths = [self.sessions]
         for folder in self._folders():
-            paths += [folder, *(folder / name for name in file_names(folder))]
+            paths += [folder, *(folder / name for name in reading.file_names(folder))]
         listed = turns.file_of(self.rotation)
         return [*paths, *([listed] if listed else [])]
 
@@ -171,7 +159,7 @@ class Reader:
 
     def _folders(self) -> list[Path]:
         """Folders of sessions, by number."""
-        names = sorted(folder_names(self.sessions), key=lambda name: (len(name), name))
+        names = sorted(reading.folder_names(self.sessions), key=lambda name: (len(name), name))
         return [self.sessions / name for name in names]
 
     def _sessions(self) -> Iterator[Take | Skip]:
@@ -179,7 +167,7 @@ class Reader:
         path = turns.file_of(self.rotation)
         listed = turns.read_file(path) if path else {}
         for folder in self._folders():
-            names = file_names(folder)
+            names = reading.file_names(folder)
             labels = [match[1] for match in map(_LABELS.fullmatch, names) if match]
             if not labels and "session.xml" in names:
                 yield Skip(folder.name, NO_EMOTION, str(folder))
@@ -225,6 +213,6 @@ def _media(folder: Path, name: str, names: list[str]) -> tuple[Path, ...]:
         if suffix.lower() in _CLIPS and stem.upper() == name:
             return (folder / file,)
         inner = re.fullmatch(re.escape(name) + r"([-_].*)?", stem.upper())
-        if suffix.lower() in IMAGE_SUFFIXES and inner:
+        if suffix.lower() in reading.IMAGE_SUFFIXES and inner:
             images.append(folder / file)
     return tuple(images)

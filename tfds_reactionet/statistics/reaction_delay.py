@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int, Int64
 
 MAX_LAG = 50  # frames, 2 s at 25 frames/s; the supplement's example takes more than 20
@@ -90,22 +91,15 @@ def measure(all_series: Sequence[Series], max_lag: int = MAX_LAG, shift: int = 0
     records pair a reaction with an earlier stimulus, so that much is added to every lag.
     """
     lags = np.arange(-max_lag, max_lag + 1)
-    if not all_series:
-        nothing = np.full(len(lags), np.nan)
-        return Delay(lags + shift, nothing, nothing, np.zeros(len(lags), np.int64), [], 0)
-    table = np.array([correlation(series, max_lag) for series in all_series])
-    known = ~np.isnan(table)
-    count = known.sum(axis=0)
-    filled = np.where(known, table, 0.0)
-    mean = np.divide(filled.sum(axis=0), count, out=np.full(len(lags), np.nan), where=count > 0)
-    spread = np.where(known, (table - mean) ** 2, 0.0).sum(axis=0)
-    error = np.full(len(lags), np.nan)
-    enough = count > 2
-    error[enough] = np.sqrt(spread[enough] / (count[enough] - 1) / count[enough])
+    rows = [correlation(series, max_lag) for series in all_series]
+    table = pd.DataFrame(rows, columns=lags, dtype=np.float64)
+    count = table.count()
+    error = table.sem().where(count > 2)
     peaks, most = [], 0
-    for series, row in zip(all_series, table[:, max_lag:], strict=True):
+    for series, row in zip(all_series, table.to_numpy()[:, max_lag:], strict=True):
         if not np.isnan(row).all():
             best = int(np.nanargmax(row))
             peaks.append((series.sequence, best + shift, float(row[best])))
             most = max(most, int((~np.isnan(row)).sum()))
-    return Delay(lags + shift, mean, error, count, peaks, most)
+    mean = table.mean()
+    return Delay(lags + shift, *(x.to_numpy() for x in (mean, error, count)), peaks, most)

@@ -23,7 +23,7 @@ from drr_jax.errors import InputError
 from drr_jax.runs import BEST, LATEST, Checkpoints, describe_leaves
 from drr_jax.weights import tensor_file
 from drr_jax.weights.model_card import card
-from drr_jax.weights.sources import EXPORT
+from drr_jax.weights.sources import EXPORT, read_object
 
 SELECTIONS = ("last", "best", "validation")
 CONFIG, CARD = "config.json", "README.md"
@@ -152,7 +152,7 @@ def _describe(
     workdir: Path, run: runs.Record, selection: str, step: int, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What config.json says: the run, the checkpoint, its results, and every array's shape."""
-    about = _read(workdir / "run.json") or {}
+    about = read_object(workdir / "run.json")
     captions = (workdir / data.TOKENIZER_FILE).is_file()
     if "T" in str(run.get("domains", "")).replace("Th", "") and not captions:
         raise InputError(f"{workdir / data.TOKENIZER_FILE} is missing: this run reads captions")
@@ -179,18 +179,10 @@ def _describe(
     }
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _results(workdir: Path, selection: str, step: int) -> dict[str, Any] | None:
     """The scores of just this checkpoint, None if it was not evaluated."""
     for name in ("results.json", "results-best.json"):
-        found = _read(workdir / name) or {}
+        found = read_object(workdir / name)
         if (found.get("selection"), found.get("step")) == (selection, step):
             return found
     return None

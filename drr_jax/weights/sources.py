@@ -122,10 +122,14 @@ def kept_text(config: Config, workdir: Path | None) -> tuple[Text, Any] | None:
 
 def exported_config(folder: Path) -> dict[str, Any] | None:
     """The config of the run that a folder was exported from, None if another program made it."""
+    found = read_object(folder / "config.json")
+    return found.get("config", {}) if found.get("format") == EXPORT else None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty if there is none."""
     try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return None
-    if isinstance(found, dict) and found.get("format") == EXPORT:
-        return found.get("config", {})
-    return None
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.affectnet import labels
 from tfds_reactionet.building import Frame, Skip, Unit, blocks, later
 from tfds_reactionet.reading import Box, ImageFile, folders, matching, numbered_images
@@ -38,7 +39,7 @@ class Numbered:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Has lists and images, or sets."""
 
     lists: Mapping[str, Path] = field(default_factory=dict)  # by split
@@ -99,9 +100,6 @@ class Reader:
     def stamped(self) -> list[Path]:
         inner = [folder / name for folder in self.sets.values() for name in _INNER]
         return [*self.lists.values(), *([self.images] if self.images else []), *inner]
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _listed(self, row: labels.Listed) -> Frame | tuple[str, str]:
         """The frame of a row, or why there is none and which file tells."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 from tfds_reactionet.building import Frame, Skip, Unit, later
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
@@ -30,7 +30,7 @@ _LEVELS = 4
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     occurrence: Path  # AU_OCC
@@ -114,9 +114,6 @@ class Reader:
                 for place in (folder, *(folder / name for name in reading.folder_names(folder))):
                     paths += [place, *(place / name for name in reading.file_names(place))]
         return [*paths, *(self.images / unit.subject / unit.task for unit in self.units())]
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _landmarks(self, sequence: str, number: int) -> Any:
         if self.landmarks is None:

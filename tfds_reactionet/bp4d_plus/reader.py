@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax.errors import InputError
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 from tfds_reactionet.bp4d_plus import folds, images, thermal
 from tfds_reactionet.building import Frame, Skip, Unit, later
 
@@ -47,7 +47,7 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     places: Places

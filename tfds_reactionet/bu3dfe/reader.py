@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 from tfds_reactionet.bu3dfe import names
 from tfds_reactionet.bu3dfe.names import Scan
 from tfds_reactionet.building import Frame, Skip, Unit
@@ -28,7 +28,7 @@ _LEVELS = 3
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     subjects: Path  # holds F0001
@@ -52,10 +52,6 @@ class Reader:
                 f"{packed.stem}/{packed.stem}_AN01WH_F2D.bmp"
             )
         raise InputError(f"{root}: no subjects; expected F0001/F0001_AN01WH_F2D.bmp")
-
-    @property
-    def has_faces(self) -> bool:
-        return False
 
     def units(self) -> list[Unit]:
         units = []
@@ -100,9 +96,6 @@ class Reader:
 
     def stamped(self) -> list[Path]:
         return [self.subjects, *self._folders()]
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _folders(self) -> list[Path]:
         return [

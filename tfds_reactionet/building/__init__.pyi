@@ -16,6 +16,7 @@ from .face_builder import builder_configs as builder_configs
 from .faces import Depth as Depth
 from .faces import Frame as Frame
 from .faces import Lazy as Lazy
+from .faces import Reader as Reader
 from .faces import Spec as Spec
 from .faces import Unit as Unit
 from .faces import later as later

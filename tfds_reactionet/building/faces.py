@@ -116,7 +116,7 @@ class Reader(Interface):
     @property
     def has_faces(self) -> bool:
         """Whether frames come with landmarks or boxes, so that faces can be cut out."""
-        ...
+        return False
 
     def units(self) -> Sequence[Unit]:
         """All units of the release. Raises InputError for defects."""
@@ -135,7 +135,7 @@ class Reader(Interface):
 
     def unread(self) -> Sequence[Skip]:
         """Skips that belong to no unit, such as labels of subjects that are not on the disk."""
-        ...
+        return []
 
 
 def value(lazy: Any) -> Any:

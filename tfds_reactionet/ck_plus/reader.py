@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Lazy, Skip, Unit, later
 from tfds_reactionet.ck_plus import labels
 from tfds_reactionet.reading import ImageFile, folder_names, folders, matching, round_robin
@@ -53,7 +54,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     outer: Mapping[str, Path]  # the folder of subjects of each kind that is there

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 from tfds_reactionet.building import Frame, Skip, Unit, later
 from tfds_reactionet.disfa import labels
 
@@ -46,7 +46,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     subjects: Mapping[str, Subject]
@@ -123,9 +123,6 @@ class Reader:
             paths += [subject.labels, *labels.label_files(subject.labels)]
             paths += [path for path in (subject.images, subject.landmarks) if path]
         return paths
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _images(self, subject: Subject, rows: int) -> Mapping[int, reading.Pixels]:
         """Sources of pixels by label row, from 1."""

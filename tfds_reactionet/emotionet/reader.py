@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Skip, Unit, blocks
 from tfds_reactionet.emotionet.labels import Coded, read_csv, read_list
 from tfds_reactionet.emotionet.spreadsheet import read_workbook
@@ -42,7 +43,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     root: Path
@@ -69,10 +70,6 @@ class Reader:
             names = " and ".join(str(path) for path in files[:2])
             raise InputError(f"{names}: expected one table; move the other away")
         return cls(root, files, automatic, folds)
-
-    @property
-    def has_faces(self) -> bool:
-        return False
 
     def units(self) -> list[Unit]:
         rows = self._rows()
@@ -107,9 +104,6 @@ class Reader:
 
     def stamped(self) -> list[Path]:
         return [*self.files, *(folder for folder, names in _images(self.root) if names)]
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _rows(self) -> list[Row]:
         coded = list(_coded(self.files))

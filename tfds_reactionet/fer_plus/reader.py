@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Skip, Unit, blocks
 from tfds_reactionet.fer_plus import tables
 from tfds_reactionet.fer_plus.votes import label
@@ -42,7 +43,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Either a pair of tables, or a tree of images."""
 
     rule: str
@@ -71,10 +72,6 @@ class Reader:
             f"{root}: no {missing}; expected fer2013.csv and fer2013new.csv, or the folders "
             "FER2013Train, FER2013Valid and FER2013Test with label.csv and fer0000000.png"
         )
-
-    @property
-    def has_faces(self) -> bool:
-        return False
 
     def units(self) -> list[Unit]:
         rows: dict[str, list[Row]] = {split: [] for split in tables.SPLITS.values()}
@@ -118,9 +115,6 @@ class Reader:
     def stamped(self) -> list[Path]:
         tables_ = [path for path in (self.faces, self.votes) if path]
         return [*tables_, *self.tree.values(), *(f / _LABELS for f in self.tree.values())]
-
-    def unread(self) -> list[Skip]:
-        return []
 
 
 def _joined(faces: Path, votes: Path) -> list[Row]:

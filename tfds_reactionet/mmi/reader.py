@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from drr_jax.errors import InputError
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 from tfds_reactionet.building import Frame, Skip, Unit
 from tfds_reactionet.mmi import metadata, turns
 
@@ -88,7 +88,7 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     sessions: Path  # holds <id>/session.xml
@@ -111,10 +111,6 @@ class Reader:
                 views = tuple(int(view) for view in options["views"].split(","))
                 return cls(folder, views, sides, options["rotation"])
         raise InputError(f"{root}: no sessions; expected Sessions/<number>/session.xml")
-
-    @property
-    def has_faces(self) -> bool:
-        return False
 
     def units(self) -> list[Unit]:
         takes = [take for take in self._sessions() if isinstance(take, Take)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
+from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Skip, Unit, blocks
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.store import Store, find_store
@@ -37,7 +38,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(building.Reader):
     """A release on the disk; see faces.Reader. `label_files` has one file, or one a split."""
 
     config: str
@@ -113,9 +114,6 @@ class Reader:
     def stamped(self) -> list[Path]:
         stores = [*self.images.values(), self.attributes, self.boxes]
         return [*self.label_files, *(store.path for store in stores if store)]
-
-    def unread(self) -> list[Skip]:
-        return []
 
     def _box(self, row: Row) -> Box | None:
         if not (row.box and self.boxes):

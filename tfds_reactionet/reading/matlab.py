@@ -76,12 +76,11 @@ def points(array: Any, count: int, path: Path, where: str) -> np.ndarray | None:
 
 def _check(head: bytes) -> None:
     """Raises _DefectError unless a file begins as one of MATLAB 5 to 7.2."""
-    order = {b"IM": "little", b"MI": "big"}.get(head[126:128])
-    if order is None:
+    if head[126:128] not in (b"IM", b"MI"):
         raise _DefectError("no MATLAB 5 header")
     if head[124:126] not in (b"\x00\x01", b"\x01\x00"):
         raise _DefectError("another version")
-    kind = int.from_bytes(head[128:], order)
+    kind = int.from_bytes(head[128:], "little" if head[126:128] == b"IM" else "big")
     if len(head) == _HEAD and kind not in (_MATRIX, _COMPRESSED):
         raise _DefectError(f"an element of type {kind} where a variable was expected")
 

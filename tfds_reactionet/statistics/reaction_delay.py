@@ -101,5 +101,5 @@ def measure(all_series: Sequence[Series], max_lag: int = MAX_LAG, shift: int = 0
             best = int(np.nanargmax(row))
             peaks.append((series.sequence, best + shift, float(row[best])))
             most = max(most, int((~np.isnan(row)).sum()))
-    mean = table.mean()
-    return Delay(lags + shift, *(x.to_numpy() for x in (mean, error, count)), peaks, most)
+    columns = (table.mean().to_numpy(), error.to_numpy(), count.to_numpy())
+    return Delay(lags + shift, *columns, peaks, most)

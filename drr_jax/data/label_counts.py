@@ -33,15 +33,6 @@ def known_counts(
     return np.asarray(counts, np.int64)[_columns(prepared, au_names)]
 
 
-def base_rates(
-    prepared: Prepared, parts: Sequence[str], au_names: Sequence[str] = REACTIONET_AUS_12
-) -> Float[np.ndarray, "classes"]:
-    """Share of positives among the known labels of each AU; 0 for an AU never known."""
-    positives = np.diag(pair_counts(prepared, parts, au_names)[0])
-    known = known_counts(prepared, parts, au_names)
-    return np.divide(positives, known, out=np.zeros(len(known)), where=known > 0)
-
-
 def class_weights(
     prepared: Prepared, parts: Sequence[str], au_names: Sequence[str] = REACTIONET_AUS_12
 ) -> Float[np.ndarray, "classes"]:

@@ -1,7 +1,7 @@
 """python -m drr_jax.weights"""
 
 from drr_jax import errors
-from drr_jax.weights.load import main
+from drr_jax.weights.command import main
 
 if __name__ == "__main__":
     errors.run(main)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import jax
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from drr_jax import data, files, runs
 from drr_jax.config import letters
@@ -23,7 +24,10 @@ from drr_jax.weights.sources import EXPORT
 
 SELECTIONS = ("last", "best", "validation")
 CARD = "README.md"
-PRIVATE = ("data.data_dir", "data.manual_dir")  # of the machine, not of the model
+_BESIDE = (  # no part of the config; the last two are the machine's, not the model's
+    *("fold", "dataset", "version", "fingerprint", "classes", "packages"),
+    *("data.data_dir", "data.manual_dir"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +64,8 @@ def export(workdir: Path, out: Path, selection: str | None = None) -> str:
     described = _describe(workdir, run, selection, step, variables)
     try:
         with files.whole_folder(out) as folder:
-            tensor_file.write_file(folder / tensor_file.FILE, _flat(variables), {"format": EXPORT})
+            arrays = flatten_dict(variables, sep="/")
+            tensor_file.write_file(folder / tensor_file.FILE, arrays, {"format": EXPORT})
             if described["tokenizer"]:
                 shutil.copyfile(workdir / data.TOKENIZER_FILE, folder / data.TOKENIZER_FILE)
             files.write_json(folder / CONFIG_FILE, described)
@@ -97,13 +102,8 @@ def load(folder: str | Path) -> Exported:
                 f"{folder}: {tensor_file.shown(name)} is {stored.get(name)} in {CONFIG_FILE} and "
                 f"{shapes.get(name)} in {tensor_file.FILE}: the files are of different exports"
             )
-    variables: dict[str, Any] = {"params": {}, "batch_stats": {}}
-    for name, tensor in tensors.items():
-        *modules, leaf = name.split("/")
-        node = variables
-        for module in modules:
-            node = node.setdefault(module, {})
-        node[leaf] = tensor.read()
+    arrays = {name: tensor.read() for name, tensor in tensors.items()}
+    variables = {"params": {}, "batch_stats": {}, **unflatten_dict(arrays, sep="/")}
     pieces = data.load_tokenizer(folder / data.TOKENIZER_FILE) if uses_tokens else None
     return Exported(variables, described, pieces)
 
@@ -121,16 +121,6 @@ def _check_selection(workdir: Path, run: Mapping[str, Any], selection: str) -> N
         )
 
 
-def _flat(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    flat: dict[str, np.ndarray] = {}
-    for name, value in sorted(variables.items()):
-        if isinstance(value, Mapping):
-            flat |= {f"{name}/{inner}": leaf for inner, leaf in _flat(value).items()}
-        else:
-            flat[name] = value
-    return flat
-
-
 def _describe(
     workdir: Path, run: runs.Record, selection: str, step: int, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -141,8 +131,7 @@ def _describe(
         raise InputError(f"{workdir / data.TOKENIZER_FILE} is missing: this run reads captions")
     return {
         "format": EXPORT,
-        "config": _nested({k: v for k, v in run.items() if "." in k and k not in PRIVATE})
-        | {key: run[key] for key in run if "." not in key and key not in _BESIDE},
+        "config": unflatten_dict({k: run[k] for k in run if k not in _BESIDE}, sep="."),
         "dataset": run["dataset"],
         "dataset_version": run["version"],
         "fingerprint": run["fingerprint"],
@@ -155,26 +144,12 @@ def _describe(
         "step": step,
         "results": _results(workdir, selection, step),
         "weights": about.get("weights", {}),
-        "parameters": sum(leaf.size for leaf in _flat(variables["params"]).values()),
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables["params"])),
         "commit": about.get("commit", ""),
         "packages": run.get("packages", {}),
         "tokenizer": data.TOKENIZER_FILE if captions else None,
         "arrays": describe_leaves(dict(variables)),
     }
-
-
-_BESIDE = ("fold", "dataset", "version", "fingerprint", "classes", "packages")
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for key, value in flat.items():
-        *outer, name = key.split(".")
-        node = nested
-        for part in outer:
-            node = node.setdefault(part, {})
-        node[name] = value
-    return nested
 
 
 def _results(workdir: Path, selection: str, step: int) -> dict[str, Any] | None:

@@ -1,17 +1,10 @@
 """Weights that encoders start from: found, checked against the model, put into place.
 
-    python -m drr_jax.weights show PATH                     what a file or folder holds
-    python -m drr_jax.weights export --workdir=RUN --out=DIR  a trained run as a folder to keep
-
-`model.encoders.DOMAIN.weights` is none, hf:ORG/NAME, or the path of a safetensors file, of a folder
-with model.safetensors (or its shards), or of a folder that `export` wrote. An encoder and its
-BatchNorm start from them; heads, projection and graph never do. Nothing is ever unpickled.
+An encoder and its BatchNorm start from them; heads, projection and graph never do.
 """
 
-import argparse
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,7 +15,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs import FACE_DOMAINS
 from drr_jax.weights import names as weight_names
 from drr_jax.weights import tensor_file
-from drr_jax.weights.sources import EXPORT, NONE, exported_config, key_of, locate, source_of
+from drr_jax.weights.sources import EXPORT, NONE, key_of, locate, source_of
 from drr_jax.weights.tensor_file import Tensor, Tensors, shown
 
 RANDOM = "random initialisation"
@@ -252,51 +245,3 @@ def _like(values: np.ndarray, old: Any) -> Any:
 def describe_origins(plans: Mapping[str, Plan], domains: Sequence[str]) -> dict[str, str]:
     """What each domain's encoder starts from, in words, for the log and for run.json."""
     return {domain: str(plans.get(domain, RANDOM)) for domain in domains}
-
-
-def show(path: Path) -> str:
-    """A table of a file's tensors, after what they are of."""
-    tensors = tensor_file.open_weights(path)
-    found = weight_names.detect(tensors)
-    exported = exported_config(path) is not None
-    title = EXPORT if exported else found.name if found else "no known model"
-    width = max(map(len, map(shown, tensors)), default=0)
-    count = sum(int(np.prod(tensor.shape)) for tensor in tensors.values())
-    lines = [
-        f"{shown(name):{width}}  {tensor.dtype!s:8} {list(tensor.shape)}"
-        for name, tensor in sorted(tensors.items())
-    ]
-    return "\n".join([*lines, f"{path}: {title}, {len(tensors)} tensors, {count:,} numbers"])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m drr_jax.weights",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    shows = commands.add_parser("show", help="what a safetensors file or folder holds")
-    shows.add_argument("path", type=Path, help="file or folder")
-    exports = commands.add_parser("export", help="a trained run's model as a folder to keep")
-    exports.add_argument("--workdir", type=Path, required=True, help="folder of the run")
-    exports.add_argument("--out", type=Path, required=True, help="new folder to write")
-    exports.add_argument(
-        "--selection",
-        choices=("last", "best", "validation"),
-        help="checkpoint: last, best (by the test part) or validation (best on the validation "
-        "part); default: the one whose results the run reports",
-    )
-    return parser
-
-
-def main() -> int:
-    """Entry point of `python -m drr_jax.weights`."""
-    args = _parser().parse_args()
-    if args.command == "show":
-        print(show(args.path))
-        return 0
-    from drr_jax.weights import export
-
-    print(export.export(args.workdir, args.out, args.selection))
-    return 0

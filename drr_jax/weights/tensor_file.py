@@ -1,8 +1,10 @@
 """safetensors files, read strictly and a tensor at a time, and written.
 
-Eight bytes give the length of a JSON header {name: {dtype, shape, data_offsets}}, then come the
-tensors' bytes without gaps. Nothing in such a file can run code; what is wrong in one is said in
-one line, before any tensor is read. https://github.com/huggingface/safetensors has the format.
+The library reads and writes them, and lets nothing run. Here is what it lacks: it takes names that
+are there twice and endless shapes, knows no shards, and its errors name no tensor. So the header,
+JSON {name: {dtype, shape, data_offsets}} behind its length in eight bytes, is looked through first;
+what is wrong is said in one line, before any tensor is read.
+https://github.com/huggingface/safetensors has the format.
 """
 
 import dataclasses
@@ -15,11 +17,14 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from drr_jax.errors import InputError
 
 MAX_HEADER = 16 << 20  # bytes; a model of a thousand layers needs a tenth of it
 MAX_DIMENSIONS = 32
+_CUT = "the file was cut short, copy or download it again"
 FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
 DTYPES = {
     "F64": np.dtype("<f8"),
@@ -50,16 +55,15 @@ class Tensor:
 
     def read(self) -> np.ndarray:
         """Its values. Raises InputError if the file has become shorter since it was opened."""
-        values = np.empty(self.shape, self.dtype)
-        with open(self.file, "rb") as file:
-            file.seek(self.offset)
-            got = file.readinto(values.reshape(-1).view(np.uint8).data)
-        if got != values.nbytes:
+        try:
+            with safe_open(self.file, "np", backend="pread") as file:
+                return file.get_tensor(self.name)
+        except (SafetensorError, OSError):
+            got = max(0, self.file.stat().st_size - self.offset)
             raise InputError(
-                f"weights {self.file}: {shown(self.name)} ends after {got} of {values.nbytes} "
-                "bytes: the file was cut short, copy or download it again"
-            )
-        return values
+                f"weights {self.file}: {shown(self.name)} ends after {got} of "
+                f"{math.prod(self.shape) * self.dtype.itemsize} bytes: {_CUT}"
+            ) from None
 
 
 Tensors = dict[str, Tensor]
@@ -107,76 +111,48 @@ def open_file(path: Path) -> Tensors:
     Raises InputError for a missing or truncated file and for a header that is no header: too long,
     not JSON, names twice, unknown types, tensors that overlap, leave gaps or end outside.
     """
-    start, header = _header(path)
-    size = path.stat().st_size - start
-    tensors: Tensors = {}
-    spans = []
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        dtype, shape, (begin, end) = _entry(path, name, entry)
-        expected = math.prod(shape) * dtype.itemsize
-        if end - begin != expected:
-            raise InputError(
-                f"weights {path}: {shown(name)} has {end - begin} bytes, its shape and type need "
-                f"{expected}"
-            )
-        if end > size:
-            raise InputError(
-                f"weights {path}: {shown(name)} ends at byte {end} of {size}: the file was cut "
-                "short, copy or download it again"
-            )
-        spans.append((begin, end, name))
-        tensors[name] = Tensor(path, name, dtype, shape, start + begin)
-    last = 0
-    for begin, end, name in sorted(spans):
-        if begin != last:
-            what = "overlaps the one before" if begin < last else "leaves a gap before it"
-            raise InputError(f"weights {path}: {shown(name)} {what} (byte {begin}, not {last})")
-        last = end
-    if last != size:
-        raise InputError(f"weights {path}: {size - last} bytes follow the last tensor")
-    return tensors
-
-
-def metadata(path: Path) -> dict[str, str]:
-    """The free text that a file's header holds. Raises InputError as `open_file` does."""
-    found = _header(path)[1].get("__metadata__", {})
-    return {str(key): str(value) for key, value in found.items()}
-
-
-def _header(path: Path) -> tuple[int, dict[str, Any]]:
-    """Returns (where the tensors' bytes begin, the header)."""
     if not path.is_file():
         what = "not a file" if path.exists() else "no such file"
         raise InputError(f"weights {path}: {what}, expected a safetensors file")
-    size = path.stat().st_size
+    size = path.stat().st_size - 8
     with open(path, "rb") as file:
         first = file.read(8)
         length = int.from_bytes(first, "little")
-        if len(first) < 8 or not 2 <= length <= size - 8:
-            # Not before: a header of 19,280 bytes begins with PK, too.
-            if first[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
-                raise InputError(
-                    f"weights {path}: a pickle of PyTorch, which is never opened because it can "
-                    "run code; get the model's safetensors file"
-                )
-            raise InputError(
-                f"weights {path}: not a safetensors file, or cut short: its header should have "
-                f"{length} bytes, the file has {max(size - 8, 0)} behind its first eight"
-            )
-        if length > MAX_HEADER:
-            raise InputError(
-                f"weights {path}: its header has {length} bytes, expected at most {MAX_HEADER}"
-            )
-        text = file.read(length)
+        if 2 <= length <= min(size, MAX_HEADER):
+            text = file.read(length)
+            try:
+                return _tensors(path, _header(text), 8 + length, size - length)
+            except _DefectError as error:
+                raise InputError(f"weights {path}: {error}") from None
+    if 2 <= length <= size:
+        said = f"its header has {length} bytes, expected at most {MAX_HEADER}"
+    # Not before: a header of 19,280 bytes begins with PK, too.
+    elif first[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
+        said = (
+            "a pickle of PyTorch, which is never opened because it can run code; get the model's "
+            "safetensors file"
+        )
+    else:
+        said = (
+            f"not a safetensors file, or cut short: its header should have {length} bytes, the "
+            f"file has {max(size, 0)} behind its first eight"
+        )
+    raise InputError(f"weights {path}: {said}")
+
+
+class _DefectError(ValueError):
+    """What a header lies about."""
+
+
+def _header(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_once)
-        if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
+        said = header.pop("__metadata__", {}) if isinstance(header, dict) else None
+        if not isinstance(said, dict) or not all(isinstance(text, str) for text in said.values()):
             raise ValueError("no JSON object of tensors")
     except (ValueError, RecursionError) as error:
-        raise InputError(f"weights {path}: its header is damaged ({_reason(error)})") from None
-    return 8 + length, header
+        raise _DefectError(f"its header is damaged ({_reason(error)})") from None
+    return header
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -189,26 +165,48 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(path: Path, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], tuple[int, int]]:
+def _tensors(path: Path, header: dict[str, Any], start: int, size: int) -> Tensors:
+    """The tensors of a header, whose `size` bytes begin at `start`, in the order of their bytes."""
+    entries = {name: _entry(shown(name), entry) for name, entry in header.items()}
+    tensors: Tensors = {}
+    last = 0
+    for name, (dtype, shape, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
+        expected = math.prod(shape) * dtype.itemsize
+        if end - begin != expected:
+            raise _DefectError(
+                f"{shown(name)} has {end - begin} bytes, its shape and type need {expected}"
+            )
+        if end > size:
+            raise _DefectError(f"{shown(name)} ends at byte {end} of {size}: {_CUT}")
+        if begin != last:
+            what = "overlaps the one before" if begin < last else "leaves a gap before it"
+            raise _DefectError(f"{shown(name)} {what} (byte {begin}, not {last})")
+        tensors[name] = Tensor(path, name, dtype, shape, start + begin)
+        last = end
+    if last != size:
+        raise _DefectError(f"{size - last} bytes follow the last tensor")
+    return tensors
+
+
+def _entry(name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:
+    """(type, shape, first byte, last byte + 1) of a tensor."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise InputError(
-            f"weights {path}: {shown(name)} is described by {shown(json.dumps(entry))}, expected "
-            "dtype, shape and data_offsets"
+        raise _DefectError(
+            f"{name} is described by {shown(json.dumps(entry))}, expected dtype, shape and "
+            "data_offsets"
         )
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise InputError(
-            f"weights {path}: {shown(name)} has the type {shown(str(dtype))}, expected one of "
-            f"{', '.join(DTYPES)}"
+        raise _DefectError(
+            f"{name} has the type {shown(str(dtype))}, expected one of {', '.join(DTYPES)}"
         )
     if not _sizes(shape) or len(shape) > MAX_DIMENSIONS:
-        raise InputError(f"weights {path}: {shown(name)} has the shape {shown(str(shape))}")
+        raise _DefectError(f"{name} has the shape {shown(str(shape))}")
     if not _sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise InputError(
-            f"weights {path}: {shown(name)} has the data_offsets {shown(str(offsets))}, expected "
-            "[first, last + 1]"
+        raise _DefectError(
+            f"{name} has the data_offsets {shown(str(offsets))}, expected [first, last + 1]"
         )
-    return DTYPES[dtype], tuple(shape), (offsets[0], offsets[1])
+    return DTYPES[dtype], tuple(shape), *offsets
 
 
 def _sizes(value: Any) -> bool:
@@ -220,25 +218,8 @@ def _reason(error: BaseException) -> str:
 
 
 def write_file(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
-    """Writes arrays (NumPy's or JAX's) as a safetensors file, one after the other.
-
-    Each is brought to the host when its turn comes. Raises KeyError for a type without a name.
-    """
-    names = {dtype: name for name, dtype in DTYPES.items()}
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
-    end = 0
-    for name, array in tensors.items():
-        begin, end = end, end + math.prod(array.shape) * array.dtype.itemsize
-        header[name] = {
-            "dtype": names[np.dtype(array.dtype)],
-            "shape": list(array.shape),
-            "data_offsets": [begin, end],
-        }
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for array in tensors.values():
-            file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-        file.flush()
+    """Writes arrays (NumPy's or JAX's) as a safetensors file, and waits until it is on disk."""
+    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    save_file(arrays, path, dict(metadata))
+    with open(path, "rb") as file:
         os.fsync(file.fileno())

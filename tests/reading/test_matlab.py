@@ -1,5 +1,11 @@
 """MATLAB files as scipy writes them, read back; damaged ones end in one line, never in a crash."""
 
+import os
+import signal
+import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +62,65 @@ def test_unpacking_stops_at_the_limit(tmp_path: Path, monkeypatch: pytest.Monkey
     assert path.stat().st_size < 1 << 20
     with pytest.raises(InputError, match="a packed variable is cut off or too large"):
         read_variable(path, "pts")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits memory")
+def test_small_arrays_without_end_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """171 kB once took 5.8 GB: a packed array of structs whose fields are all empty."""
+
+    def element(kind: int, data: bytes) -> bytes:
+        return struct.pack("<II", kind, len(data)) + data.ljust(-(-len(data) // 8) * 8, b"\0")
+
+    count = 500_000
+    fit = element(6, struct.pack("<II", 2, 0)) + element(5, struct.pack("<II", 1, count))
+    fit += (
+        element(1, b"fit") + element(5, struct.pack("<I", 8)) + element(1, b"pts".ljust(8, b"\0"))
+    )
+    packed = zlib.compress(element(14, fit + element(14, b"") * count))
+    path, good = tmp_path / "a.mat", tmp_path / "good.mat"
+    path.write_bytes(b" " * 124 + b"\x00\x01IM" + struct.pack("<II", 15, len(packed)) + packed)
+    savemat(good, {"fit": np.eye(2)})
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(matlab, "MAX_MEMORY", 32 << 20)
+    with pytest.raises(InputError, match=r"a\.mat: .*more than 33554432 bytes of memory needed"):
+        read_variable(path, "fit")
+    assert read_variable(good, "fit").shape == (2, 2)
+
+
+def test_a_file_may_neither_stop_nor_end_the_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mat"
+    savemat(path, {"pts": np.eye(2)})
+    read_variable(path, "pts")
+    worker = matlab._worker(os.getpid())
+    process = worker._process
+    assert process
+    os.kill(process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(matlab, "MAX_SECONDS", 0.1)
+    with pytest.raises(InputError, match=r"a\.mat: .*reading it takes longer than 0.1 seconds"):
+        read_variable(path, "pts")
+    assert process.returncode == -signal.SIGKILL
+    monkeypatch.undo()
+    assert read_variable(path, "pts").shape == (2, 2)
+    with pytest.raises(ValueError, match="it ends the process that reads it, code 1"):
+        worker.ask(["not what it expects"], 60)
+    assert read_variable(path, "pts").shape == (2, 2)
+
+
+@pytest.mark.parametrize("end", ["pass", "os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_the_reading_process_ends_with_its_parent(tmp_path: Path, end: str) -> None:
+    savemat(tmp_path / "a.mat", {"pts": np.eye(2)})
+    code = (
+        "import os, pathlib, signal\n"
+        "from tfds_reactionet.reading import read_variable\n"
+        f"print(read_variable(pathlib.Path({str(tmp_path / 'a.mat')!r}), 'pts').shape)\n{end}"
+    )
+    # Its standard error is the parent's: run() waits until both have closed it.
+    done = subprocess.run([sys.executable, "-uc", code], capture_output=True, timeout=120)
+    assert done.stdout.strip() == b"(2, 2)" and not done.stderr
 
 
 def test_points_are_landmarks_or_lost(tmp_path: Path) -> None:

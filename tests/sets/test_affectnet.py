@@ -16,7 +16,6 @@ from raw_affectnet import HEADER, ROWS, write_2017, write_2021
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
 from tfds_reactionet.affectnet import labels
-from tfds_reactionet.affectnet.clipped import clip
 from tfds_reactionet.affectnet.reader import NO_IMAGE, NO_LABEL, OTHER_CLASS
 from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE
 from tfds_reactionet.building.summary import read_metadata
@@ -106,10 +105,10 @@ def test_every_value_of_the_layout_of_2021(new: tuple[Path, Any], tmp_path: Path
 
 
 def test_boxes_are_cut_off_at_the_edges() -> None:
-    assert clip(Box(-10, -20, 50, 60), 80, 60) == Box(0, 0, 40, 40)
-    assert clip(Box(70, 50, 20, 20), 80, 60) == Box(70, 50, 10, 10)
-    assert clip(Box(5, 6, 7, 8), 80, 60) == Box(5, 6, 7, 8)
-    assert clip(Box(90, 10, 20, 20), 80, 60).width == 0
+    assert Box(-10, -20, 50, 60).clipped(80, 60) == Box(0, 0, 40, 40)
+    assert Box(70, 50, 20, 20).clipped(80, 60) == Box(70, 50, 10, 10)
+    assert Box(5, 6, 7, 8).clipped(80, 60) == Box(5, 6, 7, 8)
+    assert Box(90, 10, 20, 20).clipped(80, 60).width == 0
 
 
 def edit(split: str, old: str, new: str) -> Callable[[Path], Any]:

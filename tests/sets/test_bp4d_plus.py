@@ -30,8 +30,6 @@ from drr_jax.errors import InputError
 from tfds_reactionet.bp4d_plus import folds, thermal
 from tfds_reactionet.bp4d_plus.reader import (
     NO_FOLD,
-    NO_IMAGE,
-    NO_MESH,
     NO_THERMAL,
     NO_THERMAL_FACE,
     OTHER_TASK,
@@ -39,6 +37,7 @@ from tfds_reactionet.bp4d_plus.reader import (
 from tfds_reactionet.building.face_records import BAD_DEPTH
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
+from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
 from tfds_reactionet.reading.crop import face_transform, full_transform, move, warp
 
 ALL = len(SUBJECTS) * len(TASKS) * len(CODES)

@@ -121,9 +121,11 @@ def test_evaluation_counts_every_record_once(data_dir):
     labels = np.stack([stored[i]["labels"] for i in range(records)])
     np.testing.assert_array_equal(result.label, labels)
     images = np.stack([stored[i]["reaction"] for i in range(records)])
-    predict = jax.jit(partial(parts.model.apply, method="predict_reaction"))
+    predict = jax.jit(partial(parts.model.apply, method="predict"))
     variables = {"params": state.params, "batch_stats": state.batch_stats}
-    np.testing.assert_allclose(result.probability, predict(variables, images), atol=1e-5)
+    np.testing.assert_allclose(
+        result.probability, predict(variables, {"reaction": images}), atol=1e-5
+    )
     counts = metrics.counts(result.probability, labels, np.ones(records))
     assert metrics.summary(counts, parts.fold.names) == result.summary
     known = labels >= 0

@@ -24,6 +24,7 @@ from drr_jax.runs.checkpoint import Checkpoints
 from drr_jax.weights import export, tensor_file
 from drr_jax.weights import load as weights
 from drr_jax.weights import sources as weight_sources
+from drr_jax.weights.command import show
 
 AUS = ("AU01", "AU02", "AU12")
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "person"]
@@ -131,7 +132,7 @@ def test_it_says_what_it_is(run, exported):
     assert f"| parameters | {sum(sizes):,} |" in card and "fold 0, tested on part1" in card
     assert "rendered images: no person" in card and "started from | R: random init" in card
     assert "may not be redistributable: ask the data set's\nowners" in card
-    assert weights.show(exported).splitlines()[-1].startswith(f"{exported}: drr_jax export, ")
+    assert show(exported).splitlines()[-1].startswith(f"{exported}: drr_jax export, ")
 
 
 def fill(config, domain):

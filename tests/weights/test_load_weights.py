@@ -23,6 +23,7 @@ from drr_jax.models.encoders import vit
 from drr_jax.weights import load as weights
 from drr_jax.weights import sources as weight_sources
 from drr_jax.weights import tensor_file
+from drr_jax.weights.command import show
 
 SIZE = 64
 
@@ -347,7 +348,7 @@ def test_a_hub_name_is_found_in_the_cache_and_never_asked_for_offline(tmp_path, 
 
 def test_show_lists_the_tensors(tmp_path):
     saved(tmp_path, torchvision("resnet18")[0])
-    text = weights.show(tmp_path)
+    text = show(tmp_path)
     assert "layer1.0.conv1.weight" in text and "float32  [8, 8, 3, 3]" in text
     count = sum(tensor.numel() for tensor in load_file(tmp_path / "model.safetensors").values())
     last = text.splitlines()[-1]

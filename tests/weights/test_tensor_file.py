@@ -62,7 +62,9 @@ def test_reads_what_the_library_writes(tmp_path):
         values = found[name].read()
         np.testing.assert_array_equal(values, array)
         assert values.dtype == array.dtype and values.shape == found[name].shape == array.shape
-    assert tensor_file.metadata(path) == {"format": "pt"}
+    tensor_file.write_file(path, arrays, {"format": "pt"})
+    with safe_open(path, "np") as file:
+        assert file.metadata() == {"format": "pt"}
 
 
 def test_bfloat16_keeps_its_bits(tmp_path):
@@ -102,6 +104,7 @@ def test_writes_what_the_library_reads(tmp_path):
         (raw(b"[" * 200_000), "header is damaged"),
         (raw(b"[1, 2]"), "no JSON object"),
         (raw({"__metadata__": 3, "x": F32}), "no JSON object"),
+        (raw({"__metadata__": {"a": 3}, "x": F32}), "no JSON object"),
         (
             raw(b'{"x": %b, "x": %b}' % ((json.dumps(F32).encode(),) * 2)),
             "x is there twice",

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from PIL import Image
+
 from drr_jax.errors import InputError
 from tfds_reactionet import building
 from tfds_reactionet.affectnet import labels
-from tfds_reactionet.affectnet.clipped import ClippedBox
-from tfds_reactionet.building import Frame, Skip, Unit, blocks
-from tfds_reactionet.reading import ImageFile, folders, matching, numbered_images
+from tfds_reactionet.building import Frame, Skip, Unit, blocks, later
+from tfds_reactionet.reading import Box, ImageFile, folders, matching, numbered_images
 
 OTHER_CLASS = "expression outside of the seven (contempt, none, uncertain, no face)"
 NO_IMAGE = "label without an image"
@@ -114,7 +115,7 @@ class Reader(building.Reader):
             row.number,
             ImageFile(path),
             expression=row.expression,
-            box=ClippedBox(row.box, path) if row.box else None,
+            box=later(_clipped, row.box, path) if row.box else None,
             extra={"valence": row.valence, "arousal": row.arousal, "name": row.path},
         )
 
@@ -125,6 +126,15 @@ _INNER = ("images", "annotations")
 def _is_leaf(name: str) -> bool:
     """Whether a folder has nothing but images or arrays in it."""
     return name.isdigit() or name.lower() in (_IMAGES, "automatically_annotated_images", *_INNER)
+
+
+def _clipped(box: Box, path: Path) -> Box:
+    """A face's box, which may reach over the edge of its image; that one's header is read."""
+    try:
+        with Image.open(path) as image:
+            return box.clipped(*image.size)
+    except Exception:  # Pillow raises many kinds; decoding will tell what is wrong
+        return box
 
 
 def _numbered(folder: Path) -> list[Numbered]:

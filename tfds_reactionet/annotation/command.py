@@ -8,7 +8,6 @@ demographics  DeepFace.analyze results, as in Table 1
 
 import argparse
 from collections import Counter
-from dataclasses import astuple, fields
 from pathlib import Path
 
 from tqdm import tqdm
@@ -28,20 +27,16 @@ def _suspicious(args: argparse.Namespace) -> None:
     out = Path(args.out)
     refuse_existing(out, "review.csv", "counts.csv", "contact_sheet.html")
     files = [Path(args.csv)] if args.csv else suspicious.find_files(Path(args.folder))
-    counts: dict[tuple[str, str], suspicious.Count] = {}
+    faces = []
     # As text: a row of cells takes twenty times the memory, and a release has a million frames.
     lines, strongest = [csv_lines([review.REVIEW_COLUMNS])], Strongest(args.episodes)
     for path in tqdm(files, desc="checking", unit=" files", disable=len(files) < 20):
         for flagged in suspicious.check(path, args.intensity, args.count):
             lines.append(csv_lines(review.review_rows(flagged)))
             strongest.add(flagged)
-            for level in suspicious.levels(flagged.key):
-                counts.setdefault(level, suspicious.Count()).add(flagged)
-    total = counts.get(("all", ""), suspicious.Count())
-    depth = {name: n for n, name in enumerate(("all", "scene", "sub_scene", "task", "sequence"))}
-    ordered = sorted(counts.items(), key=lambda item: (depth[item[0][0]], item[0][1]))
-    names = [field.name for field in fields(suspicious.Count)]
-    table = [[*level, *astuple(count)] for level, count in ordered]
+            faces.append((flagged.key, suspicious.counts(flagged)))
+    counts = suspicious.by_folder(faces)
+    total = counts.loc[counts["level"] == "all", list(suspicious.COUNTS)].sum()
     share = total.suspicious_frames / total.frames if total.frames else 0.0
     summary = (
         f"{total.suspicious_frames:,} of {total.frames:,} frames suspicious ({share:.2%}) in "
@@ -53,7 +48,7 @@ def _suspicious(args: argparse.Namespace) -> None:
         out,
         {
             "review.csv": "".join(lines),
-            "counts.csv": csv_text(["level", "folder", *names], table),
+            "counts.csv": counts.to_csv(index=False, lineterminator="\n"),
             "contact_sheet.html": sheet(strongest, args.intensity, args.count, summary),
         },
     )

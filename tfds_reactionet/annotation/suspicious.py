@@ -1,10 +1,11 @@
 """Automatic AU labels that jump between neighbouring frames (supplement 1.5, equation 1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float, Int, Int8, Int64
 
 from drr_jax.errors import InputError
@@ -13,6 +14,13 @@ from tfds_reactionet.reading import OpenFaceFile, Track
 
 INTENSITY = 2.0  # D at or above it is suspicious
 COUNT = 5  # T at or above it is suspicious
+LEVELS = ("all", "scene", "sub_scene", "task", "sequence")
+COUNTS = (  # what was looked at and what was found
+    *("faces", "frames", "pairs", "gaps"),
+    *("by_difference", "by_change", "suspicious_pairs", "suspicious_frames"),
+)
+
+Key = tuple[str, str, str, str]  # scene, sub_scene, task, sequence; "" where not in a release
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class Flagged:
     """One face of one sequence with its suspicious pairs."""
 
     path: Path
-    key: tuple[str, str, str, str]  # scene, sub_scene, task, sequence; "" where not in a release
+    key: Key
     face: int
     track: Track
     pairs: Pairs
@@ -81,7 +89,7 @@ def check(path: Path, intensity: float = INTENSITY, count: int = COUNT) -> list[
     return found
 
 
-def key_of(path: Path) -> tuple[str, str, str, str]:
+def key_of(path: Path) -> Key:
     """(scene, sub_scene, task, sequence) of a release's CSV; else ("", "", "", file name)."""
     folders = path.resolve().parts[-5:-1]
     if len(folders) == 4 and folders[0] in SCENES:
@@ -102,38 +110,23 @@ def find_files(folder: Path) -> list[Path]:
     return files
 
 
-@dataclass
-class Count:
-    """What was looked at and what was found, of one sequence or one folder."""
-
-    faces: int = 0
-    frames: int = 0
-    pairs: int = 0
-    gaps: int = 0
-    by_difference: int = 0
-    by_change: int = 0
-    suspicious_pairs: int = 0
-    suspicious_frames: int = 0
-
-    def add(self, flagged: Flagged) -> None:
-        """Adds one face."""
-        self.faces += 1
-        self.frames += len(flagged.track.frames)
-        self.pairs += len(flagged.pairs.first)
-        self.gaps += flagged.pairs.gaps
-        self.by_difference += int(flagged.by_difference.sum())
-        self.by_change += int(flagged.by_change.sum())
-        self.suspicious_pairs += int(flagged.suspicious.sum())
-        self.suspicious_frames += len(flagged.rows())
+def counts(flagged: Flagged) -> tuple[int, ...]:
+    """COUNTS of one face."""
+    pairs, found = flagged.pairs, (flagged.by_difference, flagged.by_change, flagged.suspicious)
+    seen = (1, len(flagged.track.frames), len(pairs.first), pairs.gaps)
+    return (*seen, *(int(some.sum()) for some in found), len(flagged.rows()))
 
 
-def levels(key: tuple[str, str, str, str]) -> Iterator[tuple[str, str]]:
-    """("all", ""), then ("scene", "film"), ("sub_scene", "film/horror") ... ("sequence", ...)."""
-    yield "all", ""
-    parts = [part for part in key if part]
-    names = ("scene", "sub_scene", "task", "sequence") if len(parts) == 4 else ("sequence",)
-    for depth, name in enumerate(names, 1):
-        yield name, "/".join(parts[:depth])
+def by_folder(faces: Iterable[tuple[Key, tuple[int, ...]]]) -> pd.DataFrame:
+    """Sums of faces' COUNTS by level and folder, from "all" and "" down to every sequence."""
+    rows = []
+    for key, numbers in faces:
+        parts = [part for part in key if part]
+        for level in LEVELS if len(parts) == 4 else (LEVELS[0], LEVELS[-1]):
+            rows.append((level, "/".join(parts[: LEVELS.index(level)]), *numbers))
+    table = pd.DataFrame(rows, columns=["level", "folder", *COUNTS])
+    table["level"] = pd.Categorical(table["level"], LEVELS, ordered=True)
+    return pd.DataFrame(table.groupby(["level", "folder"], observed=True, as_index=False).sum())
 
 
 def occurrence_names(occurrence: Int8[np.ndarray, "17"], names: tuple[str, ...]) -> str:

@@ -236,7 +236,7 @@ def _face(frame: Frame, landmarks: np.ndarray | None, stored: Stored) -> np.ndar
         if landmarks is not None:
             return face_transform(landmarks, stored.size, stored.margin)
         if frame.box is not None:
-            return box_transform(frame.box, stored.size, stored.margin)
+            return box_transform(value(frame.box), stored.size, stored.margin)
     raise _UnusableError(NO_FACE, frame.image.file)
 
 

@@ -16,8 +16,8 @@ A *frame* is one record to be: a number, where its pixels are, its labels. The b
 
 So `Reader` must be cheap to pickle (paths and options; no tables), `Unit.source` may hold what the
 unit needs (a path, a block of table rows), and `frames(unit)` must give the same frames each time.
-Whatever is costly for a frame (landmark files, meshes) belongs into a `Lazy`: a function without
-arguments that is called only in the chunk that builds the frame.
+Whatever is costly for a frame (landmark files, boxes that need the size of their image) belongs
+into a `Lazy`: a function without arguments that is called only in the chunk that builds the frame.
 
 Records (`record_features`): reaction/image; stimulus/image, depth/image (8-bit grey PNG) and
 thermal/image if in `Spec.images`; au/occurrence int8 (-1 unknown) and au/intensity float32 (NaN
@@ -90,7 +90,7 @@ class Frame:
     expression: int = -1
     # [points, 2] in pixels of the image, pixel centres being integers; a Lazy may return None
     landmarks: np.ndarray | Lazy[np.ndarray | None] | None = None
-    box: Box | None = None  # the crop's, where there are no landmarks
+    box: Box | Lazy[Box] | None = None  # the crop's, where there are no landmarks
     stimulus: Pixels | None = None
     depth: "Depth | Pixels | None" = None  # pixels: in the geometry of the reaction, whole
     thermal: Pixels | None = None

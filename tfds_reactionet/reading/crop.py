@@ -45,6 +45,13 @@ class Box:
     width: float
     height: float
 
+    def clipped(self, width: int, height: int) -> "Box":
+        """Its part in an image of a width and height; of width or height 0 if there is none."""
+        left, top = max(self.left, 0.0), max(self.top, 0.0)
+        right = min(self.left + self.width, float(width))
+        bottom = min(self.top + self.height, float(height))
+        return Box(left, top, max(right - left, 0.0), max(bottom - top, 0.0))
+
 
 def anchors(landmarks: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "3 2"]:
     """Centres of both eyes and the middle of the mouth corners.

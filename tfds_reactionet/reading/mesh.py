@@ -118,14 +118,18 @@ def grey(buffer: Float[np.ndarray, "size size"]) -> UInt8[np.ndarray, "size size
 
 
 @dataclass(frozen=True)
-class TexturedMesh:
-    """Depth of a BP4D frame: its .obj has the frame's image as texture, so depth lies on it."""
+class _MeshFile:
+    """A source of depth, see building/faces.py."""
 
     path: Path
 
     @property
     def file(self) -> str:
         return str(self.path)
+
+
+class TexturedMesh(_MeshFile):
+    """Depth of a BP4D frame: its .obj has the frame's image as texture, so depth lies on it."""
 
     def render(
         self, shape: tuple[int, int], transform: Float[np.ndarray, "2 3"], size: int
@@ -143,15 +147,8 @@ class TexturedMesh:
         return grey(z_buffer(stored, mesh.vertices[mesh.faces, 2], size))
 
 
-@dataclass(frozen=True)
-class FrontalMesh:
+class FrontalMesh(_MeshFile):
     """Depth of a BU-3DFE scan: orthographic, along z, with the whole face in the image."""
-
-    path: Path
-
-    @property
-    def file(self) -> str:
-        return str(self.path)
 
     def render(
         self, shape: tuple[int, int], transform: Float[np.ndarray, "2 3"], size: int

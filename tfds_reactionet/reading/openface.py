@@ -82,27 +82,20 @@ class OpenFaceFile:
         frames = narrow[:, 0]
         for row in np.flatnonzero((frames != np.floor(frames)) | (frames < 0) | (frames > 1e9)):
             raise self._wrong(self._rows[row], "frame", "a whole number >= 0")
-        best: dict[int, int] = {}
-        seen: set[tuple[int, float]] = set()
-        for row, (frame, confidence, success, *face) in enumerate(narrow.tolist()):
-            key = (int(frame), face[0] if face else 0.0)
-            if key in seen:
-                who = f" (face_id {face[0]:g})" if face else ""
-                raise InputError(
-                    f"{self.path}: line {self._rows[row] + 1}: frame {int(frame)}{who} occurs "
-                    "twice; expected one row for each frame and face"
-                )
-            seen.add(key)
-            old = best.get(int(frame))
-            if old is None or (success > 0, confidence) > (narrow[old, 2] > 0, narrow[old, 1]):
-                best[int(frame)] = row
-        chosen = sorted(best)
-        rows = [best[frame] for frame in chosen]
-        self.frames: Int64[np.ndarray, " frames"] = np.array(chosen, np.int64)
-        self.found = np.array(
-            [narrow[row, 2] > 0 and narrow[row, 1] >= MIN_CONFIDENCE for row in rows], bool
-        )
-        self._row_of = {frame: self._rows[best[frame]] for frame in chosen}
+        keys = narrow[:, [0, 3]] if has_id else narrow[:, :1]
+        _, first = np.unique(keys, axis=0, return_index=True)
+        for row in np.setdiff1d(np.arange(len(keys)), first):
+            who = f" (face_id {narrow[row, 3]:g})" if has_id else ""
+            raise InputError(
+                f"{self.path}: line {self._rows[row] + 1}: frame {int(frames[row])}{who} occurs "
+                "twice; expected one row for each frame and face"
+            )
+        # The best of a frame is its last one in this order; of equals, the first in the file.
+        order = np.lexsort((-np.arange(len(frames)), narrow[:, 1], narrow[:, 2] > 0, frames))
+        best = order[np.flatnonzero(np.diff(frames[order], append=np.inf))]
+        self.frames: Int64[np.ndarray, " frames"] = frames[best].astype(np.int64)
+        self.found = (narrow[best, 2] > 0) & (narrow[best, 1] >= MIN_CONFIDENCE)
+        self._row_of = {int(frames[row]): self._rows[row] for row in best}
 
     @functools.cached_property
     def has_occurrence(self) -> bool:

@@ -89,23 +89,6 @@ class VideoImage:
         return rotated(open_video(self.video).frame(self.number + 1), self.rotation)
 
 
-@dataclass(frozen=True)
-class ArrayImage:
-    """Pixels that a label file itself holds (FER2013), grey or RGB."""
-
-    pixels: np.ndarray
-    source: str  # file and row, for the list of skipped frames
-
-    @property
-    def file(self) -> str:
-        return self.source
-
-    def read(self) -> UInt8[np.ndarray, "height width 3"]:
-        if self.pixels.ndim == 3:
-            return self.pixels
-        return np.repeat(self.pixels[..., None], 3, axis=2)
-
-
 def rotated(
     image: UInt8[np.ndarray, "height width 3"], degrees: int
 ) -> UInt8[np.ndarray, "rows columns 3"]:

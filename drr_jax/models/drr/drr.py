@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float
 
 from drr_jax.facs import DOMAINS
 from drr_jax.models import losses
@@ -74,13 +74,6 @@ class DRR(DomainSystem):
         if domain:
             return self.activation(self.class_wise(domain, batch, train=False)["logits"])
         return self.probabilities(self(batch))
-
-    def predict_reaction(
-        self, reaction: UInt8[Array, "batch height width 3"]
-    ) -> Float[Array, "batch classes"]:
-        """Probabilities from the face alone, the paper's inference (supplement 2.1)."""
-        domain = "V" if "V" in self.domains else "R"
-        return self.activation(self.class_wise(domain, {"reaction": reaction}, False)["logits"])
 
     @nn.nowrap
     def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:

@@ -1,0 +1,65 @@
+"""Weights that encoders start from: found, checked against the model, put into place.
+
+    python -m drr_jax.weights show PATH                     what a file or folder holds
+    python -m drr_jax.weights export --workdir=RUN --out=DIR  a trained run as a folder to keep
+
+`model.encoders.DOMAIN.weights` is none, hf:ORG/NAME, or the path of a safetensors file, of a folder
+with model.safetensors (or its shards), or of a folder that `export` wrote. An encoder and its
+BatchNorm start from them; heads, projection and graph never do. Nothing is ever unpickled.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from drr_jax.weights import export, tensor_file
+from drr_jax.weights.names import detect
+from drr_jax.weights.sources import EXPORT, exported_config
+from drr_jax.weights.tensor_file import shown
+
+
+def show(path: Path) -> str:
+    """A table of a file's tensors, after what they are of."""
+    tensors = tensor_file.open_weights(path)
+    found = detect(tensors)
+    exported = exported_config(path) is not None
+    title = EXPORT if exported else found.name if found else "no known model"
+    width = max(map(len, map(shown, tensors)), default=0)
+    count = sum(int(np.prod(tensor.shape)) for tensor in tensors.values())
+    lines = [
+        f"{shown(name):{width}}  {tensor.dtype!s:8} {list(tensor.shape)}"
+        for name, tensor in sorted(tensors.items())
+    ]
+    return "\n".join([*lines, f"{path}: {title}, {len(tensors)} tensors, {count:,} numbers"])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m drr_jax.weights",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    shows = commands.add_parser("show", help="what a safetensors file or folder holds")
+    shows.add_argument("path", type=Path, help="file or folder")
+    exports = commands.add_parser("export", help="a trained run's model as a folder to keep")
+    exports.add_argument("--workdir", type=Path, required=True, help="folder of the run")
+    exports.add_argument("--out", type=Path, required=True, help="new folder to write")
+    exports.add_argument(
+        "--selection",
+        choices=("last", "best", "validation"),
+        help="checkpoint: last, best (by the test part) or validation (best on the validation "
+        "part); default: the one whose results the run reports",
+    )
+    return parser
+
+
+def main() -> int:
+    """Entry point of `python -m drr_jax.weights`."""
+    args = _parser().parse_args()
+    if args.command == "show":
+        print(show(args.path))
+        return 0
+    print(export.export(args.workdir, args.out, args.selection))
+    return 0

@@ -74,8 +74,8 @@ class Take:
         zoom = studio.zoom * (1 - 0.035 * self.startle) * self.size
         drift = 0.006 * np.sin(frame * np.array([0.19, 0.27]))
         x, y = ((np.array(studio.place) + drift) * self.size).tolist()
-        yaw, pitch, roll = (np.array(studio.pose) + sway + back).tolist()
-        return Pose(yaw, pitch, roll, (x, y), float(zoom))
+        pitch, yaw, roll = (np.array(studio.pose) + sway + back).tolist()
+        return Pose(pitch, yaw, roll, (x, y), float(zoom))
 
 
 def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:

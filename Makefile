@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/python -m drr_jax.main --config=launch/reactionet.py:demo --workdir=runs/demo
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist=worksteal
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

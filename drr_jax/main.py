@@ -26,7 +26,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from drr_jax import config as configs
-from drr_jax import config_rules, errors
+from drr_jax import config_rules, data, errors, metrics, report, runs, tables, training
 from drr_jax.errors import InputError, nearest
 
 PREEMPTED = 75  # EX_TEMPFAIL: schedulers requeue on it
@@ -107,8 +107,6 @@ def parse(argv: Sequence[str]) -> Command:
 
 def _parse_tables(values: flags.FlagValues, mode: str, runs: tuple[str, ...]) -> Command:
     """The command that puts finished runs into tables."""
-    from drr_jax import tables
-
     if mode != "report":
         raise InputError(f"--runs with --mode={mode}: expected --mode=report")
     if values["config"].value is not None:
@@ -141,8 +139,6 @@ def _cause(error: BaseException) -> str:
 
 def run(command: Command) -> int:
     """Runs the asked stages on every asked fold; returns the exit code."""
-    from drr_jax import report
-
     if command.runs:
         from drr_jax import tables
 
@@ -163,31 +159,27 @@ def _writes_reports(mode: str) -> bool:
     """Whether this process is the one; a report alone does not start JAX."""
     if mode == "report":
         return int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
-    from drr_jax.runs import is_main_process
 
-    return is_main_process()
+    return runs.is_main_process()
 
 
 def _train_and_evaluate(command: Command) -> int:
-    from drr_jax import data, training
-    from drr_jax.data import open_dataset
-    from drr_jax.runs import Checkpoints, Preempted, interruptible, start_devices
-
-    prepared = data.find_data(command.config)
-    opened = open_dataset(prepared)
-    every = range(len(opened.folds))
-    folds = list(every) if command.config.fold == "all" else [int(command.config.fold)]
-    several = len(folds) > 1
+    config = command.config
+    prepared = data.open_dataset(data.find_data(config))
+    numbers = range(len(prepared.folds)) if config.fold == "all" else [int(config.fold)]
+    several = len(numbers) > 1
     _check_folder(command.workdir, several)
-    workdirs = {f: command.workdir / f"fold{f}" if several else command.workdir for f in folds}
-    for fold, workdir in workdirs.items():  # before any device has work, or hours go into the first
-        starts = command.mode in ("all", "train") and not Checkpoints(workdir).steps()
-        training.check(command.config, opened, fold, starts)
-    start_devices(command.config.data.data_dir)
+    folds = {}
+    for number in numbers:  # before any device has work, or hours go into the first
+        workdir = command.workdir / f"fold{number}" if several else command.workdir
+        folds[workdir] = data.read_fold(config, prepared, number)
+        starts = command.mode in ("all", "train") and not runs.Checkpoints(workdir).steps()
+        training.check(config, folds[workdir], starts)
+    runs.start_devices(config.data.data_dir)
     try:
-        with interruptible():
-            _do_folds(command, prepared, workdirs)
-    except Preempted as stop:
+        with runs.interruptible():
+            _do_folds(command, folds)
+    except runs.Preempted as stop:
         print(f"pre-empted: {stop}; the same command goes on from there", file=sys.stderr)
         return PREEMPTED
     return 0
@@ -195,10 +187,8 @@ def _train_and_evaluate(command: Command) -> int:
 
 def _check_folder(workdir: Path, several: bool) -> None:
     """Raises InputError if `workdir` has one run where those of several folds go, or vice versa."""
-    from drr_jax.runs import RECORD_FILE
-
-    folds = sorted(path.parent.name for path in workdir.glob(f"fold*/{RECORD_FILE}"))
-    if several and (workdir / RECORD_FILE).exists():
+    folds = sorted(path.parent.name for path in workdir.glob(f"fold*/{runs.RECORD_FILE}"))
+    if several and (workdir / runs.RECORD_FILE).exists():
         found = "holds the run of one fold, and those of fold=all go into folders inside"
     elif not several and folds:
         found = f"holds the runs of fold=all, {', '.join(folds)}"
@@ -207,28 +197,22 @@ def _check_folder(workdir: Path, several: bool) -> None:
     raise InputError(f"--workdir={workdir} {found}; give another --workdir")
 
 
-def _do_folds(command: Command, prepared: Path, workdirs: Mapping[int, Path]) -> None:
-    from drr_jax import training
-    from drr_jax.runs import is_main_process
-    from drr_jax.training import train
-
+def _do_folds(command: Command, folds: "Mapping[Path, data.Fold]") -> None:
     evaluates = command.mode in ("all", "evaluate")
-    for fold, workdir in workdirs.items():
-        parts = training.build(command.config, fold, prepared, workdir)
+    for workdir, fold in folds.items():
+        experiment = training.build(command.config, fold, workdir)
         if command.mode in ("all", "train"):
-            train(parts, workdir, command.allow_config_change)
+            training.train(experiment, workdir, command.allow_config_change)
         if evaluates:
-            result = training.evaluate(parts, workdir, command.allow_config_change)
-            if is_main_process():
+            result = training.evaluate(experiment, workdir, command.allow_config_change)
+            if runs.is_main_process():
                 print(summary_line(result))
-    if evaluates and len(workdirs) > 1 and is_main_process():
+    if evaluates and len(folds) > 1 and runs.is_main_process():
         print(summary_line(training.combine_folds(command.workdir)))
 
 
 def summary_line(result: dict) -> str:
     """One line: the score beside that of the simplest guess, and how many classes it is over."""
-    from drr_jax import metrics
-
     task = metrics.task_of(result)
     head = f"{result['dataset']} fold {result['fold']} ({result['selection']} checkpoint)"
     if "confusion" in result:

@@ -1,7 +1,11 @@
 """Eight virtual CPU devices, one compilation cache for all processes, JAX started as main does."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+from filelock import FileLock
 
 # Before jax is imported anywhere, and inherited by the commands that tests start.
 CACHE = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / "drr_jax_tests"))
@@ -28,3 +32,30 @@ def pytest_configure() -> None:
     cpu.tune_xla()  # both as the command does
     flags.FLAGS.mark_as_parsed()  # Grain's worker processes read absl flags
     distributed.start()  # not possible once a test has touched a device
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """shared(name, make): a folder that `make` filled, once for all test processes; to be read."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of all workers
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        path, done = root / f"shared-{name}", root / f"shared-{name}.done"
+        with FileLock(root / f"shared-{name}.lock"):
+            if not done.exists():
+                path.mkdir()
+                make(path)
+                done.touch()
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rendered(shared) -> Path:
+    """The data folder of a small rendered ReactioNet, raw and prepared; to be read."""
+    import small_run
+
+    return shared("rendered", small_run.render)

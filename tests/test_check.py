@@ -33,9 +33,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def said(folder):
+def said(folder, rendered):
     """What the command says of each case, by its name."""
-    data_dir = small_run.render(folder / "data")
+    data_dir = rendered
 
     def prior(name, names, values):
         rows = [["", *names], *([n, *map(str, row)] for n, row in zip(names, values, strict=True))]

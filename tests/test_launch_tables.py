@@ -21,7 +21,6 @@ from drr_jax.models.losses import domain_pairs
 from drr_jax.recipes import ONE_MODALITY
 from drr_jax.runs import distributed
 from drr_jax.training import evaluation as evaluate
-from drr_jax.training import experiment
 from drr_jax.training import loop as train
 from tfds_reactionet import build
 
@@ -123,19 +122,22 @@ GRAPHS = ("drr", "gcn", "cross_domain_gcn", "multimodal_gcn", "au_gcn")
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
+def prepared(shared, rendered):
     """Table -> a data set of its kind, built when it is first asked for."""
+    raw = {
+        "table5": lambda root: raw_bp4d.write_bp4d(root / "BP4D"),
+        "table6": lambda root: raw_bp4d_plus.write_bp4d_plus(root / "BP4D+"),
+    }
 
-    @functools.cache
+    def make(table, root):
+        raw[table](root / "raw")
+        prepared_faces.build(DATA[table], root / "raw", root / "data")
+
     def of(table):
-        root = tmp_path_factory.mktemp(table)
         if table == "table4":
-            return build.prepared_path("reactionet/demo", small_run.render(root, tuples=48))
-        if table == "table5":
-            raw_bp4d.write_bp4d(root / "raw" / "BP4D")
-        else:
-            raw_bp4d_plus.write_bp4d_plus(root / "raw" / "BP4D+")
-        return prepared_faces.build(DATA[table], root / "raw", root / "data")
+            return build.prepared_path("reactionet/demo", rendered)
+        root = shared(table, functools.partial(make, table))
+        return build.prepared_path(DATA[table], root / "data")
 
     return of
 
@@ -154,7 +156,7 @@ def test_row_trains_and_is_evaluated(table, row, prepared):
     config = parse(table, ",".join([row, *(f"{k}={v}" for k, v in sizes.items())]))
     if row == "multimodal_gcn":
         config.graph.conv = "cpgnn"  # whose compatibility of classes the report keeps
-    run = experiment.build(config, 0, prepared(table))
+    run = small_run.experiment(config, 0, prepared(table))
     one = jax.make_mesh((1, 1), distributed.AXES, devices=jax.devices()[:1], axis_types=AUTO)
     run = dataclasses.replace(run, mesh=one)  # compiles in half the time of all eight
     state = run.init()

@@ -1,9 +1,7 @@
-from .classes import check_fold as check_fold
-from .classes import class_names as class_names
-from .classes import class_priors as class_priors
 from .device_augment import augment_batch as augment_batch
 from .find import find_data as find_data
-from .label_counts import class_weights as class_weights
+from .fold import Fold as Fold
+from .fold import read_fold as read_fold
 from .landmarks import INNER_49 as INNER_49
 from .landmarks import MIRROR as MIRROR
 from .landmarks import POINTS as POINTS
@@ -14,14 +12,9 @@ from .prepared import DOMAINS as DOMAINS
 from .prepared import INPUTS as INPUTS
 from .prepared import TUPLE as TUPLE
 from .prepared import Prepared as Prepared
-from .prepared import caption_words as caption_words
-from .prepared import fold_parts as fold_parts
 from .prepared import open_dataset as open_dataset
-from .scene_classes import scene_rows as scene_rows
 from .source import Source as Source
-from .split import Rows as Rows
 from .split import sequence_numbers as sequence_numbers
-from .split import validation_rows as validation_rows
 from .tokenizer import TOKENIZER_FILE as TOKENIZER_FILE
 from .tokenizer import build_vocabulary as build_vocabulary
 from .tokenizer import encode_texts as encode_texts

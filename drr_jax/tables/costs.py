@@ -185,7 +185,10 @@ def compiled(subject: Subject) -> Programs:
     """The programs of a config, on its fold, or the first of all."""
     config = subject.config
     fold = 0 if config.fold == "all" else int(config.fold)
-    return compile_programs(training.build(config, fold, data.find_data(config)))
+    prepared = data.open_dataset(data.find_data(config))
+    read = data.read_fold(config, prepared, fold)
+    training.check(config, read)
+    return compile_programs(training.build(config, read))
 
 
 def line(label: str, found: Mapping[str, Any]) -> str:

@@ -52,8 +52,8 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
     (supplement 2.1).
     """
     config, everywhere = experiment.config, runs.replicated(experiment.mesh)
-    classes, records = len(experiment.names), len(experiment.source(which))
-    rows = experiment.rows(which)
+    classes, records = len(experiment.fold.names), len(experiment.fold.source(which))
+    rows = experiment.fold.rows(which)
 
     def score(params, batch_stats, batch):
         variables = {"params": params, "batch_stats": batch_stats}
@@ -90,7 +90,7 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
         finally:
             batches.close()
         summarise = metrics.summary if config.task == "au" else metrics.softmax_summary
-        summary = summarise(total, experiment.names, config.task)
+        summary = summarise(total, experiment.fold.names, config.task)
         # Of a softmax only the records that show a class count, as in training.
         counted = records if config.task == "au" else int((label == 1).any(1).sum())
         return Result(summary, loss / max(counted, 1), probability, label)
@@ -122,8 +122,8 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
             state, step = restored
             result = test(state)
             results[selection] = {
-                "dataset": experiment.prepared.name,
-                "fold": experiment.fold,
+                "dataset": experiment.fold.prepared.name,
+                "fold": experiment.fold.number,
                 "selection": selection,
                 "step": step,
                 "model": experiment.config.model.name,
@@ -138,7 +138,7 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
             if selection == experiment.config.selection:
                 samples = collect_samples(experiment, state, result)
                 if runs.is_main_process():
-                    report.save_samples(workdir, experiment.fold, samples)
+                    report.save_samples(workdir, experiment.fold.number, samples)
     if experiment.config.selection not in results:
         raise InputError(
             f"{workdir} holds no checkpoint to evaluate; train first: python -m drr_jax.main "
@@ -181,9 +181,9 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     The U-SR prototype is the mean over tuples drawn from the training parts (method section 4).
     """
     config = experiment.config
-    sequence = data.sequence_numbers(experiment.prepared, experiment.test_parts)
-    if experiment.test_rows is not None:
-        sequence = sequence[experiment.test_rows]
+    sequence = data.sequence_numbers(experiment.fold.prepared, experiment.fold.test_parts)
+    if experiment.fold.test_rows is not None:
+        sequence = sequence[experiment.fold.test_rows]
     rows = report.choose_samples(
         result.probability,
         result.label,
@@ -192,7 +192,7 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
         config.seed,
         softmax=config.task != "au",
     )
-    test = experiment.source("test", _shown(experiment))
+    test = experiment.fold.source("test", _shown(experiment))
     records = [test[int(row)] for row in rows]
     identities = [test.identity(int(row)) for row in rows]
     apply = _make_apply(experiment, state)
@@ -228,7 +228,7 @@ def _mean_prototype(
     experiment: Experiment, apply: Callable[[dict], dict], size: int
 ) -> Float[np.ndarray, "classes features"]:
     """Mean U-SR prototype of training tuples, in batches of the size that is compiled already."""
-    train = experiment.source("train", _shown(experiment))
+    train = experiment.fold.source("train", _shown(experiment))
     drawn = np.random.default_rng(experiment.config.seed).permutation(len(train))
     batches = max(1, min(PROTOTYPE_TUPLES, len(drawn)) // size)
     prototypes = [

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike
 
 from drr_jax import data, facs, models, runs, weights
 from drr_jax.config import Config, flatten, letters
-from drr_jax.data import INPUTS, Prepared, caption_words, fold_parts, open_dataset
+from drr_jax.data import Fold
 from drr_jax.errors import InputError
 from drr_jax.models import System
 from drr_jax.models.systems import sentences as class_sentences
@@ -41,32 +41,20 @@ class Experiment:
     """One run on one fold; made by `build`."""
 
     config: Config
-    fold: int
-    prepared: Prepared
-    train_parts: tuple[str, ...]
-    test_parts: tuple[str, ...]
-    # Which records of the training parts, and of the test parts, take part; None: all.
-    train_rows: data.Rows | None
-    validation_rows: data.Rows | None
-    test_rows: data.Rows | None
-    names: tuple[str, ...]  # classes: AUs, expressions or sub-scenes
+    fold: Fold
     tokenizer: Any
     mesh: Mesh
     model: System
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     steps: int
-    steps_per_epoch: float
-    class_weights: Float[np.ndarray, " classes"]
-    graph_prior: Float[np.ndarray, "classes classes"]
-    contrast_prior: Float[np.ndarray, "classes classes"]
     augment_on: str
 
     @property
     def identity(self) -> dict[str, Any]:
         """What must not change between two starts in one workdir."""
-        priors = {"graph.prior": self.graph_prior, "contrast.prior": self.contrast_prior}
-        flat = flatten(self.config)
+        fold, flat = self.fold, flatten(self.config)
+        priors = {"graph.prior": fold.graph_prior, "contrast.prior": fold.contrast_prior}
         return {
             **flat,
             # A file may hold something else at the next start.
@@ -75,17 +63,22 @@ class Experiment:
                 for key, prior in priors.items()
                 if facs.is_prior_file(flat[key])
             },
-            "fold": self.fold,
-            "dataset": self.prepared.name,
-            "version": self.prepared.version,
-            "fingerprint": self.prepared.fingerprint,
-            "classes": self.names,
+            "fold": fold.number,
+            "dataset": fold.prepared.name,
+            "version": fold.prepared.version,
+            "fingerprint": fold.prepared.fingerprint,
+            "classes": fold.names,
         }
 
     @property
     def seed(self) -> np.uint32:
         """The run's seed as an argument of compiled programs, which all seeds then share."""
         return np.uint32(self.config.seed)
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Batches that the fold's training records fill."""
+        return self.fold.records / self.config.data.batch_size
 
     @property
     def abstract_state(self) -> State:
@@ -119,24 +112,10 @@ class Experiment:
         weights.place(plans, weights.variables(state))
         return state
 
-    def rows(self, which: str) -> data.Rows | None:
-        """Which records `source(which)` reads of its parts, numbered through them; None: all."""
-        rows = {"train": self.train_rows, "validation": self.validation_rows}
-        return (rows | {"test": self.test_rows})[which]
-
-    def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> data.Source:
-        """Records to train on, of the validation or of the test ("train", "validation", "test").
-
-        They have the run's image size and labels, and of `inputs` what the data set has.
-        """
-        parts = self.test_parts if which == "test" else self.train_parts
-        size, task = self.config.data.image_size, self.config.task
-        return data.Source(self.prepared, parts, size, self.names, task, inputs, self.rows(which))
-
     def train_batches(self, start_step: int):
         """Endless global batches on the devices, from `start_step` on; close it when done."""
         batches = data.train_dataset(
-            self.source("train", self.model.train_inputs),
+            self.fold.source("train", self.model.train_inputs),
             self.config,
             self.tokenizer,
             seed=self.config.seed,
@@ -150,7 +129,7 @@ class Experiment:
     def held_out_batches(self, which: str):
         """One exact pass over the test or validation records; close it when done."""
         batches = data.eval_dataset(
-            self.source(which, self.model.test_inputs),
+            self.fold.source(which, self.model.test_inputs),
             self.config,
             self.tokenizer,
             process_index=jax.process_index(),
@@ -163,17 +142,14 @@ class Experiment:
         return data.prefetch_to_device(batches, put, self.config.data.prefetch)
 
 
-def check(config: Config, prepared: Prepared, fold: int, starts: bool = False) -> list[str]:
-    """Finds out what a run of `config` on `fold` would lack, without a device; returns warnings.
+def check(config: Config, fold: Fold, starts: bool = False) -> None:
+    """Finds out what a run of `config` on `fold` would lack, without a device.
 
-    Raises InputError for a fold, a task, an input or the positives of a class that the data lack,
-    for data cut short, for a prior that is not of these classes, and if the run `starts`, for
-    weights that are missing or damaged: one that goes on does not need them.
+    Raises InputError for an input that the data lack, for data cut short, and if the run `starts`,
+    for weights that are missing or damaged: one that goes on does not need them.
     """
-    train_parts, test_parts = fold_parts(prepared, fold)
-    names = data.class_names(config, prepared)
-    prior = data.class_priors(config, prepared, train_parts, names)[config.graph.prior]
-    model = models.build(config, len(names), prior, names=names)
+    prepared = fold.prepared
+    model = models.build(config, len(fold.names), fold.graph_prior, names=fold.names)
     for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
         if name not in prepared.inputs:
             raise InputError(
@@ -183,87 +159,53 @@ def check(config: Config, prepared: Prepared, fold: int, starts: bool = False) -
             )
     if starts:
         weights.check_files(config, model.encoder_domains)
-    warnings = data.check_fold(config, prepared, fold)
-    for part in (*train_parts, *test_parts):
-        records = data.Source(prepared, [part], config.data.image_size, names, config.task)
+    for part in (*fold.train_parts, *fold.test_parts):
+        records = data.Source(prepared, [part], fold.image_size, fold.names, fold.task)
         for index in (0, len(records) - 1):
             records.read(index)
-    return warnings
 
 
-def build(config: Config, fold: int, prepared_dir: Path, workdir: Path | None = None) -> Experiment:
+def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment:
     """Builds the run of `config` on `fold`; one that goes on in `workdir` has its word pieces.
 
-    Raises InputError as `check`, and for a batch that the devices do not divide, before anything is
-    compiled.
+    What `check` finds is taken as given. Raises InputError for a batch that the devices do not
+    divide, before anything is compiled.
     """
-    prepared = open_dataset(prepared_dir)
-    for warning in check(config, prepared, fold):
-        if runs.is_main_process():
+    if runs.is_main_process():
+        for warning in fold.warnings:
             print(f"warning: {warning}", file=sys.stderr)
     mesh = runs.make_mesh(config.fsdp)
     runs.check_batch(config.data.batch_size, mesh)
-    train_parts, test_parts = fold_parts(prepared, fold)
-    names = data.class_names(config, prepared)
-    priors = data.class_priors(config, prepared, train_parts, names)
-    class_weights = np.ones(len(names))
-    if config.task == "au" and config.loss.au_weights:
-        class_weights = data.class_weights(prepared, train_parts, names)
     described = models.SYSTEMS[config.model.name].needs_descriptions
-    texts = class_sentences(names, config.task) if described else ()
-    config, pieces = _word_pieces(config, prepared, train_parts, texts, workdir)
+    sentences = class_sentences(fold.names, config.task) if described else ()
+    config, pieces = _word_pieces(config, fold, sentences, workdir)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
-    train_rows = validation_rows = test_rows = None
-    if config.task == "scene":
-        train_rows, test_rows = (
-            data.scene_rows(prepared, parts, names) for parts in (train_parts, test_parts)
-        )
-    if config.selection == "validation":
-        train_rows, validation_rows = data.validation_rows(
-            prepared, train_parts, config.validation_share, config.seed, train_rows
-        )
-    records = prepared.records(train_parts) if train_rows is None else len(train_rows)
-    steps_per_epoch = records / config.data.batch_size
-    steps = optim.total_steps(config, records)
-    schedule = optim.schedule(config.optim, steps_per_epoch, steps, config.data.batch_size)
     dtype = jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32)
-    tokens = data.encode_texts(pieces, texts, config.text.max_tokens)
-    prior = priors[config.graph.prior]
-    model = models.build(config, len(names), prior, dtype, tokens.tolist(), names)
     augment_on = config.data.augment_on
     if augment_on == "auto":
         augment_on = "host" if on_cpu else "device"
+    batch_size = config.data.batch_size
+    steps = optim.total_steps(config, fold.records)
+    schedule = optim.schedule(config.optim, fold.records / batch_size, steps, batch_size)
+    frozen = ("encoder_T",) if config.text.frozen else ()
+    tokens = data.encode_texts(pieces, sentences, config.text.max_tokens).tolist()
     return Experiment(
         config=config,
         fold=fold,
-        prepared=prepared,
-        train_parts=train_parts,
-        test_parts=test_parts,
-        train_rows=train_rows,
-        validation_rows=validation_rows,
-        test_rows=test_rows,
-        names=names,
         tokenizer=pieces,
         mesh=mesh,
-        model=model,
-        optimizer=optim.optimizer(
-            config.optim, schedule, ("encoder_T",) if config.text.frozen else ()
-        ),
+        model=models.build(config, len(fold.names), fold.graph_prior, dtype, tokens, fold.names),
+        optimizer=optim.optimizer(config.optim, schedule, frozen),
         schedule=schedule,
         steps=steps,
-        steps_per_epoch=steps_per_epoch,
-        class_weights=class_weights,
-        graph_prior=priors[config.graph.prior],
-        contrast_prior=priors[config.contrast.prior],
         augment_on=augment_on,
     )
 
 
 def _word_pieces(
     config: Config,
-    prepared: Prepared,
-    train_parts: tuple[str, ...],
+    fold: Fold,
     sentences: Sequence[str],
     workdir: Path | None,
 ) -> tuple[Config, Any]:
@@ -277,7 +219,7 @@ def _word_pieces(
     if reads or sentences:
         text, pieces = weights.kept_text(config, workdir) or weights.text_of(config)
     if pieces is None:
-        words = caption_words(prepared, train_parts) if reads else {}
+        words = fold.caption_words if reads else {}
         words = with_words(words, sentences)
         vocabulary = data.build_vocabulary(words, text.vocabulary)
         pieces = data.tokenizer_of(vocabulary)

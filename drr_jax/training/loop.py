@@ -48,8 +48,8 @@ def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
     """
     # Arguments, not constants: then the folds and seeds of a run share one compiled program.
     arguments = (
-        np.asarray(experiment.class_weights, np.float32),
-        np.asarray(experiment.contrast_prior, np.float32),
+        np.asarray(experiment.fold.class_weights, np.float32),
+        np.asarray(experiment.fold.contrast_prior, np.float32),
         experiment.seed,
     )
 
@@ -152,7 +152,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         test = evaluate.make_evaluation(experiment, held_out)
         step_function = make_step(experiment)
         started, batches = time.monotonic(), experiment.train_batches(first)
-        bar = progress(experiment.steps, first, f"fold {experiment.fold}")
+        bar = progress(experiment.steps, first, f"fold {experiment.fold.number}")
         metrics = Metrics(workdir, first)
         running: tuple[int, Terms] | None = None  # the step whose terms are not yet looked at
         ends: list[float] = []  # when steps were done
@@ -250,18 +250,18 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
                 file=sys.stderr,
             )
     described = {
-        "dataset": experiment.prepared.name,
-        "version": experiment.prepared.version,
-        "fingerprint": experiment.prepared.fingerprint,
-        "rendered": bool(experiment.prepared.metadata["rendered"]),
-        "fold": experiment.fold,
-        "test_parts": list(experiment.test_parts),
+        "dataset": experiment.fold.prepared.name,
+        "version": experiment.fold.prepared.version,
+        "fingerprint": experiment.fold.prepared.fingerprint,
+        "rendered": bool(experiment.fold.prepared.metadata["rendered"]),
+        "fold": experiment.fold.number,
+        "test_parts": list(experiment.fold.test_parts),
         "task": experiment.config.task,
         "model": experiment.config.model.name,
         "title": models.system_title(experiment.config),
         "test_inputs": list(experiment.model.test_inputs),
-        "au_names": list(experiment.names),
-        "class_prior": np.asarray(experiment.graph_prior).tolist(),
+        "au_names": list(experiment.fold.names),
+        "class_prior": np.asarray(experiment.fold.graph_prior).tolist(),
         "device": f"{len(devices)} x {devices[0].device_kind}",
         **chosen,
         **runs.versions(),

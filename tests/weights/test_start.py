@@ -12,9 +12,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from drr_jax import main
-from drr_jax.data import find, tokenizer
+from drr_jax.data import tokenizer
 from drr_jax.errors import InputError
-from drr_jax.training import experiment
 from drr_jax.weights import export
 
 TINY = {
@@ -31,8 +30,8 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "the", "person", "video", "peo
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return small_run.render(tmp_path_factory.mktemp("data"))
+def data_dir(rendered):
+    return rendered
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def parse(data_dir, workdir, *arguments, **changes):
 
 def experiment_of(data_dir, **changes):
     config = parse(data_dir, "x", **changes).config
-    return experiment.build(config, 0, find.find_data(config))
+    return small_run.experiment(config)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from prepared_faces import build, pixels, read
 from raw_bp4d import CODED, FIRST, FRAMES, GRADED, HEIGHT, SUBJECTS, TASKS, WIDTH, write_bp4d
 from scipy.io import savemat
 
-from drr_jax import data
+from drr_jax.data.label_counts import class_weights
+from drr_jax.data.prepared import open_dataset
 from drr_jax.errors import InputError
 from tfds_reactionet.bp4d.reader import PARTS, Reader
 from tfds_reactionet.building.face_records import BAD_DEPTH, BAD_IMAGE, NO_FACE
@@ -97,9 +98,9 @@ def test_metadata_names_protocol_weights_and_options(prepared: Path) -> None:
     positives = np.array([sum(p["au_pairs"][c][c] for p in train) for c in columns])
     known = np.array([sum(p["au_known"][c] for p in train) for c in columns])
     rates = known / np.maximum(positives, 1)
-    opened = data.open_dataset(prepared)
+    opened = open_dataset(prepared)
     assert list(opened.classes("au")) == metadata["evaluated_aus"]
-    weights = data.class_weights(opened, opened.folds[0][0], opened.classes("au"))
+    weights = class_weights(opened, opened.folds[0][0], opened.classes("au"))
     np.testing.assert_allclose(weights, rates / rates.mean())
     assert "24 records, folds of the protocol, images full" in summarise(prepared)
     assert "verified: 24 records" in verify(prepared, jobs=1, progress=False)

@@ -25,7 +25,8 @@ from raw_emotionet import (
     write_workbook,
 )
 
-from drr_jax import data
+from drr_jax.data.label_counts import class_weights
+from drr_jax.data.prepared import open_dataset
 from drr_jax.errors import InputError
 from tfds_reactionet.building.face_records import BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
@@ -96,9 +97,9 @@ def test_evaluated_aus_are_an_option(raw: Path, choice: str, aus: tuple[int, ...
     prepared = build("emotionet", raw, raw.parent / "data", aus=choice, folds=2)
     metadata = read_metadata(prepared)
     assert metadata["evaluated_aus"] == [f"AU{au:02d}" for au in aus]
-    opened = data.open_dataset(prepared)
+    opened = open_dataset(prepared)
     assert list(opened.classes("au")) == metadata["evaluated_aus"]
-    assert data.class_weights(opened, opened.folds[1][0], opened.classes("au")).shape == (len(aus),)
+    assert class_weights(opened, opened.folds[1][0], opened.classes("au")).shape == (len(aus),)
     assert metadata["protocol"]["test"] == [["part1"], ["part2"]]
 
 

@@ -120,7 +120,7 @@ def _state(branch: Branch) -> str:
 
 
 def _csv(kind: str, names: Sequence[str], matrices: Mapping[str, np.ndarray]) -> str:
-    tables = {key: pd.DataFrame(matrix, [*names], names) for key, matrix in matrices.items()}
+    tables = {key: pd.DataFrame(matrix, [*names], [*names]) for key, matrix in matrices.items()}
     whole = pd.concat(tables, names=["relation", kind])
     return whole.to_csv(float_format="%.6g", lineterminator="\n")
 

@@ -56,10 +56,8 @@ def units(run: Run, images: Images) -> dict[str, Any]:
     mean = {"f1": results["f1_mean"]}
     if run.softmax:
         matrix = np.array(results["confusion"])
-        hit, judged = (
-            pd.Series(np.diag(matrix), frame.index),
-            frame.loc[frame["positives"] > 0, "f1"],
-        )
+        hit = pd.Series(np.diag(matrix), frame.index)
+        judged = frame.loc[frame["positives"] > 0, "f1"]
         frame = frame.drop(columns=["accuracy", "count"]).rename(columns={"positives": "present"})
         frame["precision"], frame["recall"] = hit / matrix.sum(0), hit / matrix.sum(1)
         frame["share"], frame["taken"] = 100 * rate, confusion.most_taken_for(matrix, run.names)

@@ -1,96 +1,81 @@
 """What the report says of the classes: F1 and counts, confusion, radar charts, folds."""
 
-from collections.abc import Iterable, Mapping
-from itertools import product
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from drr_jax import pages
 from drr_jax.pages import Images
 from drr_jax.report import confusion, figures
 from drr_jax.report.samples import Run
 
-Columns = Iterable[tuple[str, Any, str]]  # heading, key of a row, format
 F3 = "{:.3f}"
-BEST = ("F1, best step", "best", F3)
-AU_COLUMNS = (
-    ("F1", "f1", F3),
-    BEST,
-    ("Always yes", "all_positive_f1", F3),
-    ("Gain", "gain", "{:+.3f}"),
-    ("Accuracy", "accuracy", F3),
-    ("Positives", "positives", "{:,}"),
-    ("Labels", "count", "{:,}"),
-    ("Base", "percent", "{:.1f} %"),
-)
-SOFTMAX_COLUMNS = (
-    ("F1", "f1", F3),
-    BEST,
-    ("Precision", "precision", F3),
-    ("Recall", "recall", F3),
-    ("Records", "present", "{:,}"),
-    ("Share", "percent", "{:.1f} %"),
-    ("Most often taken for", "taken", "{}"),
-)
+# Of a table of classes, as far as it has them: key -> heading, format.
+COLUMNS = {
+    "f1": ("F1", F3),
+    "best": ("F1, best step", F3),
+    "all_positive_f1": ("Always yes", F3),
+    "gain": ("Gain", "{:+.3f}"),
+    "accuracy": ("Accuracy", F3),
+    "positives": ("Positives", "{:,.0f}"),
+    "count": ("Labels", "{:,.0f}"),
+    "base": ("Base", "{:.1f} %"),
+    "precision": ("Precision", F3),
+    "recall": ("Recall", F3),
+    "present": ("Records", "{:,.0f}"),
+    "share": ("Share", "{:.1f} %"),
+    "taken": ("Most often taken for", "{}"),
+}
 
 
-def table(run: Run, columns: Columns, rows: Mapping[str, Mapping[Any, Any]]) -> dict[str, Any]:
-    """Head and rows as text, nothing where a row lacks a value; the last row is the total."""
-    *lines, total = [
-        [name, *("" if row.get(key) is None else form.format(row[key]) for _, key, form in columns)]
-        for name, row in rows.items()
+def table(run: Run, frame: pd.DataFrame, columns: Mapping[Any, tuple[str, str]]) -> dict[str, Any]:
+    """Head and rows of a page's table: `columns` of `frame`, whose last row is the total."""
+    kept = {key: said for key, said in columns.items() if key in frame}
+    *rows, total = [
+        [
+            name,
+            *(
+                "" if pd.isna(row[key]) else form.format(row[key])
+                for key, (_, form) in kept.items()
+            ),
+        ]
+        for name, row in frame.to_dict("index").items()
     ]
     first = run.noun.capitalize() if run.softmax else run.noun
-    shown = [*lines, {"kind": "total", "cells": total}]
-    return {"head": [first, *(head for head, *_ in columns)], "rows": shown}
+    shown = [*rows, {"kind": "total", "cells": total}]
+    return {"head": [first, *(head for head, _ in kept.values())], "rows": shown}
 
 
 def units(run: Run, images: Images) -> dict[str, Any]:
     """F1 of every class: bars, and a table with what it comes from."""
-    results, rows = run.results, {name: dict(scores) for name, scores in run.classes.items()}
-    mean = {"f1": results["f1_mean"], "accuracy": results["accuracy_mean"]}
-    for row in rows.values():
-        rate = row["positives"] / row["count"] if row["count"] else 0.0
-        row |= {"base_rate": rate, "percent": 100 * rate}
+    results, frame = run.results, pd.DataFrame.from_dict(run.classes, "index")
+    rate = frame["base_rate"] = (frame["positives"] / frame["count"]).fillna(0.0)
+    mean = {"f1": results["f1_mean"]}
     if run.softmax:
-        columns, judge = SOFTMAX_COLUMNS, "f1"
-        _add_confusion(run, rows)
-        mean["present"] = sum(row["present"] for row in rows.values())
+        matrix = np.array(results["confusion"])
+        hit = pd.Series(np.diag(matrix), frame.index)
+        judged = frame.loc[frame["positives"] > 0, "f1"]
+        frame = frame.drop(columns=["accuracy", "count"]).rename(columns={"positives": "present"})
+        frame["precision"], frame["recall"] = hit / matrix.sum(0), hit / matrix.sum(1)
+        frame["share"], frame["taken"] = 100 * rate, confusion.most_taken_for(matrix, run.names)
+        mean["present"] = matrix.sum()
     else:
-        columns, judge = AU_COLUMNS, "gain"
-        mean["all_positive_f1"] = results["all_positive_f1_mean"]
-        for row in rows.values():
-            row["all_positive_f1"] = 2 * row["base_rate"] / (1 + row["base_rate"])
-        for row in (*rows.values(), mean):
-            row["gain"] = row["f1"] - row["all_positive_f1"]
-    images["f1"] = figures.bar_figure(rows)
-    judged = {name: row[judge] for name, row in rows.items() if row["positives"] or not run.softmax}
+        frame["all_positive_f1"] = 2 * rate / (1 + rate)
+        frame["base"], frame["gain"] = 100 * rate, frame["f1"] - frame["all_positive_f1"]
+        judged, always = frame["gain"], results["all_positive_f1_mean"]
+        mean |= {"all_positive_f1": always, "gain": mean["f1"] - always}
+        mean["accuracy"] = results["accuracy_mean"]
     if run.best:
+        frame["best"] = [run.best[run.task][name]["f1"] for name in run.names]
         mean["best"] = run.best["f1_mean"]
-        for name, row in rows.items():
-            row["best"] = run.best[run.task][name]["f1"]
-    else:
-        columns = [column for column in columns if column is not BEST]
-    say = pages.plain if run.softmax else pages.named
-    lines = {**{say(name): row for name, row in rows.items()}, "Mean": mean}
-    return {
-        "judged": judged,
-        "most": max(judged, key=judged.__getitem__),
-        "least": min(judged, key=judged.__getitem__),
-        **table(run, columns, lines),
-    }
-
-
-def _add_confusion(run: Run, rows: Mapping[str, dict[str, Any]]) -> None:
-    """What the confusion matrix says of each class."""
-    matrix = np.array(run.results["confusion"])
-    counts = np.diag(matrix), matrix.sum(0), matrix.sum(1)
-    taken = confusion.most_taken_for(matrix, run.names)
-    for row, hit, claimed, present, other in zip(rows.values(), *counts, taken, strict=True):
-        row["precision"] = hit / claimed if claimed else None
-        row["recall"] = hit / present if present else None
-        row |= {"present": present, "taken": other}
+    images["f1"] = figures.bar_figure(frame)
+    named = frame.rename(index=pages.plain if run.softmax else pages.named)
+    named.loc["Mean"] = pd.Series(mean, dtype=object)
+    found = {"judged": judged, "most": judged.idxmax(), "least": judged.idxmin()}
+    return found | table(run, named, COLUMNS)
 
 
 def confusions(run: Run, images: Images) -> dict[str, Any] | None:
@@ -125,21 +110,20 @@ def folds(run: Run, images: Images) -> dict[str, Any] | None:
     """Every class in every fold; nothing if there is but one."""
     if "folds" not in run.results:
         return None
-    each, results = list(enumerate(run.results["folds"])), run.results
-    ends = ("", "_std", "_pooled")
-    keys = [key + end for key, end in product(("f1", "accuracy"), ends)]
-    heads = ("Mean", "SD", "Pooled", "Accuracy", "SD", "Pooled")
-    columns = [(f"Fold {fold.get('fold', k)}", k, F3) for k, fold in each]
-    columns += [(head, key, F3) for head, key in zip(heads, keys, strict=True)]
-    rows = {
-        pages.named(name): {**row, **{k: fold[run.task][name]["f1"] for k, fold in each}}
-        for name, row in run.classes.items()
-    }
-    rows["Mean"] = {k: fold["f1_mean"] for k, fold in each} | {
-        key + end: results.get(f"{key}_mean{end}") for key, end in product(("f1", "accuracy"), ends)
-    }
+    each, results = run.results["folds"], run.results
+    keys = [key + end for key in ("f1", "accuracy") for end in ("", "_std", "_pooled")]
+    frame = pd.DataFrame.from_dict(run.classes, "index").reindex(columns=keys)
+    for k, fold in enumerate(each):
+        frame[k] = [fold[run.task][name]["f1"] for name in run.names]
+    frame = frame.rename(index=pages.named)
+    means = {key: results.get(re.sub("f1|accuracy", r"\g<0>_mean", key)) for key in keys}
+    means |= {k: fold["f1_mean"] for k, fold in enumerate(each)}
+    frame.loc["Mean"] = pd.Series(means, dtype=float)
     if run.softmax:
-        rows[f"Accuracy, most probable {run.noun}"] = {k: fold["accuracy"] for k, fold in each} | {
-            f"f1{end}": results.get(f"accuracy{end}") for end in ends
-        }
-    return table(run, columns, rows)
+        right = {k: fold["accuracy"] for k, fold in enumerate(each)}
+        right |= {key: results.get(key.replace("f1", "accuracy")) for key in keys[:3]}
+        frame.loc[f"Accuracy, most probable {run.noun}"] = pd.Series(right, dtype=float)
+    heads = ("Mean", "SD", "Pooled", "Accuracy", "SD", "Pooled")
+    columns = {k: (f"Fold {fold.get('fold', k)}", F3) for k, fold in enumerate(each)}
+    columns |= {key: (head, F3) for key, head in zip(keys, heads, strict=True)}
+    return table(run, frame, columns)

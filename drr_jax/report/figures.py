@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -128,18 +129,16 @@ def _steps(axis: Axes) -> None:
     axis.set_xlabel("step", fontsize=9)
 
 
-def bar_figure(classes: Mapping[str, Mapping[str, float]]) -> bytes:
+def bar_figure(classes: pd.DataFrame) -> bytes:
     """F1 of every class as a bar, its base rate as a ring, the F1 of always saying yes as a tick.
 
-    `classes` maps a name to f1, base_rate, of AUs also all_positive_f1 and, over folds, f1_std.
+    `classes` has rows of f1, base_rate, of AUs also all_positive_f1 and, over folds, f1_std.
     """
     figure = Figure(figsize=(WIDTH, 0.37 * len(classes) + 1.0), layout="constrained")
     axis = figure.subplots()
     rows = np.arange(len(classes))
-    f1, base, always, spread = (
-        np.array([row.get(key, np.nan) for row in classes.values()])
-        for key in ("f1", "base_rate", "all_positive_f1", "f1_std")
-    )
+    keys = ["f1", "base_rate", "all_positive_f1", "f1_std"]
+    f1, base, always, spread = classes.reindex(columns=keys).to_numpy(np.float64).T
     axis.barh(rows, f1, height=0.5, color=BLUE, label="F1 on the test part")
     if np.isfinite(spread).all():
         axis.errorbar(f1, rows, xerr=spread, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5)
@@ -154,7 +153,7 @@ def bar_figure(classes: Mapping[str, Mapping[str, float]]) -> bytes:
     places = [clear_of(*marks) for marks in zip(ends, base, always, strict=True)]
     for row, (value, place) in enumerate(zip(f1, places, strict=True)):
         axis.text(place, row, f"{value:.3f}", va="center", fontsize=9.5, color=INK)
-    axis.set_yticks(rows, [named(name) for name in classes], fontsize=10)
+    axis.set_yticks(rows, [named(name) for name in classes.index], fontsize=10)
     axis.set(xlim=(0, max(1.0, max(places) + 0.07)), ylim=(len(classes) - 0.4, -0.6))
     pages.tidy(axis, grid="x")
     pages.legend(figure, first="F1 on the test part")

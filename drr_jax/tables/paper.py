@@ -78,7 +78,7 @@ def _document() -> dict[str, Any]:
 def tables() -> tuple[Table, ...]:
     """Tables 4, 5 and 6 as printed."""
     return tuple(
-        Table(**{**_fixed(table), "rows": tuple(Row(**_fixed(row)) for row in table["rows"])})
+        Table(**_fixed(table | {"rows": [Row(**_fixed(row)) for row in table["rows"]]}))
         for table in _document()["tables"]
     )
 

@@ -197,3 +197,17 @@ def test_another_error_of_the_lock_file_is_not_hidden(tmp_path, monkeypatch):
     on_a_machine_without_flock(monkeypatch, "second", errno.EIO)
     with pytest.raises(OSError, match="Input/output error"), files.locked(tmp_path / "x", taken):
         pass
+
+
+def test_what_the_builders_import_loads_no_jax():
+    code = (
+        "import sys; from drr_jax import errors, facs, files, pages; "
+        "print({'jax', 'tensorflow', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"EAGER_IMPORT": "1"},  # of lazy_loader: all that a wing offers
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "set()\n", done.stderr

@@ -126,7 +126,7 @@ def by_folder(faces: Iterable[tuple[Key, tuple[int, ...]]]) -> pd.DataFrame:
             rows.append((level, "/".join(parts[: LEVELS.index(level)]), *numbers))
     table = pd.DataFrame(rows, columns=["level", "folder", *COUNTS])
     table["level"] = pd.Categorical(table["level"], LEVELS, ordered=True)
-    return table.groupby(["level", "folder"], observed=True).sum().reset_index()
+    return table.groupby(["level", "folder"], observed=True).agg("sum").reset_index()
 
 
 def occurrence_names(occurrence: Int8[np.ndarray, "17"], names: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from drr_jax.config import Graph
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.models.drr.graph import GraphModule, extended_adjacency, lift
@@ -58,18 +59,18 @@ def cases():
 
 def module_of(case, **changes):
     settings = {
-        "prior": tuple(map(tuple, PRIORS[case["prior"]].tolist())),
+        "prior": "learned" if case["prior"] == "learned" else "on",
         "assumption": case["assumption"],
         "het_form": case["form"],
         "semantics": case["semantics"],
         "conv": case["conv"],
         "readout": case["readout"],
-        "learned": case["prior"] == "learned",
         "width": 4,
         "layers": 2,
         "dropout": 0.0,
     }
-    return GraphModule(**settings | changes)
+    prior = tuple(map(tuple, PRIORS[case["prior"]].tolist()))
+    return GraphModule(prior, Graph(**settings | changes))
 
 
 def drawn(module, embeddings, seed=0):
@@ -238,7 +239,7 @@ def test_permuting_the_classes_permutes_the_logits(conv, prior):
     logits = np.asarray(logits_of(module, params, embeddings))
     for order in (np.array([1, 2, 0]), np.array([0, 2, 1])):
         relation = PRIORS[prior][np.ix_(order, order)]
-        renamed = module_of(case, prior=tuple(map(tuple, relation.tolist())))
+        renamed = dataclasses.replace(module, prior=tuple(map(tuple, relation.tolist())))
         out = logits_of(renamed, permuted(params, order, case), embeddings[:, :, order])
         np.testing.assert_allclose(out, logits[:, order], rtol=1e-4, atol=1e-5)
         # Without the prior's own permutation it is another graph.
@@ -279,7 +280,7 @@ def test_learned_relation_starts_at_the_prior_and_stays_on_its_support():
 @pytest.mark.parametrize("conv", CONVOLUTIONS)
 def test_dropout_acts_in_training_only(conv):
     embeddings = jax.random.normal(jax.random.key(0), (2, 2, 3, 5))
-    module = dataclasses.replace(module_of(DEFAULT | {"conv": conv}), dropout=0.5)
+    module = module_of(DEFAULT | {"conv": conv}, dropout=0.5)
     params = drawn(module, embeddings)
 
     def logits(seed, train=True):

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from drr_jax.facs import DOMAINS
 from drr_jax.models import losses
 from drr_jax.models.domain_system import DomainSystem
-from drr_jax.models.drr.graph import build_graph
+from drr_jax.models.drr.graph import GraphModule
 from drr_jax.models.drr.heads import ClassHead, Projection
 from drr_jax.models.losses import Targets
 from drr_jax.models.system import Terms
@@ -32,7 +32,7 @@ class DRR(DomainSystem):
         if config.contrast.enabled:
             self.projection = Projection(config.head.projection)
         if config.graph.enabled:
-            self.graph_module = build_graph(config.graph, self.prior)
+            self.graph_module = GraphModule(self.prior, config.graph)
 
     @property
     def test_inputs(self) -> tuple[str, ...]:

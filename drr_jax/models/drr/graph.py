@@ -93,15 +93,7 @@ class GraphModule(nn.Module):
     """
 
     prior: Sequence[Sequence[float]]  # P, or its soft variant
-    assumption: str = "both"
-    het_form: str = "strict"
-    semantics: str = "label"
-    conv: str = "gcn"
-    learned: bool = False
-    layers: int = 2
-    width: int = 256
-    dropout: float = 0.2
-    readout: str = "per_class"
+    config: Graph
 
     @nn.compact
     def __call__(
@@ -109,48 +101,33 @@ class GraphModule(nn.Module):
     ) -> tuple[Float[Array, "batch classes"], dict[str, Array]]:
         """Returns (logits, named intermediates: prototype, node states, a relation a branch, and
         cpgnn's compatibility of classes, zero-centred)."""
+        config = self.config
         batch, domains, classes, features = embeddings.shape
         nodes = embeddings.reshape(batch, domains * classes, features)
         prior = np.asarray(self.prior)
         outputs, named = [nodes], {}
-        for branch in branches(self.assumption):
-            fixed = extended_adjacency(prior, domains, branch, self.het_form, self.semantics)
-            learned = self.learned and branch != "none"
+        for branch in branches(config.assumption):
+            fixed = extended_adjacency(prior, domains, branch, config.het_form, config.semantics)
+            learned = config.prior == "learned" and branch != "none"
             relation = Adjacency(tuple(map(tuple, fixed)), learned, name=f"relation_{branch}")()
-            own: dict[str, int] = {"classes": classes} if self.conv == "cpgnn" else {}
-            if self.semantics == "filter" and branch == "heterophily":
+            own: dict[str, int] = {"classes": classes} if config.conv == "cpgnn" else {}
+            if config.semantics == "filter" and branch == "heterophily":
                 own["high_pass"] = True
-            convolution = CONVOLUTIONS[self.conv](
-                self.width, self.layers, self.dropout, **own, name=f"{self.conv}_{branch}"
+            convolution = CONVOLUTIONS[config.conv](
+                config.width, config.layers, config.dropout, **own, name=f"{config.conv}_{branch}"
             )
             outputs.append(convolution(nodes, relation, train))
             named[f"relation/{branch}"] = relation
-            if self.conv == "cpgnn":
+            if config.conv == "cpgnn":
                 free = convolution.variables["params"]["compatibility"]
                 named[f"compatibility/{branch}"] = centred(free)
-        states = nn.Dense(self.width, name="mix")(jnp.concatenate(outputs, -1))
-        states = states.reshape(batch, domains, classes, self.width)
+        states = nn.Dense(config.width, name="mix")(jnp.concatenate(outputs, -1))
+        states = states.reshape(batch, domains, classes, config.width)
         prototype = states.mean(1)
-        if self.readout == "per_class":
-            vector = self.param("readout", nn.initializers.lecun_normal(), (classes, self.width))
+        if config.readout == "per_class":
+            vector = self.param("readout", nn.initializers.lecun_normal(), (classes, config.width))
             bias = self.param("readout_bias", nn.initializers.zeros, (classes,))
             logits = jnp.einsum("bng,ng->bn", prototype, vector) + bias
         else:
             logits = nn.Dense(classes, name="readout")(states.reshape(batch, -1))
         return logits, named | {"prototype": prototype, "states": states}
-
-
-def build_graph(config: Graph, prior: Sequence[Sequence[float]]) -> GraphModule:
-    """The graph module of a config over the class relation P."""
-    return GraphModule(
-        prior,
-        config.assumption,
-        config.het_form,
-        config.semantics,
-        config.conv,
-        config.prior == "learned",
-        config.layers,
-        config.width,
-        config.dropout,
-        config.readout,
-    )

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.models.drr import build_graph
+from drr_jax.models.drr import GraphModule
 from drr_jax.models.encoders import How, normalise_image
 from drr_jax.models.losses import Targets
 from drr_jax.models.system import System, Terms, batch_key
@@ -56,7 +56,7 @@ class AUGCN(System):
     def setup(self):
         how = How.of(self.config, self.dtype)._replace(bn_group=0)  # patches are no tuples
         self.auto_encoder = AutoEncoder(self.features, how)
-        self.graph_module = build_graph(self.config.graph, self.prior)
+        self.graph_module = GraphModule(self.prior, self.config.graph)
 
     @classmethod
     def check_names(cls, names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from drr_jax.facs import DOMAINS
 from drr_jax.models.domain_system import DomainSystem
-from drr_jax.models.drr import ClassEmbedding, build_graph
+from drr_jax.models.drr import ClassEmbedding, GraphModule
 from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.losses import Targets
 from drr_jax.models.system import System, Terms, batch_key
@@ -100,7 +100,7 @@ class GCN(DomainSystem):
         for domain in self.domains:
             head = ClassEmbedding(self.classes, self.config.head.embedding)
             setattr(self, f"head_{domain}", head)
-        self.graph_module = build_graph(self.config.graph, self.prior)
+        self.graph_module = GraphModule(self.prior, self.config.graph)
 
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Returns logits {"graph": [batch, classes]}; attention {domain: [batch, height, width,

@@ -247,14 +247,15 @@ def test_evaluating_nothing_or_another_run_says_so(data_dir, tmp_path):
     record.check_record(tmp_path / "run", parts.identity, False)
     with pytest.raises(InputError, match="no checkpoint to evaluate"):
         evaluate.evaluate(parts, tmp_path / "run")
+    other = dataclasses.replace(parts.fold, number=1)
     with pytest.raises(InputError, match="fold was 0, is 1"):
-        evaluate.evaluate(dataclasses.replace(parts, fold=1), tmp_path / "run")
+        evaluate.evaluate(dataclasses.replace(parts, fold=other), tmp_path / "run")
 
 
 def test_without_weights_every_class_counts_alike(data_dir):
-    weighted = experiment_of(data_dir).class_weights
+    weighted = experiment_of(data_dir).fold.class_weights
     assert np.mean(weighted) == pytest.approx(1) and np.ptp(weighted) > 0
-    plain = experiment_of(data_dir, **{"loss.au_weights": "false"}).class_weights
+    plain = experiment_of(data_dir, **{"loss.au_weights": "false"}).fold.class_weights
     np.testing.assert_array_equal(plain, 1)
     assert configs.Config().loss.au_weights
 
@@ -279,7 +280,7 @@ def test_a_prior_from_a_file_is_the_graphs_and_belongs_to_the_run(data_dir, tmp_
         return experiment_of(data_dir, **{"graph.prior": f"file:{path}"})
 
     first = built(0.5)
-    np.testing.assert_array_equal(first.graph_prior, np.full((12, 12), 0.5) + np.eye(12) / 2)
+    np.testing.assert_array_equal(first.fold.graph_prior, np.full((12, 12), 0.5) + np.eye(12) / 2)
     record.check_record(tmp_path / "run", first.identity, False)
     record.check_record(tmp_path / "run", built(0.5).identity, False)
     with pytest.raises(InputError, match=r"graph\.prior digest was \w+, is \w+"):

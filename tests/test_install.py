@@ -56,7 +56,7 @@ INSTALLED = (
 import json
 import drr_jax
 from drr_jax.tables.paper import tables
-from drr_jax.training.loop import commit
+from drr_jax.runs import commit
 from tfds_reactionet.building import data_set_names
 from tfds_reactionet.reactionet.scenes import read_pool
 print(json.dumps({

@@ -178,7 +178,8 @@ def test_row_trains_and_is_evaluated(table, row, prepared):
     ]
     assert not same
     result = evaluate.make_evaluation(run, "test")(state)
-    assert result.probability.shape == (run.prepared.records(run.test_parts), 12)
+    records = run.fold.prepared.records(run.fold.test_parts)
+    assert result.probability.shape == (records, 12)
     assert ((result.probability > 0) & (result.probability < 1)).all()
     shown = evaluate.collect_samples(run, state, result)
     assert shown["reaction"].shape[1:] == (32, 32, 3)

@@ -230,7 +230,7 @@ def initial_state(experiment: Experiment, seed: ArrayLike) -> State:
     """Parameters drawn from the seed, the optimiser at rest, step 0."""
     size, tokens = experiment.config.data.image_size, experiment.config.text.max_tokens
     image = jnp.zeros((1, size, size, 3), jnp.uint8)
-    batch = dict.fromkeys(("reaction", "stimulus", "depth", "thermal"), image) | {
+    batch = dict.fromkeys(facs.IMAGES, image) | {
         "tokens": jnp.ones((1, tokens), jnp.int32),
         "landmarks": jnp.full((1, 68, 2), size / 2),
     }

@@ -4,7 +4,6 @@ from .catalog import DataSet as DataSet
 from .catalog import Option as Option
 from .catalog import checked_options as checked_options
 from .catalog import data_set_names as data_set_names
-from .catalog import defaults as defaults
 from .catalog import find_data_set as find_data_set
 from .common import LABEL_SOURCES as LABEL_SOURCES
 from .common import caption_words as caption_words

@@ -7,7 +7,6 @@ from .build import normalise_image as normalise_image
 from .layers import BatchNorm as BatchNorm
 from .layers import Conv as Conv
 from .layers import How as How
-from .layers import resolve_conv as resolve_conv
 from .text import PAD as PAD
 from .text import TransformerLayer as TransformerLayer
 from .vit import PATCH as PATCH

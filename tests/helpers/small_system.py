@@ -116,9 +116,15 @@ class System:
         }
 
     def fit(self, batch, steps: int = 20, rate: float = 0.01) -> list[dict[str, float]]:
-        """Adam on one batch, with new randomness a step; the loss and its terms of every step."""
+        """Adam on one batch, with new randomness a step; the loss and its terms of every step.
+
+        Before that, a network without any signal has a finite gradient.
+        """
         optimizer, weights = optax.adam(rate), self.only(batch)
         params = self.variables["params"]
+        silent = jax.tree.map(jnp.zeros_like, params)
+        _, gradient = self.gradient(silent, batch, jax.random.key(0), weights)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(gradient)))
         state = jax.jit(optimizer.init)(params)
 
         @jax.jit

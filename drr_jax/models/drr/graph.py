@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from drr_jax.config import Graph
 from drr_jax.facs import check_prior
 from drr_jax.models.drr.graph_conv import CONVOLUTIONS, centred
+from drr_jax.models.drr.heads import class_scores
 
 Matrix = Float[np.ndarray, "nodes nodes"]
 
@@ -125,9 +126,7 @@ class GraphModule(nn.Module):
         states = states.reshape(batch, domains, classes, config.width)
         prototype = states.mean(1)
         if config.readout == "per_class":
-            vector = self.param("readout", nn.initializers.lecun_normal(), (classes, config.width))
-            bias = self.param("readout_bias", nn.initializers.zeros, (classes,))
-            logits = jnp.einsum("bng,ng->bn", prototype, vector) + bias
+            logits = class_scores(self, prototype, "readout", "readout_bias")
         else:
             logits = nn.Dense(classes, name="readout")(states.reshape(batch, -1))
         return logits, named | {"prototype": prototype, "states": states}

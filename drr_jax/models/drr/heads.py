@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from drr_jax.models.vectors import unit
+
 
 class ClassEmbedding(nn.Module):
     """One domain's features -> an attention map and an embedding for every class."""
@@ -51,7 +53,7 @@ class ClassHead(ClassEmbedding):
     ) -> dict[str, Array]:
         """Returns what the embedding does and logits [batch, classes]: step 7 of method 9.1."""
         out = super().__call__(feature_map, mask)
-        return out | {"logits": _scores(self, out["embedding"], "classify", "classify_bias")}
+        return out | {"logits": class_scores(self, out["embedding"], "classify", "classify_bias")}
 
 
 class ClassScores(nn.Module):
@@ -61,11 +63,14 @@ class ClassScores(nn.Module):
     def __call__(
         self, features: Float[Array, "batch classes features"]
     ) -> Float[Array, "batch classes"]:
-        return _scores(self, features, "kernel", "bias")
+        return class_scores(self, features, "kernel", "bias")
 
 
-def _scores(module: nn.Module, features: Array, kernel: str, bias: str) -> Array:
-    """`ClassScores` of features by the module's parameters of these names."""
+def class_scores(module: nn.Module, features: Array, kernel: str, bias: str) -> Array:
+    """`ClassScores` of features by the module's parameters of these names.
+
+    A class has a vector of its own, so that its fan-in is the features, whatever the classes are.
+    """
     initialiser = nn.initializers.lecun_normal(in_axis=1, out_axis=0)
     weight = module.param(kernel, initialiser, features.shape[1:])
     offset = module.param(bias, nn.initializers.zeros, features.shape[1:2])
@@ -82,5 +87,4 @@ class Projection(nn.Module):
         self, embedding: Float[Array, "batch classes features"]
     ) -> Float[Array, "batch classes projection"]:
         hidden = nn.relu(nn.Dense(embedding.shape[-1], name="hidden")(embedding))
-        z = nn.Dense(self.features, name="out")(hidden).astype(jnp.float32)
-        return z / jnp.maximum(jnp.linalg.norm(z, axis=-1, keepdims=True), 1e-6)
+        return unit(nn.Dense(self.features, name="out")(hidden).astype(jnp.float32))

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-initializer = nn.initializers.truncated_normal(0.02)  # of all matrices, in both families
+initializer = nn.initializers.normal(0.02)  # of all matrices, in both families
 
 
 class SelfAttention(nn.Module):

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from drr_jax.data import INNER_49
 from drr_jax.models.systems.au_places import EYES, INNER_CORNERS, PLACES, shares
+from drr_jax.models.vectors import length, unit
 
 INNER = list(INNER_49)
 HALF_SIZE = 0.14  # of a centre's square, in sides of the map (method 7.2)
@@ -32,10 +33,9 @@ def centres(
         share = np.isin(INNER, right) / len(right) - np.isin(INNER, left) / len(left)
         return jnp.einsum("p,bpc->bc", share, landmarks)
 
-    line = between(*EYES)
-    line = line / jnp.maximum(jnp.linalg.norm(line, axis=-1, keepdims=True), 1e-6)
+    line = unit(between(*EYES))
     upwards = jnp.stack([line[:, 1], -line[:, 0]], -1)  # y points down in an image
-    scale = jnp.linalg.norm(between(*([point] for point in INNER_CORNERS)), axis=-1, keepdims=True)
+    scale = length(between(*([point] for point in INNER_CORNERS)))
     moved = up[None, :, None, None] * (scale * upwards)[:, None, None, :]
     return jnp.einsum("nsp,bpc->bnsc", shares(names)[..., INNER], landmarks) + moved
 

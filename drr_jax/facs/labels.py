@@ -27,25 +27,12 @@ EMOTIONET_AUS_11 = au_names(1, 2, 4, 5, 6, 9, 12, 17, 20, 25, 26)
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FER_PLUS_EXPRESSIONS = (
-    "neutral",
-    "happy",
-    "surprise",
-    "sad",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
+    *("neutral", "happy", "surprise", "sad", "anger", "disgust", "fear", "contempt"),
 )
 # What is recognised: AU occurrence by a sigmoid each, expressions and sub-scenes by a softmax.
 TASKS = ("au", "expression", "scene")
 SCENES = (
-    "sport",
-    "show",
-    "animation",
-    "film",
-    "game",
-    "object",
-    "self_made",
+    *("sport", "show", "animation", "film", "game", "object", "self_made"),
     "interview_public_speech",
 )
 
@@ -61,7 +48,7 @@ _CK_PLUS = """1-2 1-5 2-5 2-12 4-5 4-7 4-9 5-7 6-7 6-12 6-17 6-25 7-12 7-17 7-23
 17-23 17-24"""
 _EMOTIONET_11 = """1-2 1-5 1-20 1-26 2-5 2-12 2-20 2-26 4-5 4-9 4-20 4-26 5-20 5-26 6-12 6-17 6-25
 12-17 12-25 20-26 25-26"""
-_AU_EDGES = {
+AU_EDGES = {
     REACTIONET_AUS_12: _FIGURE_7,
     BP4D_AUS: _BP4D,
     DISFA_AUS: _DISFA,
@@ -70,25 +57,15 @@ _AU_EDGES = {
 }
 # RAF-ML's co-occurrence under the same 0.40 rule (method 3.2; supplement 2.2 names the source).
 # Neutral and contempt are not in RAF-ML and relate to themselves only (reconstruction).
-_EXPRESSION_EDGES = (
-    ("surprise", "fear"),
-    ("surprise", "happy"),
-    ("disgust", "sad"),
-    ("disgust", "anger"),
-)
+_EXPRESSION_EDGES = "surprise-fear surprise-happy disgust-sad disgust-anger"
 CO_OCCURRENCE_THRESHOLD = 0.40  # method 3.1: the rule that reproduces Figure 7
 
 
 def _relation(
-    names: Sequence[str], edges: Iterable[tuple[str, ...]]
+    names: Sequence[str], edges: Iterable[Sequence[str]]
 ) -> Bool[np.ndarray, "classes classes"]:
-    position = {name: index for index, name in enumerate(names)}
-    prior = np.eye(len(names), dtype=bool)
-    for first, second in edges:
-        if first in position and second in position:
-            prior[position[first], position[second]] = True
-            prior[position[second], position[first]] = True
-    return prior
+    related = {frozenset(edge) for edge in edges} | {frozenset([name]) for name in names}
+    return np.array([[frozenset((a, b)) in related for b in names] for a in names], dtype=bool)
 
 
 def au_prior(names: Sequence[str]) -> Bool[np.ndarray, "classes classes"]:
@@ -97,7 +74,7 @@ def au_prior(names: Sequence[str]) -> Bool[np.ndarray, "classes classes"]:
     Source: supplement Figure 7 for ReactioNet; method 3.1 for the benchmarks. Raises InputError
     for another set of AUs, whose prior must come from training labels (`prior_from_labels`).
     """
-    edges = _AU_EDGES.get(tuple(names))
+    edges = AU_EDGES.get(tuple(names))
     if edges is None:
         raise InputError(
             f"no relation prior is known for the AUs {' '.join(names)}: use prior_from_labels"
@@ -115,7 +92,7 @@ def expression_prior(names: Sequence[str] = EXPRESSIONS) -> Bool[np.ndarray, "cl
     for name in names:
         if name not in known:
             raise InputError(f"expression {name!r} is unknown: {nearest(name, known)}")
-    return _relation(names, _EXPRESSION_EDGES)
+    return _relation(names, (edge.split("-") for edge in _EXPRESSION_EDGES.split()))
 
 
 def scene_prior(sub_scenes: Sequence[str]) -> Bool[np.ndarray, "classes classes"]:
@@ -178,7 +155,7 @@ def relation(
     half_sums = conditional_half_sums(pairs, given)
     if choice == "soft":
         return half_sums
-    if tuple(names) in _AU_EDGES:
+    if tuple(names) in AU_EDGES:
         return fixed_relation(choice, au_prior(names).astype(float), names)
     return fixed_relation(choice, (half_sums >= CO_OCCURRENCE_THRESHOLD).astype(float), names)
 

@@ -46,7 +46,6 @@ def write_statistics(
     manual_dir: str | None = None,
     max_lag: int = 50,
     jobs: int | None = None,
-    progress: bool = True,
 ) -> Path:
     """Writes index.html and the PNG and CSV files behind it to `out`; returns the page's path.
 
@@ -65,17 +64,9 @@ def write_statistics(
     demographics = _release(metadata, manual_dir) / DEMOGRAPHICS
     people = read_people(demographics) if demographics.is_file() else []
     stop_words()  # a missing package is an error before the records are read, not after
-    study = Study(
-        _full_name(prepared),
-        prepared,
-        metadata,
-        count_records(prepared, metadata, jobs, progress),
-        others,
-        agreed,
-        demographics,
-        people,
-        max_lag,
-    )
+    counts = count_records(prepared, metadata, jobs)
+    full = _full_name(prepared)
+    study = Study(full, prepared, metadata, counts, others, agreed, demographics, people, max_lag)
     parts = metadata["parts"].values()
     counted = {
         "frames": study.records,

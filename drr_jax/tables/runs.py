@@ -4,6 +4,7 @@ import glob
 import itertools
 import json
 import math
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -162,11 +163,7 @@ def common_parent(patterns: Sequence[str]) -> Path:
         wild = [i for i, part in enumerate(parts) if WILD & set(part)]
         return Path(*parts[: wild[0] if wild else -1])
 
-    starts = [start(pattern).absolute().parts for pattern in patterns]
-    same = 0
-    while all(len(s) > same for s in starts) and len({s[same] for s in starts}) == 1:
-        same += 1
-    shared = Path(*starts[0][:same])
+    shared = Path(os.path.commonpath([start(pattern).absolute() for pattern in patterns]))
     here = Path.cwd()
     return shared.relative_to(here) if shared.is_relative_to(here) else shared
 

@@ -153,8 +153,7 @@ def delay_figure(delay: Delay) -> bytes:
     left.axvline(0, color=INK, lw=0.8, ls=(0, (4, 3)))
     left.set_title("correlation of stimulus change and AU onset", loc="left", fontsize=10.5)
     left.set_xlabel("frames by which the reaction is later (left of 0: earlier)", fontsize=9)
-    best = [lag for _, lag, _ in delay.peaks]
-    numbers = np.bincount(best) if best else np.zeros(1, np.int64)
+    numbers = np.bincount([lag for _, lag, _ in delay.peaks])
     right.bar(range(len(numbers)), numbers, width=0.85, color=BLUE)
     right.set_xlim(-0.6, len(numbers) - 0.4)
     right.set_title("lag of the highest correlation, sequences", loc="left", fontsize=10.5)

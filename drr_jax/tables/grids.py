@@ -81,10 +81,10 @@ def _systems(section: Section, marks: dict[str, int]) -> Grid:
     rows = [_system(section, system, marks) for system in section.systems]
     # What no run was measured for is no column.
     head = [name for name in rows[0] if any(row[name] for row in rows)]
-    lines = [Line([row[name] for name in head]) for row in rows]
-    if section.contrasts:
-        at = section.systems.index(section.reference)
-        lines[at] = lines[at]._replace(kind="reference")
+    lines = []
+    for system, row in zip(section.systems, rows, strict=True):
+        held = section.contrasts and system is section.reference
+        lines.append(Line([row[name] for name in head], "reference" if held else ""))
     says = (
         "In percent, means over seeds and folds. SD folds: sample standard deviation, over folds, "
         "of the means over seeds; SD seeds: over seeds, of the means over folds."

@@ -103,8 +103,8 @@ def _section(runs: Sequence[FoldRun], reference: str, title: str) -> Section:
     named = [system for system in systems if system.first.group == reference]
     # Where none is named: the plainest DRR over RST, else the first run given.
     drr = [system for system in systems if _identity(system) == ("DRR", "RST")]
-    first = [system for system in systems if system.first is groups[0].first]
-    against = (named or (drr and [plainest(drr)]) or first)[0]
+    first = next(system for system in systems if system.runs is groups[0].runs)
+    against = named[0] if named else plainest(drr) if drr else first
     contrasts, unpaired = [], []
     others = [system for system in systems if system is not against]
     if reference and not named:

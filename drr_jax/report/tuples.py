@@ -139,7 +139,9 @@ def _maps(
     """(pixels, what they show, peak over an even spread): an image, then what each class sees."""
     image, maps = run.samples[key][i], run.samples.get(f"attention_{domain}")
     shown: list[tuple[np.ndarray, str, float | None]] = [(image, key, None)]
-    for n in units if maps is not None else ():
+    if maps is None:
+        return shown
+    for n in units:
         # Attention by a sigmoid does not add up to 1 by itself.
         attention = maps[i, ..., n]
         attention = attention / max(float(attention.sum()), 1e-9)

@@ -89,7 +89,7 @@ def _systems(section: Section, marks: dict[str, int]) -> Grid:
         "In percent, means over seeds and folds. SD folds: sample standard deviation, over folds, "
         "of the means over seeds; SD seeds: over seeds, of the means over folds."
     )
-    costs = {system.costs.get("reference") for system in section.systems} - {None}
+    costs = {s.costs["reference"] for s in section.systems if "reference" in s.costs}
     if costs:
         says += f" Times are those of {' or '.join(sorted(costs))}, measured in turns with it."
     return Grid("Systems", 4, head, lines, says)

@@ -111,6 +111,7 @@ def _draw(axis: Axes, curves: Curves, key: str, smooth: bool = True) -> None:
         window = max(1, len(values) // 20) if smooth else 1
         if window > 1:
             axis.plot(steps, values, color=colour, lw=0.8, alpha=0.3)
+            # Of fewer values at the ends, so that these stay unbiased.
             values = pd.Series(values).rolling(window, center=True, min_periods=1).mean()
         marker = "o" if len(values) < 12 else None
         axis.plot(steps, values, color=colour, lw=1.8, marker=marker, ms=3, label=fold or None)

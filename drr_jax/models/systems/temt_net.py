@@ -1,7 +1,5 @@
 """TEMT-Net (Liu, Zhang, Yang and Yin, WACV 2019): other modalities teach a network of the face."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,7 +7,8 @@ from jaxtyping import Array, Float
 from drr_jax.facs import DOMAINS
 from drr_jax.models.encoders import How, build_image_encoder, normalise_image
 from drr_jax.models.losses import CLASSIFICATION, Targets, landmark_loss
-from drr_jax.models.system import System, Terms
+from drr_jax.models.system import System
+from drr_jax.models.systems.shapes import Batch, ByClass, Loss, Outputs
 
 POINTS = 68
 LANDMARK_CHANNELS = 64
@@ -89,13 +88,13 @@ class TEMTNet(System):
         """The visible face alone."""
         return (DOMAINS["V"].input,)
 
-    def _features(self, batch: Mapping[str, Array], train: bool) -> Array:
+    def _features(self, batch: Batch, train: bool) -> Array:
         return self.encoder_V(normalise_image(batch["reaction"], self.dtype), train=train)
 
-    def _logits(self, features: Array) -> Float[Array, "batch classes"]:
+    def _logits(self, features: Array) -> ByClass:
         return self.classify(features.mean((1, 2)).astype(jnp.float32))
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Runs the three tasks on uint8 `reaction` [batch, height, width, 3], and reads no other.
 
         Returns logits {V: [batch, classes]}, landmarks [batch, 68, 2] in pixels and reconstruction
@@ -112,14 +111,12 @@ class TEMTNet(System):
             },
         }
 
-    def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
+    def predict(self, batch: Batch) -> ByClass:
         """Class probabilities from the visible face; neither landmarks nor images are computed."""
         return self.activation(self._logits(self._features(batch, train=False)))
 
     @nn.nowrap
-    def loss(
-        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
-    ) -> tuple[Float[Array, ""], Terms]:
+    def loss(self, outputs: Outputs, batch: Batch, targets: Targets) -> Loss:
         """Classification, landmarks over the inter-ocular distance, and the images' L1 distance.
 
         `batch` has landmarks and the uint8 images of the modalities that are reconstructed, whose

@@ -204,10 +204,7 @@ def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment
 
 
 def _word_pieces(
-    config: Config,
-    fold: Fold,
-    sentences: Sequence[str],
-    workdir: Path | None,
+    config: Config, fold: Fold, sentences: Sequence[str], workdir: Path | None
 ) -> tuple[Config, Any]:
     """The tokenizer: of the text encoder's weights, else of training captions and `sentences`.
 
@@ -219,10 +216,8 @@ def _word_pieces(
     if reads or sentences:
         text, pieces = weights.kept_text(config, workdir) or weights.text_of(config)
     if pieces is None:
-        words = fold.caption_words if reads else {}
-        words = with_words(words, sentences)
-        vocabulary = data.build_vocabulary(words, text.vocabulary)
-        pieces = data.tokenizer_of(vocabulary)
+        words = with_words(fold.caption_words if reads else {}, sentences)
+        pieces = data.tokenizer_of(data.build_vocabulary(words, text.vocabulary))
     return dataclasses.replace(config, text=text), pieces
 
 

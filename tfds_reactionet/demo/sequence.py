@@ -62,13 +62,10 @@ class Release:
 
     def length(self, index: int) -> int:
         """Usable frames of a sequence; all of them together are `tuples`."""
-        count = self.sequences
-        base, extra = divmod(self.tuples, count)
-        partner = index ^ 1
-        shift = 0
-        if partner < count:
-            reach = base // 4
-            shift = int(self.rng(7, min(index, partner)).integers(0, reach + 1))
+        base, extra = divmod(self.tuples, self.sequences)
+        partner, shift = index ^ 1, 0
+        if partner < self.sequences:
+            shift = int(self.rng(7, min(index, partner)).integers(0, base // 4 + 1))
         return base + (index < extra) + (shift if index < partner else -shift)
 
     def rng(self, *key: int) -> np.random.Generator:
@@ -188,19 +185,14 @@ def _openface_row(
     ]
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Rows that a sequence adds to labels/*.csv, and how many images it wrote."""
+def write_sequence(
+    root: Path, release: Release, index: int
+) -> tuple[list[list[str]], list[str], int]:
+    """Writes a sequence's folder below `root`.
 
-    keyframes: list[list[str]]
-    demographics: list[str]
-    frames: int
-
-
-def write_sequence(root: Path, release: Release, index: int) -> Labels:
-    """Writes a sequence's folder below `root` and returns its label rows.
-
-    In one long sequence of 30 the tracker loses the face in a further, last frame (success 0).
+    Returns its rows of labels/keyframes.csv, its one of labels/demographics.csv and the number of
+    its frames. In one long sequence of 30 the tracker loses the face in a further, last frame
+    (success 0).
     """
     cv2.setNumThreads(1)  # one process a core
     script = write_script(release, index)
@@ -209,14 +201,11 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
     modalities = ("depth", "thermal") if release.modalities else ()
     for name in ("reaction", "stimulus", *modalities):
         (folder / name).mkdir(parents=True)
-    studio = sample_studio(release.rng(6, index))
-    rng = release.rng(8, index)
-    truth = course.intensity
-    frames = len(truth)
+    studio, rng = sample_studio(release.rng(6, index)), release.rng(8, index)
+    truth, frames = course.intensity, len(course.intensity)
     intensity, occurrence = observe(rng, truth)
     lost = frames >= 12 and index % 30 == 17
-    rows, keys = [], []
-    captions = draw_captions(release, index, script)
+    rows, keys, captions = [], [], draw_captions(release, index, script)
     for frame in range(frames + lost):
         now = min(frame, frames - 1)
         hidden = frame == frames
@@ -246,7 +235,7 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
     said = enumerate(captions + captions[-1:] * lost, 1)
     (folder / "captions.csv").write_text(csv_text(["frame", "caption"], said), "utf-8")
     who = [where.path, f"S{where.subject + 1:04d}", str(script.who.age), "unknown"]
-    return Labels(keys, who, frames + lost)
+    return keys, who, frames + lost
 
 
 KEYFRAME_COLUMNS = [

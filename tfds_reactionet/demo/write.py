@@ -126,10 +126,11 @@ def _write(
         key_file.write(csv_lines([KEYFRAME_COLUMNS]))
         people_file.write(csv_lines([DEMOGRAPHICS_COLUMNS]))
         write = partial(write_sequence, stage, release)
-        for rows in ordered_map(write, range(release.sequences), min(jobs, release.sequences)):
-            key_file.write(csv_lines(rows.keyframes))
-            people_file.write(csv_lines([rows.demographics]))
-            bar.update(min(rows.frames, release.tuples - bar.n))
+        written = ordered_map(write, range(release.sequences), min(jobs, release.sequences))
+        for keyframes, person, frames in written:
+            key_file.write(csv_lines(keyframes))
+            people_file.write(csv_lines([person]))
+            bar.update(min(frames, release.tuples - bar.n))
     readme = README.format(parameters=json.dumps(parameters))
     if release.modalities:
         readme += MODALITIES_README

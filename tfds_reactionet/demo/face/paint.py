@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from tfds_reactionet.demo.canvas import Canvas, blend, curve, symmetric
 from tfds_reactionet.demo.face.marks import draw_creases
-from tfds_reactionet.demo.face.shape import HALF, OPEN, Face, Identity, strengths
+from tfds_reactionet.demo.face.shape import HALF, OPEN, Face, Field, Identity, strengths
 
 HAIR_LINES = (0.0, -0.80, -0.82, -0.80, -0.78, -0.84, -0.64, -0.66)  # by style; none is shaved
 LENS_HEIGHT, LENS_RADII = -0.11, (0.25, 0.2)  # of glasses, canonical
@@ -24,7 +24,7 @@ def head_mask(side: int) -> Canvas:
     return head_canvas(np.zeros((side, side), np.uint8))
 
 
-def share(mask: Canvas) -> Float[np.ndarray, "side side"]:
+def share(mask: Canvas) -> Field:
     """What is drawn on a mask, 0..1."""
     return mask.image.astype(np.float32) * (1 / 255)
 
@@ -178,7 +178,7 @@ def _paint_mouth(canvas: Canvas, who: Identity, face: Face, a: dict[int, float])
         canvas.ellipse(point, (0.018, 0.014), skin * 0.42)
 
 
-def beard_mask(who: Identity, face: Face, side: int) -> Float[np.ndarray, "side side"]:
+def beard_mask(who: Identity, face: Face, side: int) -> Field:
     """Where a beard covers the skin, 0..1 times its density; soft at the edges."""
     canvas, p = head_mask(side), face.landmarks
     if who.beard in (1, 3):
@@ -211,9 +211,7 @@ def draw_glasses(canvas: Canvas, who: Identity, value: object) -> None:
 
 def paint_texture(
     who: Identity, face: Face, au: Float[np.ndarray, "17"], gaze: tuple[float, float], side: int
-) -> tuple[
-    UInt8[np.ndarray, "side side 3"], Float[np.ndarray, "side side"], Float[np.ndarray, "side side"]
-]:
+) -> tuple[UInt8[np.ndarray, "side side 3"], Field, Field]:
     """Albedo, coverage 0..1 and crease depth 0..1 of the frontal head."""
     a = strengths(au)
     hair, back, front = hair_masks(who, side)

@@ -4,15 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, UInt8
 
-from drr_jax.data.augment import (
-    ANGLES_PER_DEGREE,
-    LUMA,
-    MATRIX_BITS,
-    POSITION_BITS,
-    from_centre,
-    rotation_table,
-    source_positions,
-)
+from drr_jax.data import augment
+from drr_jax.data.augment import ANGLES_PER_DEGREE, MATRIX_BITS, POSITION_BITS
 
 Image = UInt8[Array, "height width 3"]
 
@@ -33,9 +26,9 @@ def augment_batch(
 def _warp(image: Image, angle: Float32[Array, ""], flip: Float32[Array, ""]) -> Image:
     height, width, channels = image.shape
     index = jnp.rint(angle * ANGLES_PER_DEGREE).astype(jnp.int32) + 180 * ANGLES_PER_DEGREE
-    columns = jnp.where(flip > 0.5, -1, 1) * from_centre(width)
-    turn = jnp.asarray(rotation_table())[index]
-    x, y = source_positions(columns, from_centre(height)[:, None], turn)
+    columns = jnp.where(flip > 0.5, -1, 1) * augment.from_centre(width)
+    turn = jnp.asarray(augment.rotation_table())[index]
+    x, y = augment.source_positions(columns, augment.from_centre(height)[:, None], turn)
     # two rows of zeros around the image are the fill; further out is clamped on to them
     stride = width + 4
     flat = jnp.pad(image, ((2, 2), (2, 2), (0, 0))).reshape(-1, channels)
@@ -53,7 +46,7 @@ def _warp(image: Image, angle: Float32[Array, ""], flip: Float32[Array, ""]) -> 
 
 def _jitter(image: Image, factors: Float32[Array, "3"]) -> Image:
     brightness, contrast, saturation = factors
-    luma = jnp.array(LUMA, jnp.float32)
+    luma = jnp.array(augment.LUMA, jnp.float32)
     pixels = image.astype(jnp.int32)
     means = pixels.sum((0, 1)) / (image.shape[0] * image.shape[1])
     mean = brightness * (means * luma).sum()

@@ -31,7 +31,7 @@ import cv2
 import grain
 import numpy as np
 from absl import flags
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 from tokenizers import Tokenizer
 
 from drr_jax.config import Augment, Config, Data
@@ -162,7 +162,7 @@ class _Assemble:
 
     def __call__(self, records: Sequence[dict[str, Any]]) -> Batch:
         rows, records = len(records), [record for record in records if record]
-        count, padding = len(records), rows - len(records)  # which stands at the end
+        count = len(records)  # padding stands at the end
         batch: Batch = {
             "labels": np.full((rows, self._source.classes), -1, np.int8),
             "index": np.full(rows, -1, np.int32),
@@ -177,32 +177,25 @@ class _Assemble:
             for row, record in enumerate(records):
                 batch[name][row] = record[name]
         if self._source.has_landmarks:
-            batch["landmarks"] = self._landmarks(records, padding)
+            batch["landmarks"] = np.full((rows, POINTS, 2), np.nan, np.float32)
+            for row, record in enumerate(records):
+                points, draw = record["landmarks"], record.get("reaction_draw")
+                if draw is not None:
+                    points = augment.move_landmarks(points, draw, self._source.image_size)
+                batch["landmarks"][row] = points
         for domain in self._source.domains:
             draws = [record[f"{domain}_draw"] for record in records if f"{domain}_draw" in record]
-            batch[domain] = self._images(domain, records, draws, padding)
+            batch[domain] = self._images(domain, records, draws, rows)
             if draws and not self._augments:
                 batch[f"{domain}_draw"] = np.stack(draws)
         return batch
 
-    def _landmarks(
-        self, records: Sequence[dict[str, Any]], padding: int
-    ) -> Float32[np.ndarray, "batch 68 2"]:
-        points = np.full((len(records) + padding, POINTS, 2), np.nan, np.float32)
-        for row, record in enumerate(records):
-            points[row] = record["landmarks"]
-            if "reaction_draw" in record:
-                points[row] = augment.move_landmarks(
-                    points[row], record["reaction_draw"], self._source.image_size
-                )
-        return points
-
     def _images(
-        self, domain: str, records: Sequence[dict[str, Any]], draws: list, padding: int
+        self, domain: str, records: Sequence[dict[str, Any]], draws: list, rows: int
     ) -> UInt8[np.ndarray, "batch size size 3"]:
         cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; set per process
         size = self._source.image_size
-        images = np.empty((len(records) + padding, size, size, 3), np.uint8)
+        images = np.empty((rows, size, size, 3), np.uint8)
         images[len(records) :] = 0
         decoded, *scratch = np.empty((3, size, size, 3), np.uint8)
         for row, record in enumerate(records):

@@ -107,8 +107,8 @@ def open_dataset(prepared_dir: str | Path) -> Prepared:
     try:
         builder = tfds.builder_from_directory(directory)
         metadata = dict(builder.info.metadata or {})
-        missing = {"au_names", "evaluated_aus", "parts", "protocol", "fingerprint"} - set(metadata)
-        if missing:
+        needed = {"au_names", "evaluated_aus", "parts", "protocol", "fingerprint"}
+        if missing := needed - metadata.keys():
             raise InputError(
                 f"prepared data set {directory}: metadata.json lacks {', '.join(sorted(missing))}; "
                 f"{REBUILD}"

@@ -74,8 +74,7 @@ class Metrics:
         """
         if not self.active:
             return
-        row: Row = {"step": int(step)}
-        row |= {name: _exact(value) for name, value in values.items()}
+        row: Row = {"step": int(step), **{name: _exact(value) for name, value in values.items()}}
         try:
             with open(self.workdir / METRICS_FILE, "a", encoding="utf-8") as file:
                 file.write(_json_line(row))

@@ -36,12 +36,8 @@ class Result:
 
     def logged(self) -> dict[str, float]:
         """What metrics.jsonl keeps of it."""
-        return {
-            "eval/f1_mean": self.summary["f1_mean"],
-            "eval/accuracy_mean": self.summary["accuracy_mean"],
-            **({"eval/accuracy": self.score} if "accuracy" in self.summary else {}),
-            "eval/loss": self.loss,
-        }
+        names = [name for name in ("f1_mean", "accuracy_mean", "accuracy") if name in self.summary]
+        return {f"eval/{name}": self.summary[name] for name in names} | {"eval/loss": self.loss}
 
 
 def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[State], Result]:

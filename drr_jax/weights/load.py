@@ -1,7 +1,4 @@
-"""Weights that encoders start from: found, checked against the model, put into place.
-
-An encoder and its BatchNorm start from them; heads, projection and graph never do.
-"""
+"""Weights that encoders start from: found, checked against the model, put into place."""
 
 import dataclasses
 import re

@@ -36,10 +36,6 @@ class Canvas:
     def __init__(self, image: np.ndarray, origin: Point, scale: float) -> None:
         self.image, self.origin, self.scale = image, np.array(origin), scale
 
-    def on(self, image: np.ndarray) -> "Canvas":
-        """The same coordinates over another array."""
-        return Canvas(image, (self.origin[0], self.origin[1]), self.scale)
-
     def pixels(self, points: Points) -> np.ndarray:
         """Real coordinates -> fixed-point pixel coordinates."""
         real = (np.asarray(points, float) - self.origin) * self.scale - 0.5

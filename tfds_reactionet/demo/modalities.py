@@ -11,22 +11,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from tfds_reactionet.demo import face
 from tfds_reactionet.demo.canvas import Canvas
-from tfds_reactionet.demo.face import (
-    HALF,
-    TEXTURE,
-    Identity,
-    Pose,
-    base_depth,
-    build_face,
-    depth_surface,
-    glasses,
-    grid,
-    inverse_map,
-    project,
-    regions,
-    skin_warmth,
-)
 from tfds_reactionet.demo.reaction import Studio, Take, occlude, torso
 
 Image = Float[np.ndarray, "size size"]
@@ -63,27 +49,27 @@ def render_modalities(take: Take) -> Modalities:
 
 
 def render_head(
-    who: Identity, au: Float[np.ndarray, "17"], pose: Pose, size: int
+    who: face.Identity, au: Float[np.ndarray, "17"], pose: face.Pose, size: int
 ) -> tuple[Image, Image, Image, Float[np.ndarray, "68 2"]]:
     """Depth, coverage 0..1 and warmth of the head alone, [size, size], and its landmarks."""
-    side = round(size * TEXTURE) // 2
-    face = build_face(who, au)
-    seen = regions(who, face, au, side)
-    height = depth_surface(who, face, au, seen)
+    side = round(size * face.TEXTURE) // 2
+    shape = face.build_face(who, au)
+    seen = face.regions(who, shape, au, side)
+    height = face.depth_surface(who, shape, au, seen)
     if who.glasses:
-        height += 0.05 * glasses(who, side)
+        height += 0.05 * face.glasses(who, side)
     # skin that is turned away sends less heat to the camera
-    slope = side / (2 * HALF) / 8
+    slope = side / (2 * face.HALF) / 8
     gx, gy = (cv2.Sobel(height, cv2.CV_32F, dx, 1 - dx) * slope for dx in (1, 0))
-    warm = skin_warmth(who, face, au, seen)
+    warm = face.skin_warmth(who, shape, au, seen)
     warm *= 0.86 + 0.14 / np.sqrt(1 + 0.5 * (gx * gx + gy * gy))
     right, down, near = pose.matrix()[2].astype(np.float32)
-    towards = near * height + right * grid(side)[None, :] + down * grid(side)[:, None]
-    base = base_depth(side)
-    field, where = cv2.merge([towards, seen.cover, warm]), inverse_map(pose, base, size, side)
+    towards = near * height + right * face.grid(side)[None, :] + down * face.grid(side)[:, None]
+    base = face.base_depth(side)
+    field, where = cv2.merge([towards, seen.cover, warm]), face.inverse_map(pose, base, size, side)
     shown = cv2.remap(field, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     depth, cover, warm = cv2.split(shown)
-    return depth, cover, warm, project(face.landmarks, pose, base)
+    return depth, cover, warm, face.project(shape.landmarks, pose, base)
 
 
 def _over(behind: View, depth: Image, cover: Image, warm: Image) -> View:
@@ -91,7 +77,7 @@ def _over(behind: View, depth: Image, cover: Image, warm: Image) -> View:
     return np.where(cover > 0.5, depth, behind[0]), behind[1] + (warm - behind[1]) * cover
 
 
-def _body(pose: Pose, studio: Studio, size: int) -> View:
+def _body(pose: face.Pose, studio: Studio, size: int) -> View:
     """Neck and shirt in an empty room that is not equally warm everywhere."""
     rng = np.random.default_rng([studio.seed, 1])
     spots = rng.normal(0, 0.035, (4, 4)).astype(np.float32)

@@ -11,14 +11,9 @@ import numpy as np
 import simplejpeg
 from jaxtyping import Float, Int, UInt8
 
-from drr_jax.facs import (
-    EXPRESSIONS,
-    OPENFACE_INTENSITY_AUS,
-    OPENFACE_OCCURRENCE_AUS,
-    REACTIONET_AUS,
-)
+from drr_jax import facs
 from tfds_reactionet.building import csv_text
-from tfds_reactionet.demo.affect import Course, Subject, draw_course, observe, sample_subject
+from tfds_reactionet.demo.affect import Course, draw_course, observe, sample_subject
 from tfds_reactionet.demo.captions import write_caption
 from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face import Identity, sample_identity
@@ -38,8 +33,8 @@ OPENFACE_COLUMNS = (
     *("gaze_angle_x", "gaze_angle_y"),
     *(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz"),
     *(f"{axis}_{k}" for axis in "xy" for k in range(68)),
-    *(f"{name}_r" for name in OPENFACE_INTENSITY_AUS),
-    *(f"{name}_c" for name in OPENFACE_OCCURRENCE_AUS),
+    *(f"{name}_r" for name in facs.OPENFACE_INTENSITY_AUS),
+    *(f"{name}_c" for name in facs.OPENFACE_OCCURRENCE_AUS),
 )
 
 
@@ -117,7 +112,6 @@ class Script:
 
     place: Place
     who: Identity
-    temper: Subject
     course: Course
     fixed: tuple[float, ...]
 
@@ -130,7 +124,7 @@ def write_script(release: Release, index: int) -> Script:
     rng, frames = release.rng(3, index), release.length(index)
     course = draw_course(rng, where.scene, where.sub_scene, temper, frames)
     fixed = tuple(release.rng(2, where.video).uniform(size=12))
-    return Script(where, who, temper, course, fixed)
+    return Script(where, who, course, fixed)
 
 
 def draw_stimulus(
@@ -229,7 +223,8 @@ def write_sequence(
             (folder / name / f"{frame + 1:06d}.jpg").write_bytes(data)
         if not hidden and (frame + index) % KEY_FRAME_EVERY == 0:
             codes = np.where(rng.uniform(size=17) < UNKNOWN_SHARE, 9, truth[now] >= 1)
-            names = [*where.path.split("/"), str(frame + 1), EXPRESSIONS[course.expression[now]]]
+            expression = facs.EXPRESSIONS[course.expression[now]]
+            names = [*where.path.split("/"), str(frame + 1), expression]
             keys.append([*names, *(str(int(code)) for code in codes)])
     (folder / "openface.csv").write_text(csv_text(OPENFACE_COLUMNS, rows), "utf-8")
     said = enumerate(captions + captions[-1:] * lost, 1)
@@ -240,6 +235,6 @@ def write_sequence(
 
 KEYFRAME_COLUMNS = [
     *("scene", "sub_scene", "task", "sequence", "frame", "expression"),
-    *(f"AU{int(name[2:])}" for name in REACTIONET_AUS),
+    *(f"AU{int(name[2:])}" for name in facs.REACTIONET_AUS),
 ]
 DEMOGRAPHICS_COLUMNS = ["sequence", "subject", "age", "dominant_race"]

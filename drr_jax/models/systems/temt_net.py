@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from drr_jax.facs import DOMAINS
 from drr_jax.models.encoders import How, build_image_encoder, normalise_image
-from drr_jax.models.losses import CLASSIFICATION, Targets, landmark_loss
+from drr_jax.models.losses import Targets, landmark_loss
 from drr_jax.models.system import System
 from drr_jax.models.systems.shapes import Batch, ByClass, Loss, Outputs
 
@@ -122,13 +122,9 @@ class TEMTNet(System):
         `batch` has landmarks and the uint8 images of the modalities that are reconstructed, whose
         grey level is the mean of their channels. The terms are before their weights.
         """
-        classify = CLASSIFICATION[self.config.task]
-        logits = outputs["logits"]["V"]
-        terms = {
-            "loss/V": classify(logits, targets.labels, targets.class_weights),
-            "loss/landmarks": landmark_loss(outputs["landmarks"], batch["landmarks"]),
-        }
-        total = terms["loss/V"] + self.lambda_landmarks * terms["loss/landmarks"]
+        total, terms = super().loss(outputs, batch, targets)
+        terms["loss/landmarks"] = landmark_loss(outputs["landmarks"], batch["landmarks"])
+        total = total + self.lambda_landmarks * terms["loss/landmarks"]
         for domain, image in outputs["reconstruction"].items():
             truth = batch[DOMAINS[domain].input].astype(jnp.float32).mean(-1) / 255
             terms[f"loss/reconstruction_{domain}"] = term = jnp.abs(image - truth).mean()

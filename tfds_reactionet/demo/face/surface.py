@@ -13,15 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from tfds_reactionet.demo.canvas import curve
+from tfds_reactionet.demo.face import paint
 from tfds_reactionet.demo.face.marks import draw_creases
-from tfds_reactionet.demo.face.paint import (
-    draw_ears,
-    draw_glasses,
-    hair_masks,
-    head_mask,
-    head_outline,
-    share,
-)
+from tfds_reactionet.demo.face.paint import head_mask, share
 from tfds_reactionet.demo.face.shape import (
     HALF,
     OPEN,
@@ -64,8 +58,8 @@ def regions(who: Identity, face: Face, au: Float[np.ndarray, "17"], side: int) -
     """Draws the outlines of a face under an AU vector (intensities 0..5) at `side` pixels."""
     names = ("skin", "ears", "mouth", "teeth", "lips", "eyes", "crease")
     on = {name: head_mask(side) for name in names}
-    on["skin"].fill(head_outline(who, face), 255)
-    draw_ears(on["ears"], who, 255)
+    on["skin"].fill(paint.head_outline(who, face), 255)
+    paint.draw_ears(on["ears"], who, 255)
     for outline in face.eyes:
         on["eyes"].fill(outline, 255)
     on["lips"].fill(curve(face.landmarks[48:60], closed=True), 255)
@@ -83,7 +77,7 @@ def regions(who: Identity, face: Face, au: Float[np.ndarray, "17"], side: int) -
 @lru_cache(maxsize=4)
 def _hair(who: Identity, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Masks of the hair behind and before the face, from the colour image's."""
-    _, back, front = hair_masks(who, 2 * side)
+    _, back, front = paint.hair_masks(who, 2 * side)
     half = [cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in (back, front)]
     return half[0], half[1]
 
@@ -190,5 +184,5 @@ def _hair_height(who: Identity, side: int) -> Field:
 def glasses(who: Identity, side: int) -> Field:
     """The frame of the glasses, 0..1."""
     frame = head_mask(side)
-    draw_glasses(frame, who, 255)
+    paint.draw_glasses(frame, who, 255)
     return share(frame)

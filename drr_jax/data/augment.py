@@ -67,10 +67,7 @@ def move_landmarks(
 
 
 def apply(
-    image: Image,
-    draw: Draw,
-    out: Image | None = None,
-    scratch: Sequence[Image | None] = (None, None),
+    image: Image, draw: Draw, out: Image | None = None, scratch: Sequence[Any] = (None, None)
 ) -> Image:
     """Applies a draw to an RGB image.
 

@@ -82,11 +82,8 @@ class Source:
                 f"of the images that landmarks lie in; {REBUILD}"
             )
         try:
-            raw, open_part = (
-                tfds.decode.DeserializeMethod.RAW_BYTES,
-                prepared.builder.as_data_source,
-            )
-            self._readers = [open_part(split=part, deserialize_method=raw) for part in parts]
+            raw = {"deserialize_method": tfds.decode.DeserializeMethod.RAW_BYTES}
+            self._readers = [prepared.builder.as_data_source(part, **raw) for part in parts]
         except Exception as error:  # array_record has no error type of its own
             raise InputError(unreadable(prepared.directory, error)) from None
 

@@ -251,11 +251,8 @@ def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, n
 
 def _make_apply(experiment: Experiment, state: State) -> Callable[[dict[str, np.ndarray]], dict]:
     """The model's outputs for tuples that every process holds whole, as NumPy arrays."""
-    everywhere = runs.replicated(experiment.mesh)
-    apply, variables = (
-        jax.jit(experiment.model.apply, out_shardings=everywhere),
-        weights.variables(state),
-    )
+    everywhere, variables = runs.replicated(experiment.mesh), weights.variables(state)
+    apply = jax.jit(experiment.model.apply, out_shardings=everywhere)
 
     def outputs(batch: dict[str, np.ndarray]) -> dict:
         placed = {

@@ -79,10 +79,8 @@ def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
         return State(state.step + 1, params, batch_stats, opt_state), logged
 
     shardings, everywhere = experiment.shardings, runs.replicated(experiment.mesh)
-    into, out = (
-        (shardings, runs.batch_sharding(experiment.mesh), everywhere),
-        (shardings, everywhere),
-    )
+    into = (shardings, runs.batch_sharding(experiment.mesh), everywhere)
+    out = (shardings, everywhere)
     return jax.jit(step, in_shardings=into, out_shardings=out, donate_argnums=0), arguments
 
 

@@ -1,6 +1,5 @@
 from .attention import MLP as MLP
 from .attention import Block as Block
-from .attention import Tokens as Tokens
 from .attention import initializer as initializer
 from .bert import read_sizes as read_sizes
 from .build import build_image_encoder as build_image_encoder

@@ -63,7 +63,7 @@ def positive_counts(
 
 def _total(prepared: Prepared, parts: Sequence[str], name: str) -> Int[np.ndarray, "..."]:
     counts = [prepared.metadata["parts"][part][name] for part in parts]
-    return np.sum(counts, 0, np.int64)
+    return np.asarray(np.sum(counts, 0, np.int64))
 
 
 def _columns(prepared: Prepared, au_names: Sequence[str]) -> list[int]:

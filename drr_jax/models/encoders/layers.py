@@ -73,7 +73,7 @@ def _im2col_backward(stride: int, saved: tuple[Array, Array], grad: Array) -> tu
         grad_x = _lax_conv(grad, kernel[::-1, ::-1].swapaxes(2, 3), 1)
         return grad_x, _kernel_grad_stride1(x, grad, *kernel.shape[:2])
     (grad_x,) = jax.vjp(lambda x: _lax_conv(x, kernel, stride), x)[1](grad)
-    return grad_x, _kernel_grad_strided(x, grad, *kernel.shape[:2], stride)
+    return grad_x, _kernel_grad_strided(x, grad, stride, *kernel.shape[:2])
 
 
 _im2col_conv.defvjp(_im2col_forward, _im2col_backward)
@@ -112,7 +112,7 @@ def _kernel_grad_stride1(x: Array, grad: Array, rows: int, columns: int) -> Arra
     return both.transpose(0, 2, 1, 3)
 
 
-def _kernel_grad_strided(x: Array, grad: Array, rows: int, columns: int, stride: int) -> Array:
+def _kernel_grad_strided(x: Array, grad: Array, stride: int, rows: int, columns: int) -> Array:
     """Gathers what an output pixel sees, or with few channels (images) what four in a row see.
 
     Four pixels' gradients lie side by side anyway, so the gathered windows shrink from four times

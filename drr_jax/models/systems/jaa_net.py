@@ -179,8 +179,12 @@ class Refinement(nn.Module):
 def _each_class(module: type[nn.Module], *in_axes: int | None) -> type[nn.Module]:
     """The module with parameters of its own for every class, axis 0 of what goes in and out."""
     axes: Any = in_axes  # of each argument; Flax declares one for all
-    variables = {"params": 0, "batch_stats": 0}
-    return nn.vmap(module, in_axes=axes, variable_axes=variables, split_rngs={"params": True})
+    return nn.vmap(
+        module,
+        in_axes=axes,
+        variable_axes={"params": 0, "batch_stats": 0},
+        split_rngs={"params": True},
+    )
 
 
 class JAANet(System):

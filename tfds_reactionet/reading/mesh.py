@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from tfds_reactionet.reading.archive import open_archive
 from tfds_reactionet.reading.images import BadImageError
 
 MAX_BYTES = 256 << 20  # BP4D's largest .obj has about 10 MB
@@ -35,10 +36,15 @@ class Mesh:
     texture: Float[np.ndarray, "triangles 3 2"] | None  # u to the right, v up, 0 to 1
 
 
-def read_obj(path: Path) -> Mesh:
-    """A Wavefront OBJ file; polygons become triangles. Raises BadImageError for a defect."""
+def read_obj(path: Path, member: str = "") -> Mesh:
+    """A Wavefront OBJ file, or a member of a zip file; polygons become triangles.
+
+    Raises BadImageError for a defect, and InputError for one of the zip file.
+    """
+    content = open_archive(path).read(member) if member else _content(path)
+    path /= member
     groups: dict[bytes, list[bytes]] = {b"v": [], b"vt": [], b"f": []}
-    for line in _content(path).splitlines():
+    for line in content.splitlines():
         kind, _, rest = line.partition(b" ")
         if kind in groups:
             groups[kind].append(rest)
@@ -118,18 +124,16 @@ def grey(buffer: Float[np.ndarray, "size size"]) -> UInt8[np.ndarray, "size size
 
 
 @dataclass(frozen=True)
-class _MeshFile:
-    """A source of depth, see building/faces.py."""
+class TexturedMesh:
+    """Depth of a BP4D frame: its .obj has the frame's image as texture, so depth lies on it."""
 
     path: Path
+    member: str = ""  # of a zip file
 
     @property
     def file(self) -> str:
-        return str(self.path)
-
-
-class TexturedMesh(_MeshFile):
-    """Depth of a BP4D frame: its .obj has the frame's image as texture, so depth lies on it."""
+        """As `Pixels.file`; the two make a building.Depth."""
+        return f"{self.path}/{self.member}" if self.member else str(self.path)
 
     def render(
         self, shape: tuple[int, int], transform: Float[np.ndarray, "2 3"], size: int
@@ -138,7 +142,7 @@ class TexturedMesh(_MeshFile):
 
         A mesh without texture coordinates is seen from the front instead.
         """
-        mesh = read_obj(self.path)
+        mesh = read_obj(self.path, self.member)
         if mesh.texture is None:
             return frontal(mesh, size)
         height, width = shape
@@ -147,8 +151,15 @@ class TexturedMesh(_MeshFile):
         return grey(z_buffer(stored, mesh.vertices[mesh.faces, 2], size))
 
 
-class FrontalMesh(_MeshFile):
+@dataclass(frozen=True)
+class FrontalMesh:
     """Depth of a BU-3DFE scan: orthographic, along z, with the whole face in the image."""
+
+    path: Path
+
+    @property
+    def file(self) -> str:
+        return str(self.path)
 
     def render(
         self, shape: tuple[int, int], transform: Float[np.ndarray, "2 3"], size: int

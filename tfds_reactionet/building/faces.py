@@ -15,7 +15,7 @@ A *frame* is one record to be: a number, where its pixels are, its labels. The b
 3. cuts units into chunks of 128; a worker reads a unit's frames again, decodes, crops, encodes.
 
 So `Reader` must be cheap to pickle (paths and options; no tables), `Unit.source` may hold what the
-unit needs (a path, a block of table rows), and `frames(unit)` must give the same frames each time.
+unit needs (a path, a block of table rows), and `read(unit)` must give the same frames each time.
 Whatever is costly for a frame (landmark files, boxes that need the size of their image) belongs
 into a `Lazy`: a function without arguments that is called only in the chunk that builds the frame.
 

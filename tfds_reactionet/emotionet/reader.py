@@ -16,18 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from tfds_reactionet import building
+from tfds_reactionet import building, reading
 from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks
 from tfds_reactionet.emotionet import labels
 from tfds_reactionet.emotionet.spreadsheet import read_workbook
-from tfds_reactionet.reading import (
-    IMAGE_SUFFIXES,
-    ImageFile,
-    Protocol,
-    file_names,
-    folders,
-    matching,
-)
 
 NO_IMAGE = "image was not downloaded"
 TWICE = "image that an earlier row labels"
@@ -58,7 +50,7 @@ class Reader(building.Reader):
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="au",
-            protocol=Protocol.folds(options["folds"]),
+            protocol=reading.Protocol.folds(options["folds"]),
             au_names=labels.ALL_AUS,
             evaluated_aus=labels.EVALUATED[options["aus"]],
             extra={"name": ((), str)},
@@ -68,8 +60,8 @@ class Reader(building.Reader):
         """Raises InputError if there is no label file of a config, or more than one table."""
         automatic = self.config == "automatic"
         pattern = _LIST if automatic else _TABLE
-        inner = folders(self.root, _LABEL_LEVELS)
-        found = [item for folder in inner for item in matching(folder, pattern)]
+        inner = reading.folders(self.root, _LABEL_LEVELS)
+        found = [item for folder in inner for item in reading.matching(folder, pattern)]
         if automatic:
             found.sort(key=lambda item: (int(item[1][1]), item[0]))
         elif any(match[1].lower() == "csv" for _, match in found):
@@ -99,7 +91,7 @@ class Reader(building.Reader):
                 continue
             yield Frame(
                 row.number,
-                ImageFile(Path(row.image)),
+                reading.ImageFile(Path(row.image)),
                 occurrence=row.coded.occurrence(),
                 extra={"name": name},
                 automatic=self.config == "automatic",
@@ -145,9 +137,9 @@ def folds_by_digest(names: Sequence[str], folds: int) -> list[int]:
 
 def _images(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every folder with the names of its images."""
-    for folder in folders(root, _IMAGE_LEVELS):
-        names = file_names(folder)
-        yield folder, [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+    for folder in reading.folders(root, _IMAGE_LEVELS):
+        names = reading.file_names(folder)
+        yield folder, [name for name in names if name.lower().endswith(reading.IMAGE_SUFFIXES)]
 
 
 def _choose(row: labels.Coded, images: dict[str, list[str]], unique: bool) -> str | None:

@@ -52,30 +52,27 @@ def read_obj(path: Path, member: str = "") -> Mesh:
     texture = _rows(groups[b"vt"], 2, path)
     corners = _obj_corners(groups[b"f"], path)
     faces = _checked(_from_one(corners[..., 0], len(vertices)), len(vertices), path)
-    if len(texture) and corners[..., 1].all():
-        places = _checked(_from_one(corners[..., 1], len(texture)), len(texture), path)
-        return Mesh(vertices, faces, texture[places])
-    return Mesh(vertices, faces, None)
+    if not len(texture) or not corners[..., 1].all():
+        return Mesh(vertices, faces, None)
+    places = _checked(_from_one(corners[..., 1], len(texture)), len(texture), path)
+    return Mesh(vertices, faces, texture[places])
 
 
 def read_vrml(path: Path) -> Mesh:
     """The first IndexedFaceSet of a VRML 2.0 file. Raises BadImageError for a defect."""
     text = _COMMENT.sub(b"", _content(path))
-    vertices = _block(text, _POINTS, float, path).reshape(-1)
+    vertices = _block(text, _POINTS, float, path)
     faces = _block(text, _FACES, int, path)
     if not len(vertices) or len(vertices) % 3 or not len(faces):
         raise BadImageError(f"{path}: no points and faces of an IndexedFaceSet")
     vertices = vertices.reshape(-1, 3)
-    _finite(vertices, path)
-    triangles = _triangles(faces, path)
-    corners = _checked(triangles, len(vertices), path)
+    corners = _checked(_triangles(faces, path), len(vertices), path)
     places, texture = _block(text, _TEXTURE_FACES, int, path), _block(text, _TEXTURE, float, path)
     if not len(places) or not len(texture) or len(texture) % 2:
         return Mesh(vertices, corners, None)
-    texture = texture.reshape(-1, 2)
-    _finite(texture, path)
-    used = _checked(_triangles(places, path), len(texture), path)
-    return Mesh(vertices, corners, texture[used] if used.shape == corners.shape else None)
+    used = _checked(_triangles(places, path), len(texture) // 2, path)
+    matched = used.shape == corners.shape
+    return Mesh(vertices, corners, texture.reshape(-1, 2)[used] if matched else None)
 
 
 def z_buffer(
@@ -246,9 +243,11 @@ def _block(text: bytes, pattern: bytes, kind: type, path: Path) -> np.ndarray:
     """Numbers of the first block that a pattern finds; empty if there is none."""
     found = re.search(pattern, text)
     try:
-        return np.array(found[1].replace(b",", b" ").split() if found else [], kind)
+        numbers = np.array(found[1].replace(b",", b" ").split() if found else [], kind)
     except (ValueError, OverflowError) as error:
         raise BadImageError(f"{path}: {error}") from error
+    _finite(numbers, path)
+    return numbers
 
 
 def _triangles(indices: np.ndarray, path: Path) -> np.ndarray:

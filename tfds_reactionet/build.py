@@ -233,24 +233,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_options(parser: argparse.ArgumentParser, name: str) -> None:
-    """The options that a data set declares, which are passed on as texts."""
-    dataset = resolve(name)[0]
-    data_set = building.find_data_set(dataset)
-    group = parser.add_argument_group(f"{dataset} ({', '.join(data_set.configs)})")
-    for option in data_set.options:
-        default = "" if option.default is None else f" (default: {option.default})"
-        metavar = "|".join(option.choices) or None
-        help_text = option.help.replace("%", "%%") + default
-        group.add_argument(f"--{option.name}", metavar=metavar, help=help_text)
-
-
 def _arguments() -> tuple[argparse.Namespace, dict[str, Any]]:
     """The command line: what all data sets have, and the values of the data set's options."""
     parser = _parser()
     first, _ = parser.parse_known_args()
     if first.name is not None:
-        _add_options(parser, first.name)
+        dataset = resolve(first.name)[0]
+        data_set = building.find_data_set(dataset)
+        group = parser.add_argument_group(f"{dataset} ({', '.join(data_set.configs)})")
+        for option in data_set.options:  # passed on as texts
+            default = "" if option.default is None else f" (default: {option.default})"
+            metavar = "|".join(option.choices) or None
+            help_text = option.help.replace("%", "%%") + default
+            group.add_argument(f"--{option.name}", metavar=metavar, help=help_text)
     if first.help:
         parser.print_help()
         parser.exit()

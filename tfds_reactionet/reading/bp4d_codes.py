@@ -97,9 +97,9 @@ def read_bp4d_codes(
     """
     codes = read_bp4d_occurrence(path)
     intensities = np.full(codes.values.shape, np.nan, np.float32)
-    for au in GRADED if graded else ():
+    for au in GRADED:
         name = f"{path.stem.upper()}_AU{au:02d}.csv"
-        files = (graded / f"AU{au:02d}" / name, graded / name)
+        files = (graded / f"AU{au:02d}" / name, graded / name) if graded else ()
         if file := next((file for file in files if file.is_file()), None):
             found = read_intensity(file)
             intensities[:, CODED.index(au)] = [found.get(frame, np.nan) for frame in codes.frames]

@@ -10,6 +10,7 @@ Outer folders are known by the files in them, at most three levels down: names a
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from drr_jax.errors import InputError
 from drr_jax.facs import CK_PLUS_AUS
@@ -41,6 +42,19 @@ _EXAMPLES = {
     "emotion": "Emotion/S005/001/S005_001_00000011_emotion.txt",
     "facs": "FACS/S005/001/S005_001_00000011_facs.txt",
 }
+
+
+class Labelled(NamedTuple):
+    """A sequence with an emotion."""
+
+    sequence: str  # S005/001
+    file: Path
+    peak: int  # the frame that the label file names
+    emotion: str
+
+    @property
+    def subject(self) -> str:
+        return self.sequence.split("/")[0]
 
 
 class Reader(building.Reader):
@@ -77,16 +91,12 @@ class Reader(building.Reader):
         return "landmarks" in self.outer
 
     def units(self) -> list[Unit]:
-        found = [it for it in self._labelled() if it[3] in labels.SIX_EMOTIONS]
-        parts = reading.round_robin({it[0].split("/")[0] for it in found}, self.options["folds"])
-        units = []
-        for sequence, _, peak, emotion in found:
-            subject = sequence.split("/")[0]
-            units.append(Unit(sequence, subject, "", parts[subject], (peak, emotion)))
-        return units
+        found = [it for it in self._labelled() if it.emotion in labels.SIX_EMOTIONS]
+        parts = reading.round_robin({it.subject for it in found}, self.options["folds"])
+        return [Unit(it.sequence, it.subject, "", parts[it.subject], it) for it in found]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
-        peak, emotion = unit.source
+        peak = unit.source.peak
         images = self._files("images", unit.sequence)
         if peak not in images:
             yield unit.skip(peak, NO_IMAGE, self.outer["images"] / unit.sequence)
@@ -102,15 +112,15 @@ class Reader(building.Reader):
         for number in sorted(n for n in images if n <= peak)[-self.options["last"] :]:
             landmarks = None
             if self.has_faces:
-                file = f"{images[number].stem}_landmarks.txt"
-                file = self.outer["landmarks"] / unit.sequence / file
+                folder = self.outer["landmarks"] / unit.sequence
+                file = folder / f"{images[number].stem}_landmarks.txt"
                 landmarks = later(labels.read_landmarks, file)
             yield Frame(
                 number,
                 reading.ImageFile(images[number]),
                 occurrence=occurrence,
                 intensity=intensity,
-                expression=labels.SIX_EMOTIONS.index(emotion),
+                expression=labels.SIX_EMOTIONS.index(unit.source.emotion),
                 landmarks=landmarks,
             )
 
@@ -126,28 +136,25 @@ class Reader(building.Reader):
     def unread(self) -> list[Skip]:
         labelled = self._labelled()
         skips = [
-            Skip(sequence, OTHER_EMOTION, str(file))
-            for sequence, file, _, emotion in labelled
-            if emotion not in labels.SIX_EMOTIONS
+            Skip(it.sequence, OTHER_EMOTION, str(it.file))
+            for it in labelled
+            if it.emotion not in labels.SIX_EMOTIONS
         ]
-        known = {it[0] for it in labelled}
+        known = {it.sequence for it in labelled}
         return skips + [
             Skip(sequence, NO_EMOTION, str(self.outer["emotion"] / sequence))
             for sequence in _sequences(self.outer["images"])
             if sequence not in known
         ]
 
-    def _labelled(self) -> list[tuple[str, Path, int, str]]:
-        """Each sequence with an emotion: S005/001, label file, the peak that it names, emotion.
-
-        Folders of the other sequences are there, but empty.
-        """
-        files = ((s, self._only("emotion", s)) for s in _sequences(self.outer["emotion"]))
-        return [
-            (sequence, file[1], file[0], labels.read_emotion(file[1]))
-            for sequence, file in files
-            if file is not None
-        ]
+    def _labelled(self) -> list[Labelled]:
+        """The sequences with an emotion; folders of the others are there, but empty."""
+        found = []
+        for sequence in _sequences(self.outer["emotion"]):
+            if (only := self._only("emotion", sequence)) is not None:
+                peak, file = only
+                found.append(Labelled(sequence, file, peak, labels.read_emotion(file)))
+        return found
 
     def _files(self, kind: str, sequence: str) -> dict[int, Path]:
         """Files of a sequence by the number of their frame. Raises InputError for doubles."""

@@ -1,7 +1,7 @@
 """What a configuration may not ask for, found before any device is touched."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from drr_jax import facs
 from drr_jax.config import Config, flatten, letters
@@ -18,49 +18,7 @@ def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:
     )
 
 
-CHOICES = {
-    "data.augment_on": ("auto", "host", "device"),
-    "model.name": (
-        "drr",
-        "classifier",
-        "gcn",
-        "cross_domain_gcn",
-        "multimodal_gcn",
-        "late_fusion",
-        "early_fusion",
-        "uda",
-        "au_gcn",
-        "jaa_net",
-        "sev_net",
-        "ugn_b",
-        "temt_net",
-        "amf",
-        "mft",
-    ),
-    "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
-    "encoder.stem": ("imagenet", "small", "patch"),
-    "text.encoder": ("small", "bert"),
-    "graph.assumption": ("both", "homophily", "heterophily", "none"),
-    "graph.het_form": ("strict", "full", "cross_only"),
-    "graph.semantics": ("label", "similarity", "filter"),
-    "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn", "cpgnn"),
-    "graph.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
-    "graph.readout": ("per_class", "concat_fc"),
-    "fusion.level": ("features", "probabilities"),
-    "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
-    "contrast.prior": ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv"),
-    "contrast.pairs": ("dyadic", "all"),
-    "optim.name": ("sgd", "adamw"),
-    "optim.schedule": ("step", "cosine", "decay"),
-    "task": TASKS,
-    "scene.choice": ("sequences", "sport_show", "list"),
-    "domains": (*_subsets(TUPLE_DOMAINS), *_subsets(FACE_DOMAINS)),
-    "predict": ("reaction", "fuse", "graph", "stimulus"),
-    "selection": ("last", "validation"),
-    "conv": ("auto", "im2col", "lax"),
-    "precision": ("auto", "float32", "bfloat16"),
-}
-# Domains of the systems that do not take all of them.
+# Domains of every system but drr, which takes all of them.
 SYSTEM_DOMAINS = {
     "classifier": (*TUPLE_DOMAINS, *FACE_DOMAINS),
     "gcn": (*TUPLE_DOMAINS, *FACE_DOMAINS),
@@ -76,6 +34,33 @@ SYSTEM_DOMAINS = {
     "temt_net": ("VD", "VTh", "VDTh"),  # V, and what it learns to reconstruct from it
     "amf": _subsets(FACE_DOMAINS, 2),
     "mft": _subsets(FACE_DOMAINS, 2),
+}
+_PRIORS = ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv")
+CHOICES = {
+    "data.augment_on": ("auto", "host", "device"),
+    "model.name": ("drr", *SYSTEM_DOMAINS),
+    "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
+    "encoder.stem": ("imagenet", "small", "patch"),
+    "text.encoder": ("small", "bert"),
+    "graph.assumption": ("both", "homophily", "heterophily", "none"),
+    "graph.het_form": ("strict", "full", "cross_only"),
+    "graph.semantics": ("label", "similarity", "filter"),
+    "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn", "cpgnn"),
+    "graph.prior": _PRIORS,
+    "graph.readout": ("per_class", "concat_fc"),
+    "fusion.level": ("features", "probabilities"),
+    "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
+    "contrast.prior": _PRIORS,
+    "contrast.pairs": ("dyadic", "all"),
+    "optim.name": ("sgd", "adamw"),
+    "optim.schedule": ("step", "cosine", "decay"),
+    "task": TASKS,
+    "scene.choice": ("sequences", "sport_show", "list"),
+    "domains": (*_subsets(TUPLE_DOMAINS), *_subsets(FACE_DOMAINS)),
+    "predict": ("reaction", "fuse", "graph", "stimulus"),
+    "selection": ("last", "validation"),
+    "conv": ("auto", "im2col", "lax"),
+    "precision": ("auto", "float32", "bfloat16"),
 }
 # Keys whose value is part of what a system is.
 HETEROPHILY: dict[str, str | bool] = {  # A = J_D (x) P: supplement 3.2, method 7.2
@@ -105,30 +90,12 @@ SYSTEM_PREDICT = {
     "uda": ("reaction", "stimulus"),
 }
 POSITIVE = (
-    "data.image_size",
-    "data.batch_size",
-    "data.prefetch",
-    "encoder.width",
-    "text.vocabulary",
-    "text.max_tokens",
-    "text.width",
-    "text.layers",
-    "text.heads",
-    "head.embedding",
-    "head.projection",
-    "graph.layers",
-    "graph.width",
-    "contrast.tau",
-    "contrast.group_size",
-    "optim.lr",
-    "optim.lr_factor",
-    "optim.epochs",
-    "log.every_steps",
-    "log.eval_every_epochs",
-    "log.checkpoint_every_steps",
-    "log.keep_checkpoints",
-    "log.samples",
-    "fsdp",
+    *("data.image_size", "data.batch_size", "data.prefetch", "encoder.width"),
+    *("text.vocabulary", "text.max_tokens", "text.width", "text.layers", "text.heads"),
+    *("head.embedding", "head.projection", "graph.layers", "graph.width"),
+    *("contrast.tau", "contrast.group_size", "optim.lr", "optim.lr_factor", "optim.epochs"),
+    *("log.every_steps", "log.eval_every_epochs", "log.checkpoint_every_steps"),
+    *("log.keep_checkpoints", "log.samples", "fsdp"),
 )
 RANGES = {
     "seed": (0, 2**32 - 1),
@@ -154,117 +121,101 @@ def validate(config: Config) -> None:
     for key, (lowest, highest) in RANGES.items():
         if not lowest <= flat[key] <= highest:
             raise InputError(f"config key {key}={flat[key]}: expected {lowest} to {highest}")
-    _validate_together(config)
+    said = next(itertools.chain(_conflicts(config), _conflicts_of_system(config)), "")
+    if said:
+        raise InputError(f"config key {said}")
 
 
-def _validate_together(config: Config) -> None:
+def _conflicts(config: Config) -> Iterator[str]:
+    """Each value that cannot work beside others, and what was expected."""
+    data, encoder, text, graph = config.data, config.encoder, config.text, config.graph
+    contrast, optim, scene = config.contrast, config.optim, config.scene
     if config.fold != "all" and not config.fold.isdecimal():
-        raise InputError(f"config key fold={config.fold!r}: expected 0, 1, 2, ... or all")
-    data, graph, contrast = config.data, config.graph, config.contrast
-    encoder = config.encoder
+        yield f"fold={config.fold!r}: expected 0, 1, 2, ... or all"
     vit = encoder.backbone.startswith("vit")
     stride = 16 if encoder.stem == "small" or vit else 32
     if data.image_size % stride:
         owner = f"backbone={encoder.backbone}" if vit else f"stem={encoder.stem}"
-        raise InputError(
-            f"config key data.image_size={data.image_size}: expected a multiple of {stride}, "
-            f"the stride of encoder.{owner}"
+        yield (
+            f"data.image_size={data.image_size}: expected a multiple of {stride}, the stride of "
+            f"encoder.{owner}"
         )
     if encoder.depth < 0 or (encoder.depth and not vit):
-        raise InputError(
-            f"config key encoder.depth={encoder.depth}: expected the layers of a ViT, or 0; "
+        yield (
+            f"encoder.depth={encoder.depth}: expected the layers of a ViT, or 0; "
             f"encoder.backbone={encoder.backbone}"
         )
-    if config.text.width % config.text.heads:
-        raise InputError(
-            f"config key text.width={config.text.width}: expected a multiple of "
-            f"text.heads={config.text.heads}"
+    if text.width % text.heads:
+        yield f"text.width={text.width}: expected a multiple of text.heads={text.heads}"
+    weights = config.model.encoders.T.weights
+    if text.frozen and (text.encoder != "bert" or weights == "none"):
+        yield (
+            f"text.frozen=true: text.encoder={text.encoder} and model.encoders.T.weights={weights}"
+            ", but only a BERT-family encoder with weights can stay as it is"
         )
-    random = config.model.encoders.T.weights == "none"
-    if config.text.frozen and (config.text.encoder != "bert" or random):
-        raise InputError(
-            f"config key text.frozen=true: text.encoder={config.text.encoder} and "
-            f"model.encoders.T.weights={config.model.encoders.T.weights}, but only a BERT-family "
-            "encoder with weights can stay as it is"
-        )
-    for key, group in (
-        ("contrast.group_size", contrast.group_size),
-        ("encoder.bn_group", config.encoder.bn_group),
-    ):
+    groups = {"contrast.group_size": contrast.group_size, "encoder.bn_group": encoder.bn_group}
+    for key, group in groups.items():
         if group and data.batch_size > group and data.batch_size % group:
-            raise InputError(
-                f"config key data.batch_size={data.batch_size}: expected at most {key}={group} "
-                "or a multiple of it"
+            yield (
+                f"data.batch_size={data.batch_size}: expected at most {key}={group} or a multiple "
+                "of it"
             )
     if not 0 < config.validation_share < 1:
-        raise InputError(
-            f"config key validation_share={config.validation_share}: expected a share between 0 "
-            "and 1"
-        )
-    if config.optim.schedule == "decay" and config.optim.lr_epochs <= 0:
-        raise InputError(
-            f"config key optim.lr_epochs={config.optim.lr_epochs}: optim.schedule=decay lowers the "
-            "rate every lr_epochs epochs; expected a value above 0"
+        yield f"validation_share={config.validation_share}: expected a share between 0 and 1"
+    if optim.schedule == "decay" and optim.lr_epochs <= 0:
+        yield (
+            f"optim.lr_epochs={optim.lr_epochs}: optim.schedule=decay lowers the rate every "
+            "lr_epochs epochs; expected a value above 0"
         )
     if not 0 <= graph.dropout < 1:
-        raise InputError(f"config key graph.dropout={graph.dropout}: expected 0 <= dropout < 1")
+        yield f"graph.dropout={graph.dropout}: expected 0 <= dropout < 1"
     if graph.semantics == "filter" and graph.conv != "gcn":
-        raise InputError(
-            f"config key graph.conv={graph.conv}: graph.semantics=filter needs graph.conv=gcn, "
-            "the other convolutions bring filters of their own"
+        yield (
+            f"graph.conv={graph.conv}: graph.semantics=filter needs graph.conv=gcn, the other "
+            "convolutions bring filters of their own"
         )
-    learns = graph.enabled and graph.prior == "learned" and graph.assumption in LEARNING
+    learns = graph.enabled and graph.prior == "learned"
+    learns = learns and graph.assumption in ("both", "heterophily")
     if contrast.enabled and contrast.prior == "learned" and not learns:
-        raise InputError(
-            "config key contrast.prior=learned: it takes the graph's learned relation; set "
+        yield (
+            "contrast.prior=learned: it takes the graph's learned relation; set "
             "graph.enabled=true, graph.prior=learned and graph.assumption=both or heterophily"
         )
-    soft = "soft" in (config.graph.prior, config.contrast.prior)
-    if config.task != "au" and soft:
-        raise InputError(
-            f"config key task={config.task}: a soft prior needs classes that occur together; set "
+    if config.task != "au" and "soft" in (graph.prior, contrast.prior):
+        yield (
+            f"task={config.task}: a soft prior needs classes that occur together; set "
             "graph.prior and contrast.prior to on, identity, all_ones or learned"
         )
-    if config.scene.classes < 2:
-        raise InputError(f"config key scene.classes={config.scene.classes}: expected 2 or more")
-    if bool(config.scene.names) != (config.scene.choice == "list"):
-        raise InputError(
-            f"config key scene.names={config.scene.names!r}: expected names with a + between them "
-            f"for scene.choice=list, and none without; scene.choice={config.scene.choice}"
+    if scene.classes < 2:
+        yield f"scene.classes={scene.classes}: expected 2 or more"
+    if bool(scene.names) != (scene.choice == "list"):
+        yield (
+            f"scene.names={scene.names!r}: expected names with a + between them for "
+            f"scene.choice=list, and none without; scene.choice={scene.choice}"
         )
-    if config.data.classes and config.task == "scene":
-        raise InputError(
-            f"config key data.classes={config.data.classes}: task=scene takes its classes from "
-            "scene.choice and scene.names"
+    if data.classes and config.task == "scene":
+        yield (
+            f"data.classes={data.classes}: task=scene takes its classes from scene.choice and "
+            "scene.names"
         )
-    _validate_system(config)
 
 
-def _validate_system(config: Config) -> None:
+def _conflicts_of_system(config: Config) -> Iterator[str]:
     """What one system cannot work with and another can."""
     name, domains, predict = config.model.name, config.domains, config.predict
     works_on = SYSTEM_DOMAINS.get(name, (domains,))
     if domains not in works_on:
-        raise InputError(
-            f"config key domains={domains}: model.name={name} works on {', '.join(works_on)}"
-        )
+        yield f"domains={domains}: model.name={name} works on {', '.join(works_on)}"
     flat, needs = flatten(config), SYSTEM_NEEDS.get(name, {})
+    every = ", ".join(f"{key}={value}" for key, value in needs.items())
     for key, value in needs.items():
         if flat[key] != value:
-            every = ", ".join(f"{key}={value}" for key, value in needs.items())
-            raise InputError(f"config key {key}={flat[key]}: model.name={name} needs {every}")
+            yield f"{key}={flat[key]}: model.name={name} needs {every}"
     choices = SYSTEM_PREDICT.get(name, ("reaction",))
     if predict not in choices:
-        known = " or ".join(choices)
-        raise InputError(f"config key predict={predict}: model.name={name} takes {known}")
+        yield f"predict={predict}: model.name={name} takes {' or '.join(choices)}"
     if predict in ("fuse", "graph") and not config.graph.enabled:
-        raise InputError(f"config key predict={predict}: needs graph.enabled=true")
-    for key, one_of in PREDICT_DOMAINS.items():
-        has = set(one_of) & set(letters(domains))
-        if name in SYSTEM_PREDICT and predict == key and not has:
-            raise InputError(
-                f"config key predict={predict}: domains={domains} has no {' or '.join(one_of)}"
-            )
-
-
-LEARNING = ("both", "heterophily")
+        yield f"predict={predict}: needs graph.enabled=true"
+    one_of = PREDICT_DOMAINS.get(predict, ())
+    if name in SYSTEM_PREDICT and one_of and not set(one_of) & set(letters(domains)):
+        yield f"predict={predict}: domains={domains} has no {' or '.join(one_of)}"

@@ -76,8 +76,7 @@ def parse(argv: Sequence[str]) -> Command:
     try:
         positional = values(list(argv))[1:]
     except flags.UnrecognizedFlagError as error:
-        known = [f"--{name}" for name in FLAGS]
-        flag = f"--{error.flagname or ''}"
+        flag, known = f"--{error.flagname or ''}", [f"--{name}" for name in FLAGS]
         raise InputError(f"flag {flag} does not exist: {nearest(flag, known)}") from None
     except flags.Error as error:
         raise InputError(_cause(error)) from None
@@ -87,32 +86,23 @@ def parse(argv: Sequence[str]) -> Command:
     mode = str(values["mode"].value)
     if mode not in MODES:
         raise InputError(f"--mode={mode}: {nearest(mode, MODES)}")
-    runs = tuple(values["runs"].value or ())
+    runs, reference = tuple(values["runs"].value or ()), str(values["reference"].value)
+    config, workdir = values["config"].value, values["workdir"].value
     if runs:
-        return _parse_tables(values, mode, runs)
-    if values["reference"].value:
+        if mode != "report":
+            raise InputError(f"--runs with --mode={mode}: expected --mode=report")
+        if config is not None:
+            raise InputError("--config and --runs: give one; a run's folder has its config")
+        workdir = Path(workdir or tables.common_parent(runs))
+        return Command(configs.Config(), workdir, mode, False, runs, reference)
+    if reference:
         raise InputError("--reference is for --mode=report --runs='DIR/*'")
-    if values["config"].value is None:
+    if config is None:
         raise InputError("--config is missing; try --config=launch/reactionet.py:demo")
-    if not values["workdir"].value:
+    if not workdir:
         raise InputError("--workdir is missing; try --workdir=runs/demo")
-    config_rules.validate(values["config"].value)
-    return Command(
-        values["config"].value,
-        Path(values["workdir"].value),
-        mode,
-        bool(values["allow_config_change"].value),
-    )
-
-
-def _parse_tables(values: flags.FlagValues, mode: str, runs: tuple[str, ...]) -> Command:
-    """The command that puts finished runs into tables."""
-    if mode != "report":
-        raise InputError(f"--runs with --mode={mode}: expected --mode=report")
-    if values["config"].value is not None:
-        raise InputError("--config and --runs: give one; a run's folder has its config")
-    workdir = Path(values["workdir"].value or tables.common_parent(runs))
-    return Command(configs.Config(), workdir, mode, False, runs, str(values["reference"].value))
+    config_rules.validate(config)
+    return Command(config, Path(workdir), mode, bool(values["allow_config_change"].value))
 
 
 def help_text(values: flags.FlagValues) -> str:
@@ -140,27 +130,19 @@ def _cause(error: BaseException) -> str:
 def run(command: Command) -> int:
     """Runs the asked stages on every asked fold; returns the exit code."""
     if command.runs:
-        from drr_jax import tables
-
         page = tables.write_tables(command.runs, command.reference, command.workdir)
         print(f"tables: {page}")
         return 0
-    workdir = command.workdir
-    if command.mode != "report":
+    if command.mode == "report":  # which does not start JAX
+        writes = int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
+    else:
         code = _train_and_evaluate(command)
         if code:
             return code
-    if command.mode in ("all", "report") and _writes_reports(command.mode):
-        print(f"report: {report.write_report(workdir)}")
+        writes = command.mode == "all" and runs.is_main_process()
+    if writes:
+        print(f"report: {report.write_report(command.workdir)}")
     return 0
-
-
-def _writes_reports(mode: str) -> bool:
-    """Whether this process is the one; a report alone does not start JAX."""
-    if mode == "report":
-        return int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
-
-    return runs.is_main_process()
 
 
 def _train_and_evaluate(command: Command) -> int:

@@ -93,14 +93,6 @@ def confusion(
     return jnp.einsum("bt,bp->tp", truth.astype(jnp.int32), chosen.astype(jnp.int32))
 
 
-def one_against_rest(matrix: Int[Any, "classes classes"]) -> Int[np.ndarray, "classes 4"]:
-    """The counts of every class against all others, from a confusion matrix."""
-    table = np.asarray(matrix, np.int64)
-    hit, present, claimed = np.diag(table), table.sum(1), table.sum(0)
-    rest = table.sum() - claimed - present + hit
-    return np.stack([hit, claimed - hit, present - hit, rest], axis=1)
-
-
 def softmax_summary(
     matrix: Int[Any, "classes classes"], names: Sequence[str], task: str
 ) -> dict[str, Any]:
@@ -111,12 +103,13 @@ def softmax_summary(
     `summary` has them. `task` is expression or scene.
     """
     table = np.asarray(matrix, np.int64)
-    total = table.sum()
+    total, hit, present, claimed = table.sum(), np.diag(table), table.sum(1), table.sum(0)
+    rest = total - claimed - present + hit
     return {
-        "accuracy": float(np.trace(table) / total) if total else 0.0,
-        "majority_accuracy": float(table.sum(1).max() / total) if total else 0.0,
+        "accuracy": float(hit.sum() / total) if total else 0.0,
+        "majority_accuracy": float(present.max() / total) if total else 0.0,
         "confusion": table.tolist(),
-        **summary(one_against_rest(table), names, task),
+        **summary(np.stack([hit, claimed - hit, present - hit, rest], axis=1), names, task),
     }
 
 

@@ -41,12 +41,7 @@ ONE_MODALITY: dict[str, Settings] = {
     "jaa_net": {"model.name": "jaa_net", "domains": "V", **JAA},
     "sev_net": {"model.name": "sev_net", "domains": "V"},
     "ugn_b": {"model.name": "ugn_b", "domains": "V"},
-    "au_gcn": {
-        "model.name": "au_gcn",
-        "domains": "V",
-        **HETEROPHILY,
-        "graph.readout": "concat_fc",
-    },
+    "au_gcn": {"model.name": "au_gcn", "domains": "V", **HETEROPHILY, "graph.readout": "concat_fc"},
 }
 
 

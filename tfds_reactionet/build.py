@@ -11,18 +11,6 @@ from typing import Any
 
 from drr_jax.errors import InputError, nearest, run
 from tfds_reactionet import building
-from tfds_reactionet.building import (
-    clean,
-    cores,
-    default_data_dir,
-    disk_errors,
-    is_complete,
-    locked,
-    read_metadata,
-    replacing,
-    summarise,
-    user_error,
-)
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -42,27 +30,28 @@ def default_manual_dir(name: str, data_dir: str | os.PathLike | None = None) -> 
     dataset, config = resolve(name)
     data_set = building.find_data_set(dataset)
     folder = data_set.folders.get(config, data_set.folder)
-    return Path(data_dir or default_data_dir()) / "downloads" / "manual" / folder
+    return Path(data_dir or building.default_data_dir(), "downloads", "manual", folder)
 
 
 def prepared_path(name: str, data_dir: str | os.PathLike | None = None) -> Path:
     """Where the prepared data set is or will be: <data_dir>/NAME/CONFIG/VERSION."""
     dataset, config = resolve(name)
-    return Path(
-        data_dir or default_data_dir(), dataset, config, building.find_data_set(dataset).version
-    )
+    version = building.find_data_set(dataset).version
+    return Path(data_dir or building.default_data_dir(), dataset, config, version)
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
     """The folder of a completely prepared data set, or None."""
     path = prepared_path(name, data_dir)
-    return path if is_complete(path) else None
+    return path if building.is_complete(path) else None
 
 
 def other_versions(name: str, data_dir: str | os.PathLike | None = None) -> str:
     """What to add to "no prepared data set NAME in DIR" if there are sets of other versions."""
     path = prepared_path(name, data_dir)
-    found = sorted(other.name for other in path.parent.glob("[0-9]*") if is_complete(other))
+    found = sorted(
+        other.name for other in path.parent.glob("[0-9]*") if building.is_complete(other)
+    )
     if not found or path.name in found:
         return ""
     return f" of version {path.name} (only {', '.join(found)}, made by another release)"
@@ -92,7 +81,10 @@ def prepare(
     path = prepared_path(name, data_dir)
     chosen = building.checked_options(resolve(name)[0], options)
     raw = Path(manual_dir) if manual_dir is not None else default_manual_dir(name, data_dir)
-    check_limits(max_skipped, jobs)
+    if not 0 <= max_skipped <= 1:
+        raise InputError(f"max_skipped={max_skipped:g}, expected a share from 0 to 1")
+    if jobs is not None and jobs < 1:
+        raise InputError(f"jobs={jobs}, expected at least 1")
     if not overwrite and find_prepared(name, data_dir):
         _check_same(path, name, raw, manual_dir is not None, chosen)
         return path
@@ -102,17 +94,17 @@ def prepare(
     others = other_versions(name, data_dir)
     if others and progress:
         print(f"no prepared {name}{others}: building it", file=sys.stderr)
-    with disk_errors(path), locked(path, progress):
-        clean(path)
+    with building.disk_errors(path), building.locked(path, progress):
+        building.clean(path)
         if not overwrite and find_prepared(name, data_dir):  # another process has just built it
             _check_same(path, name, raw, manual_dir is not None, chosen)
             return path
         if rendered:
             _render(name, raw, jobs, progress)
-        with replacing(path):
-            builder = _builder(
-                name,
-                path.parents[2],
+        with building.replacing(path):
+            builder = _builder_class(name)(
+                config=resolve(name)[1],
+                data_dir=path.parents[2],
                 max_skipped=max_skipped,
                 jobs=jobs,
                 progress=progress,
@@ -122,30 +114,15 @@ def prepare(
     return path
 
 
-def check_limits(max_skipped: float, jobs: int | None) -> None:
-    """Raises InputError for a limit out of range."""
-    if not 0 <= max_skipped <= 1:
-        raise InputError(f"max_skipped={max_skipped:g}, expected a share from 0 to 1")
-    if jobs is not None and jobs < 1:
-        raise InputError(f"jobs={jobs}, expected at least 1")
-
-
-def _builder(name: str, data_dir: Path, **arguments: Any) -> Any:
-    config = resolve(name)[1]
-    return _builder_class(name)(config=config, data_dir=data_dir, **arguments)
-
-
 def _download_and_prepare(builder: Any, manual_dir: Path, beam_runner: str | None) -> None:
     import tensorflow_datasets as tfds
 
-    beam: dict[str, Any] = {}
-    if beam_runner is not None:
-        beam = _beam_options(beam_runner)
+    beam = {} if beam_runner is None else _beam_options(beam_runner)
     config = tfds.download.DownloadConfig(manual_dir=str(manual_dir), **beam)
     try:
         builder.download_and_prepare(download_config=config, file_format="array_record")
     except Exception as error:
-        cause = user_error(error)
+        cause = building.user_error(error)
         if cause is None or cause is error:
             raise
         raise cause from error
@@ -186,7 +163,7 @@ def _check_same(
     path: Path, name: str, raw: Path, explicit: bool, options: Mapping[str, Any]
 ) -> None:
     """Raises InputError if a prepared set differs from what is asked for now."""
-    metadata = read_metadata(path)
+    metadata = building.read_metadata(path)
     built_with = metadata["options"]
     remedy = "pass --overwrite to build it again, or another --data_dir"
     for key, value in options.items():
@@ -236,7 +213,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data_dir", help="where prepared sets go (default: $DRR_DATA_DIR, or data)"
     )
-    parser.add_argument("--jobs", type=int, help=f"processes (default: all cores, {cores()} here)")
+    parser.add_argument(
+        "--jobs", type=int, help=f"processes (default: all cores, {building.cores()} here)"
+    )
     parser.add_argument(
         "--max_skipped",
         type=float,
@@ -254,64 +233,51 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_options(parser: argparse.ArgumentParser, name: str) -> None:
-    """The options that a data set declares, which are passed on as texts."""
-    dataset = resolve(name)[0]
-    data_set = building.find_data_set(dataset)
-    group = parser.add_argument_group(f"{dataset} ({', '.join(data_set.configs)})")
-    for option in data_set.options:
-        default = "" if option.default is None else f" (default: {option.default})"
-        metavar = "|".join(option.choices) or None
-        help_text = option.help.replace("%", "%%") + default
-        group.add_argument(f"--{option.name}", metavar=metavar, help=help_text)
-
-
 def _arguments() -> tuple[argparse.Namespace, dict[str, Any]]:
     """The command line: what all data sets have, and the values of the data set's options."""
     parser = _parser()
     first, _ = parser.parse_known_args()
     if first.name is not None:
-        _add_options(parser, first.name)
+        dataset = resolve(first.name)[0]
+        data_set = building.find_data_set(dataset)
+        group = parser.add_argument_group(f"{dataset} ({', '.join(data_set.configs)})")
+        for option in data_set.options:  # passed on as texts
+            default = "" if option.default is None else f" (default: {option.default})"
+            metavar = "|".join(option.choices) or None
+            help_text = option.help.replace("%", "%%") + default
+            group.add_argument(f"--{option.name}", metavar=metavar, help=help_text)
     if first.help:
         parser.print_help()
         parser.exit()
     args = parser.parse_args()
     if args.name is None:
         parser.error("NAME[/CONFIG] is missing")
-    options = {}
-    for option in building.find_data_set(resolve(args.name)[0]).options:
-        text = getattr(args, option.name)
-        if text is not None:
-            options[option.name] = option.parse(text)
-    return args, options
+    known = building.find_data_set(resolve(args.name)[0]).options
+    given = {option: getattr(args, option.name) for option in known}
+    return args, {o.name: o.parse(text) for o, text in given.items() if text is not None}
 
 
 def main() -> int:
     """The command line; returns the exit code."""
     args, options = _arguments()
     prepared = None if args.overwrite else find_prepared(args.name, args.data_dir)
-    if args.verify and prepared and args.manual_dir is None:
-        return _verify(prepared, args.jobs)
-    path = prepare(
-        args.name,
-        args.data_dir,
-        args.manual_dir,
-        jobs=args.jobs,
-        max_skipped=args.max_skipped,
-        overwrite=args.overwrite,
-        beam_runner=args.beam_runner,
-        **options,
-    )
-    if prepared:
-        print("already prepared, left as it is:")
-    print(summarise(path))
-    return _verify(path, args.jobs) if args.verify else 0
-
-
-def _verify(prepared: Path, jobs: int | None) -> int:
-    from tfds_reactionet.building import verify
-
-    print(verify(prepared, jobs=jobs))
+    path = prepared
+    if path is None or not args.verify or args.manual_dir is not None:
+        path = prepare(
+            args.name,
+            args.data_dir,
+            args.manual_dir,
+            jobs=args.jobs,
+            max_skipped=args.max_skipped,
+            overwrite=args.overwrite,
+            beam_runner=args.beam_runner,
+            **options,
+        )
+        if prepared:
+            print("already prepared, left as it is:")
+        print(building.summarise(path))
+    if args.verify:
+        print(building.verify(path, jobs=args.jobs))
     return 0
 
 

@@ -7,13 +7,15 @@ changed between 4.x (1/32 pixel) and 5.0 (floating point); `remap` with a given 
 has not, and takes the same time.
 """
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Int16, Int32, UInt8, UInt16
 
+from drr_jax.config import Augment
 from drr_jax.data.landmarks import MIRROR
 
 DRAW_SIZE = 5  # angle (degrees), flip (0 or 1), brightness, contrast, saturation (factors)
@@ -23,23 +25,15 @@ TRIG_BITS = 16  # fractional bits of sine and cosine
 POSITION_BITS = 5  # OpenCV's: source positions in 1/32 pixel
 MATRIX_BITS = 10  # OpenCV's: colour matrix in 1/1024
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PIL and torchvision
+Draw = Float32[np.ndarray, "5"]
+Image = UInt8[np.ndarray, "height width 3"]
 
 
-class Policy(Protocol):
-    """Strengths of the augmentation; `drr_jax.config.Augment` is one."""
-
-    rotation: float  # degrees, U(-rotation, rotation)
-    flip: float  # probability
-    brightness: float  # factor U(max(0, 1 - s), 1 + s), and so for the next two
-    contrast: float
-    saturation: float
-
-
-def draw(rng: np.random.Generator, policy: Policy) -> Float32[np.ndarray, "5"]:
+def draw(rng: np.random.Generator, policy: Augment) -> Draw:
     """Draws (angle, flip, brightness, contrast, saturation) of one image.
 
-    Ranges are torchvision's (RandomRotation, RandomHorizontalFlip, ColorJitter); the angle is
-    rounded to half a degree.
+    Ranges are torchvision's (RandomRotation, RandomHorizontalFlip, ColorJitter): an angle U(-r, r)
+    in degrees, rounded to half a degree, and factors U(max(0, 1 - s), 1 + s).
     """
     angle = rng.uniform(-policy.rotation, policy.rotation)
     angle = np.rint(angle * ANGLES_PER_DEGREE) / ANGLES_PER_DEGREE
@@ -51,13 +45,13 @@ def draw(rng: np.random.Generator, policy: Policy) -> Float32[np.ndarray, "5"]:
     return np.array([angle, flip, *factors], np.float32)
 
 
-def geometry(draw: Float32[np.ndarray, "5"]) -> Float32[np.ndarray, "5"]:
+def geometry(draw: Draw) -> Draw:
     """The draw's rotation and flip without its jitter, for other images of the same face."""
     return np.array([*draw[:2], 1, 1, 1], np.float32)
 
 
 def move_landmarks(
-    points: Float32[np.ndarray, "68 2"], draw: Float32[np.ndarray, "5"], size: int
+    points: Float32[np.ndarray, "68 2"], draw: Draw, size: int
 ) -> Float32[np.ndarray, "68 2"]:
     """Where landmarks of a size x size image lie after `apply`, in pixels; NaN stays NaN.
 
@@ -73,43 +67,24 @@ def move_landmarks(
 
 
 def apply(
-    image: UInt8[np.ndarray, "height width 3"], draw: Float32[np.ndarray, "5"]
-) -> UInt8[np.ndarray, "height width 3"]:
+    image: Image, draw: Draw, out: Image | None = None, scratch: Sequence[Any] = (None, None)
+) -> Image:
     """Applies a draw to an RGB image.
 
     Rotates counter-clockwise by the angle about the centre, then flips left to right, in one
     bilinear resampling with zero fill. Then brightness, contrast and saturation in this order, as
     one affine map of colours that is clipped to 0..255 once, at the end (torchvision draws the
     order and clips after each; without clipping both give the same).
+
+    The result is written to `out`, a contiguous array, and what lies between to the two of
+    `scratch`: fresh arrays would cost as much in page faults as the resampling itself.
     """
-    out = np.empty_like(image)
-    Workspace(*image.shape[:2]).apply(image, draw, out)
-    return out
-
-
-class Workspace:
-    """`apply` for many images of one size, in memory that is allocated once.
-
-    Fresh arrays would cost as much in page faults as the resampling itself. Not for threads to
-    share.
-    """
-
-    def __init__(self, height: int, width: int):
-        self._turned, self._flipped = (np.empty((height, width, 3), np.uint8) for _ in range(2))
-
-    def apply(
-        self,
-        image: UInt8[np.ndarray, "height width 3"],
-        draw: Float32[np.ndarray, "5"],
-        out: UInt8[np.ndarray, "height width 3"],
-    ) -> None:
-        """Writes the augmented image to `out`, a contiguous array."""
-        if draw[0] != 0:
-            pixels, weights = _rotation_map(*image.shape[:2], float(draw[0]))
-            image = cv2.remap(image, pixels, weights, cv2.INTER_LINEAR, dst=self._turned)
-        if draw[1] > 0.5:
-            image = cv2.flip(image, 1, dst=self._flipped)
-        cv2.transform(image, _colour_map(image, *draw[2:]), dst=out)
+    if draw[0] != 0:
+        pixels, weights = _rotation_map(*image.shape[:2], float(draw[0]))
+        image = cv2.remap(image, pixels, weights, cv2.INTER_LINEAR, dst=scratch[0])
+    if draw[1] > 0.5:
+        image = cv2.flip(image, 1, dst=scratch[1])
+    return cv2.transform(image, _colour_map(image, *draw[2:]), dst=out)
 
 
 @lru_cache(maxsize=MAPS)

@@ -2,17 +2,12 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Int32, UInt8
+from jaxtyping import Array, Float32, UInt8
 
-from drr_jax.data.augment import (
-    ANGLES_PER_DEGREE,
-    LUMA,
-    MATRIX_BITS,
-    POSITION_BITS,
-    from_centre,
-    rotation_table,
-    source_positions,
-)
+from drr_jax.data import augment
+from drr_jax.data.augment import ANGLES_PER_DEGREE, MATRIX_BITS, POSITION_BITS
+
+Image = UInt8[Array, "height width 3"]
 
 
 def augment_batch(
@@ -28,11 +23,12 @@ def augment_batch(
     return jax.vmap(_jitter)(warped, draws[:, 2:])
 
 
-def _warp(
-    image: UInt8[Array, "height width 3"], angle: Float32[Array, ""], flip: Float32[Array, ""]
-) -> UInt8[Array, "height width 3"]:
+def _warp(image: Image, angle: Float32[Array, ""], flip: Float32[Array, ""]) -> Image:
     height, width, channels = image.shape
-    x, y = _source_positions(height, width, angle, flip)
+    index = jnp.rint(angle * ANGLES_PER_DEGREE).astype(jnp.int32) + 180 * ANGLES_PER_DEGREE
+    columns = jnp.where(flip > 0.5, -1, 1) * augment.from_centre(width)
+    turn = jnp.asarray(augment.rotation_table())[index]
+    x, y = augment.source_positions(columns, augment.from_centre(height)[:, None], turn)
     # two rows of zeros around the image are the fill; further out is clamped on to them
     stride = width + 4
     flat = jnp.pad(image, ((2, 2), (2, 2), (0, 0))).reshape(-1, channels)
@@ -48,20 +44,9 @@ def _warp(
     return ((total + (1 << (bits - 1))) >> bits).astype(jnp.uint8)
 
 
-def _source_positions(
-    height: int, width: int, angle: Float32[Array, ""], flip: Float32[Array, ""]
-) -> tuple[Int32[Array, "height width"], Int32[Array, "height width"]]:
-    index = jnp.rint(angle * ANGLES_PER_DEGREE).astype(jnp.int32) + 180 * ANGLES_PER_DEGREE
-    columns = jnp.where(flip > 0.5, -1, 1) * from_centre(width)
-    rows = from_centre(height)[:, None]
-    return source_positions(columns, rows, jnp.asarray(rotation_table())[index])
-
-
-def _jitter(
-    image: UInt8[Array, "height width 3"], factors: Float32[Array, "3"]
-) -> UInt8[Array, "height width 3"]:
+def _jitter(image: Image, factors: Float32[Array, "3"]) -> Image:
     brightness, contrast, saturation = factors
-    luma = jnp.array(LUMA, jnp.float32)
+    luma = jnp.array(augment.LUMA, jnp.float32)
     pixels = image.astype(jnp.int32)
     means = pixels.sum((0, 1)) / (image.shape[0] * image.shape[1])
     mean = brightness * (means * luma).sum()

@@ -1,6 +1,7 @@
 """What a prepared data set says of one fold of a run, asked once."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -22,10 +23,9 @@ class Fold:
     prepared: Prepared
     train_parts: tuple[str, ...]
     test_parts: tuple[str, ...]
-    # Which records of the training parts, and of the test parts, take part; None: all.
-    train_rows: Rows | None
-    validation_rows: Rows | None
-    test_rows: Rows | None
+    # Which records to train on, of the validation and of the test ("train", "validation", "test")
+    # take part, numbered through the parts they are of; None: all.
+    rows: Mapping[str, Rows | None]
     task: str
     names: tuple[str, ...]  # classes: AUs, expressions or sub-scenes
     class_weights: Float[np.ndarray, " classes"]
@@ -37,29 +37,22 @@ class Fold:
     @property
     def records(self) -> int:
         """Number of records to train on."""
-        if self.train_rows is None:
-            return self.prepared.records(self.train_parts)
-        return len(self.train_rows)
+        rows = self.rows["train"]
+        return self.prepared.records(self.train_parts) if rows is None else len(rows)
 
     @property
     def caption_words(self) -> dict[str, int]:
         """Counts of the words in the captions of the training parts."""
         return caption_words(self.prepared, self.train_parts)
 
-    def rows(self, which: str) -> Rows | None:
-        """Which records `source(which)` reads of its parts, numbered through them; None: all."""
-        rows = {"train": self.train_rows, "validation": self.validation_rows}
-        return (rows | {"test": self.test_rows})[which]
-
     def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> Source:
-        """Records to train on, of the validation or of the test ("train", "validation", "test").
+        """The records of `rows[which]`.
 
         They have the run's image size and labels, and of `inputs` what the data set has.
         """
         parts = self.test_parts if which == "test" else self.train_parts
-        return Source(
-            self.prepared, parts, self.image_size, self.names, self.task, inputs, self.rows(which)
-        )
+        size, rows = self.image_size, self.rows[which]
+        return Source(self.prepared, parts, size, self.names, self.task, inputs, rows)
 
 
 def read_fold(config: Config, prepared: Prepared, number: int) -> Fold:
@@ -75,23 +68,20 @@ def read_fold(config: Config, prepared: Prepared, number: int) -> Fold:
     weights = np.ones(len(names))
     if config.task == "au" and config.loss.au_weights:
         weights = label_counts.class_weights(prepared, train_parts, names)
-    train_rows = validation_rows = test_rows = None
+    rows: dict[str, Rows | None] = dict.fromkeys(("train", "validation", "test"))
     if config.task == "scene":
-        train_rows, test_rows = (
-            scene_classes.scene_rows(prepared, parts, names) for parts in (train_parts, test_parts)
-        )
+        rows["train"] = scene_classes.scene_rows(prepared, train_parts, names)
+        rows["test"] = scene_classes.scene_rows(prepared, test_parts, names)
     if config.selection == "validation":
-        train_rows, validation_rows = split.validation_rows(
-            prepared, train_parts, config.validation_share, config.seed, train_rows
-        )
+        share, seed = config.validation_share, config.seed
+        halves = split.validation_rows(prepared, train_parts, share, seed, rows["train"])
+        rows["train"], rows["validation"] = halves
     return Fold(
         number=number,
         prepared=prepared,
         train_parts=train_parts,
         test_parts=test_parts,
-        train_rows=train_rows,
-        validation_rows=validation_rows,
-        test_rows=test_rows,
+        rows=rows,
         task=config.task,
         names=names,
         class_weights=weights,

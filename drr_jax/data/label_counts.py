@@ -19,18 +19,15 @@ def pair_counts(
     """
     columns = _columns(prepared, au_names)
     square = np.ix_(columns, columns)
-    counts = [prepared.metadata["parts"][part] for part in parts]
-    pairs = sum(np.array(count["au_pairs"], np.int64) for count in counts)
-    given = sum(np.array(count["au_given"], np.int64) for count in counts)
-    return np.asarray(pairs)[square], np.asarray(given)[square]
+    pairs, given = (_total(prepared, parts, name)[square] for name in ("au_pairs", "au_given"))
+    return pairs, given
 
 
 def known_counts(
     prepared: Prepared, parts: Sequence[str], au_names: Sequence[str] = REACTIONET_AUS_12
 ) -> Int[np.ndarray, "classes"]:
     """Records of `parts` in which each AU's occurrence is known."""
-    counts = sum(np.array(prepared.metadata["parts"][part]["au_known"]) for part in parts)
-    return np.asarray(counts, np.int64)[_columns(prepared, au_names)]
+    return _total(prepared, parts, "au_known")[_columns(prepared, au_names)]
 
 
 def class_weights(
@@ -62,6 +59,11 @@ def positive_counts(
         return {name: sum(c["sub_scene_counts"].get(name, 0) for c in counts) for name in names}
     known = prepared.classes("expression")
     return {name: sum(c["expression_counts"][known.index(name)] for c in counts) for name in names}
+
+
+def _total(prepared: Prepared, parts: Sequence[str], name: str) -> Int[np.ndarray, "..."]:
+    counts = [prepared.metadata["parts"][part][name] for part in parts]
+    return np.asarray(np.sum(counts, 0, np.int64))
 
 
 def _columns(prepared: Prepared, au_names: Sequence[str]) -> list[int]:

@@ -31,10 +31,10 @@ import cv2
 import grain
 import numpy as np
 from absl import flags
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 from tokenizers import Tokenizer
 
-from drr_jax.config import Config, Data
+from drr_jax.config import Augment, Config, Data
 from drr_jax.data import augment
 from drr_jax.data.landmarks import POINTS
 from drr_jax.data.source import Source
@@ -82,8 +82,8 @@ def train_dataset(
     # the draws come before the hosts' slices, or they would depend on the number of hosts
     examples = records.seed(seed).shuffle().repeat().random_map(draw)
     assemble = _Assemble(source, tokenizer, config.text.max_tokens, augment_on == "host")
-    batches = _host_batches(examples, assemble, config.data, process_index, process_count)
-    return _iterate(batches[start_step:], config.data)
+    host = slice(process_index, None, process_count)
+    return _iterate(examples, assemble, config.data, host, start_step)
 
 
 def eval_dataset(
@@ -102,27 +102,19 @@ def eval_dataset(
     padded = -(-len(source) // config.data.batch_size) * config.data.batch_size
     records = grain.MapDataset.source(_Records(source, padded))
     assemble = _Assemble(source, tokenizer, config.text.max_tokens, augments=False)
-    batches = _host_batches(records, assemble, config.data, process_index, process_count)
-    return _iterate(batches, config.data)
+    return _iterate(records, assemble, config.data, slice(process_index, None, process_count))
 
 
-def _host_batches(
-    examples: grain.MapDataset,
-    assemble: "_Assemble",
-    data: Data,
-    process_index: int,
-    process_count: int,
-) -> grain.MapDataset[Batch]:
-    if data.batch_size % process_count:
+def _iterate(
+    examples: grain.MapDataset, assemble: "_Assemble", data: Data, host: slice, start_step: int = 0
+) -> grain.DatasetIterator[Batch]:
+    """The batches of one host, which are the slice `host` of all hosts' batches."""
+    if data.batch_size % host.step:
         raise InputError(
             f"config key data.batch_size={data.batch_size}: expected a multiple of the "
-            f"{process_count} hosts"
+            f"{host.step} hosts"
         )
-    local = data.batch_size // process_count
-    return examples.batch(local, batch_fn=assemble)[process_index::process_count]
-
-
-def _iterate(batches: grain.MapDataset[Batch], data: Data) -> grain.DatasetIterator[Batch]:
+    batches = examples.batch(data.batch_size // host.step, batch_fn=assemble)[host][start_step:]
     # two batches a thread keep a thread busy while its last batch waits to be taken
     options = grain.ReadOptions(
         num_threads=data.read_threads, prefetch_buffer_size=2 * data.read_threads
@@ -149,7 +141,7 @@ class _Records:
 
 
 def _with_draws(
-    record: dict[str, Any], rng: np.random.Generator, policy: augment.Policy
+    record: dict[str, Any], rng: np.random.Generator, policy: Augment
 ) -> dict[str, Any]:
     # both in any case: what else is read must not change the draws
     reaction, stimulus = augment.draw(rng, policy), augment.draw(rng, policy)
@@ -169,57 +161,47 @@ class _Assemble:
         self._max_tokens, self._augments = max_tokens, augments
 
     def __call__(self, records: Sequence[dict[str, Any]]) -> Batch:
-        count = sum(1 for record in records if record)  # padding stands at the end
+        rows, records = len(records), [record for record in records if record]
+        count = len(records)  # padding stands at the end
         batch: Batch = {
-            "labels": np.full((len(records), self._source.classes), -1, np.int8),
-            "index": np.full(len(records), -1, np.int32),
-            "weight": np.zeros(len(records), np.float32),
+            "labels": np.full((rows, self._source.classes), -1, np.int8),
+            "index": np.full(rows, -1, np.int32),
+            "weight": np.zeros(rows, np.float32),
         }
-        records, padding = records[:count], len(records) - count
         batch["weight"][:count] = 1.0
         if self._source.has_captions:
             captions = [record["caption"] for record in records]
-            batch["tokens"] = np.zeros((count + padding, self._max_tokens), np.int32)
+            batch["tokens"] = np.zeros((rows, self._max_tokens), np.int32)
             batch["tokens"][:count] = encode_texts(self._tokenizer, captions, self._max_tokens)
         for name in ("labels", "index"):
             for row, record in enumerate(records):
                 batch[name][row] = record[name]
         if self._source.has_landmarks:
-            batch["landmarks"] = self._landmarks(records, padding)
+            batch["landmarks"] = np.full((rows, POINTS, 2), np.nan, np.float32)
+            for row, record in enumerate(records):
+                points, draw = record["landmarks"], record.get("reaction_draw")
+                if draw is not None:
+                    points = augment.move_landmarks(points, draw, self._source.image_size)
+                batch["landmarks"][row] = points
         for domain in self._source.domains:
             draws = [record[f"{domain}_draw"] for record in records if f"{domain}_draw" in record]
-            batch[domain] = self._images(domain, records, draws, padding)
+            batch[domain] = self._images(domain, records, draws, rows)
             if draws and not self._augments:
                 batch[f"{domain}_draw"] = np.stack(draws)
         return batch
 
-    def _landmarks(
-        self, records: Sequence[dict[str, Any]], padding: int
-    ) -> Float32[np.ndarray, "batch 68 2"]:
-        points = np.full((len(records) + padding, POINTS, 2), np.nan, np.float32)
-        for row, record in enumerate(records):
-            points[row] = record["landmarks"]
-            if "reaction_draw" in record:
-                points[row] = augment.move_landmarks(
-                    points[row], record["reaction_draw"], self._source.image_size
-                )
-        return points
-
     def _images(
-        self, domain: str, records: Sequence[dict[str, Any]], draws: list, padding: int
+        self, domain: str, records: Sequence[dict[str, Any]], draws: list, rows: int
     ) -> UInt8[np.ndarray, "batch size size 3"]:
         cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; set per process
         size = self._source.image_size
-        images = np.empty((len(records) + padding, size, size, 3), np.uint8)
+        images = np.empty((rows, size, size, 3), np.uint8)
         images[len(records) :] = 0
-        workspace = augment.Workspace(size, size)
-        decoded = np.empty((size, size, 3), np.uint8)
+        decoded, *scratch = np.empty((3, size, size, 3), np.uint8)
         for row, record in enumerate(records):
+            self._source.decode_into(record, domain, decoded if self._augments else images[row])
             if self._augments:
-                self._source.decode_into(record, domain, decoded)
-                workspace.apply(decoded, draws[row], images[row])
-            else:
-                self._source.decode_into(record, domain, images[row])
+                augment.apply(decoded, draws[row], images[row], scratch)
         return images
 
 

@@ -1,6 +1,7 @@
 """Prepared data sets: where one is, and what its builder recorded about it."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,8 @@ def open_dataset(prepared_dir: str | Path) -> Prepared:
     try:
         builder = tfds.builder_from_directory(directory)
         metadata = dict(builder.info.metadata or {})
-        missing = {"au_names", "evaluated_aus", "parts", "protocol", "fingerprint"} - set(metadata)
-        if missing:
+        needed = {"au_names", "evaluated_aus", "parts", "protocol", "fingerprint"}
+        if missing := needed - metadata.keys():
             raise InputError(
                 f"prepared data set {directory}: metadata.json lacks {', '.join(sorted(missing))}; "
                 f"{REBUILD}"
@@ -154,8 +155,7 @@ def sub_scene_of(sequence: str) -> str:
 
 def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
     """Counts of the words in the captions of `parts`; training parts give the vocabulary."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for part in parts:
-        for word, count in prepared.metadata["parts"][part]["caption_words"].items():
-            counts[word] = counts.get(word, 0) + count
-    return counts
+        counts.update(prepared.metadata["parts"][part]["caption_words"])
+    return dict(counts)

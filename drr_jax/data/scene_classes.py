@@ -4,8 +4,8 @@ The supplement classifies 24 sub-scenes and names none, so which ones is a recon
 3.3): by default those with most sequences that every fold can both learn and test.
 """
 
-import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,23 +18,12 @@ TASKS = 3  # videos that a sub-scene needs: one for each fold to hold out
 SPORT_SHOW = ("sport", "show")  # 14 + 10 sub-scenes in the supplement's Figure 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """What a data set has of one sub-scene."""
 
     name: str
     sequences: int
-    tasks: int
-    empty_parts: tuple[str, ...]  # without a task of it
-
-    @property
-    def lack(self) -> str:
-        """Why it cannot be a class, or nothing."""
-        if self.tasks < TASKS:
-            return f"{self.name} ({self.tasks} of {TASKS} tasks)"
-        if self.empty_parts:
-            return f"{self.name} (no task in {', '.join(self.empty_parts)})"
-        return ""
+    lack: str  # why it cannot be a class, or nothing
 
 
 def survey(prepared: Prepared) -> list[Usage]:
@@ -45,8 +34,11 @@ def survey(prepared: Prepared) -> list[Usage]:
         shown = {p: [key for key in some if sub_scene_of(key) == name] for p, some in keys.items()}
         every = [key for some in shown.values() for key in some]
         tasks = {key.rsplit("/", 1)[0] for key in every}
-        empty = tuple(part for part, some in shown.items() if not some)
-        found.append(Usage(name, len(every), len(tasks), empty))
+        empty = [part for part, some in shown.items() if not some]
+        lack = f"{name} (no task in {', '.join(empty)})" if empty else ""
+        if len(tasks) < TASKS:
+            lack = f"{name} ({len(tasks)} of {TASKS} tasks)"
+        found.append(Usage(name, len(every), lack))
     return found
 
 

@@ -56,13 +56,11 @@ class Source:
         rows: Int[np.ndarray, " records"] | None = None,
     ):
         known = prepared.au_names if task == "au" else prepared.classes(task)
-        missing = [name for name in names if name not in known]
-        if missing:
+        if missing := [name for name in names if name not in known]:
             raise InputError(
                 f"data set {prepared.name} has no {', '.join(missing)}; it has {', '.join(known)}"
             )
-        unknown = [part for part in parts if part not in prepared.parts]
-        if unknown:
+        if unknown := [part for part in parts if part not in prepared.parts]:
             raise InputError(
                 f"data set {prepared.name} has no part {', '.join(unknown)}; it has "
                 f"{', '.join(prepared.parts)}"
@@ -71,8 +69,8 @@ class Source:
         self._starts = [0, *accumulate(prepared.records([part]) for part in parts)]
         self._known = {name: number for number, name in enumerate(known)}
         self._columns = np.array([self._known[name] for name in names])
-        self._size, self._rows = image_size, rows
-        self._names, self._task = tuple(names), task
+        self.name, self.image_size, self.classes = prepared.name, image_size, len(names)
+        self._names, self._task, self._rows = tuple(names), task, rows
         self._prepared = prepared
         self._inputs = tuple(name for name in prepared.inputs if name in inputs)
         self.domains = tuple(domain for domain in IMAGES if domain in self._inputs)
@@ -84,40 +82,37 @@ class Source:
                 f"of the images that landmarks lie in; {REBUILD}"
             )
         try:
-            self._readers = [
-                prepared.builder.as_data_source(
-                    split=part, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
-                )
-                for part in parts
-            ]
+            raw = {"deserialize_method": tfds.decode.DeserializeMethod.RAW_BYTES}
+            self._readers = [prepared.builder.as_data_source(part, **raw) for part in parts]
         except Exception as error:  # array_record has no error type of its own
             raise InputError(unreadable(prepared.directory, error)) from None
 
     def __reduce__(self):
         """A worker process opens the data set itself."""
-        directory = self._prepared.directory
-        arguments = (self._parts, self._size, self._names, self._task, self._inputs, self._rows)
-        return _reopen, (directory, arguments)
+        said = (self.image_size, self._names, self._task, self._inputs, self._rows)
+        return _reopen, (self._prepared.directory, self._parts, *said)
 
     def __len__(self) -> int:
         return self._starts[-1] if self._rows is None else len(self._rows)
 
-    def _record(self, index: int) -> int:
-        return index if self._rows is None else int(self._rows[index])
-
     def __getitem__(self, index: int) -> dict[str, Any]:
-        record = self.read(index)
-        images = {domain: self._new_image() for domain in self.domains}
+        record, shape = self.read(index), (self.image_size, self.image_size, 3)
+        images = {domain: np.empty(shape, np.uint8) for domain in self.domains}
         for domain, image in images.items():
             self.decode_into(record, domain, image)
         return {**record, **images}
 
+    def _place(self, index: int) -> tuple[int, int, int]:
+        """(number among all records of the parts, part, number in it) of a record."""
+        record = index if self._rows is None else int(self._rows[index])
+        part = bisect.bisect_right(self._starts, record) - 1
+        return record, part, record - self._starts[part]
+
     def read(self, index: int) -> dict[str, Any]:
         """A record with its images still encoded, as bytes."""
-        index = self._record(index)
-        which = bisect.bisect_right(self._starts, index) - 1
+        number, part, record_of_part = self._place(index)
         try:
-            fields = _fields(self._readers[which][index - self._starts[which]])
+            fields = _fields(self._readers[part][record_of_part])
             record: dict[str, Any] = {
                 domain: fields[f"{domain}/image"].bytes_list.value[0] for domain in self.domains
             }
@@ -127,8 +122,8 @@ class Source:
                 record["landmarks"] = self._landmarks(fields["landmarks"].float_list.value)
             labels = self._labels(fields)
         except Exception as error:  # array_record and protobuf have their own
-            raise InputError(self._describe(index, "", error)) from None
-        return {**record, "labels": labels, "index": np.int32(index)}
+            raise InputError(self._describe(number, "", error)) from None
+        return {**record, "labels": labels, "index": np.int32(number)}
 
     def _labels(self, fields: Any) -> Int8[np.ndarray, "classes"]:
         if self._task == "au":
@@ -144,14 +139,13 @@ class Source:
 
     def _landmarks(self, stored: Sequence[float]) -> Float32[np.ndarray, "68 2"]:
         points = landmarks.to_68(np.array(stored, np.float32).reshape(-1, 2))
-        scale = self._size / self._prepared.metadata["size"]
+        scale = self.image_size / self._prepared.metadata["size"]
         return ((points.astype(np.float64) + 0.5) * scale - 0.5).astype(np.float32)
 
     def identity(self, index: int) -> tuple[str, int]:
         """("scene/sub_scene/task/sequence", frame number) of a record."""
-        index = self._record(index)
-        which = bisect.bisect_right(self._starts, index) - 1
-        fields = _fields(self._readers[which][index - self._starts[which]])
+        _, part, record = self._place(index)
+        fields = _fields(self._readers[part][record])
         sequence = fields["sequence"].bytes_list.value[0].decode("utf-8")
         return sequence, fields["frame"].int64_list.value[0]
 
@@ -161,28 +155,13 @@ class Source:
         """Writes a domain's image of a record that `read` gave to `out`, scaled to its size."""
         encoded, size = record[domain], len(out)
         try:
-            if _is_jpeg_of(encoded, size):
+            is_jpeg = encoded.startswith(JPEG_MAGIC)
+            if is_jpeg and simplejpeg.decode_jpeg_header(encoded)[:2] == (size, size):
                 simplejpeg.decode_jpeg(encoded, "RGB", buffer=out)
             else:
                 out[:] = resize(decode(encoded), size)
         except Exception as error:  # each codec has its own
             raise InputError(self._describe(int(record["index"]), f"{domain} ", error)) from None
-
-    @property
-    def name(self) -> str:
-        return self._prepared.name
-
-    @property
-    def image_size(self) -> int:
-        return self._size
-
-    @property
-    def classes(self) -> int:
-        """N, the number of classes in `labels`."""
-        return len(self._columns)
-
-    def _new_image(self) -> UInt8[np.ndarray, "size size 3"]:
-        return np.empty((self._size, self._size, 3), np.uint8)
 
     def _describe(self, index: int, what: str, error: Exception) -> str:
         which = bisect.bisect_right(self._starts, index) - 1
@@ -194,7 +173,7 @@ class Source:
         )
 
 
-def _reopen(directory: Path, arguments: tuple) -> Source:
+def _reopen(directory: Path, *arguments: Any) -> Source:
     return Source(open_dataset(directory), *arguments)
 
 
@@ -219,12 +198,6 @@ def decode(encoded: bytes) -> UInt8[np.ndarray, "height width 3"]:
     if image is None:
         raise ValueError("neither JPEG nor another known image format")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _is_jpeg_of(encoded: bytes, size: int) -> bool:
-    if not encoded.startswith(JPEG_MAGIC):
-        return False
-    return simplejpeg.decode_jpeg_header(encoded)[:2] == (size, size)
 
 
 def resize(

@@ -3,6 +3,7 @@ from .domains import FACE_DOMAINS as FACE_DOMAINS
 from .domains import IMAGES as IMAGES
 from .domains import PREDICT_DOMAINS as PREDICT_DOMAINS
 from .domains import TUPLE_DOMAINS as TUPLE_DOMAINS
+from .labels import AU_EDGES as AU_EDGES
 from .labels import BP4D_AUS as BP4D_AUS
 from .labels import CK_PLUS_AUS as CK_PLUS_AUS
 from .labels import CO_OCCURRENCE_THRESHOLD as CO_OCCURRENCE_THRESHOLD

@@ -27,25 +27,12 @@ EMOTIONET_AUS_11 = au_names(1, 2, 4, 5, 6, 9, 12, 17, 20, 25, 26)
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FER_PLUS_EXPRESSIONS = (
-    "neutral",
-    "happy",
-    "surprise",
-    "sad",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
+    *("neutral", "happy", "surprise", "sad", "anger", "disgust", "fear", "contempt"),
 )
 # What is recognised: AU occurrence by a sigmoid each, expressions and sub-scenes by a softmax.
 TASKS = ("au", "expression", "scene")
 SCENES = (
-    "sport",
-    "show",
-    "animation",
-    "film",
-    "game",
-    "object",
-    "self_made",
+    *("sport", "show", "animation", "film", "game", "object", "self_made"),
     "interview_public_speech",
 )
 
@@ -54,41 +41,27 @@ SCENES = (
 _FIGURE_7 = """1-2 1-10 1-26 2-10 2-12 2-26 4-7 4-26 6-7 6-10 6-12 6-14 6-15 6-17 7-10 7-12 7-14
 7-15 7-17 7-23 7-26 10-12 10-14 10-15 10-17 10-23 12-14 12-15 12-17 12-23 14-15 14-17 14-23 15-17
 17-23"""
-# Figure 7's block plus AU24's companions by the same rule (method 3.1).
-_BP4D = _FIGURE_7 + " 14-24 17-24"
-_DISFA = "1-2 4-9 6-12 6-25 12-25 25-26"
-_CK_PLUS = """1-2 1-5 2-5 2-12 4-5 4-7 4-9 5-7 6-7 6-12 6-17 6-25 7-12 7-17 7-23 12-17 12-23 12-25
-17-23 17-24"""
-_EMOTIONET_11 = """1-2 1-5 1-20 1-26 2-5 2-12 2-20 2-26 4-5 4-9 4-20 4-26 5-20 5-26 6-12 6-17 6-25
-12-17 12-25 20-26 25-26"""
-_AU_EDGES = {
+AU_EDGES = {
     REACTIONET_AUS_12: _FIGURE_7,
-    BP4D_AUS: _BP4D,
-    DISFA_AUS: _DISFA,
-    CK_PLUS_AUS: _CK_PLUS,
-    EMOTIONET_AUS_11: _EMOTIONET_11,
+    # Figure 7's block plus AU24's companions by the same rule (method 3.1).
+    BP4D_AUS: _FIGURE_7 + " 14-24 17-24",
+    DISFA_AUS: "1-2 4-9 6-12 6-25 12-25 25-26",
+    CK_PLUS_AUS: """1-2 1-5 2-5 2-12 4-5 4-7 4-9 5-7 6-7 6-12 6-17 6-25 7-12 7-17 7-23 12-17 12-23
+    12-25 17-23 17-24""",
+    EMOTIONET_AUS_11: """1-2 1-5 1-20 1-26 2-5 2-12 2-20 2-26 4-5 4-9 4-20 4-26 5-20 5-26 6-12 6-17
+    6-25 12-17 12-25 20-26 25-26""",
 }
 # RAF-ML's co-occurrence under the same 0.40 rule (method 3.2; supplement 2.2 names the source).
 # Neutral and contempt are not in RAF-ML and relate to themselves only (reconstruction).
-_EXPRESSION_EDGES = (
-    ("surprise", "fear"),
-    ("surprise", "happy"),
-    ("disgust", "sad"),
-    ("disgust", "anger"),
-)
+_EXPRESSION_EDGES = "surprise-fear surprise-happy disgust-sad disgust-anger"
 CO_OCCURRENCE_THRESHOLD = 0.40  # method 3.1: the rule that reproduces Figure 7
 
 
 def _relation(
-    names: Sequence[str], edges: Iterable[tuple[str, ...]]
+    names: Sequence[str], edges: Iterable[Sequence[str]]
 ) -> Bool[np.ndarray, "classes classes"]:
-    position = {name: index for index, name in enumerate(names)}
-    prior = np.eye(len(names), dtype=bool)
-    for first, second in edges:
-        if first in position and second in position:
-            prior[position[first], position[second]] = True
-            prior[position[second], position[first]] = True
-    return prior
+    related = {frozenset(edge) for edge in edges} | {frozenset([name]) for name in names}
+    return np.array([[frozenset((a, b)) in related for b in names] for a in names], dtype=bool)
 
 
 def au_prior(names: Sequence[str]) -> Bool[np.ndarray, "classes classes"]:
@@ -97,7 +70,7 @@ def au_prior(names: Sequence[str]) -> Bool[np.ndarray, "classes classes"]:
     Source: supplement Figure 7 for ReactioNet; method 3.1 for the benchmarks. Raises InputError
     for another set of AUs, whose prior must come from training labels (`prior_from_labels`).
     """
-    edges = _AU_EDGES.get(tuple(names))
+    edges = AU_EDGES.get(tuple(names))
     if edges is None:
         raise InputError(
             f"no relation prior is known for the AUs {' '.join(names)}: use prior_from_labels"
@@ -115,7 +88,7 @@ def expression_prior(names: Sequence[str] = EXPRESSIONS) -> Bool[np.ndarray, "cl
     for name in names:
         if name not in known:
             raise InputError(f"expression {name!r} is unknown: {nearest(name, known)}")
-    return _relation(names, _EXPRESSION_EDGES)
+    return _relation(names, (edge.split("-") for edge in _EXPRESSION_EDGES.split()))
 
 
 def scene_prior(sub_scenes: Sequence[str]) -> Bool[np.ndarray, "classes classes"]:
@@ -178,9 +151,9 @@ def relation(
     half_sums = conditional_half_sums(pairs, given)
     if choice == "soft":
         return half_sums
-    if tuple(names) in _AU_EDGES:
-        return fixed_relation(choice, au_prior(names).astype(float), names)
-    return fixed_relation(choice, (half_sums >= CO_OCCURRENCE_THRESHOLD).astype(float), names)
+    known = tuple(names) in AU_EDGES
+    prior = au_prior(names) if known else half_sums >= CO_OCCURRENCE_THRESHOLD
+    return fixed_relation(choice, prior.astype(float), names)
 
 
 def fixed_relation(

@@ -76,17 +76,15 @@ def read_prior_file(path: str | Path) -> tuple[tuple[str, ...], Prior]:
         raise InputError(f"{path}: no row for {missing}; expected one row for every column")
     prior = np.array(
         [
-            [_value(path, row, name, text) for name, text in zip(names, by_name[row], strict=True)]
+            [_value(path, row, *cell) for cell in zip(names, by_name[row], strict=True)]
             for row in names
         ]
     )
-    for i, row in enumerate(names):
-        for j, column in enumerate(names[:i]):
-            if prior[i, j] != prior[j, i]:
-                raise InputError(
-                    f"{path}: row {row}, column {column} is {prior[i, j]:g} but row {column}, "
-                    f"column {row} is {prior[j, i]:g}; expected a symmetric relation"
-                )
+    for i, j in np.argwhere(np.tril(prior != prior.T)):
+        raise InputError(
+            f"{path}: row {names[i]}, column {names[j]} is {prior[i, j]:g} but row {names[j]}, "
+            f"column {names[i]} is {prior[j, i]:g}; expected a symmetric relation"
+        )
     return names, prior
 
 

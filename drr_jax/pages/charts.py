@@ -14,14 +14,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 # Okabe and Ito's colours, which stay apart for every kind of colour vision.
-BLUE, ORANGE, RED, GREEN, GREY, INK = (
-    "#0072b2",
-    "#e69f00",
-    "#d55e00",
-    "#009e73",
-    "#8a8f98",
-    "#1d2430",
-)
+BLUE, ORANGE, RED, GREEN = "#0072b2", "#e69f00", "#d55e00", "#009e73"
+GREY, INK = "#8a8f98", "#1d2430"
 PALETTE = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", RED, INK, "#b8ad1e", GREY, "#8c564b")
 WIDTH = 10.6  # inches; the page shows it 1024 px wide, so that 10 pt reads as 13 px
 
@@ -54,16 +48,10 @@ def note(axis: Axes, words: str, at: Any, shift: tuple[float, float], **style: A
 
 def legend(figure: Figure, first: str = "") -> None:
     """Names all that has a label in one line above the charts, `first` before the others."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda i: labels[i] != first)
-    figure.legend(
-        [handles[i] for i in order],
-        [labels[i] for i in order],
-        loc="outside upper right",
-        ncols=4,
-        frameon=False,
-        fontsize=9.5,
-    )
+    named = zip(*figure.axes[0].get_legend_handles_labels(), strict=True)
+    handles, labels = zip(*sorted(named, key=lambda pair: pair[1] != first), strict=True)
+    place = {"loc": "outside upper right", "ncols": 4, "frameon": False, "fontsize": 9.5}
+    figure.legend(handles, labels, **place)
 
 
 def name_cells(

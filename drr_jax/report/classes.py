@@ -35,13 +35,7 @@ def table(run: Run, frame: pd.DataFrame, columns: Mapping[Any, tuple[str, str]])
     """Head and rows of a page's table: `columns` of `frame`, whose last row is the total."""
     kept = {key: said for key, said in columns.items() if key in frame}
     *rows, total = [
-        [
-            name,
-            *(
-                "" if pd.isna(row[key]) else form.format(row[key])
-                for key, (_, form) in kept.items()
-            ),
-        ]
+        [name, *("" if pd.isna(row[k]) else form.format(row[k]) for k, (_, form) in kept.items())]
         for name, row in frame.to_dict("index").items()
     ]
     first = run.noun.capitalize() if run.softmax else run.noun
@@ -90,9 +84,9 @@ def confusions(run: Run, images: Images) -> dict[str, Any] | None:
 def scores(run: Run) -> tuple[np.ndarray, np.ndarray, bool] | None:
     """Probabilities and labels of the test part, else of the samples; whether it is the former."""
     for prefix in ("all_", ""):
-        if run.samples and {f"{prefix}probability", f"{prefix}label"} <= set(run.samples):
-            pair = run.samples[f"{prefix}probability"], run.samples[f"{prefix}label"]
-            return *pair, bool(prefix)
+        keys = (f"{prefix}probability", f"{prefix}label")
+        if set(keys) <= set(run.samples):
+            return run.samples[keys[0]], run.samples[keys[1]], bool(prefix)
     return None
 
 

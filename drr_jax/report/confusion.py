@@ -53,11 +53,9 @@ def confusion_figure(matrix: Int[np.ndarray, "classes classes"], names: Sequence
     axis.set_xlabel("predicted", fontsize=9.5, labelpad=8)
     axis.set_ylabel("true", fontsize=9.5)
     majors = [name.split("/")[0] for name in names]
-    for edge in (
-        i - 0.5 for i in range(1, count) if "/" in names[i] and majors[i] != majors[i - 1]
-    ):
-        axis.axhline(edge, color=INK, lw=0.7)
-        axis.axvline(edge, color=INK, lw=0.7)
-    bar = colour_bar(image, pad=0.012, fraction=0.03)
-    bar.set_label("% of the true class", fontsize=9)
+    for i in range(1, count):
+        if "/" in names[i] and majors[i] != majors[i - 1]:
+            axis.axhline(i - 0.5, color=INK, lw=0.7)
+            axis.axvline(i - 0.5, color=INK, lw=0.7)
+    colour_bar(image, pad=0.012, fraction=0.03).set_label("% of the true class", fontsize=9)
     return png(figure)

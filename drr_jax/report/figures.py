@@ -34,6 +34,7 @@ TERMS = {
     "loss/reconstruction_D": "reconstructed depth",
     "loss/reconstruction_Th": "reconstructed thermal image",
 }
+SPOKES = 36  # of a radar chart
 Curves = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -70,9 +71,7 @@ def loss_figure(curves: Curves) -> bytes:
     return png(figure)
 
 
-def progress_figure(
-    curves: Curves, key: str, floor: float, title: str = "test F1", guess: str = "always saying yes"
-) -> bytes:
+def progress_figure(curves: Curves, key: str, floor: float, title: str, guess: str) -> bytes:
     """The score `key` against that of the simplest guess; learning rate; gradient norm; over steps.
 
     `key` is eval/f1_mean or eval/accuracy, `guess` what `floor` is the score of.
@@ -98,12 +97,11 @@ def progress_figure(
     axes[0].set_ylim(0, min(1, top * 1.2) or 1)
     axes[0].set_title(title, loc="left", fontsize=10.5)
     _steps(axes[0])
-    for axis, logged, name in zip(
-        axes[1:], ("lr", "grad_norm"), ("learning rate", "gradient norm"), strict=True
-    ):
-        axis.set_title(name, loc="left", fontsize=10.5)
-        _draw(axis, curves, logged, smooth=logged == "grad_norm")
+    axes[1].set_title("learning rate", loc="left", fontsize=10.5)
+    _draw(axes[1], curves, "lr", smooth=False)
     axes[1].set_ylim(bottom=0)
+    axes[2].set_title("gradient norm", loc="left", fontsize=10.5)
+    _draw(axes[2], curves, "grad_norm")
     return png(figure)
 
 
@@ -113,10 +111,8 @@ def _draw(axis: Axes, curves: Curves, key: str, smooth: bool = True) -> None:
         window = max(1, len(values) // 20) if smooth else 1
         if window > 1:
             axis.plot(steps, values, color=colour, lw=0.8, alpha=0.3)
-            kernel = np.ones(window)  # divided by its overlap, so that the ends stay unbiased
-            values = np.convolve(values, kernel, "same") / np.convolve(
-                np.ones(len(values)), kernel, "same"
-            )
+            # Of fewer values at the ends, so that these stay unbiased.
+            values = pd.Series(values).rolling(window, center=True, min_periods=1).mean()
         marker = "o" if len(values) < 12 else None
         axis.plot(steps, values, color=colour, lw=1.8, marker=marker, ms=3, label=fold or None)
     _steps(axis)
@@ -145,9 +141,8 @@ def bar_figure(classes: pd.DataFrame) -> bytes:
     style = {"ls": "none", "zorder": 3}
     if np.isfinite(always).any():
         axis.plot(always, rows, "|", ms=21, mew=6, color="white", **style)
-        axis.plot(
-            always, rows, "|", ms=21, mew=3, color=ORANGE, label="F1 of always saying yes", **style
-        )
+        tick = {"ms": 21, "mew": 3, "color": ORANGE, "label": "F1 of always saying yes"}
+        axis.plot(always, rows, "|", **tick, **style)
     axis.plot(base, rows, "o", ms=7, mfc="white", mec=INK, mew=1.3, label="base rate", **style)
     ends = f1 + np.nan_to_num(spread)
     places = [clear_of(*marks) for marks in zip(ends, base, always, strict=True)]
@@ -169,33 +164,26 @@ def clear_of(end: float, *marks: float) -> float:
     return place
 
 
-def radar_units(au_names: Sequence[str]) -> list[str]:
-    """AU 1, 4, 6 and 26, as in the paper's Figure 8; others stand in for those a set lacks."""
-    first = [name for name in ("AU01", "AU04", "AU06", "AU26") if name in au_names]
-    return (first + [name for name in au_names if name not in first])[:4]
-
-
 def radar_figure(
     probability: Float[np.ndarray, "batch classes"],
     label: Int8[np.ndarray, "batch classes"],
     au_names: Sequence[str],
-    seed: int = 0,
-    spokes: int = 36,
 ) -> bytes:
     """Probabilities of up to 36 sampled positives (P) and negatives (N) of four AUs.
 
-    One spoke a test tuple, clockwise in order of probability; source: supplement Figure 8, which
-    leaves the order open.
+    They are AU 1, 4, 6 and 26, as in supplement Figure 8; others stand in for those a set lacks.
+    One spoke a test tuple, clockwise in order of probability, which that figure leaves open.
     """
-    rng = np.random.default_rng(seed)
-    units = radar_units(au_names)
+    rng = np.random.default_rng(0)
+    first = [name for name in ("AU01", "AU04", "AU06", "AU26") if name in au_names]
+    units = (first + [name for name in au_names if name not in first])[:4]
     figure = Figure(figsize=(WIDTH, 5.9))
     axes = figure.subplots(2, len(units), subplot_kw={"projection": "polar"}, squeeze=False)
     figure.subplots_adjust(left=0.045, right=0.995, top=0.87, bottom=0.02, wspace=0.1, hspace=0.2)
     for row, (truth, kind) in enumerate(((1, "Positives (P)"), (0, "Negatives (N)"))):
         for column, unit in enumerate(units):
             n = list(au_names).index(unit)
-            rows = rng.permutation(np.flatnonzero(label[:, n] == truth))[:spokes]
+            rows = rng.permutation(np.flatnonzero(label[:, n] == truth))[:SPOKES]
             values = np.sort(np.asarray(probability)[rows, n])[::-1]
             right = (values >= 0.5) == bool(truth)
             axis = axes[row, column]

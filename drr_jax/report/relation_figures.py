@@ -50,24 +50,20 @@ def relation_figure(
 
     Pairs that the prior relates are outlined on the right.
     """
-    count = len(au_names)
-    panels = 1 if prior is None else 2
-    height = 5.4 if count <= NUMBERED else 6.2
-    figure = Figure(figsize=(WIDTH if panels == 2 else WIDTH * 0.6, height), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, panels))
+    count, alone = len(au_names), prior is None
+    size = WIDTH * 0.6 if alone else WIDTH, 5.4 if count <= NUMBERED else 6.2
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, 1 if alone else 2, squeeze=False)[0]
     if prior is not None:
         soft = LinearSegmentedColormap.from_list("prior", ["#f1f3f6", BLUE])
         axes[0].imshow(np.asarray(prior, np.float64), cmap=soft, vmin=0, vmax=1)
         axes[0].set_title("Relation prior P (given)", loc="left", fontsize=10.5)
         _names(axes[0], au_names)
-    axis = axes[-1]
-    learned = np.asarray(learned, np.float64)
-    apart = learned.copy()
+    axis, apart = axes[-1], np.array(learned, np.float64)
     np.fill_diagonal(apart, np.nan)  # always 1: it would only flatten the scale
     low, high = float(np.nanmin(apart)), float(np.nanmax(apart))
-    signed = low < -0.05
     limit = max(abs(low), abs(high))
-    scale = ("PuOr", -limit, limit) if signed else ("Blues", low, high)
+    scale = ("PuOr", -limit, limit) if low < -0.05 else ("Blues", low, high)
     _matrix(axis, apart, au_names, f"{prototypes}, cosine similarity (learned)", scale, 7.5)
     if prior is not None:
         pages.outline_cells(axis, related(prior) & ~np.eye(count, dtype=bool))
@@ -162,21 +158,16 @@ def prototype_figure(
 ) -> bytes:
     """Mean U-SR state of every AU; features ordered by the AU that raises them most."""
     value = np.asarray(prototype, np.float64)
-    value = value[:, value.std(axis=0) > 0] if (value.std(axis=0) > 0).any() else value
-    owner = value.argmax(axis=0)
-    order = np.lexsort((-value.max(axis=0), owner))
+    varies = value.std(axis=0) > 0
+    value = value[:, varies] if varies.any() else value
+    order = np.lexsort((-value.max(axis=0), value.argmax(axis=0)))
     signed = bool((value < -0.02 * np.abs(value).max()).any())
     limit = float(np.quantile(np.abs(value), 0.995)) or 1.0
     figure = Figure(figsize=(WIDTH, 0.27 * len(value) + 1.1), layout="constrained")
     axis = figure.subplots()
-    image = axis.imshow(
-        value[:, order],
-        aspect="auto",
-        interpolation="nearest",
-        cmap="PuOr" if signed else "Blues",
-        vmin=-limit if signed else 0,
-        vmax=limit,
-    )
+    scale = {"cmap": "PuOr", "vmin": -limit} if signed else {"cmap": "Blues", "vmin": 0}
+    style = {"aspect": "auto", "interpolation": "nearest", "vmax": limit}
+    image = axis.imshow(value[:, order], **scale, **style)
     axis.set_yticks(np.arange(len(value)), [named(name) for name in au_names], fontsize=9.5)
     axis.set_xticks([])
     axis.set_xlabel(f"{value.shape[1]} features", fontsize=9)

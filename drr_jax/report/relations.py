@@ -56,7 +56,7 @@ def read_branches(run: Run) -> list[Branch]:
 
     Raises InputError if the run has none: no graph, or an evaluation by an older version.
     """
-    samples = run.samples or {}
+    samples = run.samples
     graph, prior = run.config.get("graph", {}), run.record.get("class_prior")
     names = [name for name in BRANCHES if f"relation_{name}" in samples]
     if not names or prior is None or not graph:
@@ -92,7 +92,8 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
     nodes = figures.node_names(classes, len(found[0].used), domains)
     by_class, by_node = {"prior": prior}, {}
     for branch in found:
-        states = [f"{branch.name} given", f"{branch.name} {_state(branch)}"]
+        state = "learned" if branch.learned else "fixed"
+        states = [f"{branch.name} given", f"{branch.name} {state}"]
         by_class |= zip(states, branch.by_class(len(classes)), strict=True)
         by_node |= zip(states, (branch.given, branch.used), strict=True)
     relations = [(b.name, b.learned, *b.by_class(len(classes))) for b in found]
@@ -113,10 +114,6 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
     for name, content in (texts | pictures).items():
         files.write_whole(out / name, content)
     return found
-
-
-def _state(branch: Branch) -> str:
-    return "learned" if branch.learned else "fixed"
 
 
 def _csv(kind: str, names: Sequence[str], matrices: Mapping[str, np.ndarray]) -> str:

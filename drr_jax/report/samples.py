@@ -26,7 +26,7 @@ class Run:
     results: dict[str, Any]
     best: dict[str, Any] | None
     curves: dict[str, list[dict[str, Any]]]
-    samples: Samples | None
+    samples: Samples  # empty if there are none
 
     @property
     def task(self) -> str:
@@ -92,16 +92,25 @@ def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
         raise InputError(
             f"{workdir / 'results.json'}: no table of {', '.join(TASKS)}; evaluate the run again"
         )
-    names = runs.RUN_FILE, runs.CONFIG_FILE, runs.METRICS_FILE
-    described, configured, logged = (_places(workdir, name) for name in names)
+    folds = [runs.read_file(place, runs.RUN_FILE) for place in _places(workdir, runs.RUN_FILE)]
+    record = dict(folds[0])  # with the time and the test parts of all
+    if all("seconds" in fold for fold in folds):
+        record["seconds"] = sum(fold["seconds"] for fold in folds)
+    parts = [part for fold in folds for part in fold.get("test_parts", [])]
+    if parts:
+        record["test_parts"] = parts
+    configured = _places(workdir, runs.CONFIG_FILE)
     return Run(
         workdir,
-        record=_record([runs.read_file(place, runs.RUN_FILE) for place in described]),
+        record,
         config=runs.read_file(configured[0], runs.CONFIG_FILE) if configured else {},
         results=results,
         best=runs.read_file(workdir, "results-best.json") or None,
-        curves={_label(workdir, place): _curve(place) for place in logged},
-        samples=samples if samples is not None else load_samples(workdir),
+        curves={
+            "" if place == workdir else place.name.replace("fold", "fold "): _curve(place)
+            for place in _places(workdir, runs.METRICS_FILE)
+        },
+        samples=samples if samples is not None else load_samples(workdir) or {},
     )
 
 
@@ -207,19 +216,6 @@ def _places(workdir: Path, name: str) -> list[Path]:
     if (workdir / name).exists():
         return [workdir]
     return sorted(path.parent for path in workdir.glob(f"fold?/{name}"))
-
-
-def _record(folds: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first fold's record, with the time and the test parts of all."""
-    total: dict[str, Any] = {}
-    if all("seconds" in fold for fold in folds):
-        total["seconds"] = sum(fold["seconds"] for fold in folds)
-    parts = [part for fold in folds for part in fold.get("test_parts", [])]
-    return folds[0] | total | ({"test_parts": parts} if parts else {})
-
-
-def _label(workdir: Path, place: Path) -> str:
-    return "" if place == workdir else place.name.replace("fold", "fold ")
 
 
 def _curve(place: Path) -> list[dict[str, Any]]:

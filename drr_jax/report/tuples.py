@@ -89,7 +89,7 @@ def choose_alternatives(samples: Samples) -> list[tuple[int, list[int]]]:
 def attention_domains(run: Run) -> list[str]:
     """The domains of the run whose attention was recorded."""
     known = run.domains or DOMAINS  # without a config any
-    return [domain for domain in known if f"attention_{domain}" in (run.samples or {})]
+    return [domain for domain in known if f"attention_{domain}" in run.samples]
 
 
 def predicted(
@@ -101,7 +101,7 @@ def predicted(
 
 def attention_cards(run: Run) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
     """Attention maps of some tuples as the page lays them out, and a PNG strip of each."""
-    samples, names = run.samples or {}, run.names
+    samples, names = run.samples, run.names
     looked, cards, strips = attention_domains(run), [], {}
     chosen = choose_alternatives(samples) if run.softmax else choose_units(samples, names)
     said = {
@@ -114,17 +114,11 @@ def attention_cards(run: Run) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
         p, label = samples["probability"][i], samples["label"][i]
         claimed = predicted(p, run.softmax)
         rows = [
-            (f"{_heading(domain, key)} {domain}".strip(), _maps(run, i, domain, key, units))
-            for domain, key in _pictures(run)
+            (f"{heading} {domain}".strip(), _maps(run, i, domain, key, units))
+            for heading, domain, key in pictures(run)
         ]
-        card = _identity(samples, i) | {
-            "classes": [
-                (names[n], said[bool(label[n] > 0), bool(claimed[n])], p[n]) for n in units
-            ],
-            "rows": rows,
-            "caption": "",
-            "words": [],
-        }
+        shown = [(names[n], said[bool(label[n] > 0), bool(claimed[n])], p[n]) for n in units]
+        card = _identity(samples, i) | {"classes": shown, "rows": rows, "caption": "", "words": []}
         if "caption" in samples and not _modalities(run):
             card["caption"] = str(samples["caption"][i])
             if "T" in looked and "caption_tokens" in samples:
@@ -143,38 +137,35 @@ def _maps(
     run: Run, i: int, domain: str, key: str, units: Sequence[int]
 ) -> list[tuple[np.ndarray, str, float | None]]:
     """(pixels, what they show, peak over an even spread): an image, then what each class sees."""
-    samples = run.samples or {}
-    image = samples[key][i]
+    image, maps = run.samples[key][i], run.samples.get(f"attention_{domain}")
     shown: list[tuple[np.ndarray, str, float | None]] = [(image, key, None)]
-    for n in units if f"attention_{domain}" in samples else ():
+    if maps is None:
+        return shown
+    for n in units:
         # Attention by a sigmoid does not add up to 1 by itself.
-        attention = samples[f"attention_{domain}"][i, ..., n]
+        attention = maps[i, ..., n]
         attention = attention / max(float(attention.sum()), 1e-9)
         peak = float(attention.max() * attention.size)
         shown.append((heat(image, attention), f"attention of {run.names[n]} over the {key}", peak))
     return shown
 
 
-def _pictures(run: Run) -> list[tuple[str, str]]:
-    """(domain, key) of the images at hand: those of the run's domains, then others without one.
+def pictures(run: Run) -> list[tuple[str, str, str]]:
+    """(heading, domain, key) of the images at hand: those of the run's domains, then the others.
 
-    The stimulus tells what a face reacts to; among modalities of a face it is beside the point.
+    The stimulus tells what a face reacts to; among modalities of a face it is beside the point,
+    and what ReactioNet calls the reaction is visible light.
     """
-    samples = run.samples or {}
     letter = {DOMAINS[domain].input: domain for domain in run.domains}
     beside = ("stimulus",) if _modalities(run) else ()
-    found = [key for key in IMAGES if key in samples and key not in beside]
-    return sorted(((letter.get(key, ""), key) for key in found), key=lambda pair: not pair[0])
+    found = [(letter.get(k, ""), k) for k in IMAGES if k in run.samples and k not in beside]
+    found.sort(key=lambda pair: not pair[0])
+    return [("Visible" if domain == "V" else k.capitalize(), domain, k) for domain, k in found]
 
 
 def _modalities(run: Run) -> bool:
     """Whether the domains are images of one face: visible, depth, thermal."""
     return not set(FACE_DOMAINS).isdisjoint(run.domains)
-
-
-def _heading(domain: str, key: str) -> str:
-    """An image's name; what ReactioNet calls the reaction is, among modalities, visible light."""
-    return "Visible" if domain == "V" else key.capitalize()
 
 
 def _identity(samples: Samples, i: int) -> dict[str, Any]:
@@ -191,24 +182,14 @@ def ranked(samples: Samples, softmax: bool = False, each: int = 6) -> tuple[list
     return [i for i in present if i not in worst][:each], worst
 
 
-def rank_of(loss: float, all_loss: Float[np.ndarray, "batch"] | None) -> str:
-    """Where a tuple's loss stands in the whole test part: "rank 3 of 801", best first."""
-    if all_loss is None:
-        return ""
-    known = all_loss[np.isfinite(all_loss)]
-    return f"rank {int((known < loss - 1e-9).sum()) + 1} of {len(known)}"
-
-
-def headings(run: Run) -> list[str]:
-    """What the images of a tuple are called."""
-    return [_heading(*image) for image in _pictures(run)]
-
-
 def examples(
     run: Run, rows: Sequence[int], all_loss: Float[np.ndarray, "batch"] | None
 ) -> list[dict[str, Any]]:
-    """Tuples with their images, truth, prediction, and what was missed or falsely claimed."""
-    samples, names = run.samples or {}, run.names
+    """Tuples with their images, truth, prediction, and what was missed or falsely claimed.
+
+    With `all_loss`, that of the whole test part, also "rank 3 of 801" in it, best first.
+    """
+    samples, names = run.samples, run.names
     loss = log_loss(samples["probability"], samples["label"], run.softmax)
     missed, claimed_falsely = ("it was", "taken for") if run.softmax else ("missed", "false alarm")
     found = []
@@ -220,16 +201,19 @@ def examples(
             ", ".join(f"{pages.plain(names[n])}\N{NO-BREAK SPACE}({p[n]:.2f})" for n in of)
             for of in map(np.flatnonzero, masks)
         )
-        errors = [(missed, miss), (claimed_falsely, alarm)]
+        errors, rank = [(missed, miss), (claimed_falsely, alarm)], ""
+        if all_loss is not None:
+            better = int((all_loss < loss[i] - 1e-9).sum())
+            rank = f"rank {better + 1} of {np.isfinite(all_loss).sum()}"
         found.append(
             _identity(samples, i)
             | {
-                "pictures": [(samples[key][i], key) for _, key in _pictures(run)],
+                "pictures": [(samples[key][i], key) for _, _, key in pictures(run)],
                 "present": [names[n] for n in np.flatnonzero(label > 0)],
                 "found": hit,
                 "errors": [error for error in errors if error[1]],
                 "loss": loss[i],
-                "rank": rank_of(float(loss[i]), all_loss),
+                "rank": rank,
             }
         )
     return found

@@ -39,10 +39,11 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
         "prototypes": report_head.prototype_title(run),
         "examples": f"{run.example}s",
     }
-    built = {
-        key: (title.format_map(names), build(run, images))
-        for key, (title, build) in SECTIONS.items()
-    }
+    sections = {}
+    for key, (title, build) in SECTIONS.items():
+        shown = build(run, images)
+        if shown is not None:
+            sections[key] = title.format_map(names), shown
     page = pages.render(
         "report.html",
         title=report_head.title(run),
@@ -51,7 +52,7 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
         tested_on=report_head.tested_on(run),
         scores=report_head.tiles(run),
         facts=report_head.facts(run),
-        sections={key: shown for key, shown in built.items() if shown[1] is not None},
+        sections=sections,
         images=images,
     )
     folder = run.workdir / "report"
@@ -81,7 +82,7 @@ def _training(run: Run, images: Images) -> Shown:
 
 def _attention(run: Run, images: Images) -> Shown:
     looked = tuples.attention_domains(run)
-    if not run.samples or not looked:
+    if not looked:
         return None
     cards, strips = tuples.attention_cards(run)
     images.update(strips)
@@ -97,7 +98,7 @@ def _attention(run: Run, images: Images) -> Shown:
 
 
 def _relations(run: Run, images: Images) -> Shown:
-    samples, names = run.samples or {}, run.names
+    samples, names = run.samples, run.names
     stored = sorted(name for name in samples if name.startswith("relation_"))
     learned = samples.get("prototype_relation")
     if learned is None and not stored:
@@ -128,7 +129,7 @@ def _relations(run: Run, images: Images) -> Shown:
 
 
 def _prototype(run: Run, images: Images) -> Shown:
-    if not run.samples or "prototype" not in run.samples:
+    if "prototype" not in run.samples:
         return None
     called = report_head.prototype_title(run).replace("U-SR", "Universal stimulus-reaction")
     images["prototype"] = relations.prototype_figure(run.samples["prototype"], run.names)
@@ -136,7 +137,7 @@ def _prototype(run: Run, images: Images) -> Shown:
 
 
 def _tuples(run: Run, images: Images) -> Shown:
-    if not run.samples or "probability" not in run.samples:
+    if "probability" not in run.samples:
         return (
             f"no sampled {run.example}s (samples-fold*.npz) in the run directory, and so "
             "nothing that is drawn from them; --mode=evaluate writes them."
@@ -148,7 +149,7 @@ def _tuples(run: Run, images: Images) -> Shown:
         title: tuples.examples(run, rows, all_loss)
         for title, rows in zip(("Best", "Worst"), ranked, strict=True)
     }
-    return {"tables": tables, "pictures": tuples.headings(run)}
+    return {"tables": tables, "pictures": [heading for heading, *_ in tuples.pictures(run)]}
 
 
 def _config(run: Run, images: Images) -> Shown:

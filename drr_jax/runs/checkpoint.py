@@ -8,7 +8,8 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from orbax.checkpoint import checkpoint_managers
 from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.runs import distributed
-from drr_jax.runs.digest import Manifest, damaged_leaf, describe_leaves, manifest, read_manifest
+from drr_jax.runs.digest import Manifest, damage, describe_leaves, manifest, read_manifest
 from drr_jax.runs.orbax_quirks import Manager, one_line, read_arrays, read_some_arrays, silence
 
 LATEST, BEST, DAMAGED = "checkpoints", "best", "damaged"
@@ -71,7 +72,7 @@ class Checkpoints:
         A step that is already saved is left alone. Raises InputError if this or the previous save
         fails (full disk, read-only folder); the older checkpoints then stay as they are.
         """
-        self._wait_for_all()
+        self.wait()
         if distributed.everywhere(step not in self.steps()):
             self._save(LATEST, step, state, {"step": step})
 
@@ -80,14 +81,14 @@ class Checkpoints:
 
         Raises InputError as `save` does.
         """
-        self._wait_for_all()
+        self.wait()
         best = self.best_score()
         if best is not None and score <= best:
             return False
         # A step that is not the highest would be the first that Orbax removes.
         later = [old for old in self.steps(BEST) if old >= step]
         for old in later:
-            distributed.on_main(lambda old=old: shutil.rmtree(self.workdir / BEST / str(old)))
+            distributed.on_main(partial(shutil.rmtree, self._path(BEST, old)))
         if later and BEST in self._managers:
             self._managers[BEST].reload()
         self._save(BEST, step, state, {"step": step, "f1": float(score)})
@@ -102,21 +103,15 @@ class Checkpoints:
         """
         self.wait(LATEST)
         self._name_half_written()
-        problems: dict[int, str] = {}
-        for step in reversed(self.steps()):
-            state, problem = self._read(LATEST, step, abstract_state)
-            if not problem:
-                self._retire(problems)
-                return state, step
-            problems[step] = problem
-            logging.warning("checkpoint %s is damaged: %s", self._path(LATEST, step), problem)
-        if problems:
-            raise InputError(
-                f"{self.workdir / LATEST}: none of its checkpoints can be used "
-                f"({'; '.join(f'{step}: {text}' for step, text in problems.items())}); "
-                "put back a copy of one, or start again with another --workdir"
-            )
-        return None
+        steps, read = self.steps(), partial(self._read, LATEST, abstract_state=abstract_state)
+        found = self._newest(LATEST, read, ", or start again with another --workdir")
+        later = [step for step in reversed(steps) if found is not None and step > found[1]]
+        if later and not self.read_only:  # damaged, and in the way of the steps to come
+            for step in later:
+                distributed.on_main(partial(self._move_damaged, step))
+            if LATEST in self._managers:
+                self._managers[LATEST].reload()
+        return found
 
     def restore_best(self, abstract_state: Any) -> tuple[Any, int] | None:
         """Returns (state, step) of the best checkpoint, None if there is none.
@@ -124,7 +119,7 @@ class Checkpoints:
         Raises InputError if it is damaged or holds another model.
         """
         self.wait(BEST)
-        for step in reversed(self.steps(BEST)):
+        for step in self.steps(BEST)[-1:]:
             state, problem = self._read(BEST, step, abstract_state)
             if problem:
                 raise InputError(
@@ -140,33 +135,29 @@ class Checkpoints:
         NumPy arrays in the tree they were saved in; the model need not be known. None if there is
         no checkpoint. Raises InputError if all are damaged.
         """
-        problems = []
-        for step in reversed(self.steps(kind)):
-            path = self._path(kind, step)
-            try:
-                stored = self._manifest(kind, step)
-                wanted = _model_leaves(stored)
-                variables, problem = read_some_arrays(path / STATE, wanted)
-            except PermissionError:
-                raise
-            except (OSError, ValueError) as error:
-                problem = one_line(error, path)
-            else:
-                if not problem and (leaf := damaged_leaf(variables, stored)):
-                    problem = f"{leaf} does not match its digest"
-                if not problem:
-                    return {"batch_stats": {}, **variables}, step
-            problems.append(f"{step}: {problem}")
-            logging.warning("checkpoint %s is damaged: %s", path, problem)
-        if problems:
-            raise InputError(
-                f"{self.workdir / kind}: none of its checkpoints can be used "
-                f"({'; '.join(problems)}); put back a copy of one"
-            )
-        return None
+
+        def read(step: int) -> tuple[Any, str]:
+            stored, problem = self._whole_manifest(kind, step)
+            if problem:
+                return None, problem
+            shapes = {
+                name: jax.ShapeDtypeStruct(tuple(leaf["shape"]), leaf["dtype"])
+                for name, leaf in stored["leaves"].items()
+                if name.startswith(("params/", "batch_stats/"))
+            }
+            wanted = unflatten_dict(shapes, sep="/")
+            variables, problem = read_some_arrays(self._path(kind, step) / STATE, wanted)
+            problem = problem or damage(variables, stored)
+            return None if problem else {"batch_stats": {}, **variables}, problem
+
+        return self._newest(kind, read, "")
 
     def wait(self, kind: str | None = None) -> None:
-        """Waits until all saves are on disk. Raises InputError if one failed."""
+        """Waits until all saves are on disk. Raises InputError if one failed.
+
+        Before a save, too: two managers that save at once meet at Orbax's barriers, whose names do
+        not tell them apart, and on many processes "barrier is already ongoing" ends the run.
+        """
         for name, manager in self._managers.items():
             if kind in (None, name):
                 with self._disk(name):
@@ -179,10 +170,26 @@ class Checkpoints:
             with self._disk(name):
                 manager.close()
 
-    def _wait_for_all(self) -> None:
-        # Two managers that save at once meet at Orbax's barriers, whose names do not tell them
-        # apart: on many processes "barrier is already ongoing" ends the run.
-        self.wait()
+    def _newest(
+        self, kind: str, read: Callable[[int], tuple[Any, str]], advice: str
+    ) -> tuple[Any, int] | None:
+        """(content, step) of the newest checkpoint of which `read` gives (content, "").
+
+        None if there is no checkpoint. Raises InputError if all are damaged.
+        """
+        problems = []
+        for step in reversed(self.steps(kind)):
+            content, problem = read(step)
+            if not problem:
+                return content, step
+            problems.append(f"{step}: {problem}")
+            logging.warning("checkpoint %s is damaged: %s", self._path(kind, step), problem)
+        if problems:
+            raise InputError(
+                f"{self.workdir / kind}: none of its checkpoints can be used "
+                f"({'; '.join(problems)}); put back a copy of one{advice}"
+            )
+        return None
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -196,49 +203,45 @@ class Checkpoints:
     def _manifest(self, kind: str, step: int) -> Manifest:
         return read_manifest(self._path(kind, step) / MANIFEST / "metadata")
 
+    def _whole_manifest(self, kind: str, step: int) -> tuple[Manifest, str]:
+        """Returns (manifest, "") or ({}, what is wrong)."""
+        try:
+            return self._manifest(kind, step), ""
+        except PermissionError:
+            raise
+        except (OSError, ValueError) as error:
+            return {}, one_line(error, self._path(kind, step))
+
     def _manager(self, kind: str) -> Manager:
         if kind not in self._managers:
             policy = checkpoint_managers.preservation_policy
-            self._managers[kind] = Manager(
-                self.workdir / kind,
-                options=ocp.CheckpointManagerOptions(
-                    preservation_policy=policy.LatestN(self.keep if kind == LATEST else 1),
-                    cleanup_tmp_directories=True,
-                    lightweight_initialize=True,  # a damaged old checkpoint must not stop us here
-                ),
+            options = ocp.CheckpointManagerOptions(
+                preservation_policy=policy.LatestN(self.keep if kind == LATEST else 1),
+                cleanup_tmp_directories=True,
+                lightweight_initialize=True,  # a damaged old checkpoint must not stop us here
             )
+            self._managers[kind] = Manager(self.workdir / kind, options=options)
         return self._managers[kind]
 
     def _save(self, kind: str, step: int, state: Any, facts: dict[str, Any]) -> None:
         if self.read_only:
             raise ValueError(f"{self.workdir} was opened read-only")
-        args = ocp.args.Composite(
-            **{
-                STATE: ocp.args.StandardSave(state),
-                MANIFEST: ocp.args.JsonSave(manifest(state, facts)),
-            }
-        )
+        about = ocp.args.JsonSave(manifest(state, facts))
+        args = ocp.args.Composite(**{STATE: ocp.args.StandardSave(state), MANIFEST: about})
         with self._disk(kind):
             # What to save, and when, is the training loop's decision.
             self._manager(kind).save(step, args=args, force=True)
 
     def _read(self, kind: str, step: int, abstract_state: Any) -> tuple[Any, str]:
         """Returns (state, "") or (None, what is wrong), the same on all processes."""
-        path, state, stored, problem = self._path(kind, step), None, None, ""
-        try:
-            stored = self._manifest(kind, step)
-        except PermissionError:
-            raise
-        except (OSError, ValueError) as error:
-            problem = one_line(error, path)
-        if stored is not None:
+        path, state = self._path(kind, step), None
+        stored, problem = self._whole_manifest(kind, step)
+        if not problem:
             _check_same_model(path, describe_leaves(abstract_state), stored)
             state, problem = read_arrays(path / STATE, abstract_state)
         if not distributed.everywhere(not problem):
             return None, problem or "another process could not read it"
-        assert stored is not None
-        if leaf := damaged_leaf(state, stored):
-            problem = f"{leaf} does not match its digest"
+        problem = damage(state, stored)
         if not distributed.everywhere(not problem):
             return None, problem or "another process read other bytes"
         return state, ""
@@ -246,19 +249,9 @@ class Checkpoints:
     def _name_half_written(self) -> None:
         """Warns of saves that were interrupted; Orbax removes them at the first save."""
         for kind in (LATEST, BEST):
-            for path in sorted((self.workdir / kind).glob("*.orbax-checkpoint-tmp*")):
-                step = path.name.partition(".")[0]
-                logging.warning(
-                    "checkpoint %s was left half written and is not used", path.parent / step
-                )
-
-    def _retire(self, problems: dict[int, str]) -> None:
-        """Moves damaged checkpoints out of the way of the steps to come."""
-        if not self.read_only:
-            for step in problems:
-                distributed.on_main(lambda step=step: self._move_damaged(step))
-            if problems and LATEST in self._managers:
-                self._managers[LATEST].reload()
+            for part in sorted((self.workdir / kind).glob("*.orbax-checkpoint-tmp*")):
+                path = part.with_name(part.name.partition(".")[0])
+                logging.warning("checkpoint %s was left half written and is not used", path)
 
     def _move_damaged(self, step: int) -> None:
         folder = self.workdir / DAMAGED
@@ -289,16 +282,6 @@ def _disk_reason(error: BaseException) -> str | None:
     # TensorStore has the errno only in its text
     reasons = (os.strerror(number) for number in DISK_ERRORS)
     return next((reason for reason in reasons if reason in str(error)), None)
-
-
-def _model_leaves(stored: Manifest) -> dict[str, Any]:
-    """The parameters and statistics that a manifest lists, as a nested dict of shapes."""
-    shapes = {
-        name: jax.ShapeDtypeStruct(tuple(leaf["shape"]), leaf["dtype"])
-        for name, leaf in stored["leaves"].items()
-        if name.startswith(("params/", "batch_stats/"))
-    }
-    return unflatten_dict(shapes, sep="/")
 
 
 def _check_same_model(path: Path, wanted: dict[str, Any], stored: Manifest) -> None:

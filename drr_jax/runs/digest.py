@@ -37,17 +37,15 @@ def digest(state: Any) -> dict[str, str]:
     time.
     """
     return {
-        leaf_name(
-            path
-        ): f"{zlib.crc32(np.ascontiguousarray(_on_host(leaf)).view(np.uint8).data):08x}"
-        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+        leaf_name(path): _crc32(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)
     }
 
 
-def _on_host(leaf: Any) -> np.ndarray:
+def _crc32(leaf: Any) -> str:
     if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
-        return np.atleast_1d(multihost_utils.process_allgather(leaf, tiled=True))
-    return np.atleast_1d(np.asarray(leaf))
+        leaf = multihost_utils.process_allgather(leaf, tiled=True)
+    array = np.ascontiguousarray(np.atleast_1d(np.asarray(leaf)))
+    return f"{zlib.crc32(array.view(np.uint8).data):08x}"
 
 
 def manifest(state: Any, facts: dict[str, Any]) -> Manifest:
@@ -76,9 +74,9 @@ def read_manifest(path: Path) -> Manifest:
     return stored
 
 
-def damaged_leaf(state: Any, stored: Manifest) -> str:
-    """Returns the name of the first leaf whose bytes are not those of the manifest, or ""."""
+def damage(state: Any, stored: Manifest) -> str:
+    """Names the first leaf whose bytes are not those of the manifest; "" if there is none."""
     for name, value in digest(state).items():
         if stored["leaves"][name]["crc32"] != value:
-            return name
+            return f"{name} does not match its digest"
     return ""

@@ -22,6 +22,7 @@ from drr_jax.errors import InputError
 AXES = ("data", "fsdp")
 CONNECT_SECONDS = 300  # how long process 0 may take to start
 FSDP_MIN_SIZE = 4096  # elements; smaller leaves cost more in messages than they save in memory
+NO_PROXY = "no_grpc_proxy"
 VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 _polls = itertools.count(1)  # of all folds: JAX may have fixed its sync point between two of them
 
@@ -112,25 +113,17 @@ def _start_alone() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    # a proxy must not stand between a process and itself
-    with _environment("no_grpc_proxy", "127.0.0.1"):
+    before = os.environ.pop(NO_PROXY, None)
+    os.environ[NO_PROXY] = "127.0.0.1"  # a proxy must not stand between a process and itself
+    try:
         jax.config.update("jax_check_proxy_envs", False)
         jax.distributed.initialize(
             address, num_processes=1, process_id=0, coordinator_bind_address=address
         )
-
-
-@contextlib.contextmanager
-def _environment(name: str, value: str):
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        del os.environ[NO_PROXY]
+        if before is not None:
+            os.environ[NO_PROXY] = before
 
 
 def is_main_process() -> bool:

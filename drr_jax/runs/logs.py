@@ -65,7 +65,7 @@ class Metrics:
         files.write_whole(self.workdir / METRICS_FILE, "".join(map(_json_line, rows)))
         self.columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
         self._rewrite_csv(rows)
-        self.events = Events(self.workdir / TENSORBOARD, resume_step)
+        self._open_events(self.workdir / TENSORBOARD, resume_step)
 
     def write(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         """Appends a row {"step": step, **values} to all three and flushes it.
@@ -74,8 +74,7 @@ class Metrics:
         """
         if not self.active:
             return
-        row: Row = {"step": int(step)}
-        row |= {name: _exact(value) for name, value in values.items()}
+        row: Row = {"step": int(step), **{name: _exact(value) for name, value in values.items()}}
         try:
             with open(self.workdir / METRICS_FILE, "a", encoding="utf-8") as file:
                 file.write(_json_line(row))
@@ -85,7 +84,9 @@ class Metrics:
             else:
                 self.columns = list(dict.fromkeys([*self.columns, *row]))
                 self._rewrite_csv(read_metrics(self.workdir))
-            self.events.write(int(step), values)
+            for name, value in values.items():
+                self._write_event(int(step), summary=self._scalar(name, float(value)))
+            self._events.flush()
         except OSError as error:
             raise InputError(
                 f"{error.filename or self.workdir / METRICS_FILE}: {error.strerror}; make room, "
@@ -95,7 +96,7 @@ class Metrics:
     def close(self) -> None:
         """Closes the event file."""
         if self.active:
-            self.events.close()
+            self._events.close()
 
     def __enter__(self) -> "Metrics":
         return self
@@ -103,25 +104,12 @@ class Metrics:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _rewrite_csv(self, rows: list[Row]) -> None:
-        header = ",".join(self.columns) + "\n"
-        files.write_whole(self.workdir / CSV, header + self._csv_lines(rows))
+    def _open_events(self, folder: Path, resume_step: int) -> None:
+        """Opens TensorBoard's event file, to be written at once and by this thread.
 
-    def _csv_lines(self, rows: list[Row]) -> str:
-        text = io.StringIO()
-        table = csv.DictWriter(text, self.columns, lineterminator="\n")
-        table.writerows(rows)
-        return text.getvalue()
-
-
-class Events:
-    """TensorBoard event files, written at once and by this thread.
-
-    tensorboardX's SummaryWriter hands events to a thread of its own: on a full disk that thread
-    dies unheard, and ten events later the training loop waits for it for ever.
-    """
-
-    def __init__(self, folder: Path, resume_step: int) -> None:
+        tensorboardX's SummaryWriter hands events to a thread of its own: on a full disk that thread
+        dies unheard, and ten events later the training loop waits for it for ever.
+        """
         # tensorboardX takes a second to import where PyTorch is installed
         from tensorboardX import event_file_writer, summary
 
@@ -131,26 +119,25 @@ class Events:
             folder.mkdir(parents=True, exist_ok=True)
             # a number in the name: two starts within a second must not share a file
             number = len(list(folder.iterdir()))
-            self._writer = event_file_writer.EventsWriter(str(folder / "events"), f".{number}")
+            self._events = event_file_writer.EventsWriter(str(folder / "events"), f".{number}")
             # tells TensorBoard to forget what older files hold from this step on
             start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._write(resume_step + 1, session_log=start)
-            self._writer.flush()
+            self._write_event(resume_step + 1, session_log=start)
+            self._events.flush()
         except OSError as error:
             raise InputError(f"{folder} cannot be written: {error.strerror}") from error
 
-    def _write(self, step: int, **content: Any) -> None:
-        self._writer.write_event(self._event(step=step, wall_time=time.time(), **content))
+    def _write_event(self, step: int, **content: Any) -> None:
+        self._events.write_event(self._event(step=step, wall_time=time.time(), **content))
 
-    def write(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
-        """Appends one scalar for each value. Raises OSError for a full disk."""
-        for name, value in values.items():
-            self._write(step, summary=self._scalar(name, float(value)))
-        self._writer.flush()
+    def _rewrite_csv(self, rows: list[Row]) -> None:
+        header = ",".join(self.columns) + "\n"
+        files.write_whole(self.workdir / CSV, header + self._csv_lines(rows))
 
-    def close(self) -> None:
-        """Closes the file."""
-        self._writer.close()
+    def _csv_lines(self, rows: list[Row]) -> str:
+        text = io.StringIO()
+        csv.DictWriter(text, self.columns, lineterminator="\n").writerows(rows)
+        return text.getvalue()
 
 
 def _exact(value: SupportsFloat) -> int | float | None:

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,9 @@ def read_arrays(path: Path, abstract_state: Any) -> tuple[Any, str]:
 
 def read_some_arrays(path: Path, abstract_state: Any) -> tuple[Any, str]:
     """As `read_arrays` for a part of the item's tree, a nested dict; as NumPy arrays."""
-    restore = ocp.args.PyTreeRestore(
-        abstract_state,
-        restore_args=jax.tree.map(
-            lambda _: ocp.RestoreArgs(restore_type=np.ndarray), abstract_state
-        ),
-        partial_restore=True,
-    )
-    return _restore(ocp.PyTreeCheckpointHandler(), path, restore)
+    arrays = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), abstract_state)
+    args = ocp.args.PyTreeRestore(abstract_state, restore_args=arrays, partial_restore=True)
+    return _restore(ocp.PyTreeCheckpointHandler(), path, args)
 
 
 def _restore(handler: Any, path: Path, args: Any) -> tuple[Any, str]:
@@ -69,8 +65,8 @@ def silence() -> None:
     """Stops Orbax from printing tracebacks of failures that reach the caller as exceptions."""
     logging.getLogger("absl").addFilter(_not_orbax)
     logging.getLogger("asyncio").addFilter(_not_abandoned_read)
-    if not isinstance(sys.unraisablehook, _IgnoreAbandonedReads):
-        sys.unraisablehook = _IgnoreAbandonedReads(sys.unraisablehook)
+    if getattr(sys.unraisablehook, "func", None) is not _ignore_abandoned_reads:
+        sys.unraisablehook = partial(_ignore_abandoned_reads, sys.unraisablehook)
 
 
 def _not_orbax(record: logging.LogRecord) -> bool:
@@ -84,14 +80,9 @@ def _not_abandoned_read(record: logging.LogRecord) -> bool:
     return not ("never retrieved" in text and theirs)
 
 
-class _IgnoreAbandonedReads:
+def _ignore_abandoned_reads(hook: Callable[[Any], Any], what: Any) -> None:
     """A sys.unraisablehook; the reads beside a failed one are dropped, or outlive their loop."""
-
-    def __init__(self, hook: Callable[[Any], Any]) -> None:
-        self.hook = hook
-
-    def __call__(self, what: Any) -> None:
-        text, code = str(what.exc_value), getattr(what.object, "cr_code", None)
-        orbax = code is not None and f"{os.sep}orbax{os.sep}" in code.co_filename
-        if not (orbax or "tensorstore_spec" in text or text == "Event loop is closed"):
-            self.hook(what)
+    text, code = str(what.exc_value), getattr(what.object, "cr_code", None)
+    orbax = code is not None and f"{os.sep}orbax{os.sep}" in code.co_filename
+    if not (orbax or "tensorstore_spec" in text or text == "Event loop is closed"):
+        hook(what)

@@ -18,16 +18,9 @@ from drr_jax.runs import distributed
 # What the run is, what the report says of it, and its configuration.
 RECORD_FILE, RUN_FILE, CONFIG_FILE = "record.json", "run.json", "config.json"
 # These change where a run reads and how often it writes, never what it computes.
-FREE = frozenset(
-    {
-        "data.data_dir",
-        "data.manual_dir",
-        "data.worker_count",
-        "data.read_threads",
-        "data.prefetch",
-        "fsdp",
-        "packages",
-    }
+FREE = (
+    *("data.data_dir", "data.manual_dir", "data.worker_count", "data.read_threads"),
+    *("data.prefetch", "fsdp", "packages"),
 )
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "drr-jax")
 

@@ -84,15 +84,8 @@ def compile_programs(parts: training.Experiment) -> Programs:
     def run_prediction() -> None:
         jax.block_until_ready(predict(*fixed, held_out))
 
-    rows = parts.config.data.batch_size
-    return Programs(
-        parameters=parameters,
-        batch_size=rows,
-        step_flops=_flops(step, parts),
-        prediction_flops=_flops(predict, parts) / rows,
-        step=run_step,
-        predict=run_prediction,
-    )
+    rows, flops = parts.config.data.batch_size, (_flops(step, parts), _flops(predict, parts))
+    return Programs(parameters, rows, flops[0], flops[1] / rows, run_step, run_prediction)
 
 
 def _first(batches: Any) -> dict[str, jax.Array]:
@@ -112,7 +105,7 @@ def _flops(compiled: jax.stages.Compiled, parts: training.Experiment) -> float:
     return float(analysis["flops"]) * parts.mesh.size
 
 
-def in_turns(calls: Sequence[Callable[[], None]], rounds: int = ROUNDS) -> list[list[float]]:
+def in_turns(calls: Sequence[Callable[[], None]], rounds: int) -> list[list[float]]:
     """Seconds of every call in every round: [calls][rounds].
 
     The calls take turns, so that a machine that is busy for a while slows all of them. One round
@@ -132,21 +125,14 @@ def ratio(ours: Sequence[float], reference: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, reference, strict=True))
 
 
-def measure(ours: Programs, reference: Programs, label: str, rounds: int = ROUNDS) -> dict:
+def measure(ours: Programs, reference: Programs, label: str, rounds: int) -> dict[str, Any]:
     """The costs of a system as costs.json has them; `label` names the reference."""
-    found = {
-        "parameters": ours.parameters,
-        "batch_size": ours.batch_size,
-        "step_flops": ours.step_flops,
-        "prediction_flops": ours.prediction_flops,
-        "reference": label,
-        "rounds": rounds,
-    }
-    for name in ("step", "predict"):
-        calls = [getattr(programs, name) for programs in (ours, reference)]
-        own, other = in_turns(calls, rounds)
-        key = {"step": "step", "predict": "prediction"}[name]
-        found |= {f"{key}_seconds": statistics.median(own), f"{key}_ratio": ratio(own, other)}
+    keys = ("parameters", "batch_size", "step_flops", "prediction_flops")
+    found = {key: getattr(ours, key) for key in keys} | {"reference": label, "rounds": rounds}
+    calls = {"step": (ours.step, reference.step), "prediction": (ours.predict, reference.predict)}
+    for name, pair in calls.items():
+        own, other = in_turns(pair, rounds)
+        found |= {f"{name}_seconds": statistics.median(own), f"{name}_ratio": ratio(own, other)}
     return found
 
 
@@ -157,11 +143,8 @@ def subjects(what: str) -> list[Subject]:
     """
     path, _, argument = what.partition(":")
     if not path.endswith(".py"):
-        groups = tables_runs.group_runs(tables_runs.read_runs([what])[0])
-        return [
-            Subject(config_of(group.first), tuple(run.workdir for run in group.runs))
-            for group in groups
-        ]
+        systems = tables_runs.group_runs(tables_runs.read_runs([what])[0])
+        return [Subject(config_of(s.first), tuple(run.workdir for run in s.runs)) for s in systems]
     if not Path(path).is_file():
         raise InputError(f"{what}: {Path(path).absolute()} is no such file")
     get_config = runpy.run_path(path).get("get_config")
@@ -207,8 +190,8 @@ HEAD = (
 )
 
 
-def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Reads the command line; a wrong one ends in exit code 2."""
+def measure_costs(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `python -m drr_jax.costs`."""
     text = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("drr_jax.costs", description=__doc__, formatter_class=text)
     parser.add_argument("--config", action="append", required=True, help="what to look at")
@@ -217,12 +200,6 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.rounds < 1:
         raise InputError(f"--rounds={arguments.rounds}: expected at least 1")
-    return arguments
-
-
-def measure_costs(argv: Sequence[str] | None = None) -> int:
-    """Entry point of `python -m drr_jax.costs`."""
-    arguments = parse(argv)
     reference = subjects(arguments.reference)[0]
     others = [subject for what in arguments.config for subject in subjects(what)]
     start_devices(reference.config.data.data_dir)

@@ -1,20 +1,16 @@
 """The tables as Markdown, for people; as CSV and JSON with every bit, for programs."""
 
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from drr_jax import files
-from drr_jax.errors import InputError
 from drr_jax.tables import paper
-from drr_jax.tables import stats as tables_stats
 from drr_jax.tables.grids import Grid, Text
-from drr_jax.tables.runs import FoldRun
-from drr_jax.tables.sections import Contrast, Section, System, class_score, floor, shown
-from drr_jax.tables.stats import Difference
+from drr_jax.tables.runs import System
+from drr_jax.tables.sections import Contrast, Section, shown
+from drr_jax.tables.stats import spread
 
 Row = dict[str, Any]
 
@@ -33,48 +29,32 @@ def markdown(texts: Sequence[Text], skipped: Sequence[str]) -> str:
 
 
 def _table(grid: Grid) -> str:
-    head, *lines = grid.written()
-    rule = ["---" if i < grid.words else "--:" for i in range(len(head))]
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in (head, rule, *lines))
+    """The grid without the column that has to be drawn."""
+    rule = ["---" if i < grid.words else "--:" for i in range(len(grid.head))]
+    rows = (grid.head, rule, *(line.cells for line in grid.lines))
+    kept = [[cell for at, cell in enumerate(row) if at != grid.drawn] for row in rows]
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in kept)
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
-def systems_csv(sections: Sequence[Section]) -> str:
-    """A line a system; scores and their spreads are shares, not percent."""
-    return _csv([_system(section, one) for section in sections for one in section.systems])
+def data_files(sections: Sequence[Section], skipped: Sequence[str]) -> dict[str, str]:
+    """tables.csv with a line a system, ablation.csv with one for each held against a reference.
 
-
-def contrasts_csv(sections: Sequence[Section]) -> str:
-    """A line for every system that was held against a reference."""
-    return _csv([_contrast(section, one) for section in sections for one in section.contrasts])
-
-
-def as_json(sections: Sequence[Section], skipped: Sequence[str]) -> str:
-    """Both tables, and the single runs behind them."""
-    systems = [
-        _system(section, system) | {"runs": [_run(run) for run in system.group.runs]}
-        for section in sections
-        for system in section.systems
-    ]
+    tables.json has both, and the single runs behind them. Scores and their spreads are shares.
+    """
+    systems = [(one, _system(section, one)) for section in sections for one in section.systems]
     contrasts = [_contrast(section, one) for section in sections for one in section.contrasts]
-    notes = [note for section in sections for note in section.unpaired]
     value = {
-        "systems": systems,
+        "systems": [row | {"runs": _runs(system)} for system, row in systems],
         "ablation": contrasts,
-        "unpaired": notes,
+        "unpaired": [note for section in sections for note in section.unpaired],
         "left_out": list(skipped),
     }
-    return json.dumps(value, indent=1) + "\n"
-
-
-def write(folder: Path, texts: Mapping[str, str]) -> None:
-    """Writes text files into `folder`. Raises InputError if it cannot be made or written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--workdir={folder} cannot be made: {error.strerror}") from None
-    for name, text in texts.items():
-        files.write_whole(folder / name, text)
+    return {
+        "tables.csv": _csv([row for _, row in systems]),
+        "ablation.csv": _csv(contrasts),
+        "tables.json": json.dumps(value, indent=1) + "\n",
+    }
 
 
 def _csv(rows: Sequence[Row]) -> str:
@@ -83,32 +63,30 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _data(section: Section, system: System) -> Row:
-    names = ("dataset", "version", "fingerprint", "task", "rendered")
-    return {name: getattr(section, name) for name in names} | {
-        "classes": "+".join(section.classes),
+    dataset, version, fingerprint, task, *classes = system.first.data
+    return {
+        "dataset": dataset,
+        "version": version,
+        "fingerprint": fingerprint,
+        "task": task,
+        "rendered": section.rendered,
+        "classes": "+".join(classes),
         "system": system.label,
-        "domains": system.group.config["domains"],
+        "domains": system.config["domains"],
     }
 
 
 def _system(section: Section, system: System) -> Row:
-    group, first = system.group, system.group.first
-    seeds, folds = group.block
+    seeds, folds = system.block
     row = _data(section, system) | {
         "seeds": " ".join(map(str, seeds)),
         "folds": " ".join(map(str, folds)),
-        "checkpoint": group.config["selection"],
+        "checkpoint": system.config["selection"],
     }
-    for measure in section.measures:
-        spread = tables_stats.spread(group.values(measure.of))
-        row |= {
-            measure.key: spread.mean,
-            f"{measure.key}_sd_folds": spread.over_folds,
-            f"{measure.key}_sd_seeds": spread.over_seeds,
-        }
-    row["floor"] = float(group.values(lambda results: floor(results, section.task)).mean())
-    for name in section.classes:
-        row[f"f1 {name}"] = float(group.values(class_score(section.task, name)).mean())
+    for key in section.measures:
+        columns = (key, f"{key}_sd_folds", f"{key}_sd_seeds")
+        row |= zip(columns, spread(system.values(key)), strict=True)
+    row |= {key: system.mean(key) for key in ("floor", *(f"f1 {n}" for n in section.classes))}
     if section.table and system.row:
         row |= {
             "paper_table": section.table.number,
@@ -116,43 +94,34 @@ def _system(section: Section, system: System) -> Row:
             f"paper_{section.table.metric}": system.row.mean / 100,
             "paper_notes": " ".join(paper.row_notes(section.table, system.row)),
         }
-    for key in ("parameters", "steps", "step_seconds"):
-        row[key] = first.description.get(key)
+    first = system.first
+    row |= {key: first.description.get(key) for key in ("parameters", "steps", "step_seconds")}
     return row | {f"cost {key}": value for key, value in first.costs.items()}
 
 
-def _run(run: FoldRun) -> Row:
-    seed, fold = run.unit
-    return {
-        "workdir": str(run.workdir),
-        "seed": seed,
-        "fold": fold,
-        "commit": run.description.get("commit"),
-        "results": dict(run.results),
-    }
+def _runs(system: System) -> list[Row]:
+    return [
+        {
+            "workdir": str(run.workdir),
+            "seed": run.record["seed"],
+            "fold": run.record["fold"],
+            "commit": run.description.get("commit"),
+            "results": dict(run.results),
+        }
+        for run in system.runs
+    ]
 
 
 def _contrast(section: Section, found: Contrast) -> Row:
-    against = section.reference
+    against, score = section.reference, found.score
+    changed = [f"{key}: {shown(a)} → {shown(b)}" for key, (a, b) in found.differs.items()]
     row = _data(section, found.system) | {
         "reference": against.label,
-        "reference_domains": against.group.config["domains"],
-        "changed": "; ".join(
-            f"{k}: {shown(a)} → {shown(b)}" for k, (a, b) in found.differs.items()
-        ),
+        "reference_domains": against.config["domains"],
+        "changed": "; ".join(changed),
     }
-    for measure, score in zip(section.measures, found.scores, strict=True):
-        row |= _difference(measure.key, score)
-    for name, score in found.by_class.items():
-        row |= _difference(f"f1 {name}", score)
-    return row | {key: getattr(found.scores[0], key) for key in ("pairs", "seeds", "folds")}
-
-
-def _difference(name: str, score: Difference) -> Row:
-    low, high = score.interval or (None, None)
-    return {
-        name: score.mean,
-        f"{name}_low": low,
-        f"{name}_high": high,
-        f"{name}_better": score.better,
-    }
+    for name, apart in found.scores.items():
+        low, high = apart.interval or (None, None)
+        row |= {name: apart.mean, f"{name}_low": low, f"{name}_high": high}
+        row[f"{name}_better"] = apart.better
+    return row | {"pairs": score.pairs, "seeds": score.seeds, "folds": score.folds}

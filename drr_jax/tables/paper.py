@@ -64,10 +64,6 @@ class Table:
     rows: tuple[Row, ...]
     lacks: str = ""
 
-    def is_about(self, dataset: str) -> bool:
-        """Whether a prepared data set ("bp4d/rgb") is the table's, in any of its builds."""
-        return any(dataset == name or dataset.startswith(f"{name}/") for name in self.datasets)
-
 
 @functools.cache
 def _document() -> dict[str, Any]:
@@ -88,8 +84,11 @@ def _fixed(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def table_of(dataset: str, task: str) -> Table | None:
-    """The printed table of a data set, None if the supplement has none (or of another task)."""
-    return next((t for t in tables() if task == "au" and t.is_about(dataset)), None)
+    """The printed table of a prepared data set ("bp4d/rgb"), in any of its builds, or None."""
+    for table in tables() if task == "au" else ():
+        if any(f"{dataset}/".startswith(f"{name}/") for name in table.datasets):
+            return table
+    return None
 
 
 def find(table: Table, config: Mapping[str, Any]) -> Row | None:
@@ -103,9 +102,8 @@ def find(table: Table, config: Mapping[str, Any]) -> Row | None:
         switches = SWITCHES.get(row.config["model.name"], ())
         wanted |= {key: value for key, value in DEFAULTS.items() if key.startswith(switches)}
         wanted |= row.config
-        if all(
-            config.get(key) == value for key, value in wanted.items()
-        ) and row.domains in _domains(config):
+        same = all(config.get(key) == value for key, value in wanted.items())
+        if same and row.domains in _domains(config):
             return row
     return None
 

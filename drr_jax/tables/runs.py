@@ -4,7 +4,8 @@ import glob
 import itertools
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +14,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from drr_jax import metrics, models
+from drr_jax import metrics, models, runs
 from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
 from drr_jax.errors import InputError
-from drr_jax.runs import (
-    METRICS_FILE,
-    RECORD_FILE,
-    RUN_FILE,
-    Damaged,
-    is_free,
-    read_file,
-    read_metrics,
-)
+from drr_jax.tables import paper
 
 COSTS = "costs.json"  # written by drr_jax.costs
 WILD = frozenset("*?[")
@@ -34,7 +27,6 @@ VALIDATION = "validation_score"
 # says in one of several ways, `FoldRun.data` has.
 APART = frozenset({"seed", "fold", "classes", "data.classes", "dataset", "version", "fingerprint"})
 Block = tuple[tuple[int, ...], tuple[int, ...]]  # seeds, folds
-Score = Callable[[Mapping[str, Any]], float]  # of a results.json
 DESCRIBED = ("fold", "seed", "dataset", "version", "fingerprint")
 
 
@@ -72,6 +64,20 @@ class FoldRun:
         return *dataset, self.task, *self.results[self.task]
 
     @cached_property
+    def scores(self) -> dict[str, Any]:
+        """What results.json has, and by class "f1 NAME" and "yes NAME", the F1 of always saying so.
+
+        floor is what needs no picture: F1 of always saying yes, or the share of the most frequent
+        class. Of a base rate p the F1 of always saying yes is 2p / (1 + p).
+        """
+        floor = "all_positive_f1_mean" if self.task == "au" else "majority_accuracy"
+        found = {**self.results, "floor": self.results[floor]}
+        for name, one in self.results[self.task].items():
+            total = one["positives"] + one["count"]
+            found |= {f"f1 {name}": one["f1"], f"yes {name}": 2 * one["positives"] / max(1, total)}
+        return found
+
+    @cached_property
     def config(self) -> dict[str, Any]:
         """The flat config without what may differ in a group; absent keys have their defaults.
 
@@ -80,7 +86,7 @@ class FoldRun:
         known = flatten(Config()) | dict(self.record)
         for domain in vars(Encoders()).keys() - encoder_domains(known):
             known[f"model.encoders.{domain}.weights"] = DomainEncoder().weights
-        return {k: v for k, v in known.items() if k not in APART and not is_free(k, known)}
+        return {k: v for k, v in known.items() if k not in APART and not runs.is_free(k, known)}
 
     @property
     def group(self) -> str:
@@ -89,10 +95,12 @@ class FoldRun:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Runs that differ in seed and fold alone."""
+class System:
+    """Runs that differ in seed and fold alone: one row of a table."""
 
     runs: tuple[FoldRun, ...]
+    label: str = ""  # what the row is called
+    row: paper.Row | None = None  # what the paper prints for it
 
     @property
     def first(self) -> FoldRun:
@@ -112,10 +120,24 @@ class Group:
         """Seeds and folds that are all there: the largest rectangle; see `rectangle`."""
         return rectangle(self.by_unit)
 
-    def values(self, score: Score, block: Block | None = None) -> Float[np.ndarray, "seeds folds"]:
-        """A score of every run of `block`, of the group's own if none is given."""
+    @property
+    def costs(self) -> dict[str, Any]:
+        """Each cost as the first run has it that it was measured for."""
+        return {key: value for run in self.runs[::-1] for key, value in run.costs.items()}
+
+    @property
+    def named(self) -> str:
+        """Its label with its domains, as in "DRR (RST)"."""
+        return f"{self.label} ({self.config['domains']})"
+
+    def values(self, score: str, block: Block | None = None) -> Float[np.ndarray, "seeds folds"]:
+        """One of `FoldRun.scores` of every run of `block`, of the system's own if none is given."""
         seeds, folds = block or self.block
-        return np.array([[score(self.by_unit[s, f].results) for f in folds] for s in seeds])
+        return np.array([[self.by_unit[s, f].scores[score] for f in folds] for s in seeds])
+
+    def mean(self, score: str, block: Block | None = None) -> float:
+        """The mean of `values`."""
+        return float(self.values(score, block).mean())
 
 
 def rectangle(units: Collection[tuple[int, int]]) -> Block:
@@ -129,13 +151,8 @@ def rectangle(units: Collection[tuple[int, int]]) -> Block:
     for count in range(1, len(folds) + 1):
         for some in itertools.combinations(folds, count):
             whole = tuple(seed for seed in seeds if all((seed, fold) in units for fold in some))
-            best = max(best, (whole, some), key=_rank)
+            best = max(best, (whole, some), key=lambda b: (len(b[0]) * len(b[1]), len(b[1])))
     return best
-
-
-def _rank(block: Block) -> tuple[int, int]:
-    seeds, folds = block
-    return len(seeds) * len(folds), len(folds)
 
 
 def common_parent(patterns: Sequence[str]) -> Path:
@@ -146,11 +163,7 @@ def common_parent(patterns: Sequence[str]) -> Path:
         wild = [i for i, part in enumerate(parts) if WILD & set(part)]
         return Path(*parts[: wild[0] if wild else -1])
 
-    starts = [start(pattern).absolute().parts for pattern in patterns]
-    same = 0
-    while all(len(s) > same for s in starts) and len({s[same] for s in starts}) == 1:
-        same += 1
-    shared = Path(*starts[0][:same])
+    shared = Path(os.path.commonpath([start(pattern).absolute() for pattern in patterns]))
     here = Path.cwd()
     return shared.relative_to(here) if shared.is_relative_to(here) else shared
 
@@ -200,20 +213,20 @@ def read_runs(patterns: Sequence[str]) -> tuple[list[FoldRun], list[str]]:
 
 def _fold_run(workdir: Path) -> FoldRun | str:
     """The run of one fold in `workdir`, or why there is none that counts."""
-    if not (workdir / RECORD_FILE).exists():
-        runs = sorted(path.parent.name for path in workdir.glob(f"*/{RECORD_FILE}"))
-        inside = f"; it holds runs: --runs='{workdir}/*'" if runs else ""
-        return f"no run ({RECORD_FILE} is missing){inside}"
+    if not (workdir / runs.RECORD_FILE).exists():
+        inner = any(workdir.glob(f"*/{runs.RECORD_FILE}"))
+        inside = f"; it holds runs: --runs='{workdir}/*'" if inner else ""
+        return f"no run ({runs.RECORD_FILE} is missing){inside}"
     if not (workdir / "results.json").exists():
         return "not finished (results.json is missing); the same command goes on with it"
-    names = (RECORD_FILE, RUN_FILE, "results.json", COSTS)
+    names = (runs.RECORD_FILE, runs.RUN_FILE, "results.json", COSTS)
     try:
-        run = FoldRun(workdir, *(read_file(workdir, name) for name in names))
-    except Damaged as damaged:
+        run = FoldRun(workdir, *(runs.read_file(workdir, name) for name in names))
+    except runs.Damaged as damaged:
         return f"{damaged.name} is not JSON ({damaged.why})"
     lacking = [key for key in DESCRIBED if key not in run.record]
     if lacking:
-        return f"{RECORD_FILE} has no {lacking[0]}"
+        return f"{runs.RECORD_FILE} has no {lacking[0]}"
     if not run.results.get(run.task) or "f1_mean" not in run.results:
         return "results.json has no scores by class; --mode=evaluate writes it again"
     return _unfinished(run) or run
@@ -232,7 +245,7 @@ def _unfinished(run: FoldRun) -> str:
     if selection != "validation":
         return ""
     try:
-        rows = read_metrics(run.workdir)
+        rows = runs.read_metrics(run.workdir)
     except InputError as error:
         return str(error)
     # As Result.score has it; null is no number.
@@ -243,7 +256,7 @@ def _unfinished(run: FoldRun) -> str:
     }
     trained = max(scores, default=0)
     if trained < steps:
-        return f"not finished ({METRICS_FILE} has evaluations up to step {trained} of {steps})"
+        return f"not finished ({runs.METRICS_FILE} has evaluations up to step {trained} of {steps})"
     best = max(scores, key=lambda step: scores[step], default=tested)
     if best > tested and scores[best] > run.results.get(VALIDATION, math.inf):
         return (
@@ -253,9 +266,9 @@ def _unfinished(run: FoldRun) -> str:
     return ""
 
 
-def group_runs(runs: Sequence[FoldRun]) -> list[Group]:
+def group_runs(runs: Sequence[FoldRun]) -> list[System]:
     """Runs put together that differ in seed and fold alone, in the order of their first ones."""
     groups: dict[str, list[FoldRun]] = {}
     for run in runs:
         groups.setdefault(run.group, []).append(run)
-    return [Group(tuple(sorted(some, key=lambda run: run.unit))) for some in groups.values()]
+    return [System(tuple(sorted(some, key=lambda run: run.unit))) for some in groups.values()]

@@ -8,8 +8,8 @@ from drr_jax import models
 from drr_jax.config import Config, flatten
 from drr_jax.tables import paper
 from drr_jax.tables import runs as tables_runs
-from drr_jax.tables import stats as tables_stats
-from drr_jax.tables.runs import VALIDATION, Block, FoldRun, Group, Score
+from drr_jax.tables.runs import VALIDATION, Block, FoldRun, System
+from drr_jax.tables.stats import Difference, difference
 
 # The switches of docs/method.md 11, in the order in which an ablation lists them.
 SWITCHES = (
@@ -18,32 +18,9 @@ SWITCHES = (
 )
 DEFAULTS = flatten(Config())
 NOUNS = {"au": "action units", "expression": "expressions", "scene": "scenes"}
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A score of a results.json: its key, and what it is called."""
-
-    key: str
-    name: str
-
-    def of(self, results: Mapping[str, Any]) -> float:
-        return results[self.key]
-
-
-F1 = Measure("f1_mean", "F1")
-MACRO_F1 = Measure("f1_mean", "Macro F1")
-ACCURACY = Measure("accuracy_mean", "Accuracy")
-TOP1 = Measure("accuracy", "Accuracy")
-
-
-@dataclass(frozen=True)
-class System:
-    """One row: a group of runs under its label, and what the paper prints for it."""
-
-    group: Group
-    label: str
-    row: paper.Row | None
+# What systems are compared by, and a second score: its key in results.json, and what it is called.
+AU_MEASURES = {"f1_mean": "F1", "accuracy_mean": "Accuracy"}
+SOFTMAX_MEASURES = {"accuracy": "Accuracy", "f1_mean": "Macro F1"}
 
 
 @dataclass(frozen=True)
@@ -52,9 +29,13 @@ class Contrast:
 
     system: System
     differs: Mapping[str, tuple[Any, Any]]  # key: (of the reference, of the system)
-    scores: tuple[tables_stats.Difference, ...]  # by measure
-    by_class: Mapping[str, tables_stats.Difference]  # of F1
+    scores: Mapping[str, Difference]  # by measure, then "f1 NAME" by class
     block: Block  # seeds and folds that both have
+
+    @property
+    def score(self) -> Difference:
+        """The difference of the first measure."""
+        return next(iter(self.scores.values()))
 
 
 @dataclass(frozen=True)
@@ -62,43 +43,21 @@ class Section:
     """All runs of one task on the same classes of one data set."""
 
     title: str
-    dataset: str
-    version: str
-    fingerprint: str
-    task: str
     rendered: bool
     table: paper.Table | None  # the paper's, if this is its data set
+    measures: Mapping[str, str]  # key in the results -> name, with the validation's if all have one
     systems: tuple[System, ...]
     reference: System
     contrasts: tuple[Contrast, ...]
     unpaired: tuple[str, ...]  # what was not compared, and why
 
     @property
-    def measures(self) -> tuple[Measure, ...]:
-        runs = [run for system in self.systems for run in system.group.runs]
-        return measures_of(self.task, runs)
+    def task(self) -> str:
+        return self.reference.first.task
 
     @property
     def classes(self) -> list[str]:
-        return list(self.reference.group.first.results[self.task])
-
-
-def measures_of(task: str, runs: Sequence[FoldRun]) -> tuple[Measure, ...]:
-    """What systems are compared by, a second score, and the validation's if all runs have one."""
-    first, second = (F1, ACCURACY) if task == "au" else (TOP1, MACRO_F1)
-    if all(VALIDATION in run.results for run in runs):
-        return first, second, Measure(VALIDATION, f"Validation {first.name}")
-    return first, second
-
-
-def floor(results: Mapping[str, Any], task: str) -> float:
-    """What needs no picture: F1 of always saying yes, or the share of the most frequent class."""
-    return results["all_positive_f1_mean" if task == "au" else "majority_accuracy"]
-
-
-def class_score(task: str, name: str) -> Score:
-    """F1 of one class."""
-    return lambda results: results[task][name]["f1"]
+        return list(self.reference.first.results[self.task])
 
 
 def build(runs: Sequence[FoldRun], reference: str = "") -> list[Section]:
@@ -130,71 +89,68 @@ def title(data: Sequence[str], every: Collection[Sequence[str]]) -> str:
 
 def _section(runs: Sequence[FoldRun], reference: str, title: str) -> Section:
     groups = tables_runs.group_runs(runs)
-    first = groups[0].first
-    dataset, version, fingerprint, task, *_ = first.data
-    rendered = bool(first.description.get("rendered"))
+    dataset, _, _, task, *classes = runs[0].data
+    rendered = bool(groups[0].first.description.get("rendered"))
     table = None if rendered else paper.table_of(dataset, task)
+    measures = AU_MEASURES if task == "au" else SOFTMAX_MEASURES
+    if all(VALIDATION in run.results for run in runs):
+        measures = measures | {VALIDATION: f"Validation {next(iter(measures.values()))}"}
     ordered = sorted(groups, key=lambda group: paper.place(group.config))
-    members = tuple(
-        System(group, label, paper.find(table, group.config) if table else None)
-        for group, label in zip(ordered, labels(ordered), strict=True)
+    systems = tuple(
+        System(group.runs, _label(group, ordered), table and paper.find(table, group.config))
+        for group in ordered
     )
-    named = [s for s in members if s.group.first.group == reference]
-    against = named[0] if named else plain(members, groups[0])
-    measures = measures_of(task, runs)
+    named = [system for system in systems if system.first.group == reference]
+    # Where none is named: the plainest DRR over RST, else the first run given.
+    drr = [system for system in systems if _identity(system) == ("DRR", "RST")]
+    first = next(system for system in systems if system.runs is groups[0].runs)
+    against = named[0] if named else plainest(drr) if drr else first
     contrasts, unpaired = [], []
+    others = [system for system in systems if system is not against]
     if reference and not named:
+        others = []
         unpaired.append(
             "The reference that was named is of another data set or task, or of other classes: no "
             "pairs."
         )
-    else:
-        for system in members:
-            found = contrast(system, against, measures) if system is not against else ""
-            if isinstance(found, Contrast):
-                contrasts.append(found)
-            elif found:
-                unpaired.append(f"{system.label} ({system.group.config['domains']}): {found}")
+    for system in others:
+        block = tables_runs.rectangle(system.by_unit.keys() & against.by_unit.keys())
+        if not block[0]:
+            said = f"not paired, has {_units(system)} and the reference {_units(against)}"
+            unpaired.append(f"{system.named}: {said}")
+            continue
+        scores = {
+            key: difference(system.values(key, block), against.values(key, block))
+            for key in (*measures, *(f"f1 {name}" for name in classes))
+        }
+        differs = differing(against.config, system.config)
+        contrasts.append(Contrast(system, differs, scores, block))
+    contrasts.sort(key=_first_switch)
     return Section(
-        *(title, dataset, version, fingerprint, task, rendered, table, members, against),
-        contrasts=tuple(sorted(contrasts, key=_first_switch)),
-        unpaired=tuple(unpaired),
+        *(title, rendered, table, measures, systems, against),
+        *(tuple(contrasts), tuple(unpaired)),
     )
 
 
-def labels(groups: Sequence[Group]) -> list[str]:
-    """Names of systems, and the keys that tell one from the plainest of its name.
+def _label(group: System, every: Sequence[System]) -> str:
+    """A system's name, and the keys that tell it from the plainest of that name and domains.
 
-    Keys that all others of the same name and domains share say nothing and are left out.
+    Keys that all of these share say nothing and are left out.
     """
-    found = []
-    for group in groups:
-        alike = [g for g in groups if _identity(g) == _identity(group)]
-        base = min(alike, key=lambda g: _changes(g, alike))
-        changed = differing(base.config, group.config)
-        extra = " ".join(f"{key}={shown(value)}" for key, (_, value) in changed.items())
-        found.append(f"{_identity(group)[0]} {extra}".strip())
-    return found
+    base = plainest([other for other in every if _identity(other) == _identity(group)])
+    changed = differing(base.config, group.config).items()
+    return " ".join([_identity(group)[0], *(f"{key}={shown(new)}" for key, (_, new) in changed)])
 
 
-def _identity(group: Group) -> tuple[str, str]:
+def _identity(group: System) -> tuple[str, str]:
     config = group.config
     return models.system_name(config["model.name"], config["encoder.backbone"]), config["domains"]
 
 
-def _changes(group: Group, others: Sequence[Group]) -> int:
-    """How many of the keys in which `others` vary are not at their default."""
-    keys = {key for other in others for key in differing(group.config, other.config)}
-    return sum(group.config.get(key) != DEFAULTS.get(key) for key in keys)
-
-
-def plain(found: Sequence[System], first: Group) -> System:
-    """The reference where none is named: the plainest drr over RST, else the first run given."""
-    drr = [s for s in found if _identity(s.group) == ("DRR", "RST")]
-    groups = [system.group for system in drr]
-    if drr:
-        return min(drr, key=lambda system: _changes(system.group, groups))
-    return next(system for system in found if system.group is first)
+def plainest(alike: Sequence[System]) -> System:
+    """Of systems of one name and domains the one with most of what they vary in at its default."""
+    keys = {key for other in alike for key in differing(alike[0].config, other.config)}
+    return min(alike, key=lambda one: sum(one.config.get(k) != DEFAULTS.get(k) for k in keys))
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -224,34 +180,10 @@ def shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def contrast(system: System, against: System, measures: Sequence[Measure]) -> Contrast | str:
-    """The paired differences of two systems in some scores, or why there are no pairs."""
-    ours, theirs = system.group, against.group
-    block = tables_runs.rectangle(ours.by_unit.keys() & theirs.by_unit.keys())
-    if not block[0]:
-        return f"not paired, has {units(ours)} and the reference {units(theirs)}"
-    task = ours.first.task
-
-    def paired(score: Score) -> tables_stats.Difference:
-        return tables_stats.difference(ours.values(score, block), theirs.values(score, block))
-
-    return Contrast(
-        system,
-        differing(theirs.config, ours.config),
-        tuple(paired(measure.of) for measure in measures),
-        {name: paired(class_score(task, name)) for name in theirs.first.results[task]},
-        block,
-    )
-
-
-def units(group: Group) -> str:
-    """The seeds and folds of a group in words."""
-    seeds, folds = (sorted({unit[i] for unit in group.by_unit}) for i in (0, 1))
-    return f"seeds {_listed(seeds)}, folds {_listed(folds)}"
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
+def _units(group: System) -> str:
+    """The seeds and folds of a system in words."""
+    seeds, folds = (", ".join(map(str, sorted(set(of)))) for of in zip(*group.by_unit, strict=True))
+    return f"seeds {seeds}, folds {folds}"
 
 
 def _first_switch(found: Contrast) -> tuple[int, str]:

@@ -16,15 +16,6 @@ LEVEL = 0.95  # of the confidence intervals
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A mean over seeds and folds, and how it scatters over either; None where one is alone."""
-
-    mean: float
-    over_folds: float | None  # sample SD over folds of the means over seeds
-    over_seeds: float | None  # sample SD over seeds of the means over folds
-
-
-@dataclass(frozen=True)
 class Difference:
     """How much higher one system scores than another on the same seeds and folds."""
 
@@ -43,23 +34,21 @@ class Difference:
         return self.mean - self.half_width, self.mean + self.half_width
 
     @property
-    def reach(self) -> float:
-        """How far from zero the difference and its interval go."""
-        return abs(self.mean) + (self.half_width or 0.0)
-
-    @property
     def decided(self) -> bool:
         """Whether the interval leaves out zero."""
         return self.half_width is not None and abs(self.mean) > self.half_width
 
 
-def spread(values: Float[np.ndarray, "seeds folds"]) -> Spread:
-    """The mean of a score and its sample standard deviations over folds and over seeds."""
-    return Spread(float(values.mean()), _deviation(values.mean(0)), _deviation(values.mean(1)))
+def spread(values: Float[np.ndarray, "seeds folds"]) -> tuple[float, float | None, float | None]:
+    """The mean of a score, its sample SD over folds of the means over seeds, and the reverse.
 
-
-def _deviation(values: Float[np.ndarray, " trials"]) -> float | None:
-    return float(values.std(ddof=1)) if len(values) > 1 else None
+    A deviation is None where there is a single fold or seed.
+    """
+    over_folds, over_seeds = (
+        float(means.std(ddof=1)) if len(means) > 1 else None
+        for means in (values.mean(0), values.mean(1))
+    )
+    return float(values.mean()), over_folds, over_seeds
 
 
 def difference(

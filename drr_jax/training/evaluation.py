@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, Int8
+from jaxtyping import Float, Int8
 
-from drr_jax import data, files, metrics, models, report, runs
+from drr_jax import data, files, metrics, models, report, runs, weights
 from drr_jax.data import TUPLE
 from drr_jax.errors import InputError
 from drr_jax.facs import IMAGES
@@ -36,12 +36,8 @@ class Result:
 
     def logged(self) -> dict[str, float]:
         """What metrics.jsonl keeps of it."""
-        return {
-            "eval/f1_mean": self.summary["f1_mean"],
-            "eval/accuracy_mean": self.summary["accuracy_mean"],
-            **({"eval/accuracy": self.score} if "accuracy" in self.summary else {}),
-            "eval/loss": self.loss,
-        }
+        names = [name for name in ("f1_mean", "accuracy_mean", "accuracy") if name in self.summary]
+        return {f"eval/{name}": self.summary[name] for name in names} | {"eval/loss": self.loss}
 
 
 def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[State], Result]:
@@ -53,10 +49,9 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
     """
     config, everywhere = experiment.config, runs.replicated(experiment.mesh)
     classes, records = len(experiment.fold.names), len(experiment.fold.source(which))
-    rows = experiment.fold.rows(which)
+    rows = experiment.fold.rows[which]
 
-    def score(params, batch_stats, batch):
-        variables = {"params": params, "batch_stats": batch_stats}
+    def score(variables, batch):
         probability = experiment.model.apply(variables, batch, method="predict")
         assert isinstance(probability, jax.Array)
         labels, weight = batch["labels"], batch["weight"]
@@ -80,7 +75,7 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
         batches = experiment.held_out_batches(which)
         try:
             for batch in batches:
-                out = score(state.params, state.batch_stats, batch)
+                out = score(weights.variables(state), batch)
                 counts, batch_loss, p, y, index = jax.device_get(out)
                 total = total + counts.astype(np.int64)
                 loss += float(batch_loss)
@@ -182,15 +177,11 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     """
     config = experiment.config
     sequence = data.sequence_numbers(experiment.fold.prepared, experiment.fold.test_parts)
-    if experiment.fold.test_rows is not None:
-        sequence = sequence[experiment.fold.test_rows]
+    if experiment.fold.rows["test"] is not None:
+        sequence = sequence[experiment.fold.rows["test"]]
+    count, seed, softmax = config.log.samples, config.seed, config.task != "au"
     rows = report.choose_samples(
-        result.probability,
-        result.label,
-        sequence,
-        config.log.samples,
-        config.seed,
-        softmax=config.task != "au",
+        result.probability, result.label, sequence, count, seed, softmax=softmax
     )
     test = experiment.fold.source("test", _shown(experiment))
     records = [test[int(row)] for row in rows]
@@ -210,7 +201,9 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     }
     if "tokens" in batch:
         samples["caption"] = np.array([record["caption"] for record in records])
-        samples["caption_tokens"] = _token_table(experiment, batch["tokens"])
+        words = [data.words_of(experiment.tokenizer, row) for row in batch["tokens"]]
+        width = batch["tokens"].shape[1]
+        samples["caption_tokens"] = np.array([[*row, *[""] * width][:width] for row in words])
     graph = outputs.get("graph", {})
     if "prototype" in graph:
         prototype = _mean_prototype(experiment, apply, len(rows))
@@ -258,25 +251,14 @@ def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, n
 
 def _make_apply(experiment: Experiment, state: State) -> Callable[[dict[str, np.ndarray]], dict]:
     """The model's outputs for tuples that every process holds whole, as NumPy arrays."""
-    everywhere = runs.replicated(experiment.mesh)
-    apply = jax.jit(
-        lambda params, batch_stats, batch: experiment.model.apply(
-            {"params": params, "batch_stats": batch_stats}, batch
-        ),
-        out_shardings=everywhere,
-    )
+    everywhere, variables = runs.replicated(experiment.mesh), weights.variables(state)
+    apply = jax.jit(experiment.model.apply, out_shardings=everywhere)
 
     def outputs(batch: dict[str, np.ndarray]) -> dict:
         placed = {
             name: jax.make_array_from_callback(value.shape, everywhere, value.__getitem__)
             for name, value in batch.items()
         }
-        return jax.device_get(apply(state.params, state.batch_stats, placed))
+        return jax.device_get(apply(variables, placed))
 
     return outputs
-
-
-def _token_table(experiment: Experiment, tokens: Int[np.ndarray, "samples tokens"]) -> np.ndarray:
-    words = [data.words_of(experiment.tokenizer, row) for row in tokens]
-    width = tokens.shape[1]
-    return np.array([[*row, *[""] * width][:width] for row in words])

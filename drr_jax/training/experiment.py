@@ -55,14 +55,14 @@ class Experiment:
         """What must not change between two starts in one workdir."""
         fold, flat = self.fold, flatten(self.config)
         priors = {"graph.prior": fold.graph_prior, "contrast.prior": fold.contrast_prior}
+        digests = {  # a file may hold something else at the next start
+            f"{key} digest": f"{zlib.crc32(prior.tobytes()):08x}"
+            for key, prior in priors.items()
+            if facs.is_prior_file(flat[key])
+        }
         return {
             **flat,
-            # A file may hold something else at the next start.
-            **{
-                f"{key} digest": f"{zlib.crc32(prior.tobytes()):08x}"
-                for key, prior in priors.items()
-                if facs.is_prior_file(flat[key])
-            },
+            **digests,
             "fold": fold.number,
             "dataset": fold.prepared.name,
             "version": fold.prepared.version,
@@ -114,30 +114,18 @@ class Experiment:
 
     def train_batches(self, start_step: int):
         """Endless global batches on the devices, from `start_step` on; close it when done."""
-        batches = data.train_dataset(
-            self.fold.source("train", self.model.train_inputs),
-            self.config,
-            self.tokenizer,
-            seed=self.config.seed,
-            augment_on=self.augment_on,
-            start_step=start_step,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-        )
-        return self._on_devices(batches)
+        source = self.fold.source("train", self.model.train_inputs)
+        how = {"seed": self.config.seed, "augment_on": self.augment_on, "start_step": start_step}
+        return self._on_devices(partial(data.train_dataset, source, **how))
 
     def held_out_batches(self, which: str):
         """One exact pass over the test or validation records; close it when done."""
-        batches = data.eval_dataset(
-            self.fold.source(which, self.model.test_inputs),
-            self.config,
-            self.tokenizer,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-        )
-        return self._on_devices(batches)
+        source = self.fold.source(which, self.model.test_inputs)
+        return self._on_devices(partial(data.eval_dataset, source))
 
-    def _on_devices(self, batches):
+    def _on_devices(self, dataset):
+        hosts = {"process_index": jax.process_index(), "process_count": jax.process_count()}
+        batches = dataset(self.config, self.tokenizer, **hosts)
         put = partial(runs.to_global, mesh=self.mesh)
         return data.prefetch_to_device(batches, put, self.config.data.prefetch)
 
@@ -204,10 +192,7 @@ def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment
 
 
 def _word_pieces(
-    config: Config,
-    fold: Fold,
-    sentences: Sequence[str],
-    workdir: Path | None,
+    config: Config, fold: Fold, sentences: Sequence[str], workdir: Path | None
 ) -> tuple[Config, Any]:
     """The tokenizer: of the text encoder's weights, else of training captions and `sentences`.
 
@@ -219,10 +204,8 @@ def _word_pieces(
     if reads or sentences:
         text, pieces = weights.kept_text(config, workdir) or weights.text_of(config)
     if pieces is None:
-        words = fold.caption_words if reads else {}
-        words = with_words(words, sentences)
-        vocabulary = data.build_vocabulary(words, text.vocabulary)
-        pieces = data.tokenizer_of(vocabulary)
+        words = with_words(fold.caption_words if reads else {}, sentences)
+        pieces = data.tokenizer_of(data.build_vocabulary(words, text.vocabulary))
     return dataclasses.replace(config, text=text), pieces
 
 

@@ -52,29 +52,22 @@ def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
     def step(state: State, batch: Mapping[str, Array], arguments) -> tuple[State, Terms]:
         weights, fixed_prior, seed = arguments
         rng = jax.random.fold_in(jax.random.key(seed), state.step)
-        inputs = {
-            name: data.augment_batch(value, batch[f"{name}_draw"])
-            if f"{name}_draw" in batch
-            else value
-            for name, value in batch.items()
-        }
-        inputs["progress"] = state.step / experiment.steps
+        inputs = {**batch, "progress": state.step / experiment.steps}
+        for name in batch:
+            if f"{name}_draw" in batch:
+                inputs[name] = data.augment_batch(batch[name], batch[f"{name}_draw"])
         targets = models.Targets(batch["labels"], weights, fixed_prior)
 
         def loss(params):
+            variables, rngs = {"params": params, "batch_stats": state.batch_stats}, {"dropout": rng}
             outputs, updated = experiment.model.apply(
-                {"params": params, "batch_stats": state.batch_stats},
-                inputs,
-                train=True,
-                rngs={"dropout": rng},
-                mutable=["batch_stats"],
+                variables, inputs, train=True, rngs=rngs, mutable=["batch_stats"]
             )
             total, terms = experiment.model.loss(outputs, inputs, targets)
             return total, (terms, updated.get("batch_stats", {}))
 
-        (total, (terms, batch_stats)), gradient = jax.value_and_grad(loss, has_aux=True)(
-            state.params
-        )
+        differentiate = jax.value_and_grad(loss, has_aux=True)
+        (total, (terms, batch_stats)), gradient = differentiate(state.params)
         updates, opt_state = experiment.optimizer.update(gradient, state.opt_state, state.params)
         logged = {
             "loss": total,
@@ -86,14 +79,9 @@ def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
         return State(state.step + 1, params, batch_stats, opt_state), logged
 
     shardings, everywhere = experiment.shardings, runs.replicated(experiment.mesh)
-    batch_sharding = runs.batch_sharding(experiment.mesh)
-    compiled = jax.jit(
-        step,
-        in_shardings=(shardings, batch_sharding, everywhere),
-        out_shardings=(shardings, everywhere),
-        donate_argnums=0,
-    )
-    return compiled, arguments
+    into = (shardings, runs.batch_sharding(experiment.mesh), everywhere)
+    out = (shardings, everywhere)
+    return jax.jit(step, in_shardings=into, out_shardings=out, donate_argnums=0), arguments
 
 
 def check_finite(step: int, terms: Mapping[str, Array], checkpoints: Checkpoints) -> dict:
@@ -134,11 +122,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             print(f"encoders start from {said}", file=sys.stderr)
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
     saving = Checkpoints(workdir, log.keep_checkpoints)
-    with (
-        runs.only_one(workdir),
-        saving as checkpoints,
-        runs.preemption() as preempted,
-    ):
+    with runs.only_one(workdir), saving as checkpoints, runs.preemption() as preempted:
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
         describe_run(experiment, workdir, origins)
@@ -162,15 +146,9 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             values = check_finite(step, terms, checkpoints)
             bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
             if step % log.every_steps == 0 or step == experiment.steps:
+                epoch = step / experiment.steps_per_epoch
                 rate = (step - first) / (time.monotonic() - started)
-                metrics.write(
-                    step,
-                    {
-                        "epoch": step / experiment.steps_per_epoch,
-                        **values,
-                        "steps_per_second": rate,
-                    },
-                )
+                metrics.write(step, {"epoch": epoch, **values, "steps_per_second": rate})
 
         try:
             for step in range(first + 1, experiment.steps + 1):
@@ -227,7 +205,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
     if not runs.is_main_process():
         return
     before, devices = runs.read_file(workdir, runs.RUN_FILE), jax.devices()
-    parameters = experiment.abstract_state.params
+    fold, config, parameters = experiment.fold, experiment.config, experiment.abstract_state.params
     chosen = {  # what auto stands for here
         "precision": jnp.dtype(experiment.model.dtype).name,
         "data.augment_on": experiment.augment_on,
@@ -240,18 +218,18 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
                 file=sys.stderr,
             )
     described = {
-        "dataset": experiment.fold.prepared.name,
-        "version": experiment.fold.prepared.version,
-        "fingerprint": experiment.fold.prepared.fingerprint,
-        "rendered": bool(experiment.fold.prepared.metadata["rendered"]),
-        "fold": experiment.fold.number,
-        "test_parts": list(experiment.fold.test_parts),
-        "task": experiment.config.task,
-        "model": experiment.config.model.name,
-        "title": models.system_title(experiment.config),
+        "dataset": fold.prepared.name,
+        "version": fold.prepared.version,
+        "fingerprint": fold.prepared.fingerprint,
+        "rendered": bool(fold.prepared.metadata["rendered"]),
+        "fold": fold.number,
+        "test_parts": list(fold.test_parts),
+        "task": config.task,
+        "model": config.model.name,
+        "title": models.system_title(config),
         "test_inputs": list(experiment.model.test_inputs),
-        "au_names": list(experiment.fold.names),
-        "class_prior": np.asarray(experiment.fold.graph_prior).tolist(),
+        "au_names": list(fold.names),
+        "class_prior": np.asarray(fold.graph_prior).tolist(),
         "device": f"{len(devices)} x {devices[0].device_kind}",
         **chosen,
         **runs.versions(),

@@ -83,12 +83,8 @@ def optimizer(
                 for name, tree in params.items()
             },
         )
+    mask = None if config.decay_all else decay_mask
     if config.name == "adamw":
-        mask = None if config.decay_all else decay_mask
         return optax.adamw(schedule, weight_decay=config.weight_decay, mask=mask)
-    return optax.chain(
-        optax.add_decayed_weights(
-            config.weight_decay, mask=None if config.decay_all else decay_mask
-        ),
-        optax.sgd(schedule, momentum=config.momentum, nesterov=config.nesterov),
-    )
+    decay = optax.add_decayed_weights(config.weight_decay, mask)
+    return optax.chain(decay, optax.sgd(schedule, config.momentum, config.nesterov))

@@ -34,7 +34,8 @@ def show(path: Path) -> str:
     return "\n".join([*lines, f"{path}: {title}, {len(tensors)} tensors, {count:,} numbers"])
 
 
-def _parser() -> argparse.ArgumentParser:
+def main() -> int:
+    """Entry point of `python -m drr_jax.weights`."""
     parser = argparse.ArgumentParser(
         prog="python -m drr_jax.weights",
         description=__doc__,
@@ -48,18 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     exports.add_argument("--out", type=Path, required=True, help="new folder to write")
     exports.add_argument(
         "--selection",
-        choices=("last", "best", "validation"),
+        choices=export.SELECTIONS,
         help="checkpoint: last, best (by the test part) or validation (best on the validation "
         "part); default: the one whose results the run reports",
     )
-    return parser
-
-
-def main() -> int:
-    """Entry point of `python -m drr_jax.weights`."""
-    args = _parser().parse_args()
+    args = parser.parse_args()
     if args.command == "show":
         print(show(args.path))
-        return 0
-    print(export.export(args.workdir, args.out, args.selection))
+    else:
+        print(export.export(args.workdir, args.out, args.selection))
     return 0

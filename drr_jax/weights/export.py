@@ -111,10 +111,10 @@ def load(folder: str | Path) -> Exported:
 def _check_selection(workdir: Path, run: Mapping[str, Any], selection: str) -> None:
     if selection not in SELECTIONS:
         raise InputError(f"--selection={selection}: expected {', '.join(SELECTIONS)}")
-    validated = run.get("selection") == "validation"
-    if selection != "last" and validated != (selection == "validation"):
-        chosen = "a validation part" if validated else "the test part"
-        other = "validation" if validated else "best"
+    chosen, other = "the test part", "best"
+    if run.get("selection") == "validation":
+        chosen, other = "a validation part", "validation"
+    if selection not in ("last", other):
         raise InputError(
             f"--selection={selection}: the best checkpoint of {workdir} was chosen on {chosen}; "
             f"give --selection={other} or last"
@@ -154,8 +154,6 @@ def _describe(
 
 def _results(workdir: Path, selection: str, step: int) -> dict[str, Any] | None:
     """The scores of just this checkpoint, None if it was not evaluated."""
-    for name in ("results.json", "results-best.json"):
-        found = runs.read_file(workdir, name)
-        if (found.get("selection"), found.get("step")) == (selection, step):
-            return found
-    return None
+    kept = (runs.read_file(workdir, name) for name in ("results.json", "results-best.json"))
+    mine = (some for some in kept if (some.get("selection"), some.get("step")) == (selection, step))
+    return next(mine, None)

@@ -1,9 +1,7 @@
-"""Weights that encoders start from: found, checked against the model, put into place.
-
-An encoder and its BatchNorm start from them; heads, projection and graph never do.
-"""
+"""Weights that encoders start from: found, checked against the model, put into place."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +17,7 @@ from drr_jax.weights.sources import EXPORT, NONE, key_of, locate, source_of
 from drr_jax.weights.tensor_file import Tensor, Tensors, shown
 
 RANDOM = "random initialisation"
-FLOATS = ("F64", "F32", "F16", "BF16")
+FLOATS = [tensor_file.DTYPES[name] for name in ("F64", "F32", "F16", "BF16")]
 
 Variables = Mapping[str, Any]  # {"params": ..., "batch_stats": ...}, nested dicts of arrays
 
@@ -29,14 +27,13 @@ class Part:
     """One array of an encoder, and the tensors it is made of."""
 
     path: weight_names.Path  # "params", "conv1", "kernel"
-    shape: weight_names.Shape
+    piece: weight_names.Shape  # of each tensor's share, joined with the others on the last axis
     tensors: tuple[Tensor, ...]
     layout: weight_names.Layout
 
     def read(self) -> np.ndarray:
         """Its values, in the file's type."""
-        piece = piece_shape(self.shape, len(self.tensors))
-        pieces = [self.layout.convert(tensor.read(), piece) for tensor in self.tensors]
+        pieces = [self.layout.convert(tensor.read(), self.piece) for tensor in self.tensors]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
 
 
@@ -59,11 +56,6 @@ def listed(names: Sequence[str], count: int) -> str:
     """The first names, and how many more there are."""
     more = f" and {len(names) - count} more" if len(names) > count else ""
     return ", ".join(names[:count]) + more
-
-
-def piece_shape(shape: weight_names.Shape, count: int) -> weight_names.Shape:
-    """The shape of each of `count` arrays that make one when joined on the last axis."""
-    return (*shape[:-1], shape[-1] // count) if count > 1 else shape
 
 
 def variables(state: Any) -> Variables:
@@ -124,16 +116,19 @@ def _plan(config: Config, domain: str, variables: Variables) -> Plan:
         names = {path: ("/".join((path[0], own, *path[1:])),) for path in arrays}
         format, dropped = f"{EXPORT}, {own}", set()
     else:
-        found = _format(tensors, family, said, wanted)
-        tensors = _canonical(tensors, found, said)
+        found, tensors = _canonical(tensors, family, said, wanted)
         names = {path: found.names(path) for path in arrays}
-        format, dropped = found.name, set(filter(found.dropped.fullmatch, tensors))
+        format = found.name
+        dropped = {name for name in tensors if re.fullmatch(found.dropped, name)}
     parts = _match(arrays, names, tensors, dropped, family, bool(own), f"{said}: not {wanted}")
     heads_first = sorted(map(shown, dropped), key=lambda name: ("num_batches" in name, name))
     return Plan(encoder, source, format, parts, tuple(heads_first))
 
 
-def _format(tensors: Tensors, family: str, said: str, wanted: str) -> weight_names.Format:
+def _canonical(
+    tensors: Tensors, family: str, said: str, wanted: str
+) -> tuple[weight_names.Format, Tensors]:
+    """The format of another program's file, and its tensors by the names of the encoder alone."""
     found = weight_names.detect(tensors)
     if found is None:
         known = ", ".join(format.name for format in weight_names.FORMATS)
@@ -141,23 +136,25 @@ def _format(tensors: Tensors, family: str, said: str, wanted: str) -> weight_nam
         raise InputError(f"{said}: its tensors ({first}, ...) are of no known model: {known}")
     if found.family != family:
         raise InputError(f"{said}: a {found.name}, which has no weights for {wanted}")
-    return found
+    named: Tensors = {}
+    for name, tensor in tensors.items():
+        canonical = found.canonical(name)
+        if canonical in named:
+            raise InputError(f"{said}: {shown(name)} and {shown(named[canonical].name)} are one")
+        named[canonical] = tensor
+    return found, named
 
 
 def _family(config: Config, domain: str) -> tuple[str, str]:
     """The family of a domain's encoder, and the config keys that made it."""
+    text, encoder = config.text, config.encoder
     if domain == "T":
-        text = config.text
-        return (
-            text.encoder,
-            f"text.encoder={text.encoder} (width {text.width}, {text.layers} layers)",
-        )
-    encoder = config.encoder
+        said = f"text.encoder={text.encoder} (width {text.width}, {text.layers} layers)"
+        return text.encoder, said
     depth = f", depth {encoder.depth}" if encoder.depth else ""
-    return (
-        "vit" if encoder.backbone.startswith("vit") else "resnet",
-        f"encoder.backbone={encoder.backbone} (width {encoder.width}, stem {encoder.stem}{depth})",
-    )
+    said = f"(width {encoder.width}, stem {encoder.stem}{depth})"
+    family = "vit" if encoder.backbone.startswith("vit") else "resnet"
+    return family, f"encoder.backbone={encoder.backbone} {said}"
 
 
 def _own_encoder(tensors: Tensors, domain: str, said: str) -> str:
@@ -167,21 +164,10 @@ def _own_encoder(tensors: Tensors, domain: str, said: str) -> str:
         return ""
     # A face's other images have three channels, too, and may start from an exported R.
     wanted = [f"encoder_{domain}", *(["encoder_R"] if domain in FACE_DOMAINS else [])]
-    for name in wanted:
-        if name in names:
-            return name
-    has = ", ".join(sorted(map(shown, (name for name in names if name.startswith("encoder_")))))
+    if found := [name for name in wanted if name in names]:
+        return found[0]
+    has = ", ".join(sorted(shown(name) for name in names if name.startswith("encoder_")))
     raise InputError(f"{said}: it has no {' or '.join(wanted)}, but {has or 'no encoder'}")
-
-
-def _canonical(tensors: Tensors, format: weight_names.Format, said: str) -> Tensors:
-    named: Tensors = {}
-    for name, tensor in tensors.items():
-        canonical = format.canonical(name)
-        if canonical in named:
-            raise InputError(f"{said}: {shown(name)} and {shown(named[canonical].name)} are one")
-        named[canonical] = tensor
-    return named
 
 
 def _match(
@@ -195,28 +181,22 @@ def _match(
 ) -> tuple[Part, ...]:
     """Accounts for every array and every tensor. Raises InputError naming what is left."""
     parts, missing, misshapen = [], [], []
-    floats = {tensor_file.DTYPES[name] for name in FLOATS}
     for path, shape in arrays.items():
         layout = weight_names.layout(path, shape, family, own)
-        piece = piece_shape(shape, len(names[path]))
+        count = len(names[path])
+        piece = (*shape[:-1], shape[-1] // count) if count > 1 else shape
         found = [tensors[name] for name in names[path] if name in tensors]
         missing += [name for name in names[path] if name not in tensors]
         for tensor in found:
-            if not layout.accepts(tensor.shape, piece) or tensor.dtype not in floats:
+            if not layout.accepts(tensor.shape, piece) or tensor.dtype not in FLOATS:
                 expected = ["any" if size is None else size for size in layout.expected(piece)]
-                misshapen.append(
-                    f"{shown(tensor.name)} {tensor.dtype}{list(tensor.shape)} (expected "
-                    f"{expected})".replace("'", "")
-                )
-        parts.append(Part(path, shape, tuple(found), layout))
+                is_now = f"{shown(tensor.name)} {tensor.dtype}{list(tensor.shape)}"
+                misshapen.append(f"{is_now} (expected {expected})".replace("'", ""))
+        parts.append(Part(path, piece, tuple(found), layout))
     used = {name for some in names.values() for name in some}
     extra = [shown(name) for name in tensors if name not in used | dropped]
-    problems = [
-        f"{kind} {listed(some, 3)}"
-        for kind, some in (("missing", missing), ("extra", extra), ("misshapen", misshapen))
-        if some
-    ]
-    if problems:
+    kinds = {"missing": missing, "extra": extra, "misshapen": misshapen}
+    if problems := [f"{kind} {listed(some, 3)}" for kind, some in kinds.items() if some]:
         raise InputError(f"{said}: {'; '.join(problems)}")
     return tuple(parts)
 
@@ -232,14 +212,11 @@ def place(plans: Mapping[str, Plan], variables: Variables) -> None:
             node = variables[collection][plan.encoder]
             for module in modules:
                 node = node[module]
-            node[leaf] = _like(part.read(), node[leaf])
-
-
-def _like(values: np.ndarray, old: Any) -> Any:
-    values = np.ascontiguousarray(values, old.dtype)
-    if isinstance(old, jax.Array):
-        return jax.make_array_from_callback(old.shape, old.sharding, values.__getitem__)
-    return values
+            old, values = node[leaf], np.ascontiguousarray(part.read(), node[leaf].dtype)
+            if isinstance(old, jax.Array):
+                sharding = old.sharding
+                values = jax.make_array_from_callback(old.shape, sharding, values.__getitem__)
+            node[leaf] = values
 
 
 def describe_origins(plans: Mapping[str, Plan], domains: Sequence[str]) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """What the encoders' parameters are called in other people's files, and how they lie there.
 
-A format is a function from the path of one of our arrays ("params", "layer1_0", "conv1", "kernel")
-to the names of the tensors it is made of, and a list of what a file may hold beside them: the heads
-of the tasks it was trained on, which are dropped because they are named here. Everything else that
-is not asked for is an error.
+A format is a list of what our names are replaced by, and a list of what a file may hold beside
+them: the heads of the tasks it was trained on, which are dropped because they are named here.
+Everything else that is not asked for is an error.
 """
 
 import dataclasses
@@ -17,10 +16,12 @@ from drr_jax.models.encoders import PATCH, resize_positions
 
 Path = tuple[str, ...]
 Shape = tuple[int, ...]
-LEAVES = {
-    **{"kernel": "weight", "scale": "weight", "embedding": "weight", "bias": "bias"},
-    **{"mean": "running_mean", "var": "running_var"},
-}
+Renames = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
+QKV = "{qkv}"  # in a name: three tensors, of queries, keys and values
+_LEAVES: Renames = (
+    (r"\.(kernel|scale|embedding)$", ".weight"),
+    (r"\.(mean|var)$", r".running_\1"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,140 +32,109 @@ class Format:
     family: str  # of encoders it fits: resnet, vit or bert
     sign: str  # a tensor that no other format has
     prefix: str  # in front of the encoder's names where the file is of a model with a head
-    names: Callable[[Path], Path]
-    dropped: re.Pattern[str]
+    dropped: str  # a pattern of what a file may hold besides
+    renames: Renames  # patterns and what replaces them, one after the other
+
+    def names(self, path: Path) -> Path:
+        """The tensors that our array at `path`, ("params", "conv1", "kernel"), is made of."""
+        text = ".".join(path[1:])
+        for pattern, theirs in self.renames + _LEAVES:
+            text = re.sub(pattern, theirs, text)
+        parts = ("query", "key", "value") if QKV in text else ("",)
+        return tuple(text.replace(QKV, part) for part in parts)
 
     def canonical(self, name: str) -> str:
         """A tensor's name without prefix, and as newer versions of its library call it."""
         name = name.removeprefix(self.prefix)
-        return re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name).replace(
-            "LayerNorm.beta", "LayerNorm.bias"
-        )
+        name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
+        return name.replace("LayerNorm.beta", "LayerNorm.bias")
 
 
-def _torchvision_resnet(path: Path) -> Path:
-    *modules, leaf = path[1:]
-    text = ".".join(modules).replace("downsample_conv", "downsample.0")
-    text = text.replace("downsample_bn", "downsample.1")
-    text = re.sub(r"^(layer\d+)_", r"\1.", text)
-    return (f"{text}.{LEAVES[leaf]}",)
-
-
-def _huggingface_resnet(path: Path) -> Path:
-    *modules, leaf = path[1:]
-    kind = "normalization" if "bn" in modules[-1] else "convolution"
-    if len(modules) == 1:
-        where = "embedder.embedder"
-    else:
-        stage, layer = modules[0].removeprefix("layer").split("_")
-        part = modules[1][-1]  # conv1, bn1, ..., or downsample_conv, downsample_bn
-        inside = f"layer.{int(part) - 1}" if part.isdecimal() else "shortcut"
-        where = f"encoder.stages.{int(stage) - 1}.layers.{layer}.{inside}"
-    return (f"{where}.{kind}.{LEAVES[leaf]}",)
-
-
-def _timm_vit(path: Path) -> Path:
-    *modules, leaf = path[1:]
-    if not modules:
-        return ({"class_token": "cls_token", "positions": "pos_embed"}[leaf],)
-    text = ".".join(modules)
-    for ours, theirs in (
-        ("patches", "patch_embed.proj"),
-        ("attention.qkv", "attn.qkv"),
-        ("attention.out", "attn.proj"),
-        ("mlp.hidden", "mlp.fc1"),
-        ("mlp.out", "mlp.fc2"),
-    ):
-        text = text.replace(ours, theirs)
-    text = re.sub(r"^block(\d+)", r"blocks.\1", text)
-    return (f"{text}.{LEAVES[leaf]}",)
-
-
-def _huggingface_layer(modules: list[str], parts: dict[str, Path], leaf: str) -> Path:
-    layer = re.sub(r"\D", "", modules[0])
-    return tuple(
-        f"encoder.layer.{layer}.{part}.{LEAVES[leaf]}" for part in parts[".".join(modules[1:])]
-    )
-
-
-def _huggingface_vit(path: Path) -> Path:
-    *modules, leaf = path[1:]
-    if not modules:
-        return (f"embeddings.{'cls_token' if leaf == 'class_token' else 'position_embeddings'}",)
-    if len(modules) == 1:
-        module = {"patches": "embeddings.patch_embeddings.projection", "norm": "layernorm"}
-        return (f"{module[modules[0]]}.{LEAVES[leaf]}",)
-    return _huggingface_layer(modules, _VIT_PARTS, leaf)
-
-
-def _huggingface_bert(path: Path) -> Path:
-    *modules, leaf = path[1:]
-    if not modules:
-        module = {"positions": "position_embeddings", "sentence": "token_type_embeddings"}
-        return (f"embeddings.{module[leaf]}.weight",)
-    if len(modules) == 1:
-        module = {"words": "word_embeddings", "norm": "LayerNorm"}
-        return (f"embeddings.{module[modules[0]]}.{LEAVES[leaf]}",)
-    return _huggingface_layer(modules, _BERT_PARTS, leaf)
-
-
-_QKV = ("query", "key", "value")
-_MLP: dict[str, Path] = {"mlp.hidden": ("intermediate.dense",), "mlp.out": ("output.dense",)}
-_VIT_PARTS: dict[str, Path] = _MLP | {
-    "attention.qkv": tuple(f"attention.attention.{part}" for part in _QKV),
-    "attention.out": ("attention.output.dense",),
-    "norm1": ("layernorm_before",),
-    "norm2": ("layernorm_after",),
-}
-_BERT_PARTS: dict[str, Path] = _MLP | {
-    "attention.qkv": tuple(f"attention.self.{part}" for part in _QKV),
-    "attention.out": ("attention.output.dense",),
-    "norm1": ("attention.output.LayerNorm",),
-    "norm2": ("output.LayerNorm",),
-}
 _COUNTERS = r"(.*\.)?num_batches_tracked"
+_HUGGING_FACE_LAYER: Renames = (
+    (r"^(block|layer)(\d+)", r"encoder.layer.\2"),
+    ("attention.out", "attention.output.dense"),
+    ("mlp.hidden", "intermediate.dense"),
+    ("mlp.out", "output.dense"),
+)
 FORMATS = (
     Format(
         "torchvision or timm ResNet",
-        "resnet",
-        "layer1.0.conv1.weight",
-        "",
-        _torchvision_resnet,
-        re.compile(rf"fc\.(weight|bias)|{_COUNTERS}"),
+        family="resnet",
+        sign="layer1.0.conv1.weight",
+        prefix="",
+        dropped=rf"fc\.(weight|bias)|{_COUNTERS}",
+        renames=(
+            ("downsample_conv", "downsample.0"),
+            ("downsample_bn", "downsample.1"),
+            (r"^(layer\d+)_", r"\1."),
+        ),
     ),
     Format(
         "Hugging Face ResNet",
-        "resnet",
-        "embedder.embedder.convolution.weight",
-        "resnet.",
-        _huggingface_resnet,
-        re.compile(rf"classifier\.1\.(weight|bias)|{_COUNTERS}"),
+        family="resnet",
+        sign="embedder.embedder.convolution.weight",
+        prefix="resnet.",
+        dropped=rf"classifier\.1\.(weight|bias)|{_COUNTERS}",
+        renames=(
+            (r"^(conv|bn)1", r"embedder.embedder.\1"),
+            (r"^layer(\d+)_(\d+)", lambda m: f"encoder.stages.{int(m[1]) - 1}.layers.{m[2]}"),
+            (r"downsample_", "shortcut."),
+            (r"\.(conv|bn)(\d)", lambda m: f".layer.{int(m[2]) - 1}.{m[1]}"),
+            (r"\.conv\.", ".convolution."),
+            (r"\.bn\.", ".normalization."),
+        ),
     ),
     Format(
         "timm ViT",
-        "vit",
-        "blocks.0.attn.qkv.weight",
-        "",
-        _timm_vit,
-        re.compile(r"(head|pre_logits\.fc)\.(weight|bias)"),
+        family="vit",
+        sign="blocks.0.attn.qkv.weight",
+        prefix="",
+        dropped=r"(head|pre_logits\.fc)\.(weight|bias)",
+        renames=(
+            ("class_token", "cls_token"),
+            ("positions", "pos_embed"),
+            ("patches", "patch_embed.proj"),
+            ("attention.qkv", "attn.qkv"),
+            ("attention.out", "attn.proj"),
+            ("mlp.hidden", "mlp.fc1"),
+            ("mlp.out", "mlp.fc2"),
+            (r"^block(\d+)", r"blocks.\1"),
+        ),
     ),
     Format(
         "Hugging Face ViT",
-        "vit",
-        "embeddings.patch_embeddings.projection.weight",
-        "vit.",
-        _huggingface_vit,
-        re.compile(r"(classifier|pooler\.dense)\.(weight|bias)"),
+        family="vit",
+        sign="embeddings.patch_embeddings.projection.weight",
+        prefix="vit.",
+        dropped=r"(classifier|pooler\.dense)\.(weight|bias)",
+        renames=(
+            ("class_token", "embeddings.cls_token"),
+            ("positions", "embeddings.position_embeddings"),
+            ("patches", "embeddings.patch_embeddings.projection"),
+            (r"^norm\.", "layernorm."),
+            *_HUGGING_FACE_LAYER,
+            ("attention.qkv", f"attention.attention.{QKV}"),
+            ("norm1", "layernorm_before"),
+            ("norm2", "layernorm_after"),
+        ),
     ),
     Format(
         "Hugging Face BERT",
-        "bert",
-        "embeddings.word_embeddings.weight",
-        "bert.",
-        _huggingface_bert,
-        re.compile(
-            r"(classifier|pooler\.dense)\.(weight|bias)|embeddings\.position_ids"
-            r"|cls\.(predictions|seq_relationship)\..*"
+        family="bert",
+        sign="embeddings.word_embeddings.weight",
+        prefix="bert.",
+        dropped=r"(classifier|pooler\.dense)\.(weight|bias)|embeddings\.position_ids"
+        r"|cls\.(predictions|seq_relationship)\..*",
+        renames=(
+            ("positions", "embeddings.position_embeddings.weight"),
+            ("sentence", "embeddings.token_type_embeddings.weight"),
+            ("words", "embeddings.word_embeddings"),
+            (r"^norm\.", "embeddings.LayerNorm."),
+            *_HUGGING_FACE_LAYER,
+            ("attention.qkv", f"attention.self.{QKV}"),
+            ("norm1", "attention.output.LayerNorm"),
+            ("norm2", "output.LayerNorm"),
         ),
     ),
 )
@@ -173,10 +143,8 @@ FORMATS = (
 def detect(names: Iterable[str]) -> Format | None:
     """The format of a file with tensors of these names, None if it is none of `FORMATS`."""
     names = set(names)
-    for format in FORMATS:
-        if {format.sign, format.prefix + format.sign} & names:
-            return format
-    return None
+    signs = ((format, {format.sign, format.prefix + format.sign}) for format in FORMATS)
+    return next((format for format, either in signs if either & names), None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,8 +161,7 @@ class Layout:
         if len(theirs) != len(expected):
             return False
         pairs = zip(theirs, expected, strict=True)
-        same = all(wanted in (size, None) for size, wanted in pairs)
-        return same and self.fits(theirs, ours)
+        return all(wanted in (size, None) for size, wanted in pairs) and self.fits(theirs, ours)
 
 
 def _square(tokens: int) -> bool:
@@ -233,17 +200,14 @@ FIRST_SENTENCE = Layout(lambda ours: (None, *ours), lambda array, ours: array[0]
 def layout(path: Path, shape: Shape, family: str, own: bool) -> Layout:
     """How the array at `path` of an encoder of `family` lies in a file, ours or another's."""
     if path[1:] == ("positions",):
-        if family == "vit":
-            return GRID if own else THEIR_GRID
-        return FIRST_ROWS
+        vit = GRID if own else THEIR_GRID
+        return vit if family == "vit" else FIRST_ROWS
     if own:
         return SAME
-    if path[1:] == ("class_token",):
-        return CLASS_TOKEN
-    if path[1:] == ("sentence",):
-        return FIRST_SENTENCE
-    if path[1:] == ("patches", "kernel"):
-        return PATCHES
-    if path[-1] == "kernel":
-        return CONV if len(shape) == 4 else DENSE
-    return SAME
+    kernel = CONV if len(shape) == 4 else DENSE
+    special = {
+        ("class_token",): CLASS_TOKEN,
+        ("sentence",): FIRST_SENTENCE,
+        ("patches", "kernel"): PATCHES,
+    }
+    return special.get(path[1:], kernel if path[-1] == "kernel" else SAME)

@@ -27,18 +27,10 @@ MAX_DIMENSIONS = 32
 _CUT = "the file was cut short, copy or download it again"
 FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
 DTYPES = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
+    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (8, 4, 2)},
     "BF16": np.dtype(ml_dtypes.bfloat16),
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-    "I16": np.dtype("<i2"),
-    "I8": np.dtype("i1"),
-    "U64": np.dtype("<u8"),
-    "U32": np.dtype("<u4"),
-    "U16": np.dtype("<u2"),
-    "U8": np.dtype("u1"),
+    **{f"I{8 * size}": np.dtype(f"<i{size}") for size in (8, 4, 2, 1)},
+    **{f"U{8 * size}": np.dtype(f"<u{size}") for size in (8, 4, 2, 1)},
     "BOOL": np.dtype("?"),
 }
 
@@ -122,7 +114,7 @@ def open_file(path: Path) -> Tensors:
             text = file.read(length)
             try:
                 return _tensors(path, _header(text), 8 + length, size - length)
-            except _DefectError as error:
+            except InputError as error:
                 raise InputError(f"weights {path}: {error}") from None
     if 2 <= length <= size:
         said = f"its header has {length} bytes, expected at most {MAX_HEADER}"
@@ -140,10 +132,6 @@ def open_file(path: Path) -> Tensors:
     raise InputError(f"weights {path}: {said}")
 
 
-class _DefectError(ValueError):
-    """What a header lies about."""
-
-
 def _header(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_once)
@@ -151,7 +139,7 @@ def _header(text: bytes) -> dict[str, Any]:
         if not isinstance(said, dict) or not all(isinstance(text, str) for text in said.values()):
             raise ValueError("no JSON object of tensors")
     except (ValueError, RecursionError) as error:
-        raise _DefectError(f"its header is damaged ({_reason(error)})") from None
+        raise InputError(f"its header is damaged ({_reason(error)})") from None
     return header
 
 
@@ -173,37 +161,37 @@ def _tensors(path: Path, header: dict[str, Any], start: int, size: int) -> Tenso
     for name, (dtype, shape, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
         expected = math.prod(shape) * dtype.itemsize
         if end - begin != expected:
-            raise _DefectError(
+            raise InputError(
                 f"{shown(name)} has {end - begin} bytes, its shape and type need {expected}"
             )
         if end > size:
-            raise _DefectError(f"{shown(name)} ends at byte {end} of {size}: {_CUT}")
+            raise InputError(f"{shown(name)} ends at byte {end} of {size}: {_CUT}")
         if begin != last:
             what = "overlaps the one before" if begin < last else "leaves a gap before it"
-            raise _DefectError(f"{shown(name)} {what} (byte {begin}, not {last})")
+            raise InputError(f"{shown(name)} {what} (byte {begin}, not {last})")
         tensors[name] = Tensor(path, name, dtype, shape, start + begin)
         last = end
     if last != size:
-        raise _DefectError(f"{size - last} bytes follow the last tensor")
+        raise InputError(f"{size - last} bytes follow the last tensor")
     return tensors
 
 
 def _entry(name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:
     """(type, shape, first byte, last byte + 1) of a tensor."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise _DefectError(
+        raise InputError(
             f"{name} is described by {shown(json.dumps(entry))}, expected dtype, shape and "
             "data_offsets"
         )
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise _DefectError(
+        raise InputError(
             f"{name} has the type {shown(str(dtype))}, expected one of {', '.join(DTYPES)}"
         )
     if not _sizes(shape) or len(shape) > MAX_DIMENSIONS:
-        raise _DefectError(f"{name} has the shape {shown(str(shape))}")
+        raise InputError(f"{name} has the shape {shown(str(shape))}")
     if not _sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise _DefectError(
+        raise InputError(
             f"{name} has the data_offsets {shown(str(offsets))}, expected [first, last + 1]"
         )
     return DTYPES[dtype], tuple(shape), *offsets

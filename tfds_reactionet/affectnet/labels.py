@@ -13,7 +13,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS
-from tfds_reactionet.reading import Box, check_header
+from tfds_reactionet.reading import Box, check_header, readable
 
 COLUMNS = (
     "subDirectory_filePath",
@@ -59,7 +59,7 @@ def read_list(path: Path) -> Iterator[Listed]:
     header: list[str] | None = None
     number, line = 0, 1
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with readable(path), open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             for cells in reader:
                 line = reader.line_num
@@ -83,8 +83,6 @@ def read_list(path: Path) -> Iterator[Listed]:
         raise InputError(f"{path}: line {line}: {error}; expected CSV") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 after line {line}; expected CSV") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _listed(row: dict[str, str], number: int, line: int, where: str) -> Listed:
@@ -130,11 +128,8 @@ def read_scalar(path: Path) -> float:
 
     Raises InputError for a file that is cut off, or is no such array.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    with readable(path), open(path, "rb") as file:
+        data = file.read(_MOST_BYTES + 1)
     try:
         value = _scalar(data)
     except Exception as error:  # numpy raises half a dozen kinds for damaged files

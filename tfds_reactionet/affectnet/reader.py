@@ -6,18 +6,17 @@
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
 
+import numpy as np
 from PIL import Image
 
 from drr_jax.errors import InputError
 from tfds_reactionet import building
 from tfds_reactionet.affectnet import labels
-from tfds_reactionet.building import Frame, Skip, Unit, blocks, later
-from tfds_reactionet.reading import Box, ImageFile, folders, matching, numbered_images
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks, later
+from tfds_reactionet.reading import Box, ImageFile, Protocol, folders, matching, numbered_images
 
 OTHER_CLASS = "expression outside of the seven (contempt, none, uncertain, no face)"
 NO_IMAGE = "label without an image"
@@ -26,36 +25,37 @@ NO_LABEL = "image without its label files"
 _LISTS = {"train": "training.csv", "test": "validation.csv"}
 _SETS = {"train_set": "train", "val_set": "test"}
 _IMAGES = "manually_annotated_images"
+_KEYS = ("exp", "val", "aro")
 _EXPRESSION = re.compile(r"([0-9]{1,9})_exp\.npy")
 _LEVELS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """An image of the layout of 2021."""
-
-    number: int
-    image: str | None  # name of its file
-    labelled: bool
+_INNER = ("images", "annotations")
 
 
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Has lists and images, or sets."""
 
     expected_reasons = (OTHER_CLASS,)
 
-    lists: Mapping[str, Path] = field(default_factory=dict)  # by split
-    images: Path | None = None
-    sets: Mapping[str, Path] = field(default_factory=dict)  # train_set and val_set by split
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="expression",
+            protocol=Protocol.official("train", "test"),
+            extra={
+                "valence": ((), np.float32),
+                "arousal": ((), np.float32),
+                "name": ((), str),
+            },
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if neither layout is there, or both are."""
-        lists: dict[str, Path] = {}
-        sets: dict[str, Path] = {}
+        lists: dict[str, Path] = {}  # by split
+        sets: dict[str, Path] = {}  # train_set and val_set by split
         images: Path | None = None
-        for folder in folders(root, _LEVELS, _is_leaf):
+        for folder in folders(self.root, _LEVELS, _is_leaf):
             name = folder.name.lower()
             if name == _IMAGES:
                 images = images or folder
@@ -68,14 +68,16 @@ class Reader(building.Reader):
                     lists.setdefault(split, folder / file)
         old, new = images is not None and len(lists) == 2, len(sets) == 2
         if old and new:
-            raise InputError(f"{root}: holds both layouts, of 2017 and 2021; name one's folder")
+            raise InputError(
+                f"{self.root}: holds both layouts, of 2017 and 2021; name one's folder"
+            )
         if not old and not new:
             raise InputError(
-                f"{root}: no AffectNet in it; expected training.csv, validation.csv and "
+                f"{self.root}: no AffectNet in it; expected training.csv, validation.csv and "
                 "Manually_Annotated_Images/ (2017), or train_set/ and val_set/ with images/ and "
                 "annotations/ (2021); unpack the archives"
             )
-        return cls(lists, images) if old else cls(sets=sets)
+        self.images, self.lists, self.sets = (images, lists, {}) if old else (None, {}, sets)
 
     @property
     def has_faces(self) -> bool:
@@ -88,29 +90,20 @@ class Reader(building.Reader):
             rows = {split: _numbered(folder) for split, folder in self.sets.items()}
         return [unit for split in _LISTS for unit in blocks(split, rows[split])]
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        frames: list[Frame] = []
-        skips: list[Skip] = []
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
-            made = self._listed(row) if self.images else _read(row, self.sets[unit.part])
-            if isinstance(made, Frame):
-                frames.append(made)
-            else:
-                reason, file = made
-                skips.append(Skip(f"{unit.part}/{row.number}", reason, file))
-        return frames, skips
+            yield self._listed(unit, row) if self.images else self._annotated(unit, *row)
 
     def stamped(self) -> list[Path]:
         inner = [folder / name for folder in self.sets.values() for name in _INNER]
         return [*self.lists.values(), *([self.images] if self.images else []), *inner]
 
-    def _listed(self, row: labels.Listed) -> Frame | tuple[str, str]:
-        """The frame of a row, or why there is none and which file tells."""
+    def _listed(self, unit: Unit, row: labels.Listed) -> Frame | Skip:
         path = Path(self.images or "", row.path)
         if row.expression < 0:
-            return OTHER_CLASS, str(path)
+            return unit.skip(row.number, OTHER_CLASS, path)
         if not path.is_file():
-            return NO_IMAGE, str(path)
+            return unit.skip(row.number, NO_IMAGE, path)
         return Frame(
             row.number,
             ImageFile(path),
@@ -119,8 +112,24 @@ class Reader(building.Reader):
             extra={"valence": row.valence, "arousal": row.arousal, "name": row.path},
         )
 
-
-_INNER = ("images", "annotations")
+    def _annotated(self, unit: Unit, number: int, image: str | None) -> Frame | Skip:
+        """The image of a set, of the layout of 2021."""
+        folder = self.sets[unit.part]
+        exp, *rest = (folder / "annotations" / f"{number}_{key}.npy" for key in _KEYS)
+        if image is None:
+            return unit.skip(number, NO_IMAGE, folder / "images" / f"{number}.jpg")
+        if not all(path.is_file() for path in (exp, *rest)):
+            return unit.skip(number, NO_LABEL, exp)
+        expression = labels.expression(labels.read_scalar(exp), str(exp))
+        if expression < 0:
+            return unit.skip(number, OTHER_CLASS, exp)
+        valence, arousal = (labels.affect(labels.read_scalar(path), f"{path}:") for path in rest)
+        return Frame(
+            number,
+            ImageFile(folder / "images" / image),
+            expression=expression,
+            extra={"valence": valence, "arousal": arousal, "name": image},
+        )
 
 
 def _is_leaf(name: str) -> bool:
@@ -137,33 +146,11 @@ def _clipped(box: Box, path: Path) -> Box:
         return box
 
 
-def _numbered(folder: Path) -> list[Numbered]:
-    images = numbered_images(folder / "images") if (folder / "images").is_dir() else {}
+def _numbered(folder: Path) -> list[tuple[int, str | None]]:
+    """(number, name of the image) of a set's images and labels of 2021, one of which may lack."""
+    images = numbered_images(folder / "images")
     labelled = {int(match[1]) for _, match in matching(folder / "annotations", _EXPRESSION)}
     return [
-        Numbered(number, images[number].name if number in images else None, number in labelled)
+        (number, images[number].name if number in images else None)
         for number in sorted(images.keys() | labelled)
     ]
-
-
-def _read(row: Numbered, folder: Path) -> Frame | tuple[str, str]:
-    """As Reader._listed, for an image of a set."""
-    paths = {
-        key: folder / "annotations" / f"{row.number}_{key}.npy" for key in ("exp", "val", "aro")
-    }
-    if row.image is None:
-        return NO_IMAGE, str(folder / "images" / f"{row.number}.jpg")
-    if not row.labelled or not all(path.is_file() for path in paths.values()):
-        return NO_LABEL, str(paths["exp"])
-    expression = labels.expression(labels.read_scalar(paths["exp"]), str(paths["exp"]))
-    if expression < 0:
-        return OTHER_CLASS, str(paths["exp"])
-    valence, arousal = (
-        labels.affect(labels.read_scalar(paths[key]), f"{paths[key]}:") for key in ("val", "aro")
-    )
-    return Frame(
-        row.number,
-        ImageFile(folder / "images" / row.image),
-        expression=expression,
-        extra={"valence": valence, "arousal": arousal, "name": row.image},
-    )

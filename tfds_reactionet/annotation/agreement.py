@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Int
 
 from drr_jax.errors import InputError
-from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS
-from tfds_reactionet.reactionet import KeyFrames, read_keyframes
+from drr_jax.facs import EXPRESSIONS
+from tfds_reactionet.reactionet import AU_COLUMNS, KeyFrames, read_keyframes
 
 SESSIONS = ("Facial expressions", "Facial action units")
 # Table 2 of the supplement; which kappa it reports is not said.
@@ -69,38 +69,30 @@ def read_agreement(files: Sequence[Path]) -> Agreement:
             raise InputError(f"{file}: no such file; expected a coder's labels as keyframes.csv")
     if len({file.resolve() for file in files}) < len(files):
         raise InputError("a coder file is named twice; expected one file for each coder")
-    coders = [_by_frame(read_keyframes(file)) for file in files]
+    coders = [_codes_by_frame(read_keyframes(file)) for file in files]
     common = sorted(set.intersection(*(set(coder) for coder in coders)))
     if not common:
         names = ", ".join(str(file) for file in files)
         raise InputError(f"{names}: no frame that all coders coded; expected the same frames")
-    expression = np.array([[coder[key][0] for coder in coders] for key in common])
-    occurrence = np.array([[coder[key][1] for coder in coders] for key in common])
+    expression, *occurrence = np.array([[coder[at] for coder in coders] for at in common]).T
+    shown = [np.where(expression < 0, -1, expression == n) for n in range(len(EXPRESSIONS))]
+    named = [(SESSIONS[0], *one) for one in enumerate(map(str.capitalize, EXPRESSIONS), 1)]
+    named += [(SESSIONS[1], *one) for one in enumerate(AU_COLUMNS, 1)]
     tasks = []
-    for index, name in enumerate(EXPRESSIONS):
-        codes = np.where(expression < 0, -1, expression == index)
-        tasks.append(_task(SESSIONS[0], index, name.capitalize(), codes, PAPER[index]))
-    for index, name in enumerate(REACTIONET_AUS):
-        label, paper = f"AU{int(name[2:])}", PAPER[len(EXPRESSIONS) + index]
-        tasks.append(_task(SESSIONS[1], index, label, occurrence[:, :, index], paper))
+    for name, codes, paper in zip(named, (*shown, *occurrence), PAPER, strict=True):
+        given = codes.T[(codes >= 0).all(axis=0)]
+        positives = float(given.mean()) if len(given) else float("nan")
+        tasks.append(Task(*name, *kappas(given), len(given), positives, paper))
     return Agreement(tasks, len(common), len(set.union(*map(set, coders))) - len(common))
 
 
-def _by_frame(labels: dict[str, KeyFrames]) -> dict[tuple[str, int], tuple[int, list[int]]]:
+def _codes_by_frame(labels: dict[str, KeyFrames]) -> dict[tuple[str, int], list[int]]:
+    """The expression and the AUs' occurrences of every (sequence, frame)."""
     return {
-        (key, frame): (int(frames.expression[at]), frames.occurrence[at].tolist())
+        (key, frame): [int(frames.expression[at]), *frames.occurrence[at].tolist()]
         for key, frames in labels.items()
         for at, frame in enumerate(frames.frames.tolist())
     }
-
-
-def _task(
-    session: str, index: int, name: str, codes: Int[np.ndarray, "frames coders"], paper: float
-) -> Task:
-    codes = codes[(codes >= 0).all(axis=1)]
-    cohen, fleiss = kappas(codes)
-    positives = float(codes.mean()) if len(codes) else float("nan")
-    return Task(session, index + 1, name, cohen, fleiss, len(codes), positives, paper)
 
 
 def kappas(codes: Int[np.ndarray, "frames coders"]) -> tuple[float, float]:

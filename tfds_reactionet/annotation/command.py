@@ -97,7 +97,8 @@ def _demographics(args: argparse.Namespace) -> None:
     rows = demographics.table_rows(people)
     if args.out:
         refuse_existing(Path(args.out), "subjects.csv", "table1.csv")
-        listed = [[p.subject, _years(p.age), p.race or "unknown"] for p in people]
+        ages = ["unknown" if person.age is None else f"{person.age:g}" for person in people]
+        listed = [(p.subject, a, p.race or "unknown") for p, a in zip(people, ages, strict=True)]
         header = ("subject", "age", "dominant_race")
         write_files(
             Path(args.out),
@@ -109,10 +110,6 @@ def _demographics(args: argparse.Namespace) -> None:
     print(f"{len(people)} subjects")
     for attribute, group, number, paper in rows:
         print(f"{attribute:<10} {group:<16} {number:>6}   paper {paper:>4}")
-
-
-def _years(age: float | None) -> str:
-    return "unknown" if age is None else f"{age:g}"
 
 
 def _parser() -> argparse.ArgumentParser:

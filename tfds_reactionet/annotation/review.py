@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import EXPRESSIONS, SCENES
 from tfds_reactionet.annotation.suspicious import Flagged
@@ -149,9 +147,9 @@ def _reviewed(row: Mapping[str, str], review: Path, line: int) -> tuple[list[str
 def _key_frames(path: Path) -> dict[tuple[str, int], list[str]]:
     rows = {}
     for key, labels in read_keyframes(path).items():
-        for at, frame in enumerate(labels.frames.tolist()):
-            codes = [_CODES[int(code)] for code in np.asarray(labels.occurrence[at])]
-            expression = int(labels.expression[at])
+        found = zip(labels.frames.tolist(), labels.expression, labels.occurrence, strict=True)
+        for frame, expression, occurrence in found:
+            codes = [_CODES[int(code)] for code in occurrence]
             name = EXPRESSIONS[expression] if expression >= 0 else ""
             tail = ["keyframe", "", *[""] * len(AUTOMATIC_COLUMNS)]
             rows[key, frame] = [*key.split("/"), str(frame), name, *codes, *tail]

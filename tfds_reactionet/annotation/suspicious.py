@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Int8, Int64
+from jaxtyping import Bool, Float, Int, Int64
 
 from drr_jax.errors import InputError
 from drr_jax.facs import SCENES
@@ -127,9 +127,3 @@ def by_folder(faces: Iterable[tuple[Key, tuple[int, ...]]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["level", "folder", *COUNTS])
     table["level"] = pd.Categorical(table["level"], LEVELS, ordered=True)
     return pd.DataFrame(table.groupby(["level", "folder"], observed=True, as_index=False).sum())
-
-
-def occurrence_names(occurrence: Int8[np.ndarray, "17"], names: tuple[str, ...]) -> str:
-    """ "AU1 AU12" of the AUs that occur; "none" if none does."""
-    present = [f"AU{int(n[2:])}" for n, v in zip(names, occurrence, strict=True) if v == 1]
-    return " ".join(present) or "none"

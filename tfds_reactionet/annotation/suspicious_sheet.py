@@ -13,8 +13,8 @@ from drr_jax import pages
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS
 from drr_jax.pages import GREY, INK, PALETTE, RED, WIDTH, named, png
-from tfds_reactionet.annotation.suspicious import Flagged, occurrence_names
-from tfds_reactionet.reactionet import Sequence, find_frames
+from tfds_reactionet.annotation.suspicious import Flagged
+from tfds_reactionet.reactionet import AU_COLUMNS, Sequence, find_frames
 from tfds_reactionet.reading import BadImageError, rgb
 
 AROUND = 2  # neighbours shown before and after the suspicious frames
@@ -53,8 +53,7 @@ def episodes(flagged: Flagged) -> list[Episode]:
     """The suspicious frames of a face in runs that are looked at together."""
     runs: list[list[int]] = []
     for first in flagged.pairs.first[flagged.suspicious].tolist():
-        near = runs and first - runs[-1][-1] <= AROUND
-        if not near:
+        if not runs or first - runs[-1][-1] > AROUND:
             runs.append([])
         runs[-1] = sorted({*runs[-1], first, first + 1})
     return [Episode(flagged, rows) for rows in runs]
@@ -95,11 +94,11 @@ def sheet(strongest: Strongest, intensity: float, count: int, summary: str) -> s
 
 
 def _card(episode: Episode, intensity: float, count: int) -> dict[str, Any]:
-    flagged, frames = episode.flagged, episode.flagged.track.frames[episode.rows]
+    flagged, rows = episode.flagged, episode.rows
     name = "/".join(filter(None, flagged.key)) + (f", face {flagged.face}" if flagged.face else "")
     return {
         "name": name,
-        "frames": (frames[0], frames[-1]),
+        "frames": flagged.track.frames[[rows[0], rows[-1]]],
         "strength": episode.strength,
         "strip": _strip(episode),
         "traces": _traces(episode, intensity, count),
@@ -113,14 +112,14 @@ def _strip(episode: Episode) -> list[dict[str, Any]]:
     if last - first > MOST_PICTURES:  # too long for a line: around its largest D
         first = max(first, min(episode.peak - MOST_PICTURES // 2 + 1, last - MOST_PICTURES))
     rows = list(range(max(0, first), min(len(track.frames), last)))
-    pixels = _pictures(episode.flagged.path.parent)
+    pixels, names = _pictures(episode.flagged.path.parent), np.array(AU_COLUMNS)
     return [
         {
             "frame": track.frames[row],
             "pixels": pixels(int(track.frames[row])),
             "flagged": row in episode.rows,
             "face": track.found[row],
-            "occurring": occurrence_names(track.occurrence[row], REACTIONET_AUS),
+            "occurring": " ".join(names[track.occurrence[row] == 1]) or "none",
         }
         for row in rows[:MOST_PICTURES]
     ]
@@ -163,24 +162,24 @@ def _traces(episode: Episode, intensity: float, count: int) -> bytes:
     top.set_ylim(0, 5.3)
     top.set_ylabel("intensity", fontsize=9)
     top.legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    near = (flagged.pairs.first >= low) & (flagged.pairs.first < high - 1)
-    at = track.frames[flagged.pairs.first[near]] + 0.5
-    marked = flagged.suspicious[near]
+    pairs = flagged.pairs
+    near = (pairs.first >= low) & (pairs.first < high - 1)
+    starts, marked = track.frames[pairs.first[near]], flagged.suspicious[near]
+    difference, change = pairs.difference[near], pairs.change[near]
     colours = np.where(marked, RED, "#b9bfc8").tolist()
-    bottom.bar(at, flagged.pairs.difference[near], width=0.8, color=colours)
+    bottom.bar(starts + 0.5, difference, width=0.8, color=colours)
     bottom.axhline(intensity, color=INK, lw=1, ls=(0, (4, 3)))
-    for x, d, t in zip(at, flagged.pairs.difference[near], flagged.pairs.change[near], strict=True):
+    for start, d, t in zip(starts, difference, change, strict=True):
         if t >= count:
-            bottom.annotate(f"T {t}", (x, d), ha="center", va="bottom", fontsize=8, color=RED)
-    bottom.set_ylim(0, max(1.35 * intensity, 1.25 * float(flagged.pairs.difference[near].max())))
+            words = {"ha": "center", "va": "bottom", "fontsize": 8, "color": RED}
+            bottom.annotate(f"T {t}", (start + 0.5, d), **words)
+    bottom.set_ylim(0, max(1.35 * intensity, 1.25 * float(difference.max())))
     bottom.set_ylabel("D", fontsize=9)
     bottom.set_xlabel("frame", fontsize=9)
     for axis in (top, bottom):
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8.5, length=3)
         axis.xaxis.get_major_locator().set_params(integer=True)
-        for first in flagged.pairs.first[flagged.suspicious]:
-            if low <= first < high - 1:
-                start = track.frames[first]
-                axis.axvspan(start, start + 1, color=GREY, alpha=0.18, lw=0)
+        for start in starts[marked]:
+            axis.axvspan(start, start + 1, color=GREY, alpha=0.18, lw=0)
     return png(figure, dpi=110)

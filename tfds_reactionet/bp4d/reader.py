@@ -6,15 +6,13 @@
 Folders are found by what they hold, at most four levels down: names around them vary.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
 
 from drr_jax.errors import InputError
+from drr_jax.facs import BP4D_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import Frame, Skip, Unit, later
-from tfds_reactionet.reading import NO_IMAGE, NO_MESH, ImageFile, TexturedMesh
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, later
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
 PARTS = reading.listed(
@@ -24,89 +22,84 @@ PARTS = reading.listed(
         "F004 F006 F007 F012 F014 F015 F017 F019 F021 M003 M006 M009 M015",
     )
 )
+# What each task is meant to elicit (the official guide): no label of a frame.
+TASK_EMOTIONS = {
+    "T1": "happiness",
+    "T2": "sadness",
+    "T3": "surprise",
+    "T4": "embarrassment",
+    "T5": "fear",
+    "T6": "pain",
+    "T7": "anger",
+    "T8": "disgust",
+}
 
 
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
-    occurrence: Path  # AU_OCC
-    intensity: Path | None  # AU_INT
-    images: Path  # holds F001/T1
-    landmarks: Path | None  # 2DFeatures
-    frame_offset: int
-    depth: bool
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="au",
+            protocol=reading.Protocol.folds(3),
+            au_names=reading.BP4D_CODED_AUS,
+            evaluated_aus=BP4D_AUS,
+            images=("reaction", "depth") if config == "rgb_depth" else ("reaction",),
+            landmarks=reading.BP4D_POINTS,
+            metadata={"task_emotions": TASK_EMOTIONS},
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if the codes or the images are not there."""
         names = ("au_occ", "au_int", "2dfeatures")
-        found = reading.find_bp4d_folders(root, names, reading.holds_bp4d_images)
+        found = reading.find_bp4d_folders(self.root, names, reading.holds_bp4d_images)
         if "au_occ" not in found:
             raise InputError(
-                f"{root}: no folder AU_OCC in it; expected AUCoding/AU_OCC/F001_T1.csv"
+                f"{self.root}: no folder AU_OCC in it; expected AUCoding/AU_OCC/F001_T1.csv"
             )
         if "images" not in found:
-            raise InputError(f"{root}: no images; expected Sequences(2D+3D)/F001/T1/0000.jpg")
-        return cls(
-            found["au_occ"],
-            found.get("au_int"),
-            found["images"],
-            found.get("2dfeatures"),
-            options["frame_offset"],
-            config == "rgb_depth",
-        )
+            raise InputError(f"{self.root}: no images; expected Sequences(2D+3D)/F001/T1/0000.jpg")
+        self.labels = [found[name] for name in names if name in found]
+        self.occurrence, self.intensity = found["au_occ"], found.get("au_int")
+        self.images, self.landmarks = found["images"], found.get("2dfeatures")
 
     @property
     def has_faces(self) -> bool:
         return self.landmarks is not None
 
     def units(self) -> list[Unit]:
+        what = "BP4D's published lists"
         return [
-            Unit(
-                f"{subject}/{task}",
-                subject,
-                task,
-                reading.part_of(PARTS, subject, "BP4D's published lists"),
-                path,
-            )
+            Unit(f"{subject}/{task}", subject, task, reading.part_of(PARTS, subject, what), path)
             for path, subject, task in reading.coded_bp4d_sequences(self.occurrence)
         ]
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        coded = reading.read_bp4d_occurrence(unit.source)
-        name = f"{unit.subject}_{unit.task}"
-        graded = reading.read_bp4d_intensities(self.intensity, name, coded.frames)
-        folder = self.images / unit.subject / unit.task
-        images = reading.numbered_images(folder) if folder.is_dir() else {}
-        frames, skips = [], []
-        for row, number in enumerate(coded.frames):
-            path = images.get(number + self.frame_offset)
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
+        coded = reading.read_bp4d_codes(unit.source, self.intensity)
+        folder = self.images / unit.sequence
+        images = reading.numbered_images(folder)
+        for number, occurrence, intensity in coded:
+            image_number = number + self.options["frame_offset"]
+            path = images.get(image_number)
             if path is None:
-                skips.append(Skip(f"{unit.sequence}/{number}", NO_IMAGE, str(folder)))
+                yield unit.skip(number, reading.NO_IMAGE, folder)
                 continue
-            mesh = path.with_suffix(".obj")
-            if self.depth and not mesh.is_file():
-                skips.append(Skip(f"{unit.sequence}/{number}", NO_MESH, str(mesh)))
+            mesh = path.with_suffix(".obj") if self.config == "rgb_depth" else None
+            if mesh and not mesh.is_file():
+                yield unit.skip(number, reading.NO_MESH, mesh)
                 continue
-            frames.append(
-                Frame(
-                    number,
-                    ImageFile(path),
-                    occurrence=coded.values[row],
-                    intensity=graded[row],
-                    landmarks=later(
-                        reading.bp4d_landmarks_of,
-                        self.landmarks,
-                        name,
-                        number + self.frame_offset,
-                    ),
-                    depth=TexturedMesh(mesh) if self.depth else None,
-                )
+            yield Frame(
+                number,
+                reading.ImageFile(path),
+                occurrence=occurrence,
+                intensity=intensity,
+                landmarks=later(
+                    reading.bp4d_landmarks_of, self.landmarks, unit.sequence, image_number
+                ),
+                depth=reading.TexturedMesh(mesh) if mesh else None,
             )
-        return frames, skips
 
     def stamped(self) -> list[Path]:
-        labels = reading.bp4d_labels((self.occurrence, self.intensity, self.landmarks))
-        sequences = (self.images / unit.subject / unit.task for unit in self.units())
-        return [self.images, *labels, *sequences]
+        sequences = (self.images / unit.sequence for unit in self.units())
+        return [self.images, *reading.bp4d_labels(self.labels), *sequences]

@@ -4,20 +4,14 @@
 """
 
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from drr_jax.errors import InputError
-from tfds_reactionet.building import Depth
 from tfds_reactionet.reading import (
     BP4D_SUBJECT,
     IMAGE_SUFFIXES,
-    Archive,
-    BadImageError,
     ImageFile,
     Pixels,
     TexturedMesh,
@@ -36,35 +30,12 @@ _MEMBER = re.compile(rf"(.*/)?(T[0-9]{{1,2}})/([0-9]{{1,9}})\.({_SUFFIXES})", re
 
 
 @dataclass(frozen=True)
-class ZippedMesh:
-    """As TexturedMesh, for an .obj in a zip file."""
-
-    archive: Path
-    member: str
-
-    @property
-    def file(self) -> str:
-        return f"{self.archive}/{self.member}"
-
-    def render(self, shape: tuple[int, int], transform: np.ndarray, size: int) -> np.ndarray:
-        """Depth uint8 [size, size], see TexturedMesh.render. Raises BadImageError."""
-        content = open_archive(self.archive).read(self.member)
-        with tempfile.TemporaryDirectory() as folder:  # the mesh reader wants a file
-            path = Path(folder, "mesh.obj")
-            path.write_bytes(content)
-            try:
-                return TexturedMesh(path).render(shape, transform, size)
-            except BadImageError as error:
-                raise BadImageError(f"{self.file}: {error}") from error
-
-
-@dataclass(frozen=True)
 class Sequence:
     """What there is of a subject's task, by the number of the image."""
 
     place: str  # folder or zip file, for the list of skipped frames
     images: Mapping[int, Pixels]
-    meshes: Mapping[int, Depth]
+    meshes: Mapping[int, TexturedMesh]
 
 
 def holds_sequences(folder: Path) -> bool:
@@ -98,34 +69,30 @@ def sequence(folder: Path, subject: str, task: str) -> Sequence:
         )
     for path in _zips(folder):
         if path.name[:4].upper() == subject:
-            return _in_archive(open_archive(path), subject, task)
+            return _in_archive(path, subject, task)
     return Sequence(str(place), {}, {})
 
 
-def _in_archive(archive: Archive, subject: str, task: str) -> Sequence:
+def _in_archive(path: Path, subject: str, task: str) -> Sequence:
     images: dict[int, ZipImage] = {}
-    meshes: dict[int, ZippedMesh] = {}
-    for name in archive.names():
+    meshes: dict[int, TexturedMesh] = {}
+    for name in open_archive(path).names():
         match = _MEMBER.fullmatch(name)
         if not match or match[2].upper() != task:
             continue
-        others = [
-            part for part in (match[1] or "").split("/") if BP4D_SUBJECT.fullmatch(part.upper())
-        ]
+        others = [part for part in name.split("/")[:-2] if BP4D_SUBJECT.fullmatch(part.upper())]
         if others and others != [subject]:
-            raise InputError(
-                f"{archive.path}: member {name[:80]!r} is of another subject than {subject}"
-            )
+            raise InputError(f"{path}: member {name[:80]!r} is of another subject than {subject}")
         number = int(match[3])
         if match[4].lower() == "obj":
-            meshes.setdefault(number, ZippedMesh(archive.path, name))
+            meshes.setdefault(number, TexturedMesh(path, name))
             continue
         if number in images:
             raise InputError(
-                f"{archive.path}: member {name[:80]!r}: frame {number} of {task} is there twice"
+                f"{path}: member {name[:80]!r}: frame {number} of {task} is there twice"
             )
-        images[number] = ZipImage(archive.path, name)
-    return Sequence(str(archive.path), images, meshes)
+        images[number] = ZipImage(path, name)
+    return Sequence(str(path), images, meshes)
 
 
 def _zips(folder: Path) -> list[Path]:

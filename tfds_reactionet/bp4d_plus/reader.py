@@ -7,16 +7,15 @@
 Folders are found by what they hold, at most four levels down.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
 
 from drr_jax.errors import InputError
+from drr_jax.facs import BP4D_AUS
 from tfds_reactionet import building, reading
 from tfds_reactionet.bp4d_plus import folds, images, thermal
-from tfds_reactionet.building import Frame, Skip, Unit, later
-from tfds_reactionet.reading import NO_IMAGE, NO_MESH, Box, VideoImage
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, later
 
 TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"
@@ -29,126 +28,95 @@ _LACKING = {
     "images": "no images; expected 2D+3D/F001.zip or 2D+3D/F001/T1/0000.jpg",
     "thermal": "no folder Thermal in it; expected Thermal/F001/T1.wmv, or config rgb_depth",
 }
-_NAMES = ("au_occ", "au_int", "2dfeatures", "thermal", "irfeatures")
+_LABELS = ("au_occ", "au_int", "2dfeatures", "thermal", "irfeatures")
 
 
-@dataclass(frozen=True)
-class Places:
-    """Folders of a release; None for those that are not there, or are not read."""
-
-    occurrence: Path  # AU_OCC
-    intensity: Path | None  # AU_INT
-    images: Path  # holds F001/T1 or F001.zip
-    landmarks: Path | None  # 2DFeatures
-    thermal: Path | None
-    thermal_points: Path | None  # IRFeatures
-
-
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_THERMAL_FACE, OTHER_TASK, NO_FOLD)
 
-    places: Places
-    folds: str
-    frame_offset: int
-    depth: bool
-    thermal_fps: float
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="au",
+            protocol=reading.Protocol.folds(folds.COUNT),
+            au_names=reading.BP4D_CODED_AUS,
+            evaluated_aus=BP4D_AUS,
+            images=("reaction", "depth", "thermal")[: len(config.split("_"))],
+            landmarks=reading.BP4D_POINTS,
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if codes, images or what the config wants are not there."""
-        folds.file_of(options["folds"])
-        found = reading.find_bp4d_folders(root, _NAMES, images.holds_sequences)
-        if config != "rgb_depth_thermal":
+        folds.file_of(self.options["folds"])
+        found = reading.find_bp4d_folders(self.root, _LABELS, images.holds_sequences)
+        warm = self.config == "rgb_depth_thermal"
+        if not warm:
             found.pop("thermal", None)
         for name, lacking in _LACKING.items():
-            if name not in found and (name != "thermal" or config == "rgb_depth_thermal"):
-                raise InputError(f"{root}: {lacking}")
-        faces = "thermal" in found and "2dfeatures" in found and options["crop"] != "full"
-        places = Places(
-            found["au_occ"],
-            found.get("au_int"),
-            found["images"],
-            found.get("2dfeatures"),
-            found.get("thermal"),
-            found.get("irfeatures") if faces else None,
-        )
-        return cls(
-            places,
-            options["folds"],
-            options["frame_offset"],
-            config != "rgb",
-            options["thermal_fps"],
-        )
+            if name not in found and (name != "thermal" or warm):
+                raise InputError(f"{self.root}: {lacking}")
+        if not warm or "2dfeatures" not in found or self.options["crop"] == "full":
+            found.pop("irfeatures", None)
+        self.places = found  # those that are read: of _LABELS, and "images", F001/T1 or F001.zip
 
     @property
     def has_faces(self) -> bool:
-        return self.places.landmarks is not None
+        return "2dfeatures" in self.places
 
     def units(self) -> list[Unit]:
-        coded = reading.coded_bp4d_sequences(self.places.occurrence)
-        parts = folds.parts(self.folds, {subject for _, subject, _ in coded})
+        coded = reading.coded_bp4d_sequences(self.places["au_occ"])
+        option = self.options["folds"]
+        parts = folds.parts(option, {subject for _, subject, _ in coded})
         units = []
         for path, subject, task in coded:
             if task in TASKS and not self._left_out(subject):
-                part = reading.part_of(parts, subject, f"folds={self.folds}")
+                part = reading.part_of(parts, subject, f"folds={option}")
                 units.append(Unit(f"{subject}/{task}", subject, task, part, path))
         return units
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        coded = reading.read_bp4d_occurrence(unit.source)
-        name = f"{unit.subject}_{unit.task}"
-        graded = reading.read_bp4d_intensities(self.places.intensity, name, coded.frames)
-        found = images.sequence(self.places.images, unit.subject, unit.task)
-        thermals = self._thermal(unit) if self.places.thermal else None
-        frames, skips = [], []
-        for row, number in enumerate(coded.frames):
-            key, image_number = f"{unit.sequence}/{number}", number + self.frame_offset
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
+        coded = reading.read_bp4d_codes(unit.source, self.places.get("au_int"))
+        found = images.sequence(self.places["images"], unit.subject, unit.task)
+        thermals = self._thermal(unit) if "thermal" in self.places else None
+        for number, occurrence, intensity in coded:
+            image_number = number + self.options["frame_offset"]
             image = found.images.get(image_number)
-            mesh = found.meshes.get(image_number) if self.depth else None
-            if image is None or (self.depth and mesh is None):
-                reason = NO_IMAGE if image is None else NO_MESH
-                skips.append(Skip(key, reason, found.place))
+            mesh = found.meshes.get(image_number) if self.config != "rgb" else None
+            if image is None or (self.config != "rgb" and mesh is None):
+                reason = reading.NO_IMAGE if image is None else reading.NO_MESH
+                yield unit.skip(number, reason, found.place)
                 continue
-            pixels, box = None, None
-            if thermals is not None:
-                seen = thermals((number - 1) / thermal.FPS)
-                if isinstance(seen, Skip):
-                    skips.append(seen._replace(key=key))
-                    continue
-                pixels, box = seen
-            frames.append(
-                Frame(
-                    number,
-                    image,
-                    occurrence=coded.values[row],
-                    intensity=graded[row],
-                    # They count frames from 1, as AU codes do, whatever the images' names.
-                    landmarks=later(
-                        reading.bp4d_landmarks_of, self.places.landmarks, name, number - 1
-                    ),
-                    depth=mesh,
-                    thermal=pixels,
-                    thermal_box=box,
-                )
+            seen = thermals(number) if thermals else (None, None)
+            if isinstance(seen, Skip):
+                yield seen
+                continue
+            yield Frame(
+                number,
+                image,
+                occurrence=occurrence,
+                intensity=intensity,
+                # They count frames from 1, as AU codes do, whatever the images' names.
+                landmarks=later(
+                    reading.bp4d_landmarks_of,
+                    self.places.get("2dfeatures"),
+                    unit.sequence,
+                    number - 1,
+                ),
+                depth=mesh,
+                thermal=seen[0],
+                thermal_box=seen[1],
             )
-        return frames, skips
 
     def stamped(self) -> list[Path]:
-        places, listed = self.places, folds.file_of(self.folds)
-        labels = (places.occurrence, places.intensity, places.landmarks)
-        return [
-            places.images,
-            *images.sources(places.images),
-            *reading.bp4d_labels((*labels, places.thermal, places.thermal_points)),
-            *([listed] if listed else []),
-        ]
+        place, listed = self.places["images"], folds.file_of(self.options["folds"])
+        labels = reading.bp4d_labels(self.places[name] for name in _LABELS if name in self.places)
+        return [place, *images.sources(place), *labels, *([listed] if listed else [])]
 
     def unread(self) -> list[Skip]:
         skips = []
-        for path, subject, task in reading.coded_bp4d_sequences(self.places.occurrence):
+        for path, subject, task in reading.coded_bp4d_sequences(self.places["au_occ"]):
             if task not in TASKS:
                 skips.append(Skip(f"{subject}/{task}", OTHER_TASK, str(path)))
             elif self._left_out(subject):
@@ -156,28 +124,32 @@ class Reader(building.Reader):
         return skips
 
     def _left_out(self, subject: str) -> bool:
-        return self.folds == "bigsmall_3fold" and subject in folds.UNLISTED
+        return self.options["folds"] == "bigsmall_3fold" and subject in folds.UNLISTED
 
-    def _thermal(self, unit: Unit) -> Callable[[float], tuple[VideoImage, Box | None] | Skip]:
-        """A function from the time in seconds to the thermal frame and its face box."""
-        folder = Path(str(self.places.thermal), unit.subject)
+    def _thermal(
+        self, unit: Unit
+    ) -> Callable[[int], tuple[reading.VideoImage, reading.Box | None] | Skip]:
+        """A function from the number of a frame to the thermal one of its time and its face box."""
+        folder = self.places["thermal"] / unit.subject
         path = thermal.find_video(folder, unit.task)
-        video = thermal.open_video(path, self.thermal_fps) if path else None
-        points = None
-        boxes = self.places.thermal_points
+        length = reading.video_length(path) if path else 0
+        fps = self.options["thermal_fps"]
+        if path and length and not fps:
+            fps = thermal.frame_rate(path)
+        points, boxes = None, self.places.get("irfeatures")
         if boxes is not None:
             boxes /= f"{unit.subject}_{unit.task}.txt"
             points = thermal.read_points(boxes) if boxes.is_file() else ()
 
-        def at(seconds: float) -> tuple[VideoImage, Box | None] | Skip:
-            number = video.frame_at(seconds) if video else None
-            if video is None or number is None:
-                return Skip("", NO_THERMAL, str(path or folder))
-            if points is None:
-                return VideoImage(video.path, number), None
-            box = thermal.face_box(points[number]) if number < len(points) else None
-            if box is None:
-                return Skip("", NO_THERMAL_FACE, str(boxes))
-            return VideoImage(video.path, number), box
+        def at(number: int) -> tuple[reading.VideoImage, reading.Box | None] | Skip:
+            nearest = math.floor((number - 1) / thermal.FPS * fps + 0.5)
+            if path is None or not 0 <= nearest < length:
+                return unit.skip(number, NO_THERMAL, path or folder)
+            box = None
+            if points is not None:
+                box = thermal.face_box(points[nearest]) if nearest < len(points) else None
+                if box is None:
+                    return unit.skip(number, NO_THERMAL_FACE, str(boxes))
+            return reading.VideoImage(path, nearest), box
 
         return at

@@ -6,28 +6,19 @@ The folder of subjects is found at most three levels down.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+
+import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet import building
+from drr_jax.facs import EXPRESSIONS
+from tfds_reactionet import building, reading
 from tfds_reactionet.bu3dfe import names
-from tfds_reactionet.bu3dfe.names import Scan
-from tfds_reactionet.building import Frame, Skip, Unit
-from tfds_reactionet.reading import (
-    FrontalMesh,
-    ImageFile,
-    file_names,
-    folder_names,
-    folders,
-    part_of,
-    round_robin,
-)
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit
 
 FOLDS = 10
-PARTS = round_robin(names.SUBJECTS, FOLDS)
+PARTS = reading.round_robin(names.SUBJECTS, FOLDS)
 NO_IMAGE = "mesh without its image (F2D)"
 NO_MESH = "image without its mesh (F3D.wrl)"
 OTHER_LEVEL = "level that was not asked for"
@@ -38,91 +29,80 @@ _PACKED = re.compile(r"[FM][0-9]{4}\.(rar|zip|7z)", re.IGNORECASE)
 _LEVELS = 3
 
 
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (OTHER_LEVEL, NOT_A_CLASS)
 
-    subjects: Path  # holds F0001
-    classes: int
-    lowest_level: int
-    depth: bool
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="expression",
+            protocol=reading.Protocol.folds(FOLDS),
+            expression_names=EXPRESSIONS[: options["classes"]],
+            images=("reaction", "depth") if config == "rgb_depth" else ("reaction",),
+            extra={"level": ((), np.int64), "race": ((), str)},
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if there are no subjects' folders."""
         packed = None
-        for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
-            if any(_SUBJECT.fullmatch(name) for name in folder_names(folder)):
-                lowest = int(options["levels"][0])
-                return cls(folder, options["classes"], lowest, config == "rgb_depth")
-            for name in file_names(folder):
-                if _PACKED.fullmatch(name):
-                    packed = packed or folder / name
+        for folder in reading.folders(self.root, _LEVELS, lambda n: bool(_SUBJECT.fullmatch(n))):
+            found = [name for name in reading.folder_names(folder) if _SUBJECT.fullmatch(name)]
+            if found:
+                self.subjects = [folder / name for name in found]
+                return
+            packed = packed or next((path for path, _ in reading.matching(folder, _PACKED)), None)
         if packed:
             raise InputError(
                 f"{packed}: not unpacked; unpack every archive of a subject, so that there is "
                 f"{packed.stem}/{packed.stem}_AN01WH_F2D.bmp"
             )
-        raise InputError(f"{root}: no subjects; expected F0001/F0001_AN01WH_F2D.bmp")
+        raise InputError(f"{self.root}: no subjects; expected F0001/F0001_AN01WH_F2D.bmp")
 
     def units(self) -> list[Unit]:
         units = []
-        for folder in self._folders():
-            subject = folder.name.upper()
-            part = part_of(PARTS, subject, "BU-3DFE's F0001 to F0056 and M0001 to M0044")
-            units.append(Unit(subject, subject, "", part, folder))
+        for folder in self.subjects:
+            name = folder.name.upper()
+            part = reading.part_of(PARTS, name, "BU-3DFE's F0001 to F0056 and M0001 to M0044")
+            units.append(Unit(name, name, "", part, folder))
         return units
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        found: dict[int, Scan] = {}
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
+        scans: dict[int, names.Scan] = {}
         files: dict[tuple[int, str], Path] = {}
-        for name in file_names(unit.source):
+        for name in reading.file_names(unit.source):
             path: Path = unit.source / name
             parsed = names.parse(path)
             if parsed is None:
                 continue
             scan, kind = parsed
-            if (scan.number, kind) in files or found.setdefault(scan.number, scan) != scan:
+            if (scan.number, kind) in files or scans.setdefault(scan.number, scan) != scan:
                 raise InputError(
                     f"{path}: expression {name[6:8].upper()} of level {scan.level} is there twice"
                 )
             files[scan.number, kind] = path
-        frames, skips = [], []
-        for number, scan in sorted(found.items()):
+        depth = self.config == "rgb_depth"
+        for number, scan in sorted(scans.items()):
             image, mesh = files.get((number, "F2D")), files.get((number, "F3D"))
-            reason = self._left_out(scan, image is not None, mesh is not None)
-            if reason or image is None:
-                file = str(image or mesh)
-                skips.append(Skip(f"{unit.sequence}/{number}", reason or NO_IMAGE, file))
+            reason = self._left_out(scan)
+            if reason or image is None or (depth and mesh is None):
+                reason = reason or (NO_IMAGE if image is None else NO_MESH)
+                yield unit.skip(number, reason, str(image or mesh))
                 continue
-            frames.append(
-                Frame(
-                    number,
-                    ImageFile(image),
-                    expression=scan.expression,
-                    depth=FrontalMesh(mesh) if self.depth and mesh else None,
-                    extra={"level": scan.level, "race": scan.race},
-                )
+            yield Frame(
+                number,
+                reading.ImageFile(image),
+                expression=scan.expression,
+                depth=reading.FrontalMesh(mesh) if depth and mesh else None,
+                extra={"level": scan.level, "race": scan.race},
             )
-        return frames, skips
 
     def stamped(self) -> list[Path]:
-        return [self.subjects, *self._folders()]
+        return [self.subjects[0].parent, *self.subjects]
 
-    def _folders(self) -> list[Path]:
-        return [
-            self.subjects / name for name in folder_names(self.subjects) if _SUBJECT.fullmatch(name)
-        ]
-
-    def _left_out(self, scan: Scan, image: bool, mesh: bool) -> str | None:
-        """Why a scan yields no record, the protocol's reasons first."""
+    def _left_out(self, scan: names.Scan) -> str | None:
+        """Why the protocol has no place for a scan."""
         if scan.expression == names.NEUTRAL:
-            if self.classes == names.NEUTRAL:
-                return NOT_A_CLASS
-        elif scan.level < self.lowest_level:
-            return OTHER_LEVEL
-        if not image:
-            return NO_IMAGE
-        return NO_MESH if self.depth and not mesh else None
+            return NOT_A_CLASS if self.options["classes"] == names.NEUTRAL else None
+        return OTHER_LEVEL if scan.level < int(self.options["levels"][0]) else None

@@ -12,7 +12,7 @@ from .face_builder import FaceBuilder as FaceBuilder
 from .faces import Depth as Depth
 from .faces import FoldReader as FoldReader
 from .faces import Frame as Frame
-from .faces import Lazy as Lazy
+from .faces import Options as Options
 from .faces import Reader as Reader
 from .faces import Spec as Spec
 from .faces import Unit as Unit

@@ -1,12 +1,11 @@
 """The builder of every set of faces; a data set only gives its spec and its reader (faces.py)."""
 
-import abc
 import dataclasses
 import functools
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +23,7 @@ from tfds_reactionet.building.face_records import (
     record_features,
     scan,
 )
-from tfds_reactionet.building.faces import FoldReader, Reader, Spec, Unit
+from tfds_reactionet.building.faces import FoldReader, Options, Reader, Spec, Unit
 from tfds_reactionet.building.parallel import ordered_map
 from tfds_reactionet.building.sharded import Plan, ShardedBuilder
 from tfds_reactionet.building.skipped import SkipList
@@ -34,41 +33,33 @@ from tfds_reactionet.reading import CROP_VERSION, FoldUnit
 class FaceBuilder(ShardedBuilder, skip_registration=True):
     """Writes what a reader finds.
 
-    A data set declares `class Builder(FaceBuilder, data_set=DATA_SET, reader=Reader)`, and `spec`.
+    A data set declares `class Builder(FaceBuilder, data_set=DATA_SET, reader=Reader)`.
     """
 
     reader: ClassVar[type[Reader]]
+    spec: ClassVar[Callable[[str, Options], Spec]]  # the reader's
 
     def __init_subclass__(cls, reader: type[Reader], **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        cls.reader = reader
+        cls.reader, cls.spec = reader, staticmethod(reader.spec)
         cls.EXPECTED_REASONS = (NO_FACE, *reader.expected_reasons)
 
-    @staticmethod
-    @abc.abstractmethod
-    def spec(config: str, options: Mapping[str, Any]) -> Spec:
-        """What the records hold. Raises InputError for options that contradict each other."""
-
     @classmethod
-    def check_release(cls, manual_dir: Path, config: str) -> None:
-        """Raises InputError if a folder is no raw release at first sight."""
-        cls._reader(manual_dir, config, cls.OPTIONS)
-
-    @classmethod
-    def release_stamp(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> str:
-        """A cheap digest of what a raw release holds, to tell whether it changed."""
-        return stamp(manual_dir, cls._reader(manual_dir, config, options).stamped())
-
-    @classmethod
-    def _reader(cls, manual_dir: Path, config: str, options: Mapping[str, Any]) -> Reader:
+    def check_release(cls, manual_dir: Path, config: str, options: Options | None = None) -> Reader:
+        """The reader of a release. Raises InputError if a folder is none at first sight."""
         if not manual_dir.is_dir():
             raise InputError(
                 f"manual_dir {manual_dir} does not exist; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             )
-        return cls.reader.find(manual_dir, config, options)
+        return cls.reader(manual_dir, config, options or cls.OPTIONS)
+
+    @classmethod
+    def release_stamp(cls, manual_dir: Path, config: str, options: Options) -> str:
+        """A cheap digest of what a raw release holds, to tell whether it changed."""
+        return stamp(manual_dir, cls.check_release(manual_dir, config, options).stamped())
 
     def _info(self) -> tfds.core.DatasetInfo:
-        spec = self.spec(self.config_name, self.options)
+        spec = self.reader.spec(self.config_name, self.options)
         return self.dataset_info_from_configs(
             features=record_features(spec, Stored.of(self.options).image_format),
             supervised_keys=None,
@@ -78,9 +69,8 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
         )
 
     def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
-        config = self.config_name
-        spec = self.spec(config, self.options)
-        reader = self._reader(manual_dir, config, self.options)
+        reader = self.check_release(manual_dir, self.config_name, self.options)
+        spec = reader.spec(self.config_name, self.options)
         options = dict(self.options)
         if "crop" in options:
             options["crop"] = self._crop(manual_dir, reader)
@@ -109,9 +99,7 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
             )
         return self.options["crop"] or ("face" if reader.has_faces else "full")
 
-    def _metadata(
-        self, spec: Spec, options: Mapping[str, Any], units: Sequence[Unit]
-    ) -> dict[str, Any]:
+    def _metadata(self, spec: Spec, options: Options, units: Sequence[Unit]) -> dict[str, Any]:
         sub_scenes = {"/".join(unit.sequence.split("/")[:2]) for unit in units}
         return {
             "scene_names": [],

@@ -1,8 +1,8 @@
-"""How to add a data set of faces: a reader that says what is on the disk, and 20 lines of builder.
+"""How to add a data set of faces: a reader that says what is on the disk, and a named builder.
 
     tfds_reactionet/NAME/__init__.py               DATA_SET = DataSet(version, folder, configs, ...)
-    tfds_reactionet/NAME/NAME_dataset_builder.py   class Builder(FaceBuilder, ...): spec
-    tfds_reactionet/NAME/reader.py                 class Reader: find, units, frames, stamped
+    tfds_reactionet/NAME/NAME_dataset_builder.py   class Builder(FaceBuilder, ...)
+    tfds_reactionet/NAME/reader.py                 class Reader: spec, find, units, read, stamped
     tfds_reactionet/NAME/README.md, CITATIONS.bib, TAGS.txt
     tests/helpers/raw_NAME.py                      a tiny tree in the official format
     tests/sets/test_NAME.py                        that tree, read back
@@ -15,7 +15,7 @@ A *frame* is one record to be: a number, where its pixels are, its labels. The b
 3. cuts units into chunks of 128; a worker reads a unit's frames again, decodes, crops, encodes.
 
 So `Reader` must be cheap to pickle (paths and options; no tables), `Unit.source` may hold what the
-unit needs (a path, a block of table rows), and `frames(unit)` must give the same frames each time.
+unit needs (a path, a block of table rows), and `read(unit)` must give the same frames each time.
 Whatever is costly for a frame (landmark files, boxes that need the size of their image) belongs
 into a `Lazy`: a function without arguments that is called only in the chunk that builds the frame.
 
@@ -34,10 +34,10 @@ units hold. Images that are cropped: crop.py.
 
 import abc
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, TypeVar, runtime_checkable
 from typing import Protocol as Interface
 
 import numpy as np
@@ -49,7 +49,7 @@ from tfds_reactionet.reading import Box, FoldUnit, Pixels, Protocol
 
 T = TypeVar("T")
 Lazy = Callable[[], T]
-Image = np.ndarray
+Options = Mapping[str, Any]  # of a data set, by name
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,10 @@ class Unit:
     task: str
     part: str  # a split of the protocol; "" if a FoldReader is yet to say
     source: Any = None  # what the reader needs to read it; picklable
+
+    def skip(self, number: int | str, reason: str, file: Path | str) -> Skip:
+        """A frame of it that yields no record."""
+        return Skip(f"{self.sequence}/{number}", reason, str(file))
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ class Depth(Interface):
     @property
     def file(self) -> str: ...
 
-    def render(self, shape: tuple[int, int], transform: np.ndarray, size: int) -> Image:
+    def render(self, shape: tuple[int, int], transform: np.ndarray, size: int) -> np.ndarray:
         """Depth uint8 [size, size], 0 where there is nothing, under the transform that the crop
         applies to an image of `shape` (height, width). Raises BadImageError.
         """
@@ -126,14 +130,23 @@ class Frames(Interface):
 
 
 class Reader(abc.ABC):
-    """A raw release on a disk. Cheap to pickle; a data set's is a frozen dataclass."""
+    """A raw release on a disk, found in a folder when it is made. Cheap to pickle."""
 
     expected_reasons: ClassVar[tuple[str, ...]] = ()  # skips that are the protocol's own
 
-    @classmethod
+    def __init__(self, root: Path, config: str, options: Options):
+        """Raises InputError if a folder holds no release at first sight."""
+        self.root, self.config, self.options = root, config, options
+        self.find()
+
+    @staticmethod
     @abc.abstractmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
-        """The release in a folder. Raises InputError if it is none at first sight."""
+    def spec(config: str, options: Options) -> Spec:
+        """What the records hold. Raises InputError for options that contradict each other."""
+
+    @abc.abstractmethod
+    def find(self) -> None:
+        """Finds what the config needs in `root`. Raises InputError for what is not there."""
 
     @property
     def has_faces(self) -> bool:
@@ -144,9 +157,15 @@ class Reader(abc.ABC):
     def units(self) -> Sequence[Unit]:
         """All units of the release. Raises InputError for defects."""
 
-    @abc.abstractmethod
-    def frames(self, unit: Unit) -> tuple[Frames, Sequence[Skip]]:
+    def read(self, unit: Unit) -> Iterable[Frame | Skip]:
         """Frames of a unit in the order of their records, and what yields none."""
+        raise NotImplementedError
+
+    def frames(self, unit: Unit) -> tuple[Frames, Sequence[Skip]]:
+        """What `read` gives, apart; a reader of many frames gives slices of them instead."""
+        found = list(self.read(unit))
+        frames = [item for item in found if isinstance(item, Frame)]
+        return frames, [item for item in found if isinstance(item, Skip)]
 
     @abc.abstractmethod
     def stamped(self) -> Sequence[Path]:

@@ -17,11 +17,12 @@ from drr_jax.errors import InputError
 from tfds_reactionet.building.catalog import DataSet, defaults
 from tfds_reactionet.building.common import Tally, file_digests, fingerprint
 from tfds_reactionet.building.parallel import cores, ordered_map
-from tfds_reactionet.building.shards import BeamShard, Built, LocalShard, merge_tallies
+from tfds_reactionet.building.shards import Built, beam_shard, local_shard, merge_tallies
 from tfds_reactionet.building.skipped import Skip, SkipList
 from tfds_reactionet.building.staging import check_space
 
-Shards = Mapping[str, Sequence[Callable[[], Iterator[tuple[int, Any]]]]]
+Shard = Callable[[], Iterator[tuple[int, Any]]]
+Shards = Mapping[str, Sequence[Shard]]
 
 # Most records of a file, unless one chunk has more: about 100 MB of image pairs at 256 pixels.
 SHARD_RECORDS = 2048
@@ -120,37 +121,9 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
         manual_dir = Path(dl_manager.manual_dir).resolve()
-        beam = download_config is not None and download_config.beam_runner is not None
         with SkipList(self.skipped_path, self._max_skipped, self.EXPECTED_REASONS) as skips:
             plan = self._plan(manual_dir, skips)
-            candidates = plan.frames + skips.lost
-            skips.check(candidates)
-            shards = self._shards(plan)
-            check_space(Path(self.data_dir_root), plan.frames * plan.image_bytes)
-            tallies = {part: plan.tally() for part in plan.parts}
-            ordered = (c for part in shards.values() for chunks in part for c in chunks)
-            with (
-                self._progress_bar("building", plan.frames, "frames") as bar,
-                contextlib.closing(ordered_map(plan.build, ordered, self._jobs)) as results,
-            ):
-
-                def record(part: str, built: Built) -> None:
-                    tallies[part].add(built.tally)
-                    skips.add(built.skips)
-                    skips.check(candidates)
-                    bar.update(len(built.records) + len(built.skips))
-
-                local = functools.partial(self._local_shards, results, record)
-                make = functools.partial(self._beam_shards, plan) if beam else local
-                self._write_parts(dl_manager, download_config, make(shards))
-            if beam:
-                for skipped in merge_tallies(self.scratch_path, tallies):
-                    skips.add(Skip(*fields) for fields in skipped)
-                shutil.rmtree(self.scratch_path)
-                skips.check(candidates)
-            for part, tally in tallies.items():
-                if not tally.records:
-                    raise InputError(f"no image of {part} decodes; see {self.skipped_path}")
+            tallies = self._write(plan, skips, dl_manager, download_config)
         cast(dict[str, Any], self.info.metadata).update(
             {
                 **plan.metadata,
@@ -161,6 +134,52 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 "files": file_digests(Path(self.data_dir)),  # still the folder in the making
             }
         )
+
+    def _write(
+        self, plan: Plan, skips: SkipList, dl_manager: Any, download_config: Any
+    ) -> dict[str, Tally]:
+        """Writes all records; returns the tally of each part. Raises InputError."""
+        beam = download_config is not None and download_config.beam_runner is not None
+        candidates = plan.frames + skips.lost
+        skips.check(candidates)
+        shards = self._shards(plan)
+        check_space(Path(self.data_dir_root), plan.frames * plan.image_bytes)
+        tallies = {part: plan.tally() for part in plan.parts}
+        ordered = (c for part in shards.values() for chunks in part for c in chunks)
+        if beam:
+            shutil.rmtree(self.scratch_path, ignore_errors=True)
+        with (
+            self._progress_bar("building", plan.frames, "frames") as bar,
+            contextlib.closing(ordered_map(plan.build, ordered, self._jobs)) as results,
+        ):
+
+            def record(part: str, built: Built) -> None:
+                tallies[part].add(built.tally)
+                skips.add(built.skips)
+                skips.check(candidates)
+                bar.update(len(built.records) + len(built.skips))
+
+            def shard(part: str, number: int, chunks: list[Any]) -> Shard:
+                if beam:
+                    target = self.scratch_path / f"{part}-{number:06d}.json"
+                    return functools.partial(beam_shard, plan.build, chunks, target, plan.tally)
+                told = functools.partial(record, part)
+                return functools.partial(local_shard, results, len(chunks), told)
+
+            made = {
+                part: [shard(part, number, chunks) for number, chunks in enumerate(pieces)]
+                for part, pieces in shards.items()
+            }
+            self._write_parts(dl_manager, download_config, made)
+        if beam:
+            for skipped in merge_tallies(self.scratch_path, tallies):
+                skips.add(Skip(*fields) for fields in skipped)
+            shutil.rmtree(self.scratch_path)
+            skips.check(candidates)
+        for part, tally in tallies.items():
+            if not tally.records:
+                raise InputError(f"no image of {part} decodes; see {self.skipped_path}")
+        return tallies
 
     def _write_parts(self, dl_manager: Any, download_config: Any, shards: Shards) -> None:
         """Lets TFDS write one part at a time: its Beam pipeline would run again, with everything
@@ -195,30 +214,6 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                     shards[part].append([])
                 shards[part][-1].append(chunk)
         return shards
-
-    def _local_shards(
-        self,
-        results: Iterator[Built],
-        record: Callable[[str, Built], None],
-        shards: Mapping[str, list[list[Any]]],
-    ) -> Shards:
-        return {
-            part: [
-                LocalShard(results, len(chunks), functools.partial(record, part))
-                for chunks in pieces
-            ]
-            for part, pieces in shards.items()
-        }
-
-    def _beam_shards(self, plan: Plan, shards: Mapping[str, list[list[Any]]]) -> Shards:
-        shutil.rmtree(self.scratch_path, ignore_errors=True)
-        return {
-            part: [
-                BeamShard(plan.build, tuple(chunks), self.scratch_path, part, number, plan.tally)
-                for number, chunks in enumerate(pieces)
-            ]
-            for part, pieces in shards.items()
-        }
 
     def _progress_bar(self, what: str, total: int, unit: str) -> tqdm:
         return tqdm(total=total, desc=what, unit=f" {unit}", disable=not self._progress)

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,6 @@ _RANGE = 512  # records a process reads at a time
 _REMEDY = "build the set again with --overwrite"
 
 
-@dataclass(frozen=True)
-class _Range:
-    folder: Path
-    part: str
-    start: int
-    stop: int
-    tally: Callable[[], Tally]  # an empty one
-
-
-@dataclass(frozen=True)
-class _Result:
-    tally: Tally
-    bad: tuple[int, str] | None  # number and defect of the first bad record
-
-
 def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) -> str:
     """Checks counts, images, contents and files of a prepared set; returns a line that says so.
 
@@ -46,9 +30,7 @@ def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) ->
             Tally.of, len(metadata["au_names"]), len(metadata["expression_names"])
         )
         ranges = [
-            _Range(
-                prepared, part, start, min(start + _RANGE, _length(prepared, part, entry)), empty
-            )
+            (part, start, min(start + _RANGE, _length(prepared, part, entry)))
             for part, entry in parts.items()
             for start in range(0, entry["records"], _RANGE)
         ]
@@ -57,17 +39,18 @@ def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) ->
     tallies = {part: empty() for part in parts}
     total = sum(entry["records"] for entry in parts.values())
     with tqdm(total=total, desc="verifying", unit=" records", disable=not progress) as bar:
-        for piece, result in zip(
-            ranges, ordered_map(_read_range, ranges, jobs or cores()), strict=True
-        ):
-            if result.bad is not None:
-                number, defect = result.bad
+        results = ordered_map(
+            functools.partial(_read_range, prepared, empty), ranges, jobs or cores()
+        )
+        for (part, start, stop), (tally, bad) in zip(ranges, results, strict=True):
+            if bad is not None:
+                number, defect = bad
+                sequence = _sequence_of(parts[part], number)
                 raise InputError(
-                    f"{prepared}: {piece.part} record {number} "
-                    f"({_sequence_of(parts[piece.part], number)}): {defect}; {_REMEDY}"
+                    f"{prepared}: {part} record {number} ({sequence}): {defect}; {_REMEDY}"
                 )
-            tallies[piece.part].add(result.tally)
-            bar.update(piece.stop - piece.start)
+            tallies[part].add(tally)
+            bar.update(stop - start)
     _compare(prepared, metadata, tallies)
     return f"verified: {total} records in {prepared}, fingerprint {metadata['fingerprint']}"
 
@@ -122,19 +105,23 @@ def _source(prepared: Path, part: str) -> Any:
     return builder.as_data_source(part, decoders=decoders)
 
 
-def _read_range(piece: _Range) -> _Result:
-    source, tally = _source(piece.folder, piece.part), piece.tally()
-    for number in range(piece.start, piece.stop):
+def _read_range(
+    prepared: Path, empty: Callable[[], Tally], piece: tuple[str, int, int]
+) -> tuple[Tally, tuple[int, str] | None]:
+    """The tally of a part's records start to stop, and the first bad one's number and defect."""
+    part, start, stop = piece
+    source, tally = _source(prepared, part), empty()
+    for number in range(start, stop):
         try:
             record = with_texts(source[number])
             for name in images_of(record):
                 decode(record[name]["image"])
             tally.add_record(record)
         except BadImageError as error:
-            return _Result(tally, (number, f"an image does not decode: {error}"))
+            return tally, (number, f"an image does not decode: {error}")
         except Exception as error:  # damaged files surface as many kinds of exception
-            return _Result(tally, (number, f"cannot be read: {error}"))
-    return _Result(tally, None)
+            return tally, (number, f"cannot be read: {error}")
+    return tally, None
 
 
 def _sequence_of(entry: dict[str, Any], number: int) -> str:

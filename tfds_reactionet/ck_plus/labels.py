@@ -12,7 +12,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS, au_names
-from tfds_reactionet.reading import read_text
+from tfds_reactionet.reading import numbered_lines
 
 SIX_EMOTIONS = EXPRESSIONS[:6]
 CONTEMPT = "contempt"
@@ -78,10 +78,8 @@ def read_landmarks(path: Path) -> np.ndarray | None:
 def _rows(path: Path, width: int) -> list[tuple[int, list[float]]]:
     """(line number, numbers) of the lines that are not blank."""
     rows = []
-    for line, text in enumerate(read_text(path).splitlines(), 1):
+    for line, text in numbered_lines(path):
         cells = text.split()
-        if not cells:
-            continue
         if len(cells) != width or not all(_NUMBER.fullmatch(cell) for cell in cells):
             raise InputError(
                 f"{path}: line {line}: {text.strip()[:60]!r}, expected "

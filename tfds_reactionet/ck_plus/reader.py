@@ -8,18 +8,15 @@ Outer folders are known by the files in them, at most three levels down: names a
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
-
-import numpy as np
+from typing import NamedTuple
 
 from drr_jax.errors import InputError
-from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Lazy, Skip, Unit, later
+from drr_jax.facs import CK_PLUS_AUS
+from tfds_reactionet import building, reading
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.ck_plus import labels
-from tfds_reactionet.reading import ImageFile, folder_names, folders, matching, round_robin
 
 NO_EMOTION = "sequence without an emotion label"
 OTHER_EMOTION = "sequence of another emotion than the six (contempt or neutral)"
@@ -40,8 +37,14 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Labelled:
+_EXAMPLES = {
+    "images": "cohn-kanade-images/S005/001/S005_001_00000001.png",
+    "emotion": "Emotion/S005/001/S005_001_00000011_emotion.txt",
+    "facs": "FACS/S005/001/S005_001_00000011_facs.txt",
+}
+
+
+class Labelled(NamedTuple):
     """A sequence with an emotion."""
 
     sequence: str  # S005/001
@@ -54,82 +57,80 @@ class Labelled:
         return self.sequence.split("/")[0]
 
 
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_EMOTION, OTHER_EMOTION)
 
-    outer: Mapping[str, Path]  # the folder of subjects of each kind that is there
-    aus: bool
-    last: int
-    folds: int
-    threshold: int
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="au" if config == "au" else "expression",
+            protocol=reading.Protocol.folds(options["folds"]),
+            au_names=labels.CODED_AUS,
+            evaluated_aus=CK_PLUS_AUS,
+            expression_names=labels.SIX_EMOTIONS,
+            landmarks=68,
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if images or the labels of a config are not there."""
-        outer: dict[str, Path] = {}
-        for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
+        self.outer: dict[str, Path] = {}  # the folder of subjects of each kind that is there
+        for folder in reading.folders(self.root, _LEVELS, lambda n: bool(_SUBJECT.fullmatch(n))):
             kind = _kind(folder)
             if kind:
-                outer.setdefault(kind, folder)
-        for kind, example in (
-            ("images", "cohn-kanade-images/S005/001/S005_001_00000001.png"),
-            ("emotion", "Emotion/S005/001/S005_001_00000011_emotion.txt"),
-            ("facs", "FACS/S005/001/S005_001_00000011_facs.txt"),
-        ):
-            if kind not in outer and (kind != "facs" or config == "au"):
+                self.outer.setdefault(kind, folder)
+        for kind, example in _EXAMPLES.items():
+            if kind not in self.outer and (kind != "facs" or self.config == "au"):
                 raise InputError(
-                    f"{root}: no {kind} in it; expected {example} (unpack the zip files)"
+                    f"{self.root}: no {kind} in it; expected {example} (unpack the zip files)"
                 )
-        return cls(
-            outer, config == "au", *(options[name] for name in ("last", "folds", "threshold"))
-        )
 
     @property
     def has_faces(self) -> bool:
         return "landmarks" in self.outer
 
     def units(self) -> list[Unit]:
-        labelled = [it for it in self._labelled() if it.emotion in labels.SIX_EMOTIONS]
-        parts = round_robin({it.subject for it in labelled}, self.folds)
-        return [Unit(it.sequence, it.subject, "", parts[it.subject], it) for it in labelled]
+        found = [it for it in self._labelled() if it.emotion in labels.SIX_EMOTIONS]
+        parts = reading.round_robin({it.subject for it in found}, self.options["folds"])
+        return [Unit(it.sequence, it.subject, "", parts[it.subject], it) for it in found]
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         peak = unit.source.peak
-        images = {number: path for path, number in self._files("images", unit.sequence)}
+        images = self._files("images", unit.sequence)
         if peak not in images:
-            folder = self._folder("images", unit.sequence)
-            return [], [Skip(f"{unit.sequence}/{peak}", NO_IMAGE, str(folder))]
+            yield unit.skip(peak, NO_IMAGE, self.outer["images"] / unit.sequence)
+            return
         facs = self._only("facs", unit.sequence) if "facs" in self.outer else None
-        if facs is None and self.aus:
-            folder = self._folder("facs", unit.sequence)
-            return [], [Skip(f"{unit.sequence}/{peak}", NO_FACS, str(folder))]
+        if facs is None and self.config == "au":
+            yield unit.skip(peak, NO_FACS, self.outer["facs"] / unit.sequence)
+            return
         occurrence = intensity = None
         if facs is not None:
-            occurrence, intensity = labels.codes(labels.read_facs(facs[0]), self.threshold)
-        numbers = sorted(number for number in images if number <= peak)[-self.last :]
-        frames = [
-            Frame(
+            threshold = self.options["threshold"]
+            occurrence, intensity = labels.codes(labels.read_facs(facs[1]), threshold)
+        for number in sorted(n for n in images if n <= peak)[-self.options["last"] :]:
+            landmarks = None
+            if self.has_faces:
+                folder = self.outer["landmarks"] / unit.sequence
+                file = folder / f"{images[number].stem}_landmarks.txt"
+                landmarks = later(labels.read_landmarks, file)
+            yield Frame(
                 number,
-                ImageFile(images[number]),
+                reading.ImageFile(images[number]),
                 occurrence=occurrence,
                 intensity=intensity,
                 expression=labels.SIX_EMOTIONS.index(unit.source.emotion),
-                landmarks=self._landmarks(unit.sequence, images[number]),
+                landmarks=landmarks,
             )
-            for number in numbers
-        ]
-        return frames, []
 
     def stamped(self) -> list[Path]:
         paths = list(self.outer.values())
-        for kind in self.outer:
-            for sequence in _sequences(self.outer[kind]):
-                paths.append(self._folder(kind, sequence))
+        for kind, outer in self.outer.items():
+            for sequence in _sequences(outer):
+                paths.append(outer / sequence)
                 if kind in ("emotion", "facs"):
-                    paths += [path for path, _ in self._files(kind, sequence)]
+                    paths += self._files(kind, sequence).values()
         return paths
 
     def unread(self) -> list[Skip]:
@@ -140,61 +141,49 @@ class Reader(building.Reader):
             if it.emotion not in labels.SIX_EMOTIONS
         ]
         known = {it.sequence for it in labelled}
-        for sequence in _sequences(self.outer["images"]):
-            if sequence not in known:
-                folder = self._folder("emotion", sequence)
-                skips.append(Skip(sequence, NO_EMOTION, str(folder)))
-        return skips
+        return skips + [
+            Skip(sequence, NO_EMOTION, str(self.outer["emotion"] / sequence))
+            for sequence in _sequences(self.outer["images"])
+            if sequence not in known
+        ]
 
-    def _labelled(self) -> list["Labelled"]:
+    def _labelled(self) -> list[Labelled]:
         """The sequences with an emotion; folders of the others are there, but empty."""
         found = []
         for sequence in _sequences(self.outer["emotion"]):
-            file = self._only("emotion", sequence)
-            if file is not None:
-                emotion = labels.read_emotion(file[0])
-                found.append(Labelled(sequence, file[0], file[1], emotion))
+            if (only := self._only("emotion", sequence)) is not None:
+                peak, file = only
+                found.append(Labelled(sequence, file, peak, labels.read_emotion(file)))
         return found
 
-    def _folder(self, kind: str, sequence: str) -> Path:
-        return self.outer[kind] / sequence
-
-    def _files(self, kind: str, sequence: str) -> list[tuple[Path, int]]:
-        """Files of a sequence with their frame numbers, by name. Raises InputError for doubles."""
-        folder = self._folder(kind, sequence)
-        if not folder.is_dir():
-            return []
-        files: list[tuple[Path, int]] = []
-        for path, match in matching(folder, _KINDS[kind]):
+    def _files(self, kind: str, sequence: str) -> dict[int, Path]:
+        """Files of a sequence by the number of their frame. Raises InputError for doubles."""
+        folder = self.outer[kind] / sequence
+        files: dict[int, Path] = {}
+        for path, match in reading.matching(folder, _KINDS[kind]):
             if f"S{match[1]}/{match[2]}" != sequence.upper():
                 raise InputError(f"{path}: its name does not belong into {folder}")
-            number = int(match[3])
-            if any(number == other for _, other in files):
-                raise InputError(f"{path}: frame {number} is there twice")
-            files.append((path, number))
+            if int(match[3]) in files:
+                raise InputError(f"{path}: frame {int(match[3])} is there twice")
+            files[int(match[3])] = path
         return files
 
-    def _only(self, kind: str, sequence: str) -> tuple[Path, int] | None:
+    def _only(self, kind: str, sequence: str) -> tuple[int, Path] | None:
+        """The one label file of a sequence, if there is one, and the number of its frame."""
         files = self._files(kind, sequence)
         if len(files) > 1:
-            names = " and ".join(path.name for path, _ in files)
-            raise InputError(f"{self._folder(kind, sequence)}: {names}, expected one label file")
-        return files[0] if files else None
-
-    def _landmarks(self, sequence: str, image: Path) -> Lazy[np.ndarray | None] | None:
-        if not self.has_faces:
-            return None
-        folder = self._folder("landmarks", sequence)
-        return later(labels.read_landmarks, folder / f"{image.stem}_landmarks.txt")
+            names = " and ".join(path.name for path in files.values())
+            raise InputError(f"{self.outer[kind] / sequence}: {names}, expected one label file")
+        return next(iter(files.items()), None)
 
 
 def _sequences(outer: Path) -> list[str]:
     """S005/001 and so on of a folder of subjects."""
     return [
         f"{subject}/{sequence}"
-        for subject in folder_names(outer)
+        for subject in reading.folder_names(outer)
         if _SUBJECT.fullmatch(subject)
-        for sequence in folder_names(outer / subject)
+        for sequence in reading.folder_names(outer / subject)
         if _SEQUENCE.fullmatch(sequence)
     ]
 
@@ -203,6 +192,6 @@ def _kind(outer: Path) -> str | None:
     """What a folder of subjects holds: the kind of the first file that is found in it."""
     for sequence in _sequences(outer):
         for kind, pattern in _KINDS.items():
-            if matching(outer / sequence, pattern):
+            if reading.matching(outer / sequence, pattern):
                 return kind
     return None

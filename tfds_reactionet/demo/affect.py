@@ -27,11 +27,7 @@ class Subject:
 
 
 def sample_subject(rng: np.random.Generator) -> Subject:
-    return Subject(
-        expressivity=rng.uniform(0.8, 1.25),
-        delay=rng.uniform(2, 5),
-        bias=np.exp(rng.normal(0, 0.18, 17)),
-    )
+    return Subject(rng.uniform(0.8, 1.25), rng.uniform(2, 5), np.exp(rng.normal(0, 0.18, 17)))
 
 
 @dataclass(frozen=True)

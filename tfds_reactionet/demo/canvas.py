@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 
 SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
+Point = np.ndarray | tuple  # [2]
+Points = np.ndarray | list  # [points, 2]
 
 
-def curve(points: np.ndarray | list, steps: int = 5, closed: bool = False) -> np.ndarray:
+def curve(points: Points, steps: int = 5, closed: bool = False) -> np.ndarray:
     """Catmull-Rom spline through `points` [n, 2] -> [m, 2]."""
     p = np.asarray(points, float)
     ends = (p[-1:], p[:2]) if closed else (2 * p[:1] - p[1:2], 2 * p[-1:] - p[-2:-1])
@@ -14,8 +16,7 @@ def curve(points: np.ndarray | list, steps: int = 5, closed: bool = False) -> np
     t = (np.arange(steps) / steps)[None, :, None]
     p0, p1, p2, p3 = (p[i : len(p) - 3 + i, None] for i in range(4))
     straight, bend = (p2 - p0) * t, (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-    bent = 0.5 * (2 * p1 + straight + bend + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
-    bent = bent.reshape(-1, 2)
+    bent = 0.5 * (2 * p1 + straight + bend + (3 * p1 - p0 - 3 * p2 + p3) * t**3).reshape(-1, 2)
     return bent if closed else np.concatenate([bent, p[-2:-1]])
 
 
@@ -32,16 +33,10 @@ def symmetric(x: float, half: list) -> np.ndarray:
 class Canvas:
     """Draws on an array whose pixel (0, 0) has its corner at `origin`, `scale` pixels a unit."""
 
-    def __init__(
-        self, image: np.ndarray, origin: np.ndarray | tuple[float, float], scale: float
-    ) -> None:
+    def __init__(self, image: np.ndarray, origin: Point, scale: float) -> None:
         self.image, self.origin, self.scale = image, np.array(origin), scale
 
-    def on(self, image: np.ndarray) -> "Canvas":
-        """The same coordinates over another array."""
-        return Canvas(image, (self.origin[0], self.origin[1]), self.scale)
-
-    def pixels(self, points: np.ndarray | list) -> np.ndarray:
+    def pixels(self, points: Points) -> np.ndarray:
         """Real coordinates -> fixed-point pixel coordinates."""
         real = (np.asarray(points, float) - self.origin) * self.scale - 0.5
         return np.round(real * (1 << SHIFT)).astype(np.int32)
@@ -49,22 +44,15 @@ class Canvas:
     def width(self, units: float) -> int:
         return max(1, round(units * self.scale))
 
-    def fill(self, points: np.ndarray | list, colour: object) -> None:
+    def fill(self, points: Points, colour: object) -> None:
         cv2.fillPoly(self.image, [self.pixels(points)], _plain(colour), cv2.LINE_AA, SHIFT)
 
-    def stroke(
-        self, points: np.ndarray | list, colour: object, width: float, closed: bool = False
-    ) -> None:
+    def stroke(self, points: Points, colour: object, width: float, closed: bool = False) -> None:
         line, thick = [self.pixels(points)], self.width(width)
         cv2.polylines(self.image, line, closed, _plain(colour), thick, cv2.LINE_AA, SHIFT)
 
     def ellipse(
-        self,
-        centre: np.ndarray | tuple,
-        radii: np.ndarray | tuple,
-        colour: object,
-        angle: float = 0.0,
-        width: float = 0.0,
+        self, centre: Point, radii: Point, colour: object, angle: float = 0.0, width: float = 0.0
     ) -> None:
         """Filled if `width` is 0; angle in degrees."""
         where = self.pixels(np.asarray(centre)[None])[0].tolist()

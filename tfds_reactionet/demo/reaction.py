@@ -103,14 +103,6 @@ def torso(pose: Pose, size: int) -> tuple[list[list[float]], Float[np.ndarray, "
     return neck, curve(symmetric(x, half))
 
 
-def _shoulders(image: np.ndarray, who: Identity, studio: Studio, pose: Pose) -> None:
-    c = Canvas(image, (0.0, 0.0), 1.0)
-    neck, shirt = torso(pose, image.shape[0])
-    c.fill(neck, np.array(who.skin) * 0.62 * np.array(studio.light.tint))
-    c.fill(shirt, np.array(studio.shirt) * 0.9)
-    c.stroke(shirt[8:24], np.array(studio.shirt) * 0.7, 0.05 * pose.scale)
-
-
 def occlude(image: np.ndarray, take: Take, landmarks: np.ndarray) -> None:
     """Draws the hand, microphone or strand of hair that hides a part of the face, if any."""
     c, who, studio, lost = Props(image, (0.0, 0.0), 1.0), take.who, take.studio, take.lost
@@ -153,7 +145,10 @@ def render_reaction(take: Take) -> Reaction:
     rng = np.random.default_rng([studio.seed, take.frame])
     right, down = np.clip(np.array(studio.gaze) + rng.normal(0, 0.05, 2), -1, 1).tolist()
     image = room(studio, size)
-    _shoulders(image, who, studio, pose)
+    c, (neck, shirt) = Canvas(image, (0.0, 0.0), 1.0), torso(pose, size)
+    c.fill(neck, np.array(who.skin) * 0.62 * np.array(studio.light.tint))
+    c.fill(shirt, np.array(studio.shirt) * 0.9)
+    c.stroke(shirt[8:24], np.array(studio.shirt) * 0.7, 0.05 * pose.scale)
     image, landmarks = render_head(who, take.au, pose, studio.light, (right, down), image)
     occlude(image, take, landmarks)
     if studio.blur:

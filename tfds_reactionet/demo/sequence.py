@@ -11,14 +11,9 @@ import numpy as np
 import simplejpeg
 from jaxtyping import Float, Int, UInt8
 
-from drr_jax.facs import (
-    EXPRESSIONS,
-    OPENFACE_INTENSITY_AUS,
-    OPENFACE_OCCURRENCE_AUS,
-    REACTIONET_AUS,
-)
+from drr_jax import facs
 from tfds_reactionet.building import csv_text
-from tfds_reactionet.demo.affect import Course, Subject, draw_course, observe, sample_subject
+from tfds_reactionet.demo.affect import Course, draw_course, observe, sample_subject
 from tfds_reactionet.demo.captions import write_caption
 from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face import Identity, sample_identity
@@ -38,8 +33,8 @@ OPENFACE_COLUMNS = (
     *("gaze_angle_x", "gaze_angle_y"),
     *(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz"),
     *(f"{axis}_{k}" for axis in "xy" for k in range(68)),
-    *(f"{name}_r" for name in OPENFACE_INTENSITY_AUS),
-    *(f"{name}_c" for name in OPENFACE_OCCURRENCE_AUS),
+    *(f"{name}_r" for name in facs.OPENFACE_INTENSITY_AUS),
+    *(f"{name}_c" for name in facs.OPENFACE_OCCURRENCE_AUS),
 )
 
 
@@ -62,13 +57,10 @@ class Release:
 
     def length(self, index: int) -> int:
         """Usable frames of a sequence; all of them together are `tuples`."""
-        count = self.sequences
-        base, extra = divmod(self.tuples, count)
-        partner = index ^ 1
-        shift = 0
-        if partner < count:
-            reach = base // 4
-            shift = int(self.rng(7, min(index, partner)).integers(0, reach + 1))
+        base, extra = divmod(self.tuples, self.sequences)
+        partner, shift = index ^ 1, 0
+        if partner < self.sequences:
+            shift = int(self.rng(7, min(index, partner)).integers(0, base // 4 + 1))
         return base + (index < extra) + (shift if index < partner else -shift)
 
     def rng(self, *key: int) -> np.random.Generator:
@@ -120,7 +112,6 @@ class Script:
 
     place: Place
     who: Identity
-    temper: Subject
     course: Course
     fixed: tuple[float, ...]
 
@@ -133,7 +124,7 @@ def write_script(release: Release, index: int) -> Script:
     rng, frames = release.rng(3, index), release.length(index)
     course = draw_course(rng, where.scene, where.sub_scene, temper, frames)
     fixed = tuple(release.rng(2, where.video).uniform(size=12))
-    return Script(where, who, temper, course, fixed)
+    return Script(where, who, course, fixed)
 
 
 def draw_stimulus(
@@ -188,19 +179,14 @@ def _openface_row(
     ]
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Rows that a sequence adds to labels/*.csv, and how many images it wrote."""
+def write_sequence(
+    root: Path, release: Release, index: int
+) -> tuple[list[list[str]], list[str], int]:
+    """Writes a sequence's folder below `root`.
 
-    keyframes: list[list[str]]
-    demographics: list[str]
-    frames: int
-
-
-def write_sequence(root: Path, release: Release, index: int) -> Labels:
-    """Writes a sequence's folder below `root` and returns its label rows.
-
-    In one long sequence of 30 the tracker loses the face in a further, last frame (success 0).
+    Returns its rows of labels/keyframes.csv, its one of labels/demographics.csv and the number of
+    its frames. In one long sequence of 30 the tracker loses the face in a further, last frame
+    (success 0).
     """
     cv2.setNumThreads(1)  # one process a core
     script = write_script(release, index)
@@ -209,14 +195,11 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
     modalities = ("depth", "thermal") if release.modalities else ()
     for name in ("reaction", "stimulus", *modalities):
         (folder / name).mkdir(parents=True)
-    studio = sample_studio(release.rng(6, index))
-    rng = release.rng(8, index)
-    truth = course.intensity
-    frames = len(truth)
+    studio, rng = sample_studio(release.rng(6, index)), release.rng(8, index)
+    truth, frames = course.intensity, len(course.intensity)
     intensity, occurrence = observe(rng, truth)
     lost = frames >= 12 and index % 30 == 17
-    rows, keys = [], []
-    captions = draw_captions(release, index, script)
+    rows, keys, captions = [], [], draw_captions(release, index, script)
     for frame in range(frames + lost):
         now = min(frame, frames - 1)
         hidden = frame == frames
@@ -240,17 +223,18 @@ def write_sequence(root: Path, release: Release, index: int) -> Labels:
             (folder / name / f"{frame + 1:06d}.jpg").write_bytes(data)
         if not hidden and (frame + index) % KEY_FRAME_EVERY == 0:
             codes = np.where(rng.uniform(size=17) < UNKNOWN_SHARE, 9, truth[now] >= 1)
-            names = [*where.path.split("/"), str(frame + 1), EXPRESSIONS[course.expression[now]]]
+            expression = facs.EXPRESSIONS[course.expression[now]]
+            names = [*where.path.split("/"), str(frame + 1), expression]
             keys.append([*names, *(str(int(code)) for code in codes)])
     (folder / "openface.csv").write_text(csv_text(OPENFACE_COLUMNS, rows), "utf-8")
     said = enumerate(captions + captions[-1:] * lost, 1)
     (folder / "captions.csv").write_text(csv_text(["frame", "caption"], said), "utf-8")
     who = [where.path, f"S{where.subject + 1:04d}", str(script.who.age), "unknown"]
-    return Labels(keys, who, frames + lost)
+    return keys, who, frames + lost
 
 
 KEYFRAME_COLUMNS = [
     *("scene", "sub_scene", "task", "sequence", "frame", "expression"),
-    *(f"AU{int(name[2:])}" for name in REACTIONET_AUS),
+    *(f"AU{int(name[2:])}" for name in facs.REACTIONET_AUS),
 ]
 DEMOGRAPHICS_COLUMNS = ["sequence", "subject", "age", "dominant_race"]

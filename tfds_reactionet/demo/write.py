@@ -17,13 +17,8 @@ from tqdm import tqdm
 from drr_jax import files
 from drr_jax.errors import InputError
 from tfds_reactionet.building import cores, csv_lines, ordered_map
-from tfds_reactionet.demo import sheets
-from tfds_reactionet.demo.sequence import (
-    DEMOGRAPHICS_COLUMNS,
-    KEYFRAME_COLUMNS,
-    Release,
-    write_sequence,
-)
+from tfds_reactionet.demo import sequence, sheets
+from tfds_reactionet.demo.sequence import Release
 
 MARKER = "demo_release.json"
 TUPLES = 3600  # a third is the test part; fewer subjects and videos would be learnt by heart
@@ -123,13 +118,14 @@ def _write(
         (labels / "demographics.csv").open("w", encoding="utf-8") as people_file,
         tqdm(total=release.tuples, unit="tuple", desc="demo release", disable=not progress) as bar,
     ):
-        key_file.write(csv_lines([KEYFRAME_COLUMNS]))
-        people_file.write(csv_lines([DEMOGRAPHICS_COLUMNS]))
-        write = partial(write_sequence, stage, release)
-        for rows in ordered_map(write, range(release.sequences), min(jobs, release.sequences)):
-            key_file.write(csv_lines(rows.keyframes))
-            people_file.write(csv_lines([rows.demographics]))
-            bar.update(min(rows.frames, release.tuples - bar.n))
+        key_file.write(csv_lines([sequence.KEYFRAME_COLUMNS]))
+        people_file.write(csv_lines([sequence.DEMOGRAPHICS_COLUMNS]))
+        write = partial(sequence.write_sequence, stage, release)
+        written = ordered_map(write, range(release.sequences), min(jobs, release.sequences))
+        for keyframes, person, frames in written:
+            key_file.write(csv_lines(keyframes))
+            people_file.write(csv_lines([person]))
+            bar.update(min(frames, release.tuples - bar.n))
     readme = README.format(parameters=json.dumps(parameters))
     if release.modalities:
         readme += MODALITIES_README

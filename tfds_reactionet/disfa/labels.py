@@ -1,14 +1,13 @@
 """DISFA's label files: one `frame,intensity` a line, frames from 1, CRLF (docs/datasets.md 3)."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import au_names
-from tfds_reactionet.reading import frame_number, matching, read_text
+from tfds_reactionet.reading import frame_number, matching, numbered_lines
 
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 CODED_AUS = au_names(*CODED)
@@ -19,9 +18,7 @@ _INTENSITIES = {str(code): float(code) for code in range(6)}
 def read_intensity(path: Path) -> dict[int, float]:
     """Intensity 0 to 5 by frame number. Raises InputError naming the line of a defect."""
     found: dict[int, float] = {}
-    for line, text in enumerate(read_text(path).splitlines(), 1):
-        if not text.strip():
-            continue
+    for line, text in numbered_lines(path):
         cells = [cell.strip() for cell in text.split(",")]
         if len(cells) != 2:
             raise InputError(f"{path}: line {line}: {text[:40]!r}, expected frame,intensity")
@@ -56,13 +53,6 @@ def read_subject(folder: Path) -> tuple[list[int], np.ndarray]:
     return frames, values
 
 
-def occurrence(intensities: np.ndarray, threshold: int) -> np.ndarray:
-    """Occurrence int8: intensity >= threshold; -1 where the intensity is unknown."""
-    found = (intensities >= threshold).astype(np.int8)
-    found[np.isnan(intensities)] = -1
-    return found
-
-
-def label_files(folder: Path) -> Sequence[Path]:
+def label_files(folder: Path) -> list[Path]:
     """The label files of a subject's folder."""
     return [path for path, _ in matching(folder, _FILE)]

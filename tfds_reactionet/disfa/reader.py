@@ -8,35 +8,19 @@ Upper and lower case and the names of outer folders vary. Extracted frames win o
 
 import functools
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Skip, Unit, later
+from drr_jax.facs import DISFA_AUS
+from tfds_reactionet import building, reading
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.disfa import labels
-from tfds_reactionet.reading import (
-    ImageFile,
-    Pixels,
-    VideoImage,
-    folder_names,
-    folders,
-    has_images,
-    listed,
-    matching,
-    numbered_images,
-    part_of,
-    points,
-    read_variable,
-    video_length,
-)
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
-PARTS = listed(
+PARTS = reading.listed(
     (
         "SN001 SN002 SN009 SN010 SN016 SN026 SN027 SN030 SN032",
         "SN006 SN011 SN012 SN013 SN018 SN021 SN024 SN028 SN031",
@@ -48,122 +32,111 @@ NO_IMAGE = "labels without an image"
 _SUBJECT = re.compile("SN[0-9]{3}", re.IGNORECASE)
 _VIDEO = re.compile(r"LeftVideo(SN[0-9]{3})_comp\.(avi|mp4|mov|mkv|wmv)", re.IGNORECASE)
 _LANDMARKS = re.compile(r".*?([0-9]{1,9})_lm\.mat", re.IGNORECASE)
-_LABELS, _POINTS = "actionunit_labels", "landmark_points"
+_FOLDERS = {"actionunit_labels": "labels", "landmark_points": "points"}
 _LEVELS = 3
+_POINTS = 66  # landmarks of a face
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is on the disk of one subject."""
-
-    labels: Path
-    images: Path | None  # folder of extracted frames, or the video
-    landmarks: Path | None
-
-
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
-    subjects: Mapping[str, Subject]
-    root: Path
-    threshold: int
-    frame_offset: int
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="au",
+            protocol=reading.Protocol.folds(3),
+            au_names=labels.CODED_AUS,
+            evaluated_aus=DISFA_AUS,
+            landmarks=_POINTS,
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if labels or images are not there."""
         found: dict[str, dict[str, Path]] = {"labels": {}, "images": {}, "video": {}, "points": {}}
-        for folder in folders(root, _LEVELS, lambda name: bool(_SUBJECT.fullmatch(name))):
-            for path, match in matching(folder, _VIDEO):
+        for folder in reading.folders(self.root, _LEVELS, lambda n: bool(_SUBJECT.fullmatch(n))):
+            for path, match in reading.matching(folder, _VIDEO):
                 found["video"].setdefault(match[1].upper(), path)
-            outer = folder.parent.name.lower()
-            if _SUBJECT.fullmatch(folder.name) and folder != root:
-                kind = {_LABELS: "labels", _POINTS: "points"}.get(outer)
-                if kind is None and "right" not in outer and has_images(folder):
+            if _SUBJECT.fullmatch(folder.name) and folder != self.root:
+                outer = folder.parent.name.lower()
+                kind = _FOLDERS.get(outer)
+                if kind is None and "right" not in outer and reading.has_images(folder):
                     kind = "images"
                 if kind:
                     found[kind].setdefault(folder.name.upper(), folder)
         if not found["labels"]:
-            raise InputError(f"{root}: no labels; expected ActionUnit_Labels/SN001/SN001_au1.txt")
-        images = {**found["video"], **found["images"]}
-        if not images.keys() & found["labels"].keys():
             raise InputError(
-                f"{root}: no images of a labelled subject; expected "
+                f"{self.root}: no labels; expected ActionUnit_Labels/SN001/SN001_au1.txt"
+            )
+        # By subject: folders of labels and landmarks; a folder of extracted frames, or the video.
+        self.labels, self.points = found["labels"], found["points"]
+        self.images = {**found["video"], **found["images"]}
+        if not self.images.keys() & self.labels.keys():
+            raise InputError(
+                f"{self.root}: no images of a labelled subject; expected "
                 "Videos_LeftCamera/LeftVideoSN001_comp.avi, or extracted frames SN001/0.png"
             )
-        subjects = {
-            name: Subject(folder, images.get(name), found["points"].get(name))
-            for name, folder in sorted(found["labels"].items())
-        }
-        return cls(subjects, root, options["threshold"], options["frame_offset"])
 
     @property
     def has_faces(self) -> bool:
-        return any(subject.landmarks for subject in self.subjects.values())
+        return bool(self.points.keys() & self.labels.keys())
 
     def units(self) -> list[Unit]:
+        what = "DISFA's published lists"
         return [
-            Unit(name, name, "", part_of(PARTS, name, "DISFA's published lists"), subject)
-            for name, subject in self.subjects.items()
+            Unit(name, name, "", reading.part_of(PARTS, name, what)) for name in sorted(self.labels)
         ]
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        subject: Subject = unit.source
-        numbers, intensities = labels.read_subject(subject.labels)
-        present = labels.occurrence(intensities, self.threshold)
-        images = self._images(subject, len(numbers))
-        tracked = _landmark_files(subject.landmarks) if subject.landmarks else {}
-        frames, skips = [], []
-        for row, number in enumerate(numbers):
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
+        numbers, intensities = labels.read_subject(self.labels[unit.subject])
+        present = np.where(np.isnan(intensities), -1, intensities >= self.options["threshold"])
+        place = self.images.get(unit.subject)
+        images = self._images(place, len(numbers)) if place else {}
+        points = self.points.get(unit.subject)
+        tracked = _landmark_files(points) if points else {}
+        for number, occurrence, intensity in zip(
+            numbers, present.astype(np.int8), intensities, strict=True
+        ):
             pixels = images.get(number)
             if pixels is None:
-                place = str(subject.images or self.root)
-                skips.append(Skip(f"{unit.sequence}/{number}", NO_IMAGE, place))
+                yield unit.skip(number, NO_IMAGE, place or self.root)
                 continue
             tracks = tracked.get(number - 1)
-            frames.append(
-                Frame(
-                    number,
-                    pixels,
-                    occurrence=present[row],
-                    intensity=intensities[row],
-                    landmarks=None if tracks is None else later(_read_landmarks, tracks),
-                )
+            yield Frame(
+                number,
+                pixels,
+                occurrence=occurrence,
+                intensity=intensity,
+                landmarks=None if tracks is None else later(_read_landmarks, tracks),
             )
-        return frames, skips
 
     def stamped(self) -> list[Path]:
         paths = []
-        for subject in self.subjects.values():
-            paths += [subject.labels, *labels.label_files(subject.labels)]
-            paths += [path for path in (subject.images, subject.landmarks) if path]
+        for name, folder in self.labels.items():
+            places = (self.images.get(name), self.points.get(name))
+            paths += [folder, *labels.label_files(folder), *filter(None, places)]
         return paths
 
-    def _images(self, subject: Subject, rows: int) -> Mapping[int, Pixels]:
+    def _images(self, place: Path, rows: int) -> Mapping[int, reading.Pixels]:
         """Sources of pixels by label row, from 1."""
-        if subject.images is None:
-            return {}
-        if not subject.images.is_dir():
-            length = video_length(subject.images)
+        if not place.is_dir():
+            length = reading.video_length(place)
             if not length:
-                raise InputError(f"{subject.images}: OpenCV finds no frame in it; expected a video")
-            return {number + 1: VideoImage(subject.images, number) for number in range(length)}
-        files = numbered_images(subject.images)
-        if self.frame_offset == -1 and 0 not in files and rows in files:
+                raise InputError(f"{place}: OpenCV finds no frame in it; expected a video")
+            return {number + 1: reading.VideoImage(place, number) for number in range(length)}
+        offset, files = self.options["frame_offset"], reading.numbered_images(place)
+        if offset == -1 and 0 not in files and rows in files:
             raise InputError(
-                f"{subject.images}: images are numbered from {min(files)} to {max(files)}, labels "
+                f"{place}: images are numbered from {min(files)} to {max(files)}, labels "
                 f"from 1 to {rows}; if image {rows} is the last frame, pass --frame_offset=0"
             )
-        return {number - self.frame_offset: ImageFile(path) for number, path in files.items()}
+        return {number - offset: reading.ImageFile(path) for number, path in files.items()}
 
 
 def _landmark_files(folder: Path) -> dict[int, Path]:
     """Landmark files of a subject by frame number from 0; they lie in tmp_frame_lm/ or above."""
-    inner = [folder / name for name in folder_names(folder)]
     files: dict[int, Path] = {}
-    for place in [folder, *inner]:
-        for path, match in matching(place, _LANDMARKS):
+    for place in (folder, *(folder / name for name in reading.folder_names(folder))):
+        for path, match in reading.matching(place, _LANDMARKS):
             files.setdefault(int(match[1]), path)
     return files
 
@@ -171,4 +144,4 @@ def _landmark_files(folder: Path) -> dict[int, Path]:
 @functools.lru_cache(maxsize=4)
 def _read_landmarks(path: Path) -> np.ndarray | None:
     """Landmarks [66, 2] of a frame, or None if they are lost."""
-    return points(read_variable(path, "pts"), 66, path, "pts")
+    return reading.points(reading.read_variable(path, "pts"), _POINTS, path, "pts")

@@ -15,7 +15,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EMOTIONET_AUS_11, au_names
-from tfds_reactionet.reading import read_text
+from tfds_reactionet.reading import numbered_lines
 
 AUS = 60
 ALL_AUS = au_names(*range(1, AUS + 1))
@@ -63,11 +63,11 @@ def find_columns(header: Sequence[str], where: str) -> Columns | None:
     found: dict[int, int] = {}
     for column, name in enumerate(names):
         match = _AU.fullmatch(name)
-        if not match or not 1 <= int(match[1]) <= AUS:
-            continue
-        if int(match[1]) in found:
-            raise InputError(f"{where}: column AU {int(match[1])} is there twice")
-        found[int(match[1])] = column
+        number = int(match[1]) if match else 0
+        if number in found:
+            raise InputError(f"{where}: column AU {number} is there twice")
+        if 1 <= number <= AUS:
+            found[number] = column
     urls = [column for column, name in enumerate(names) if name.lower() == "url"]
     if not found or not urls:
         return None
@@ -78,7 +78,7 @@ def find_columns(header: Sequence[str], where: str) -> Columns | None:
 def read_csv(path: Path) -> Iterator[Coded]:
     """Rows of EmotioNet_FACS.csv. Raises InputError naming the line."""
     columns = None
-    for line, text in enumerate(read_text(path).splitlines(), 1):
+    for line, text in numbered_lines(path):
         if not text.strip(", \t"):
             continue
         where = f"{path}: line {line}"
@@ -112,9 +112,8 @@ def split_cells(text: str) -> list[str]:
 def read_list(path: Path) -> Iterator[Coded]:
     """Rows of dataFile_0001.txt. Raises InputError naming the line."""
     columns = Columns(0, {au: au + 1 for au in range(1, AUS + 1)}, AUS + 2)
-    for line, text in enumerate(read_text(path).splitlines(), 1):
-        if text.strip():
-            yield coded(text.rstrip("\t ").split("\t"), columns, line, f"{path}: line {line}")
+    for line, text in numbered_lines(path):
+        yield coded(text.rstrip("\t ").split("\t"), columns, line, f"{path}: line {line}")
 
 
 def coded(cells: Iterable[object], columns: Columns, line: int, where: str) -> Coded:

@@ -8,21 +8,18 @@ Images are found by the last part of the URL, and by the part before it where na
 """
 
 import hashlib
-import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 from drr_jax.errors import InputError
-from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Skip, Unit, blocks
-from tfds_reactionet.emotionet.labels import Coded, read_csv, read_list
+from tfds_reactionet import building, reading
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks
+from tfds_reactionet.emotionet import labels
 from tfds_reactionet.emotionet.spreadsheet import read_workbook
-from tfds_reactionet.reading import IMAGE_SUFFIXES, ImageFile, file_names, folders, matching
 
 NO_IMAGE = "image was not downloaded"
 TWICE = "image that an earlier row labels"
@@ -30,6 +27,7 @@ TWICE = "image that an earlier row labels"
 _TABLE = re.compile(r"emotionet_facs.*\.(csv|xlsx)", re.IGNORECASE)
 _LIST = re.compile(r"dataFile_([0-9]{1,9})\.txt", re.IGNORECASE)
 _LABEL_LEVELS, _IMAGE_LEVELS = 2, 4
+_READERS = {".csv": labels.read_csv, ".xlsx": read_workbook, ".txt": labels.read_list}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,82 +36,78 @@ class Row:
 
     number: int  # row of all label files together, from 0
     file: Path  # the label file
-    coded: Coded
+    coded: labels.Coded
     image: str | None
     twice: bool = False
 
 
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_IMAGE, TWICE)
 
-    root: Path
-    files: tuple[Path, ...]  # of labels
-    automatic: bool
-    folds: int
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="au",
+            protocol=reading.Protocol.folds(options["folds"]),
+            au_names=labels.ALL_AUS,
+            evaluated_aus=labels.EVALUATED[options["aus"]],
+            extra={"name": ((), str)},
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if there is no label file of a config, or more than one table."""
-        automatic = config == "automatic"
+        automatic = self.config == "automatic"
         pattern = _LIST if automatic else _TABLE
-        found = [
-            item for folder in folders(root, _LABEL_LEVELS) for item in matching(folder, pattern)
-        ]
+        inner = reading.folders(self.root, _LABEL_LEVELS)
+        found = [item for folder in inner for item in reading.matching(folder, pattern)]
         if automatic:
             found.sort(key=lambda item: (int(item[1][1]), item[0]))
         elif any(match[1].lower() == "csv" for _, match in found):
             found = [item for item in found if item[1][1].lower() == "csv"]  # made of the workbook
-        files = tuple(path for path, _ in found)
-        if not files:
+        self.files = [path for path, _ in found]  # of labels
+        if not found:
             names = "dataFile_0001.txt" if automatic else "EmotioNet_FACS*.xlsx or .csv"
-            raise InputError(f"{root}: no label file; expected {names}")
-        if len(files) > 1 and not automatic:
-            names = " and ".join(str(path) for path in files[:2])
+            raise InputError(f"{self.root}: no label file; expected {names}")
+        if len(found) > 1 and not automatic:
+            names = " and ".join(str(path) for path in self.files[:2])
             raise InputError(f"{names}: expected one table; move the other away")
-        return cls(root, files, automatic, options["folds"])
 
     def units(self) -> list[Unit]:
-        rows = self._rows()
-        parts = folds_by_digest(
-            [f"{row.coded.folder}/{row.coded.name}" for row in rows], self.folds
-        )
-        named = [f"part{number + 1}" for number in range(self.folds)]
-        return [
-            unit
-            for number, part in enumerate(named)
-            for unit in blocks(part, [r for r, p in zip(rows, parts, strict=True) if p == number])
-        ]
+        rows, folds = self._rows(), self.options["folds"]
+        dealt: list[list[Row]] = [[] for _ in range(folds)]
+        parts = folds_by_digest([f"{row.coded.folder}/{row.coded.name}" for row in rows], folds)
+        for row, part in zip(rows, parts, strict=True):
+            dealt[part].append(row)
+        return [unit for part, mine in enumerate(dealt, 1) for unit in blocks(f"part{part}", mine)]
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        frames, skips = [], []
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
-            where = f"{row.file}: line {row.coded.line}"
+            name = row.coded.name
             if row.image is None or row.twice:
                 reason = TWICE if row.twice else NO_IMAGE
-                skips.append(Skip(f"{unit.part}/{row.coded.name}", reason, where))
+                yield unit.skip(name, reason, f"{row.file}: line {row.coded.line}")
                 continue
-            frames.append(
-                Frame(
-                    row.number,
-                    ImageFile(Path(row.image)),
-                    occurrence=row.coded.occurrence(),
-                    extra={"name": row.coded.name},
-                    automatic=self.automatic,
-                )
+            yield Frame(
+                row.number,
+                reading.ImageFile(Path(row.image)),
+                occurrence=row.coded.occurrence(),
+                extra={"name": name},
+                automatic=self.config == "automatic",
             )
-        return frames, skips
 
     def stamped(self) -> list[Path]:
         return [*self.files, *(folder for folder, names in _images(self.root) if names)]
 
     def _rows(self) -> list[Row]:
-        coded = list(_coded(self.files))
+        coded = [(file, row) for file in self.files for row in _READERS[file.suffix.lower()](file)]
         distinct = {(row.folder, row.name) for _, row in coded}
         same_name = Counter(name.lower() for _, name in distinct)
-        images = _by_stem(self.root)
+        images: dict[str, list[str]] = {}  # by stem
+        for folder, names in _images(self.root):
+            for name in names:
+                images.setdefault(os.path.splitext(name)[0].lower(), []).append(f"{folder}/{name}")
         rows: list[Row] = []
         seen: set[tuple[str, str]] = set()
         for number, (file, row) in enumerate(coded):
@@ -141,28 +135,14 @@ def folds_by_digest(names: Sequence[str], folds: int) -> list[int]:
     return [ranks[name] % folds for name in names]
 
 
-def _coded(files: Sequence[Path]) -> Iterator[tuple[Path, Coded]]:
-    readers = {".csv": read_csv, ".xlsx": read_workbook, ".txt": read_list}
-    for path in files:
-        yield from zip(itertools.repeat(path), readers[path.suffix.lower()](path), strict=False)
-
-
 def _images(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every folder with the names of its images."""
-    for folder in folders(root, _IMAGE_LEVELS):
-        names = file_names(folder)
-        yield folder, [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+    for folder in reading.folders(root, _IMAGE_LEVELS):
+        names = reading.file_names(folder)
+        yield folder, [name for name in names if name.lower().endswith(reading.IMAGE_SUFFIXES)]
 
 
-def _by_stem(root: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for folder, names in _images(root):
-        for name in names:
-            found.setdefault(os.path.splitext(name)[0].lower(), []).append(f"{folder}/{name}")
-    return found
-
-
-def _choose(row: Coded, images: dict[str, list[str]], unique: bool) -> str | None:
+def _choose(row: labels.Coded, images: dict[str, list[str]], unique: bool) -> str | None:
     """The image of a row: of its folder unless its name is unique; of its very name if possible."""
     candidates = images.get(os.path.splitext(row.name)[0].lower(), [])
     inside = [path for path in candidates if path.split("/")[-2] == row.folder]

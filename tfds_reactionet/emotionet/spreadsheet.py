@@ -22,13 +22,21 @@ def read_workbook(path: Path) -> Iterator[Coded]:
     Raises InputError naming sheet and line; also if the package openpyxl is absent, or the workbook
     is protected by a password.
     """
-    excel = _openpyxl(path)
+    try:
+        excel: Any = importlib.import_module("openpyxl")
+    except ImportError as error:
+        raise InputError(
+            f"{path}: reading it needs the package openpyxl; pip install openpyxl, or save it as "
+            f"{path.with_suffix('.csv').name}"
+        ) from error
     _check(path)
+    content = io.BytesIO(path.read_bytes())
+    book = _guard(path, lambda: excel.load_workbook(content, read_only=True, data_only=True))
     found = False
-    for title, rows in _sheets(excel, path):
+    for sheet in _guard(path, lambda: list(book.worksheets)):
         columns = None
-        for line, cells in rows:
-            where = f"{path}: sheet {title!r}: line {line}"
+        for line, cells in _rows(sheet, path):
+            where = f"{path}: sheet {str(sheet.title)[:40]!r}: line {line}"
             if columns is None:
                 columns = find_columns(["" if c is None else str(c) for c in cells], where)
                 if columns is None:
@@ -38,16 +46,6 @@ def read_workbook(path: Path) -> Iterator[Coded]:
                 yield coded(cells[: columns.width], columns, line, where)
     if not found:
         raise InputError(f"{path}: no sheet with a header of URL, 'AU 1', 'AU 2', ...")
-
-
-def _openpyxl(path: Path) -> Any:
-    try:
-        return importlib.import_module("openpyxl")
-    except ImportError as error:
-        raise InputError(
-            f"{path}: reading it needs the package openpyxl; pip install openpyxl, or save it as "
-            f"{path.with_suffix('.csv').name}"
-        ) from error
 
 
 def _check(path: Path) -> None:
@@ -62,14 +60,6 @@ def _check(path: Path) -> None:
     for name in archive.names():
         if b"<!DOCTYPE" in archive.read(name):
             raise InputError(f"{path}: {name[:80]} defines entities; it is not read")
-
-
-def _sheets(excel: Any, path: Path) -> Iterator[tuple[str, Iterator[tuple[int, tuple]]]]:
-    """Title and rows of each sheet."""
-    content = io.BytesIO(path.read_bytes())
-    book = _guard(path, lambda: excel.load_workbook(content, read_only=True, data_only=True))
-    for sheet in _guard(path, lambda: list(book.worksheets)):
-        yield str(sheet.title)[:40], _rows(sheet, path)
 
 
 def _rows(sheet: Any, path: Path) -> Iterator[tuple[int, tuple]]:

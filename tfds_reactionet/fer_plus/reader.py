@@ -7,20 +7,20 @@ The number of a frame is its row in the table or label file, from 0: names are n
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
 from drr_jax.errors import InputError
+from drr_jax.facs import FER_PLUS_EXPRESSIONS
 from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Skip, Unit, blocks
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks
 from tfds_reactionet.fer_plus import tables
-from tfds_reactionet.fer_plus.votes import label
-from tfds_reactionet.reading import ImageFile, Pixels, folders, matching
+from tfds_reactionet.fer_plus.votes import COLUMNS, label
+from tfds_reactionet.reading import ImageFile, Pixels, Protocol, folders, matching
 
 NO_LABEL = "votes that give no label (unknown, no face, or no agreement)"
 NO_IMAGE = "votes without an image"
@@ -43,44 +43,51 @@ class Row:
     fer2013: int = -1  # the original label; -1 in a tree of images
 
 
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Either a pair of tables, or a tree of images."""
 
     expected_reasons = (NO_LABEL,)
 
-    rule: str
-    faces: Path | None
-    votes: Path | None
-    tree: Mapping[str, Path]  # folder of each split
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="expression",
+            protocol=Protocol.official("train", "test", "validation"),
+            expression_names=FER_PLUS_EXPRESSIONS,
+            extra={
+                "votes": ((len(COLUMNS),), np.int8),
+                "target": ((len(FER_PLUS_EXPRESSIONS),), np.float32),
+                "fer2013": ((), np.int64),
+                "name": ((), str),
+            },
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if neither is there."""
         faces = votes = None
-        tree: dict[str, Path] = {}
-        for folder in folders(root, _LEVELS, lambda name: name.lower() in _TREE):
-            if folder.name.lower() in _TREE:
-                if (folder / _LABELS).is_file():
-                    tree.setdefault(_TREE[folder.name.lower()], folder)
-                continue
-            faces = faces or next((path for path, _ in matching(folder, _FACES)), None)
-            votes = votes or next((path for path, _ in matching(folder, _VOTES)), None)
-        if faces and votes:
-            return cls(config, faces, votes, {})
-        if len(tree) == len(_TREE) and any(_has_png(folder) for folder in tree.values()):
-            return cls(config, None, None, tree)
-        missing = "fer2013.csv" if votes else "fer2013new.csv"
-        raise InputError(
-            f"{root}: no {missing}; expected fer2013.csv and fer2013new.csv, or the folders "
-            "FER2013Train, FER2013Valid and FER2013Test with label.csv and fer0000000.png"
-        )
+        tree: dict[str, Path] = {}  # folder of each split
+        for folder in folders(self.root, _LEVELS, lambda name: name.lower() in _TREE):
+            split = _TREE.get(folder.name.lower())
+            if split is None:
+                faces = faces or next((path for path, _ in matching(folder, _FACES)), None)
+                votes = votes or next((path for path, _ in matching(folder, _VOTES)), None)
+            elif (folder / _LABELS).is_file():
+                tree.setdefault(split, folder)
+        self.pair = (faces, votes) if faces and votes else None
+        self.tree = {} if self.pair else tree
+        whole = len(tree) == len(_TREE) and any(matching(f, _PNG) for f in tree.values())
+        if not self.pair and not whole:
+            missing = "fer2013.csv" if votes else "fer2013new.csv"
+            raise InputError(
+                f"{self.root}: no {missing}; expected fer2013.csv and fer2013new.csv, or the "
+                "folders FER2013Train, FER2013Valid and FER2013Test with label.csv and "
+                "fer0000000.png"
+            )
 
     def units(self) -> list[Unit]:
         rows: dict[str, list[Row]] = {split: [] for split in tables.SPLITS.values()}
-        if self.faces and self.votes:
-            for row in _joined(self.faces, self.votes):
-                rows[row.voted.split].append(row)
+        for row in _joined(*self.pair) if self.pair else ():
+            rows[row.voted.split].append(row)
         for split, folder in self.tree.items():
             images = {path.name: path for path, _ in matching(folder, _PNG)}
             for number, voted in enumerate(tables.read_labels(folder / _LABELS, split)):
@@ -88,36 +95,27 @@ class Reader(building.Reader):
                 rows[split].append(Row(number, voted, ImageFile(path) if path else None))
         return [unit for split, found in rows.items() for unit in blocks(split, found)]
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        frames, skips = [], []
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
-            expression, target = label(self.rule, row.voted.votes)
-            key = f"{unit.part}/{row.number}"
-            table = self.votes or self.tree[unit.part] / _LABELS
-            if expression < 0 and self.rule != "votes":
-                skips.append(Skip(key, NO_LABEL, f"{table}: line {row.voted.line}"))
+            expression, target = label(self.config, row.voted.votes)
+            table = self.pair[1] if self.pair else self.tree[unit.part] / _LABELS
+            if expression < 0 and self.config != "votes":
+                yield unit.skip(row.number, NO_LABEL, f"{table}: line {row.voted.line}")
                 continue
             if row.pixels is None:
-                skips.append(Skip(key, NO_IMAGE, str(self.tree[unit.part] / row.voted.name)))
+                yield unit.skip(row.number, NO_IMAGE, self.tree[unit.part] / row.voted.name)
                 continue
-            frames.append(
-                Frame(
-                    row.number,
-                    row.pixels,
-                    expression=expression,
-                    extra={
-                        "votes": np.array(row.voted.votes, np.int8),
-                        "target": target,
-                        "fer2013": row.fer2013,
-                        "name": row.voted.name,
-                    },
-                )
-            )
-        return frames, skips
+            extra = {
+                "votes": np.array(row.voted.votes, np.int8),
+                "target": target,
+                "fer2013": row.fer2013,
+                "name": row.voted.name,
+            }
+            yield Frame(row.number, row.pixels, expression=expression, extra=extra)
 
     def stamped(self) -> list[Path]:
-        tables_ = [path for path in (self.faces, self.votes) if path]
-        return [*tables_, *self.tree.values(), *(f / _LABELS for f in self.tree.values())]
+        folders = self.tree.values()
+        return [*(self.pair or ()), *folders, *(folder / _LABELS for folder in folders)]
 
 
 def _joined(faces: Path, votes: Path) -> list[Row]:
@@ -139,7 +137,3 @@ def _joined(faces: Path, votes: Path) -> list[Row]:
             )
         rows.append(Row(number, right, pixels, code))
     return rows
-
-
-def _has_png(folder: Path) -> bool:
-    return bool(matching(folder, _PNG))

@@ -5,7 +5,6 @@ for images without a face, and four names occur twice. fer2013.csv has 300 MB, s
 places in the file and read when they are built.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from tfds_reactionet.fer_plus.votes import COLUMNS
-from tfds_reactionet.reading import read_table, read_text
+from tfds_reactionet.reading import csv_rows, read_table, readable
 
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 SIDE = 48
@@ -53,12 +52,9 @@ class RowPixels:
 
     def read(self) -> np.ndarray:
         """RGB [48, 48, 3]. Raises InputError naming the line."""
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(self.start)
-                text = file.readline(_LONGEST)
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read ({error.strerror})") from error
+        with readable(self.path), open(self.path, "rb") as file:
+            file.seek(self.start)
+            text = file.readline(_LONGEST)
         cells = _cells(text, self.path, self.line)
         return _grey(cells[self.column] if self.column < len(cells) else "", self.file)
 
@@ -79,26 +75,20 @@ def read_votes(path: Path) -> list[Voted]:
 def read_labels(path: Path, split: str) -> list[Voted]:
     """All rows of a folder's label.csv: name, "(0, 0, 48, 48)", ten votes. Raises InputError."""
     rows = []
-    reader = csv.reader(read_text(path).splitlines(), strict=True)
-    try:
-        for cells in reader:
-            line = reader.line_num
-            where = f"{path}: line {line}"
-            cells = [cell.strip() for cell in cells]
-            if not any(cells):
-                continue
-            if len(cells) == 2 + len(COLUMNS) and _BOX.fullmatch(cells[1]):
-                del cells[1]
-            if len(cells) != 1 + len(COLUMNS):
-                raise InputError(
-                    f'{where} has {len(cells)} columns, expected name, "(0, 0, 48, 48)" and '
-                    f"{len(COLUMNS)} votes"
-                )
-            if not _NAME.fullmatch(cells[0]):
-                raise InputError(f"{where}: image name {cells[0][:40]!r}, expected fer0000000.png")
-            rows.append(Voted(line, split, cells[0], _votes(cells[1:], where)))
-    except csv.Error as error:
-        raise InputError(f"{path}: line {reader.line_num}: {error}; expected CSV") from error
+    for line, cells in csv_rows(path):
+        where = f"{path}: line {line}"
+        if not any(cells):
+            continue
+        if len(cells) == 2 + len(COLUMNS) and _BOX.fullmatch(cells[1]):
+            del cells[1]
+        if len(cells) != 1 + len(COLUMNS):
+            raise InputError(
+                f'{where} has {len(cells)} columns, expected name, "(0, 0, 48, 48)" and '
+                f"{len(COLUMNS)} votes"
+            )
+        if not _NAME.fullmatch(cells[0]):
+            raise InputError(f"{where}: image name {cells[0][:40]!r}, expected fer0000000.png")
+        rows.append(Voted(line, split, cells[0], _votes(cells[1:], where)))
     return rows
 
 
@@ -134,18 +124,14 @@ def read_faces(path: Path) -> Iterator[tuple[str, int, RowPixels]]:
 
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
     """(line number, first byte, bytes) of each line."""
-    try:
-        with open(path, "rb") as file:
-            start = 0
-            line = 0
-            while text := file.readline(_LONGEST):
-                line += 1
-                if len(text) == _LONGEST:
-                    raise InputError(f"{path}: line {line} is longer than {_LONGEST} bytes")
-                yield line, start, text
-                start += len(text)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    with readable(path), open(path, "rb") as file:
+        start = line = 0
+        while text := file.readline(_LONGEST):
+            line += 1
+            if len(text) == _LONGEST:
+                raise InputError(f"{path}: line {line} is longer than {_LONGEST} bytes")
+            yield line, start, text
+            start += len(text)
 
 
 def _cells(text: bytes, path: Path, line: int) -> list[str]:

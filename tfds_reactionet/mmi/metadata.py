@@ -13,38 +13,31 @@ from pathlib import Path
 from xml.parsers import expat
 
 from drr_jax.errors import InputError
+from tfds_reactionet.reading import readable
 
 MAX_BYTES = 16 << 20  # the largest file of a session has some 100 KB
 VIEWS = ("0", "1", "2")
 _CODES = re.compile(r"[0-9]{1,2}([,;\s]+[0-9]{1,2})*")
 
 
-@dataclass(frozen=True)
-class Element:
-    """A start tag: its name, its attributes and its line."""
+def read_elements(path: Path) -> list[tuple[str, dict[str, str], int]]:
+    """Name, attributes and line of the start tags of an XML file, in order.
 
-    name: str
-    attributes: dict[str, str]
-    line: int
-
-
-def read_elements(path: Path) -> list[Element]:
-    """The start tags of an XML file, in order.
+    Names of tags and attributes are in lower case.
 
     Raises InputError naming the line of a defect, or of a document type.
     """
-    try:
+    with readable(path):
         size = path.stat().st_size
-        content = path.read_bytes() if size <= MAX_BYTES else b""
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if size > MAX_BYTES:
-        raise InputError(f"{path}: {size} bytes, expected an XML file of at most {MAX_BYTES}")
-    elements: list[Element] = []
+        if size > MAX_BYTES:
+            raise InputError(f"{path}: {size} bytes, expected an XML file of at most {MAX_BYTES}")
+        content = path.read_bytes()
+    elements = []
     parser = expat.ParserCreate()
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        elements.append(Element(name, attributes, parser.CurrentLineNumber))
+        lower = {name.lower(): value for name, value in attributes.items()}
+        elements.append((name.lower(), lower, parser.CurrentLineNumber))
 
     def document_type(*_: object) -> None:
         raise InputError(
@@ -69,16 +62,13 @@ def read_elements(path: Path) -> list[Element]:
 def emotions(path: Path) -> frozenset[int]:
     """Codes of the emotions of a clip; empty if it has none. Raises InputError."""
     found: set[int] = set()
-    for element in read_elements(path):
-        if element.name.lower() != "metatag":
-            continue
-        attributes = _lower(element)
-        if attributes.get("name", "").strip().lower() != "emotion":
+    for name, attributes, line in read_elements(path):
+        if name != "metatag" or attributes.get("name", "").strip().lower() != "emotion":
             continue
         text = attributes.get("value", "").strip()
         if text and not _CODES.fullmatch(text):
             raise InputError(
-                f"{path}: line {element.line}: Emotion {text[:40]!r}, expected a number, or some"
+                f"{path}: line {line}: Emotion {text[:40]!r}, expected a number, or some"
             )
         found.update(int(code) for code in re.findall("[0-9]+", text))
     return frozenset(found)
@@ -101,21 +91,13 @@ class Session:
 def read_session(path: Path) -> Session:
     """A session.xml. Raises InputError naming the line of a view that is not 0, 1 or 2."""
     views, annotations = [], set()
-    for element in read_elements(path):
-        attributes = _lower(element)
+    for tag, attributes, line in read_elements(path):
         name = attributes.get("filename", "").strip()
         if "view" in attributes:
             view = attributes["view"].strip()
             if view not in VIEWS:
-                raise InputError(
-                    f"{path}: line {element.line}: view {view[:40]!r}, expected 0, 1 or 2"
-                )
+                raise InputError(f"{path}: line {line}: view {view[:40]!r}, expected 0, 1 or 2")
             views.append((name.upper(), int(view)))
-        if element.name.lower() == "annotation" and name:
+        if tag == "annotation" and name:
             annotations.add(name.lower())
     return Session(tuple(views), frozenset(annotations))
-
-
-def _lower(element: Element) -> dict[str, str]:
-    """Attributes by their names in lower case."""
-    return {name.lower(): value for name, value in element.attributes.items()}

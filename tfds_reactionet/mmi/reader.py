@@ -5,34 +5,21 @@
 A clip gives the three frames in its middle, an image session its images.
 """
 
+import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
 
 from drr_jax.errors import InputError
-from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Skip, Unit
+from drr_jax.facs import EXPRESSIONS
+from tfds_reactionet import building, reading
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit
 from tfds_reactionet.mmi import metadata, turns
-from tfds_reactionet.reading import (
-    IMAGE_SUFFIXES,
-    ImageFile,
-    Pixels,
-    VideoImage,
-    decode,
-    file_names,
-    folder_names,
-    folders,
-    rotated,
-    round_robin,
-    video_length,
-    with_files,
-)
 
 FOLDS = 10
 EMOTIONS = 6  # codes 1 to 6: anger, disgust, fear, happiness, sadness, surprise
@@ -53,166 +40,136 @@ _FIRST = 20  # folders to look into for a session.xml
 
 
 @dataclass(frozen=True)
-class Half:
-    """The left or right half of another image."""
+class Changed:
+    """Another image, changed when it is read."""
 
-    whole: Pixels
-    right: bool
-
-    @property
-    def file(self) -> str:
-        return self.whole.file
-
-    def read(self) -> UInt8[np.ndarray, "height width 3"]:
-        content = self.whole.read()
-        image = decode(content) if isinstance(content, bytes) else content
-        middle = image.shape[1] // 2
-        return np.ascontiguousarray(image[:, middle:] if self.right else image[:, :middle])
-
-
-@dataclass(frozen=True)
-class Turned:
-    """An image file turned clockwise."""
-
-    image: ImageFile
-    degrees: int
+    image: reading.Pixels
+    change: Callable[[np.ndarray], np.ndarray]
 
     @property
     def file(self) -> str:
         return self.image.file
 
-    def read(self) -> UInt8[np.ndarray, "height width 3"]:
-        return rotated(decode(self.image.read()), self.degrees)
+    def read(self) -> np.ndarray:
+        return self.change(reading.rgb(self.image.read()))
 
 
-@dataclass(frozen=True)
-class Take:
-    """A session that yields records: its clip, or its images."""
+class Take(NamedTuple):
+    """What of a session yields records: its clip, or its images."""
 
-    session: str
-    name: str  # S001-117
     files: tuple[Path, ...]
     expression: int
     view: int
     rotation: int
 
-    @property
-    def subject(self) -> str:
-        return self.name.split("-")[0]
 
-
-@dataclass(frozen=True)
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_EMOTION, SEVERAL, OTHER_VIEW)
 
-    sessions: Path  # holds <id>/session.xml
-    views: tuple[int, ...]
-    frontal_right: Mapping[str, bool]  # by subject
-    rotation: str
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="expression",
+            protocol=reading.Protocol.folds(FOLDS),
+            expression_names=EXPRESSIONS[:EMOTIONS],
+            extra={"view": ((), np.int64), "rotation": ((), np.int64)},
+        )
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    def find(self) -> None:
         """Raises InputError if there are no sessions, or options contradict each other."""
-        turns.file_of(options["rotation"])
-        left, right = (options[name].upper().split() for name in ("frontal_left", "frontal_right"))
+        self.turns = turns.file_of(self.options["rotation"])
+        left, right = (
+            self.options[name].upper().split() for name in ("frontal_left", "frontal_right")
+        )
         both = sorted(set(left) & set(right))
         if both:
             raise InputError(f"{both[0]} is in frontal_left and in frontal_right; expected in one")
-        sides = {**dict.fromkeys(left, False), **dict.fromkeys(right, True)}
-        for folder in folders(root, _LEVELS, lambda name: name.isdecimal()):
-            inner = folder_names(folder)
+        self.frontal_right = {**dict.fromkeys(left, False), **dict.fromkeys(right, True)}
+        for folder in reading.folders(self.root, _LEVELS, str.isdecimal):
+            inner = reading.folder_names(folder)
             if any((folder / name / "session.xml").is_file() for name in inner[:_FIRST]):
-                views = tuple(int(view) for view in options["views"].split(","))
-                return cls(folder, views, sides, options["rotation"])
-        raise InputError(f"{root}: no sessions; expected Sessions/<number>/session.xml")
+                self.sessions = folder  # holds <id>/session.xml
+                return
+        raise InputError(f"{self.root}: no sessions; expected Sessions/<number>/session.xml")
 
     def units(self) -> list[Unit]:
-        takes = [take for take in self._sessions() if isinstance(take, Take)]
-        parts = round_robin({take.subject for take in takes}, FOLDS)
-        return [
-            Unit(f"{take.session}/{take.name}", take.subject, "", parts[take.subject], take)
-            for take in takes
-        ]
+        units = [found for found in self._sessions() if isinstance(found, Unit)]
+        parts = reading.round_robin({unit.subject for unit in units}, FOLDS)
+        return [replace(unit, part=parts[unit.subject]) for unit in units]
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        take: Take = unit.source
-        images: dict[int, Pixels] = {}
-        first = take.files[0]
-        if first.suffix.lower() in _CLIPS:
-            length = video_length(first)
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
+        files, expression, view, rotation = unit.source
+        images: dict[int, reading.Pixels] = {}
+        if files[0].suffix.lower() in _CLIPS:
+            length = reading.video_length(files[0])
             if not length:
-                return [], [Skip(unit.sequence, NO_CLIP, str(first))]
-            middle = range(max(0, length // 2 - 1), min(length, length // 2 + 2))
-            images.update({n: VideoImage(first, n, take.rotation) for n in middle})
+                yield Skip(unit.sequence, NO_CLIP, str(files[0]))
+            for number in range(max(0, length // 2 - 1), min(length, length // 2 + 2)):
+                images[number] = reading.VideoImage(files[0], number, rotation)
         else:
-            files = [ImageFile(path) for path in take.files]
-            images.update(
-                {n: Turned(f, take.rotation) if take.rotation else f for n, f in enumerate(files)}
-            )
-        extra = {"view": take.view, "rotation": take.rotation}
-        frames = []
+            turn = functools.partial(reading.rotated, degrees=rotation)
+            for number, path in enumerate(files):
+                image = reading.ImageFile(path)
+                images[number] = Changed(image, turn) if rotation else image
         for number, image in images.items():
-            if take.view == 2:
-                image = Half(image, self.frontal_right[take.subject])
-            frames.append(Frame(number, image, expression=take.expression, extra=extra))
-        return frames, []
+            if view == 2:
+                half = functools.partial(_half, right=self.frontal_right[unit.subject])
+                image = Changed(image, half)
+            extra = {"view": view, "rotation": rotation}
+            yield Frame(number, image, expression=expression, extra=extra)
 
     def stamped(self) -> list[Path]:
-        listed = turns.file_of(self.rotation)
-        files = (path for folder in self._folders() for path in with_files(folder))
-        return [self.sessions, *files, *([listed] if listed else [])]
+        files = (path for folder in self._folders() for path in reading.with_files(folder))
+        return [self.sessions, *files, *([self.turns] if self.turns else [])]
 
     def unread(self) -> list[Skip]:
         return [skip for skip in self._sessions() if isinstance(skip, Skip)]
 
     def _folders(self) -> list[Path]:
         """Folders of sessions, by number."""
-        names = sorted(folder_names(self.sessions), key=lambda name: (len(name), name))
-        return [self.sessions / name for name in names]
+        names = reading.folder_names(self.sessions)
+        return [self.sessions / name for name in sorted(names, key=lambda name: (len(name), name))]
 
-    def _sessions(self) -> Iterator[Take | Skip]:
+    def _sessions(self) -> Iterator[Unit | Skip]:
         """Every session's clip or images, or why it yields no record. Raises InputError."""
-        path = turns.file_of(self.rotation)
-        listed = turns.read_file(path) if path else {}
+        listed = turns.read_file(self.turns) if self.turns else {}
         for folder in self._folders():
-            names = file_names(folder)
-            labels = [match[1] for match in map(_LABELS.fullmatch, names) if match]
+            names = reading.file_names(folder)
+            labels = [name for name in names if _LABELS.fullmatch(name)]
             if not labels and "session.xml" in names:
                 yield Skip(folder.name, NO_EMOTION, str(folder))
-            for name in labels:
-                yield self._take(folder, name, names, listed)
+            for label in labels:
+                yield self._session(folder, label, names, listed)
 
-    def _take(
-        self, folder: Path, stem: str, names: list[str], listed: Mapping[str, int]
-    ) -> Take | Skip:
-        name = stem.upper()
-        key, subject = f"{folder.name}/{name}", name.split("-")[0]
-        label = next(n for n in names if n.lower() == f"{stem}.xml".lower())
+    def _session(
+        self, folder: Path, label: str, names: list[str], listed: Mapping[str, int]
+    ) -> Unit | Skip:
+        name = Path(label).stem.upper()
+        unit = Unit(f"{folder.name}/{name}", name.split("-")[0], "", "")
         found = metadata.emotions(folder / label)
         if not any(1 <= code <= EMOTIONS for code in found):
-            return Skip(key, NO_EMOTION, str(folder / label))
+            return Skip(unit.sequence, NO_EMOTION, str(folder / label))
         if len(found) > 1:
-            return Skip(key, SEVERAL, str(folder / label))
+            return Skip(unit.sequence, SEVERAL, str(folder / label))
         media = _media(folder, name, names)
         if not media:
-            return Skip(key, NO_MEDIA, str(folder))
+            return Skip(unit.sequence, NO_MEDIA, str(folder))
         if "session.xml" not in names:
-            return Skip(key, NO_SESSION, str(folder))
+            return Skip(unit.sequence, NO_SESSION, str(folder))
         session = metadata.read_session(folder / "session.xml")
         view = session.view(media[0].name)
-        if view is None:
-            return Skip(key, NO_VIEW, str(folder / "session.xml"))
-        if view not in self.views:
-            return Skip(key, OTHER_VIEW, str(folder / "session.xml"))
-        if view == 2 and subject not in self.frontal_right:
-            return Skip(key, NO_SIDE, str(media[0]))
+        if view is None or str(view) not in self.options["views"].split(","):
+            reason = NO_VIEW if view is None else OTHER_VIEW
+            return Skip(unit.sequence, reason, str(folder / "session.xml"))
+        if view == 2 and unit.subject not in self.frontal_right:
+            return Skip(unit.sequence, NO_SIDE, str(media[0]))
         coded = any("aucs" in n.lower() for n in (*names, *session.annotations))
-        degrees = listed.get(name, listed.get(subject, 0))
-        if self.rotation == "usual" and media[0].suffix.lower() in _CLIPS:
-            degrees = turns.usual(subject, view, coded)
-        return Take(folder.name, name, media, min(found) - 1, view, degrees)
+        degrees = listed.get(name, listed.get(unit.subject, 0))
+        if self.options["rotation"] == "usual" and media[0].suffix.lower() in _CLIPS:
+            degrees = turns.usual(unit.subject, view, coded)
+        return replace(unit, source=Take(media, min(found) - 1, view, degrees))
 
 
 def _media(folder: Path, name: str, names: list[str]) -> tuple[Path, ...]:
@@ -223,6 +180,11 @@ def _media(folder: Path, name: str, names: list[str]) -> tuple[Path, ...]:
         if suffix.lower() in _CLIPS and stem.upper() == name:
             return (folder / file,)
         inner = re.fullmatch(re.escape(name) + r"([-_].*)?", stem.upper())
-        if suffix.lower() in IMAGE_SUFFIXES and inner:
+        if suffix.lower() in reading.IMAGE_SUFFIXES and inner:
             images.append(folder / file)
     return tuple(images)
+
+
+def _half(image: np.ndarray, right: bool) -> np.ndarray:
+    middle = image.shape[1] // 2
+    return np.ascontiguousarray(image[:, middle:] if right else image[:, :middle])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from drr_jax.errors import InputError, nearest
-from tfds_reactionet.reading import ROTATIONS, read_text
+from tfds_reactionet.reading import ROTATIONS, read_pairs
 
 _UPRIGHT = ("S053", "S054")
 _OTHER_WAY = ("S021",)
@@ -32,21 +32,13 @@ def file_of(rotation: str) -> Path | None:
 
 def read_file(path: Path) -> Mapping[str, int]:
     """Degrees clockwise by subject or clip. Raises InputError naming the line of a defect."""
-    found: dict[str, int] = {}
-    for line, text in enumerate(read_text(path).splitlines(), 1):
-        cells = text.replace(",", " ").upper().split()
-        if not cells or cells[0].startswith("#"):
-            continue
-        degrees = [str(number) for number in ROTATIONS]
-        if len(cells) != 2 or not _NAME.fullmatch(cells[0]) or cells[1] not in degrees:
-            raise InputError(
-                f"{path}: line {line}: {text.strip()[:80]!r}, expected a subject or clip and "
-                f"{', '.join(degrees)}"
-            )
-        if cells[0] in found:
-            raise InputError(f"{path}: line {line}: {cells[0]} is there twice")
-        found[cells[0]] = int(cells[1])
-    return found
+    degrees = [str(number) for number in ROTATIONS]
+
+    def parse(name: str, turn: str) -> tuple[str, int] | None:
+        name = name.upper()
+        return (name, int(turn)) if _NAME.fullmatch(name) and turn in degrees else None
+
+    return read_pairs(path, parse, f"a subject or clip and {', '.join(degrees)}")
 
 
 def usual(subject: str, view: int, coded: bool) -> int:

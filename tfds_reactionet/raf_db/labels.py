@@ -9,7 +9,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS
-from tfds_reactionet.reading import Box, read_table, read_text
+from tfds_reactionet.reading import Box, numbered_lines, read_table
 
 _ORDER = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")  # labels 1 to 7
 CODES = {str(code): EXPRESSIONS.index(name) for code, name in enumerate(_ORDER, 1)}
@@ -49,10 +49,8 @@ class Attributes:
 def read_list(path: Path) -> list[Label]:
     """Lines `train_00001.jpg 5`, sorted. Raises InputError naming the line."""
     rows = []
-    for line, text in enumerate(read_text(path).splitlines(), 1):
+    for line, text in numbered_lines(path):
         cells = text.split()
-        if not cells:
-            continue
         if len(cells) != 2:
             raise InputError(f"{path}: line {line}: {text[:60]!r}, expected train_00001.jpg 5")
         rows.append((line, cells[0], cells[1]))

@@ -7,17 +7,18 @@ or, as a mirror has them, DATASET/train/5/train_00001_aligned.jpg with train_lab
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+
+import numpy as np
 
 from drr_jax.errors import InputError
 from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Skip, Unit, blocks
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.store import Store, find_store
-from tfds_reactionet.reading import Box, Pixels, folder_names, folders, matching
+from tfds_reactionet.reading import Pixels, Protocol, folder_names, folders, matching
 
 NO_IMAGE = "label without an image"
 
@@ -38,36 +39,47 @@ class Row:
     box: str | None
 
 
-@dataclass(frozen=True)
 class Reader(building.Reader):
-    """A release on the disk; see faces.Reader. `label_files` has one file, or one a split."""
+    """A release on the disk; see faces.Reader."""
 
-    config: str
-    label_files: tuple[Path, ...]
+    label_files: tuple[Path, ...]  # one, or one a split
     images: Mapping[str, Store]  # by folder: one, or 14 of the mirror named train/1 and so on
-    attributes: Store | None
-    boxes: Store | None
+    attributes: Store | None = None
+    boxes: Store | None = None
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task="expression",
+            protocol=Protocol.official("train", "test"),
+            landmarks=5 if config == "original" else 0,
+            extra={**dict.fromkeys(labels.PERSON, ((), np.int64)), "name": ((), str)},
+        )
+
+    def find(self) -> None:
         """Raises InputError if labels or images are not there."""
-        found = list(folders(root, _LEVELS, lambda name: name.lower() in _LEAVES))
+        found = list(folders(self.root, _LEVELS, lambda name: name.lower() in _LEAVES))
         for folder in found:
             for path, _ in matching(folder, _LIST):
-                around = path.parent.parent if folder != root else root  # not the compound set's
+                around = folder.parent if folder != self.root else folder  # not the compound set's
                 near = [other for other in found if other.is_relative_to(around)]
-                images = find_store(near, "image", config)
+                images = find_store(near, "image", self.config)
                 if images is None:
-                    raise InputError(f"{around}: no Image/{config} in it, and no {config}.zip")
-                annotations = [find_store(near, "annotation", n) for n in ("manual", "boundingbox")]
-                return cls(config, (path,), {"": images}, *annotations)
+                    raise InputError(
+                        f"{around}: no Image/{self.config} in it, and no {self.config}.zip"
+                    )
+                self.label_files, self.images = (path,), {"": images}
+                self.attributes = find_store(near, "annotation", "manual")
+                self.boxes = find_store(near, "annotation", "boundingbox")
+                return
         for folder in found:
             mirror = _mirror(folder)
-            if mirror and config != "aligned":
-                raise InputError(f"{root}: holds aligned faces only; expected config aligned")
+            if mirror and self.config != "aligned":
+                raise InputError(f"{self.root}: holds aligned faces only; expected config aligned")
             if mirror:
-                return cls(config, _mirror_labels(folder), mirror, None, None)
-        raise InputError(f"{root}: no labels; expected EmoLabel/list_patition_label.txt in it")
+                self.label_files, self.images = _mirror_labels(folder), mirror
+                return
+        raise InputError(f"{self.root}: no labels; expected EmoLabel/list_patition_label.txt in it")
 
     @property
     def has_faces(self) -> bool:
@@ -84,42 +96,31 @@ class Reader(building.Reader):
             rows[label.split].append(row)
         return [unit for split, found in rows.items() for unit in blocks(split, found)]
 
-    def frames(self, unit: Unit) -> tuple[list[Frame], list[Skip]]:
-        frames, skips = [], []
+    def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
             label = row.label
             if row.pixels is None:
                 place = ", ".join(sorted({str(store.path) for store in self.images.values()}))
-                skips.append(Skip(f"{unit.part}/{label.stem}", NO_IMAGE, place[:200]))
+                yield unit.skip(label.stem, NO_IMAGE, place[:200])
                 continue
             person, landmarks, box = dict.fromkeys(labels.PERSON, -1), None, None
             if row.attributes and self.attributes:
-                found = labels.parse_attributes(
-                    self.attributes.text(row.attributes), self.attributes.where(row.attributes)
-                )
+                found = labels.parse_attributes(*self.attributes.text(row.attributes))
                 person, landmarks = found.person, found.landmarks
-            elif self.has_faces:
-                box = self._box(row)
-            frames.append(
-                Frame(
-                    label.number,
-                    row.pixels,
-                    expression=label.expression,
-                    landmarks=landmarks if self.config == "original" else None,
-                    box=box,
-                    extra={**person, "name": label.stem},
-                )
+            elif row.box and self.boxes and self.config == "original":
+                box = labels.parse_box(*self.boxes.text(row.box))
+            yield Frame(
+                label.number,
+                row.pixels,
+                expression=label.expression,
+                landmarks=landmarks if self.config == "original" else None,
+                box=box,
+                extra={**person, "name": label.stem},
             )
-        return frames, skips
 
     def stamped(self) -> list[Path]:
         stores = [*self.images.values(), self.attributes, self.boxes]
         return [*self.label_files, *(store.path for store in stores if store)]
-
-    def _box(self, row: Row) -> Box | None:
-        if not (row.box and self.boxes):
-            return None
-        return labels.parse_box(self.boxes.text(row.box), self.boxes.where(row.box))
 
     def _images(self) -> tuple[dict[str, Pixels], dict[str, str]]:
         """Images by stem, and the folder of each."""

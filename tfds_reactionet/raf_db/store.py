@@ -32,14 +32,15 @@ class Store:
             return ImageFile(self.path / member)
         return ZipImage(self.path, member)
 
-    def text(self, member: str) -> str:
-        """Raises InputError if it is not UTF-8."""
+    def text(self, member: str) -> tuple[str, str]:
+        """A file's text and its place. Raises InputError if it is not UTF-8."""
         if self.path.is_dir():
-            return read_text(self.path / member)
+            return read_text(self.path / member), self.where(member)
         try:
-            return open_archive(self.path).read(member).decode().removeprefix("\ufeff")
+            text = open_archive(self.path).read(member).decode().removeprefix("\ufeff")
         except UnicodeDecodeError as error:
             raise InputError(f"{self.path}: {member[:80]} is not UTF-8") from error
+        return text, self.where(member)
 
     def where(self, member: str) -> str:
         return str(self.path / member)

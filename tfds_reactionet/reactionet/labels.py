@@ -58,16 +58,13 @@ def read_keyframes(path: Path) -> dict[str, KeyFrames]:
                 )
         codes = [_CODES[row[column]] for column in AU_COLUMNS]
         frames[frame] = (codes, _expression(row["expression"], path, line))
-    return {key: _key_frames(frames) for key, frames in found.items()}
-
-
-def _key_frames(labels: dict[int, tuple[list[int], int]]) -> KeyFrames:
-    frames = sorted(labels)
-    return KeyFrames(
-        np.array(frames, np.int64),
-        np.array([labels[frame][0] for frame in frames], np.int8),
-        np.array([labels[frame][1] for frame in frames], np.int64),
-    )
+    keyframes = {}
+    for key, frames in found.items():
+        numbers = sorted(frames)
+        occurrence = np.array([frames[number][0] for number in numbers], np.int8)
+        expression = np.array([frames[number][1] for number in numbers], np.int64)
+        keyframes[key] = KeyFrames(np.array(numbers, np.int64), occurrence, expression)
+    return keyframes
 
 
 def _expression(text: str, path: Path, line: int) -> int:
@@ -127,16 +124,13 @@ def read_captions(csv_path: Path, json_path: Path) -> Captions:
     if csv_path.is_file() and json_path.is_file():
         raise InputError(f"{json_path}: {csv_path.name} is there too; keep one of them")
     if csv_path.is_file():
-        rows = [(row["frame"], row["caption"], line) for line, row in _caption_rows(csv_path)]
+        table = read_table(csv_path, ("frame", "caption"))
+        rows = [(row["frame"], row["caption"], line) for line, row in table]
         return Captions(_spans(rows, csv_path), csv_path)
     if json_path.is_file():
         pairs = [(key, text, f"with key {key[:40]!r}") for key, text in _json_pairs(json_path)]
         return Captions(_spans(pairs, json_path), json_path)
     return Captions([], csv_path)
-
-
-def _caption_rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
-    return read_table(path, ("frame", "caption"))
 
 
 def _json_pairs(path: Path) -> list[tuple[str, str]]:

@@ -1,31 +1,18 @@
 """From a raw ReactioNet release to frames: which become records, what is skipped, and why."""
 
+import copy
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
-from tfds_reactionet.building import FoldReader, Frame, Skip, Unit
-from tfds_reactionet.reactionet import layout
-from tfds_reactionet.reactionet.labels import (
-    KeyFrames,
-    read_captions,
-    read_demographics,
-    read_keyframes,
-)
-from tfds_reactionet.reading import (
-    PARTS,
-    FoldUnit,
-    OpenFaceFile,
-    Pixels,
-    balanced_parts,
-    read_folds,
-)
+from tfds_reactionet import reading
+from tfds_reactionet.building import FoldReader, Frame, Options, Skip, Spec, Unit
+from tfds_reactionet.reactionet import labels, layout
 
 NO_REACTION = "label or stimulus without a reaction image"
 NO_STIMULUS = "reaction image without a stimulus image"
@@ -40,20 +27,12 @@ _MEASURED = {"intensity": (17,), "head_pose": (6,), "gaze": (8,), "landmarks": (
 
 
 @dataclass(frozen=True)
-class Outside:
-    """What lies outside the folder of a sequence: its subjects and its hand-made labels."""
-
-    subjects: tuple[str, ...]
-    keyframes: KeyFrames | None
-
-
-@dataclass(frozen=True)
 class Frames:
     """The frames of a sequence, by rising number; labels are read for those asked for."""
 
     sequence: layout.Sequence
     sides: Mapping[str, layout.Side]  # by the name of the image in a record
-    keyframes: KeyFrames | None
+    keyframes: labels.KeyFrames | None
     delay: int
     numbers: list[int]
     captions: list[str]
@@ -75,8 +54,8 @@ class Frames:
                 expression=int(expression[row]),
                 landmarks=measured["landmarks"][row],
                 stimulus=self.sides["stimulus"].pixels(number - self.delay),
-                depth=self._modality("depth", number),
-                thermal=self._modality("thermal", number),
+                depth=self.sides["depth"].pixels(number) if "depth" in self.sides else None,
+                thermal=self.sides["thermal"].pixels(number) if "thermal" in self.sides else None,
                 extra={
                     "caption": caption,
                     "scene": SCENES.index(scene),
@@ -88,9 +67,6 @@ class Frames:
             )
             for row, (number, caption) in enumerate(zip(numbers, self.captions[rows], strict=True))
         ]
-
-    def _modality(self, name: str, number: int) -> Pixels | None:
-        return self.sides[name].pixels(number) if name in self.sides else None
 
     def labels(self, numbers: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Occurrence [frames, 17], expression [frames], manual [frames]; manual labels win."""
@@ -125,48 +101,57 @@ class Frames:
         return measured
 
 
-@dataclass(frozen=True)
 class Reader(FoldReader):
     """A release on the disk; see faces.FoldReader."""
-
-    root: Path
-    delay: int = 0  # reaction frame f goes with stimulus frame f - delay
-    keyframes_only: bool = False
-    modalities: tuple[str, ...] = ()  # images of the reaction besides: depth, thermal
 
     # OpenFace's landmarks are labels; faces are not cut out by them.
     expected_reasons = (NO_FACE, OUTSIDE_DELAY)
 
-    @classmethod
-    def find(cls, root: Path, config: str, options: Mapping[str, Any]) -> Self:
-        """Raises InputError if there is no sequence where sequences should lie."""
-        root = layout.release_root(root)
-        layout.find_sequences(root)
-        return cls(
-            root,
-            options["stimulus_delay_frames"],
-            config.endswith("keyframes"),
-            layout.modalities(config),
+    @staticmethod
+    def spec(config: str, options: Options) -> Spec:
+        return Spec(
+            task=None,
+            protocol=reading.Protocol.folds(3),
+            au_names=REACTIONET_AUS,
+            evaluated_aus=REACTIONET_AUS_12,  # 17 are coded
+            images=("reaction", "stimulus", *layout.modalities(config)),
+            landmarks=68,
+            extra={
+                "caption": ((), str),
+                "scene": ((), SCENES),
+                "sub_scene": ((), str),
+                "head_pose": ((6,), np.float32),
+                "gaze": ((8,), np.float32),
+            },
+            metadata={"scene_names": list(SCENES)},
         )
 
+    def find(self) -> None:
+        """Raises InputError if there is no sequence where sequences should lie."""
+        self.root = layout.release_root(self.root)
+        layout.find_sequences(self.root)
+        self.delay: int = self.options["stimulus_delay_frames"]
+        self.keyframes_only = self.config.endswith("keyframes")
+        self.modalities = layout.modalities(self.config)  # images of the reaction besides
+
     def units(self) -> list[Unit]:
-        sequences = layout.find_sequences(self.root)
-        subjects = read_demographics(self.root / layout.DEMOGRAPHICS)
-        keyframes = read_keyframes(self.root / layout.KEYFRAMES)
+        keys = [sequence.key for sequence in layout.find_sequences(self.root)]
+        subjects = labels.read_demographics(self.root / layout.DEMOGRAPHICS)
+        keyframes = labels.read_keyframes(self.root / layout.KEYFRAMES)
         if self.keyframes_only and not keyframes:
             raise InputError(
                 f"{self.root / layout.KEYFRAMES}: missing or empty; config keyframes needs it"
             )
-        if subjects and not subjects.keys() & {sequence.key for sequence in sequences}:
+        if subjects and not subjects.keys() & set(keys):
             raise InputError(
                 f"{self.root / layout.DEMOGRAPHICS}: no sequence of it is on disk, e.g. "
-                f"{next(iter(subjects))}; expected paths such as {sequences[0].key}"
+                f"{next(iter(subjects))}; expected paths such as {keys[0]}"
             )
         units = []
-        for key in (sequence.key for sequence in sequences):
+        for key in keys:
             people = subjects.get(key, ())
-            outside = Outside(people, keyframes.get(key))
-            units.append(Unit(key, "+".join(people), key.split("/")[2], "", outside))
+            source = people, keyframes.get(key)
+            units.append(Unit(key, "+".join(people), key.split("/")[2], "", source))
         return units
 
     def frames(self, unit: Unit) -> tuple[Frames, list[Skip]]:
@@ -175,13 +160,13 @@ class Reader(FoldReader):
         A manual label stands in for a face that OpenFace missed. Raises InputError for defects of
         the label files.
         """
-        sequence, keyframes = layout.Sequence(self.root, unit.sequence), unit.source.keyframes
+        sequence, (_, keyframes) = layout.Sequence(self.root, unit.sequence), unit.source
         sides = {
             name: layout.find_frames(sequence, name)
             for name in ("reaction", "stimulus", *self.modalities)
         }
         reaction, stimulus = sides["reaction"], sides["stimulus"]
-        captions = read_captions(*sequence.captions)
+        captions = labels.read_captions(*sequence.captions)
         faces = _openface(sequence.openface)
         face_found = {}
         if faces is not None and faces.has_occurrence:
@@ -216,23 +201,24 @@ class Reader(FoldReader):
                 frames.numbers.append(frame)
                 frames.captions.append(caption)
             elif reason is not None:
-                skips.append(Skip(f"{sequence.key}/{frame}", reason, str(file)))
+                skips.append(unit.skip(frame, reason, file))
         return frames, skips
 
-    def load(self, unit: Unit) -> FoldUnit:
+    def load(self, unit: Unit) -> reading.FoldUnit:
         """Frames and positives of every frame, without a delay: all configs have the same folds."""
-        frames, _ = Reader(self.root).frames(unit)
+        whole = copy.copy(self)
+        whole.delay, whole.keyframes_only, whole.modalities = 0, False, ()
+        frames, _ = whole.frames(unit)
         occurrence = frames.labels(frames.numbers)[0][:, _EVALUATED]
         positives = tuple((occurrence == 1).sum(axis=0).tolist())
-        return FoldUnit(unit.sequence, unit.source.subjects, len(frames), positives)
+        return reading.FoldUnit(unit.sequence, unit.source[0], len(frames), positives)
 
-    def parts(self, loads: Sequence[FoldUnit]) -> tuple[dict[str, str], str]:
+    def parts(self, loads: Sequence[reading.FoldUnit]) -> tuple[dict[str, str], str]:
         """By the release's own lists, or by the groups of sequences that share people or videos."""
-        listed = read_folds(
-            [self.root / path for path in layout.FOLDS], [load.key for load in loads]
-        )
-        numbers = balanced_parts(loads) if listed is None else listed
-        parts = {key: PARTS[number] for key, number in numbers.items()}
+        paths = [self.root / path for path in layout.FOLDS]
+        listed = reading.read_folds(paths, [load.key for load in loads])
+        numbers = reading.balanced_parts(loads) if listed is None else listed
+        parts = {key: reading.PARTS[number] for key, number in numbers.items()}
         return parts, "components" if listed is None else "release"
 
     def stamped(self) -> list[Path]:
@@ -247,13 +233,13 @@ class Reader(FoldReader):
         there = {sequence.key for sequence in layout.find_sequences(self.root)}
         return [
             Skip(f"{key}/{frame}", NO_REACTION, str(path))
-            for key, labelled in read_keyframes(path).items()
+            for key, labelled in labels.read_keyframes(path).items()
             if key not in there
             for frame in labelled.frames.tolist()
         ]
 
 
-def _openface(path: Path) -> OpenFaceFile | None:
+def _openface(path: Path) -> reading.OpenFaceFile | None:
     if not path.is_file():
         return None
     status = path.stat()
@@ -261,6 +247,6 @@ def _openface(path: Path) -> OpenFaceFile | None:
 
 
 @functools.lru_cache(maxsize=2)  # the chunks of one sequence often follow each other
-def _read_openface(path: Path, changed: int, size: int) -> OpenFaceFile:
+def _read_openface(path: Path, changed: int, size: int) -> reading.OpenFaceFile:
     del changed, size  # only part of the cache's key
-    return OpenFaceFile(path)
+    return reading.OpenFaceFile(path)

@@ -1,10 +1,8 @@
-from .archive import Archive as Archive
 from .archive import open_archive as open_archive
 from .bp4d_codes import BP4D_CODED_AUS as BP4D_CODED_AUS
 from .bp4d_codes import NO_IMAGE as NO_IMAGE
 from .bp4d_codes import NO_MESH as NO_MESH
-from .bp4d_codes import read_bp4d_intensities as read_bp4d_intensities
-from .bp4d_codes import read_bp4d_occurrence as read_bp4d_occurrence
+from .bp4d_codes import read_bp4d_codes as read_bp4d_codes
 from .bp4d_landmarks import BP4D_POINTS as BP4D_POINTS
 from .bp4d_landmarks import bp4d_landmarks_of as bp4d_landmarks_of
 from .bp4d_tree import BP4D_SUBJECT as BP4D_SUBJECT
@@ -48,10 +46,14 @@ from .protocols import part_of as part_of
 from .protocols import read_fold_file as read_fold_file
 from .protocols import round_robin as round_robin
 from .tables import check_header as check_header
+from .tables import csv_rows as csv_rows
 from .tables import frame_number as frame_number
 from .tables import inner_path as inner_path
+from .tables import numbered_lines as numbered_lines
+from .tables import read_pairs as read_pairs
 from .tables import read_table as read_table
 from .tables import read_text as read_text
+from .tables import readable as readable
 from .trees import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .trees import file_names as file_names
 from .trees import folder_names as folder_names

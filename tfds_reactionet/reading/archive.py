@@ -10,11 +10,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from drr_jax.errors import InputError
+from tfds_reactionet.reading.tables import readable
 
 MAX_MEMBER_BYTES = 256 << 20  # an uncompressed 8K frame has 100 MB
 MAX_RATIO = 200  # text and black images pack up to about 100 to 1; bombs 1000 to 1
+_DAMAGED = (zipfile.BadZipFile, OSError, ValueError, RuntimeError)
 _RATIO_FROM = 1 << 20  # smaller members cannot do harm
 
 
@@ -25,7 +28,7 @@ class Archive:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
+        except _DAMAGED as error:
             raise InputError(
                 f"{path}: not a complete zip file ({error}); download or copy it again"
             ) from error
@@ -49,14 +52,7 @@ class Archive:
         try:
             with self._zip.open(info) as file:
                 data = file.read(info.file_size + 1)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            ValueError,
-            RuntimeError,
-        ) as error:
+        except (*_DAMAGED, zlib.error, EOFError) as error:
             raise InputError(f"{self.path}: member {name[:80]!r} is damaged ({error})") from error
         if len(data) != info.file_size:
             raise InputError(f"{self.path}: member {name[:80]!r} is not as long as it says")
@@ -66,42 +62,30 @@ class Archive:
         name = info.filename
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if name.startswith(("/", "\\")) or ".." in parts or not parts or ":" in parts[0]:
-            raise InputError(
-                f"{self.path}: member {name[:80]!r} leads out of the archive; it is not read"
-            )
+            self._refuse(info, "leads out of the archive; it is not read")
         mode = info.external_attr >> 16
         if stat.S_IFMT(mode) and not stat.S_ISREG(mode):
-            raise InputError(f"{self.path}: member {name[:80]!r} is a link or device, not a file")
+            self._refuse(info, "is a link or device, not a file")
         if info.flag_bits & 1:
-            raise InputError(
-                f"{self.path}: member {name[:80]!r} is encrypted; unpack it with its password"
-            )
+            self._refuse(info, "is encrypted; unpack it with its password")
 
     def _check_size(self, info: zipfile.ZipInfo) -> None:
+        size, packed = info.file_size, max(info.compress_size, 1)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise InputError(
-                f"{self.path}: member {info.filename[:80]!r} is packed by a method other than "
-                "deflate; unpack the archive"
-            )
-        if info.file_size > MAX_MEMBER_BYTES:
-            raise InputError(
-                f"{self.path}: member {info.filename[:80]!r} has {info.file_size} bytes, "
-                f"expected at most {MAX_MEMBER_BYTES}"
-            )
-        packed = max(info.compress_size, 1)
-        if info.file_size > _RATIO_FROM and info.file_size > MAX_RATIO * packed:
-            raise InputError(
-                f"{self.path}: member {info.filename[:80]!r} unpacks {info.file_size // packed} "
-                f"to 1, expected at most {MAX_RATIO} to 1"
-            )
+            self._refuse(info, "is packed by a method other than deflate; unpack the archive")
+        if size > MAX_MEMBER_BYTES:
+            self._refuse(info, f"has {size} bytes, expected at most {MAX_MEMBER_BYTES}")
+        if size > _RATIO_FROM and size > MAX_RATIO * packed:
+            self._refuse(info, f"unpacks {size // packed} to 1, expected at most {MAX_RATIO} to 1")
+
+    def _refuse(self, info: zipfile.ZipInfo, why: str) -> NoReturn:
+        raise InputError(f"{self.path}: member {info.filename[:80]!r} {why}")
 
 
 def open_archive(path: Path) -> Archive:
     """An archive, kept open for the next call with the same unchanged file."""
-    try:
+    with readable(path):
         status = path.stat()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return _opened(path, status.st_mtime_ns, status.st_size)
 
 

@@ -6,15 +6,16 @@ AU_OCC/F001_T1.csv has a header of column numbers: column 0 is the frame, column
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32, Int8
 
 from drr_jax.errors import InputError
 from drr_jax.facs import au_names
-from tfds_reactionet.reading.tables import frame_number, read_text
+from tfds_reactionet.reading.tables import frame_number, numbered_lines
 
 # All that is coded in any file; the other columns hold 9 everywhere.
 CODED = (1, 2, 4, 5, 6, 7, *range(9, 21), 22, 23, 24, *range(27, 40))
@@ -87,34 +88,28 @@ def read_intensity(path: Path) -> dict[int, float]:
     return found
 
 
-def intensity_file(folder: Path | None, sequence: str, au: int) -> Path | None:
-    """AU_INT/AU06/F001_T1_AU06.csv or AU_INT/F001_T1_AU06.csv, or None."""
-    if folder is None:
-        return None
-    name = f"{sequence}_AU{au:02d}.csv"
-    for path in (folder / f"AU{au:02d}" / name, folder / name):
-        if path.is_file():
-            return path
-    return None
+def read_bp4d_codes(
+    path: Path, graded: Path | None
+) -> Iterable[tuple[int, Int8[np.ndarray, " aus"], Float32[np.ndarray, " aus"]]]:
+    """(frame, occurrence, intensity) of a sequence over CODED, frames rising; -1 and NaN: unknown.
 
-
-def read_bp4d_intensities(folder: Path | None, sequence: str, frames: Sequence[int]) -> np.ndarray:
-    """Intensities [frames, len(CODED)] of a sequence, NaN where there are none."""
-    values = np.full((len(frames), len(CODED)), np.nan, np.float32)
+    `path` is its file of AU_OCC, and `graded` the folder AU_INT. Raises InputError.
+    """
+    codes = read_bp4d_occurrence(path)
+    intensities = np.full(codes.values.shape, np.nan, np.float32)
     for au in GRADED:
-        path = intensity_file(folder, sequence, au)
-        if path is not None:
-            found = read_intensity(path)
-            values[:, CODED.index(au)] = [found.get(frame, np.nan) for frame in frames]
-    return values
+        name = f"{path.stem.upper()}_AU{au:02d}.csv"
+        files = (graded / f"AU{au:02d}" / name, graded / name) if graded else ()
+        if file := next((file for file in files if file.is_file()), None):
+            found = read_intensity(file)
+            intensities[:, CODED.index(au)] = [found.get(frame, np.nan) for frame in codes.frames]
+    return zip(codes.frames, codes.values, intensities, strict=True)
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """(line number, stripped cells) of the lines that are not blank."""
     return [
-        (line, [cell.strip() for cell in text.split(",")])
-        for line, text in enumerate(read_text(path).splitlines(), 1)
-        if text.strip()
+        (line, [cell.strip() for cell in text.split(",")]) for line, text in numbered_lines(path)
     ]
 
 

@@ -14,8 +14,8 @@ BP4D_POINTS = 49  # landmarks of a face
 
 
 def bp4d_landmarks_of(folder: Path | None, sequence: str, number: int) -> np.ndarray | None:
-    """Landmarks [49, 2] of one image, or None where the folder, the file or the face is missing."""
-    path = folder / f"{sequence}.mat" if folder else None
+    """Landmarks [49, 2] of an image of F001/T1, or None where folder, file or face is missing."""
+    path = folder / f"{sequence.replace('/', '_')}.mat" if folder else None
     return read_landmarks(path).get(number) if path and path.is_file() else None
 
 

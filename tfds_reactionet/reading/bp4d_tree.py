@@ -8,13 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from tfds_reactionet.reading.trees import (
-    folder_names,
-    folders,
-    has_images,
-    matching,
-    with_files,
-)
+from tfds_reactionet.reading.trees import folder_names, folders, has_images, matching, with_files
 
 BP4D_SUBJECT = re.compile("[FM][0-9]{3}")
 _TASK = re.compile("T[0-9]{1,2}")
@@ -54,12 +48,11 @@ def coded_bp4d_sequences(folder: Path) -> list[tuple[Path, str, str]]:
     return found
 
 
-def bp4d_labels(places: Iterable[Path | None]) -> list[Path]:
-    """The folders of labels that are there, those in them, and the files of both: for a stamp."""
+def bp4d_labels(places: Iterable[Path]) -> list[Path]:
+    """Folders of labels, those in them, and the files of both: for a stamp."""
     return [
         path
         for place in places
-        if place is not None
         for folder in (place, *(place / name for name in folder_names(place)))
         for path in with_files(folder)
     ]

@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from drr_jax.errors import InputError, nearest
-from tfds_reactionet.reading.tables import inner_path, read_text
+from tfds_reactionet.reading.tables import inner_path, numbered_lines
 
 PARTS = ("part1", "part2", "part3")
 
@@ -38,8 +38,8 @@ def read_folds(paths: Sequence[Path], keys: Sequence[str]) -> dict[str, int] | N
             raise InputError(f"{path}: missing, although {present[0].name} is there")
     parts: dict[str, int] = {}
     for part, path in enumerate(paths):
-        for line, text in enumerate(read_text(path).splitlines(), 1):
-            if not text.strip() or text.lstrip().startswith("#"):
+        for line, text in numbered_lines(path):
+            if text.lstrip().startswith("#"):
                 continue
             key = inner_path(text.strip(), 4, path, line)
             if key in parts:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from drr_jax.errors import InputError
+from tfds_reactionet.reading.tables import readable
 
 MAX_BYTES = 128 << 20  # of a file, and of a variable when it is unpacked
 MAX_MEMORY, MAX_SECONDS = 1 << 30, 60  # for reading a file; the largest take two seconds
@@ -36,13 +37,11 @@ def read_variable(path: Path, name: str) -> Any:
 
     Raises InputError if the file cannot be read or does not hold the variable.
     """
-    try:
+    with readable(path):
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: larger than {MAX_BYTES} bytes")
         with open(path, "rb") as file:
             head = file.read(_HEAD)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         _check(head)
         request = [str(path.resolve()), name, MAX_BYTES, MAX_MEMORY, MAX_SECONDS]

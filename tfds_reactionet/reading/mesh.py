@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from tfds_reactionet.reading.archive import open_archive
 from tfds_reactionet.reading.images import BadImageError
 
 MAX_BYTES = 256 << 20  # BP4D's largest .obj has about 10 MB
@@ -35,10 +36,15 @@ class Mesh:
     texture: Float[np.ndarray, "triangles 3 2"] | None  # u to the right, v up, 0 to 1
 
 
-def read_obj(path: Path) -> Mesh:
-    """A Wavefront OBJ file; polygons become triangles. Raises BadImageError for a defect."""
+def read_obj(path: Path, member: str = "") -> Mesh:
+    """A Wavefront OBJ file, or a member of a zip file; polygons become triangles.
+
+    Raises BadImageError for a defect, and InputError for one of the zip file.
+    """
+    content = open_archive(path).read(member) if member else _content(path)
+    path /= member
     groups: dict[bytes, list[bytes]] = {b"v": [], b"vt": [], b"f": []}
-    for line in _content(path).splitlines():
+    for line in content.splitlines():
         kind, _, rest = line.partition(b" ")
         if kind in groups:
             groups[kind].append(rest)
@@ -46,30 +52,27 @@ def read_obj(path: Path) -> Mesh:
     texture = _rows(groups[b"vt"], 2, path)
     corners = _obj_corners(groups[b"f"], path)
     faces = _checked(_from_one(corners[..., 0], len(vertices)), len(vertices), path)
-    if len(texture) and corners[..., 1].all():
-        places = _checked(_from_one(corners[..., 1], len(texture)), len(texture), path)
-        return Mesh(vertices, faces, texture[places])
-    return Mesh(vertices, faces, None)
+    if not len(texture) or not corners[..., 1].all():
+        return Mesh(vertices, faces, None)
+    places = _checked(_from_one(corners[..., 1], len(texture)), len(texture), path)
+    return Mesh(vertices, faces, texture[places])
 
 
 def read_vrml(path: Path) -> Mesh:
     """The first IndexedFaceSet of a VRML 2.0 file. Raises BadImageError for a defect."""
     text = _COMMENT.sub(b"", _content(path))
-    vertices = _block(text, _POINTS, float, path).reshape(-1)
+    vertices = _block(text, _POINTS, float, path)
     faces = _block(text, _FACES, int, path)
     if not len(vertices) or len(vertices) % 3 or not len(faces):
         raise BadImageError(f"{path}: no points and faces of an IndexedFaceSet")
     vertices = vertices.reshape(-1, 3)
-    _finite(vertices, path)
-    triangles = _triangles(faces, path)
-    corners = _checked(triangles, len(vertices), path)
+    corners = _checked(_triangles(faces, path), len(vertices), path)
     places, texture = _block(text, _TEXTURE_FACES, int, path), _block(text, _TEXTURE, float, path)
     if not len(places) or not len(texture) or len(texture) % 2:
         return Mesh(vertices, corners, None)
-    texture = texture.reshape(-1, 2)
-    _finite(texture, path)
-    used = _checked(_triangles(places, path), len(texture), path)
-    return Mesh(vertices, corners, texture[used] if used.shape == corners.shape else None)
+    used = _checked(_triangles(places, path), len(texture) // 2, path)
+    matched = used.shape == corners.shape
+    return Mesh(vertices, corners, texture.reshape(-1, 2)[used] if matched else None)
 
 
 def z_buffer(
@@ -118,18 +121,16 @@ def grey(buffer: Float[np.ndarray, "size size"]) -> UInt8[np.ndarray, "size size
 
 
 @dataclass(frozen=True)
-class _MeshFile:
-    """A source of depth, see building/faces.py."""
+class TexturedMesh:
+    """Depth of a BP4D frame: its .obj has the frame's image as texture, so depth lies on it."""
 
     path: Path
+    member: str = ""  # of a zip file
 
     @property
     def file(self) -> str:
-        return str(self.path)
-
-
-class TexturedMesh(_MeshFile):
-    """Depth of a BP4D frame: its .obj has the frame's image as texture, so depth lies on it."""
+        """As `Pixels.file`; the two make a building.Depth."""
+        return f"{self.path}/{self.member}" if self.member else str(self.path)
 
     def render(
         self, shape: tuple[int, int], transform: Float[np.ndarray, "2 3"], size: int
@@ -138,7 +139,7 @@ class TexturedMesh(_MeshFile):
 
         A mesh without texture coordinates is seen from the front instead.
         """
-        mesh = read_obj(self.path)
+        mesh = read_obj(self.path, self.member)
         if mesh.texture is None:
             return frontal(mesh, size)
         height, width = shape
@@ -147,8 +148,15 @@ class TexturedMesh(_MeshFile):
         return grey(z_buffer(stored, mesh.vertices[mesh.faces, 2], size))
 
 
-class FrontalMesh(_MeshFile):
+@dataclass(frozen=True)
+class FrontalMesh:
     """Depth of a BU-3DFE scan: orthographic, along z, with the whole face in the image."""
+
+    path: Path
+
+    @property
+    def file(self) -> str:
+        return str(self.path)
 
     def render(
         self, shape: tuple[int, int], transform: Float[np.ndarray, "2 3"], size: int
@@ -235,9 +243,11 @@ def _block(text: bytes, pattern: bytes, kind: type, path: Path) -> np.ndarray:
     """Numbers of the first block that a pattern finds; empty if there is none."""
     found = re.search(pattern, text)
     try:
-        return np.array(found[1].replace(b",", b" ").split() if found else [], kind)
+        numbers = np.array(found[1].replace(b",", b" ").split() if found else [], kind)
     except (ValueError, OverflowError) as error:
         raise BadImageError(f"{path}: {error}") from error
+    _finite(numbers, path)
+    return numbers
 
 
 def _triangles(indices: np.ndarray, path: Path) -> np.ndarray:

@@ -75,7 +75,7 @@ class OpenFaceFile:
 
     def _pick_faces(self) -> None:
         has_id = "face_id" in self._columns
-        narrow = self._parse(self._rows, (*_NEEDED, *(("face_id",) if has_id else ())))
+        narrow = self._parse(self._rows, (*_NEEDED, "face_id") if has_id else _NEEDED)
         for column, name in enumerate(_NEEDED):
             for row in np.flatnonzero(~np.isfinite(narrow[:, column])):
                 raise self._wrong(self._rows[row], name, "a number")
@@ -94,7 +94,9 @@ class OpenFaceFile:
         order = np.lexsort((-np.arange(len(frames)), narrow[:, 1], narrow[:, 2] > 0, frames))
         best = order[np.flatnonzero(np.diff(frames[order], append=np.inf))]
         self.frames: Int64[np.ndarray, " frames"] = frames[best].astype(np.int64)
-        self.found = (narrow[best, 2] > 0) & (narrow[best, 1] >= MIN_CONFIDENCE)
+        self._narrow = narrow
+        self._seen = (narrow[:, 2] > 0) & (narrow[:, 1] >= MIN_CONFIDENCE)
+        self.found = self._seen[best]
         self._row_of = {int(frames[row]): self._rows[row] for row in best}
 
     @functools.cached_property
@@ -112,12 +114,10 @@ class OpenFaceFile:
 
         Raises InputError for a face_id that is no whole number.
         """
-        names = (*_NEEDED, "face_id") if "face_id" in self._columns else _NEEDED
-        narrow = self._parse(self._rows, names)
-        ids = narrow[:, 3] if len(names) > len(_NEEDED) else np.zeros(len(narrow))
+        narrow = self._narrow
+        ids = narrow[:, 3] if "face_id" in self._columns else np.zeros(len(narrow))
         for row in np.flatnonzero(~(np.abs(ids) < 1e9) | (ids != np.floor(ids))):
             raise self._wrong(self._rows[row], "face_id", "a whole number")
-        found = (narrow[:, 2] > 0) & (narrow[:, 1] >= MIN_CONFIDENCE)
         tracks = {}
         for face in np.unique(ids):
             mine = np.flatnonzero(ids == face)
@@ -125,7 +125,7 @@ class OpenFaceFile:
             lines = [self._rows[row] for row in mine]
             tracks[int(face)] = Track(
                 narrow[mine, 0].astype(np.int64),
-                found[mine],
+                self._seen[mine],
                 self._optional(lines, _INTENSITY),
                 self._occurrence(lines),
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from drr_jax.errors import InputError, nearest
-from tfds_reactionet.reading.tables import read_text
+from tfds_reactionet.reading.tables import read_pairs
 
 
 @dataclass(frozen=True)
@@ -60,25 +60,17 @@ def listed(parts: Sequence[str]) -> dict[str, str]:
 
 
 def read_fold_file(path: Path, folds: int, known: Collection[str]) -> dict[str, str]:
-    """Part of each subject from a user's file of lines `subject part`, part 1 to `folds`.
+    """Part of each subject from a user's file of `subject part` (`read_pairs`), part 1 to `folds`.
 
-    Blanks or a comma separate the two; lines that start with # are comments. Raises InputError
-    naming the line, or the first of the `known` subjects that is in no line.
+    Raises InputError naming the line, or the first of the `known` subjects that is in no line.
     """
-    parts: dict[str, str] = {}
-    for line, text in enumerate(read_text(path).splitlines(), 1):
-        cells = text.replace(",", " ").split()
-        if not cells or cells[0].startswith("#"):
-            continue
-        number = cells[-1].removeprefix("part")
-        if len(cells) != 2 or not number.isdecimal() or not 1 <= int(number) <= folds:
-            raise InputError(
-                f"{path}: line {line}: {text.strip()[:80]!r}, expected a subject and its part, "
-                f"1 to {folds}"
-            )
-        if cells[0] in parts:
-            raise InputError(f"{path}: line {line}: subject {cells[0]} is there twice")
-        parts[cells[0]] = f"part{int(number)}"
+
+    def parse(subject: str, part: str) -> tuple[str, str] | None:
+        number = part.removeprefix("part")
+        valid = number.isdecimal() and 1 <= int(number) <= folds
+        return (subject, f"part{int(number)}") if valid else None
+
+    parts = read_pairs(path, parse, f"a subject and its part, 1 to {folds}", "subject ")
     for name in sorted(known):
         if name not in parts:
             raise InputError(f"{path}: no line for subject {name}; {nearest(name, list(parts))}")

@@ -1,14 +1,26 @@
 """Strict reading of text tables: every defect is an InputError naming the file and the line."""
 
+import contextlib
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from drr_jax.errors import InputError
 
+T = TypeVar("T")
 _FRAME = re.compile(r"[0-9]{1,9}")
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turns what the system says of a file that it cannot read into an InputError."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def read_text(path: Path) -> str:
@@ -16,10 +28,8 @@ def read_text(path: Path) -> str:
 
     Raises InputError naming the byte offset if the file is not UTF-8.
     """
-    try:
+    with readable(path):
         data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -27,6 +37,34 @@ def read_text(path: Path) -> str:
             f"{path}: not UTF-8 at byte {error.start}; convert it first, "
             f"e.g. iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8.tmp"
         ) from error
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number, text) of the lines of a UTF-8 file that are not blank. Raises InputError."""
+    lines = enumerate(read_text(path).splitlines(), 1)
+    return ((line, text) for line, text in lines if text.strip())
+
+
+def read_pairs(
+    path: Path, parse: Callable[[str, str], tuple[str, T] | None], expected: str, what: str = ""
+) -> dict[str, T]:
+    """Values by name from a user's file of lines `name value`.
+
+    Blanks or a comma separate the two; lines that start with # are comments. Raises InputError
+    naming the line of a pair that `parse` gives None for, or of a name that is there twice.
+    """
+    found: dict[str, T] = {}
+    for line, text in numbered_lines(path):
+        cells = text.replace(",", " ").split()
+        if not cells or cells[0].startswith("#"):
+            continue
+        pair = parse(*cells) if len(cells) == 2 else None
+        if pair is None:
+            raise InputError(f"{path}: line {line}: {text.strip()[:80]!r}, expected {expected}")
+        if pair[0] in found:
+            raise InputError(f"{path}: line {line}: {what}{pair[0]} is there twice")
+        found[pair[0]] = pair[1]
+    return found
 
 
 def check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> None:
@@ -44,31 +82,39 @@ def check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> No
         seen.add(name)
 
 
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line number, stripped cells) of the rows of a CSV file that are not blank.
+
+    Raises InputError for a file that is not UTF-8, and for bad quoting.
+    """
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if cells not in ([], [""]):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise InputError(f"{path}: line {reader.line_num}: {error}; expected CSV") from error
+
+
 def read_table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields (line number, {column: stripped cell}) of a CSV file with a header.
 
     Raises InputError for a file that is not UTF-8, a missing or repeated column, bad quoting and
     a row of another width.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     header: list[str] | None = None
-    try:
-        for cells in reader:
-            if not cells or (len(cells) == 1 and not cells[0].strip()):
-                continue
-            if header is None:
-                header = [name.strip() for name in cells]
-                check_header(path, header, needed)
-                continue
-            if len(cells) != len(header):
-                raise InputError(
-                    f"{path}: line {reader.line_num} has {len(cells)} columns, expected "
-                    f"{len(header)} ({','.join(header[:4])}...); quote cells that hold commas"
-                )
-            row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise InputError(f"{path}: line {reader.line_num}: {error}; expected CSV") from error
+    for line, cells in csv_rows(path):
+        if header is None:
+            header = cells
+            check_header(path, header, needed)
+            continue
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}: line {line} has {len(cells)} columns, expected "
+                f"{len(header)} ({','.join(header[:4])}...); quote cells that hold commas"
+            )
+        yield line, dict(zip(header, cells, strict=True))
     if header is None:
         check_header(path, [], needed)
 

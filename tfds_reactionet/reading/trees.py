@@ -38,7 +38,12 @@ def folder_names(folder: Path) -> list[str]:
 
 
 def file_names(folder: Path) -> list[str]:
-    """Names of the files in a folder, sorted; hidden ones (.DS_Store, ._copies) left out."""
+    """Names of the files in a folder, sorted; hidden ones (.DS_Store, ._copies) left out.
+
+    There are none in a folder that does not exist.
+    """
+    if not folder.is_dir():
+        return []
     with os.scandir(folder) as entries:
         return sorted(e.name for e in entries if not _hidden(e.name) and not e.is_dir())
 

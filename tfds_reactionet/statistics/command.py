@@ -7,7 +7,7 @@ PNG and a CSV.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,45 +36,26 @@ SECTIONS: dict[str, tuple[str, Callable[[Study], sections.Shown]]] = {
 }
 
 
-def write_statistics(
-    name: str,
-    out: Path,
-    data_dir: str | None = None,
-    *,
-    beside: Sequence[str] = (),
-    coders: Sequence[str] = (),
-    manual_dir: str | None = None,
-    max_lag: int = 50,
-    jobs: int | None = None,
-    progress: bool = True,
-) -> Path:
-    """Writes index.html and the PNG and CSV files behind it to `out`; returns the page's path.
+def write_statistics(args: argparse.Namespace) -> Path:
+    """Writes index.html and the PNG and CSV files behind it to `args.out`; returns the page's path.
 
-    `beside`: other prepared data sets for Figure 4. `coders`: key-frame files of Table 2.
-    `manual_dir`: the raw release with labels/demographics.csv, where it is no longer where the
-    set was built from. Raises InputError for a set that is not prepared or damaged, and for wrong
-    label files; nothing is written then.
+    `args` are those of `main`. Raises InputError for a set that is not prepared or damaged, and for
+    wrong label files; nothing is written then.
     """
-    if not 1 <= max_lag <= 10_000:
-        raise InputError(f"max_lag={max_lag}, expected 1 to 10000 frames")
-    prepared = _prepared(name, data_dir)
+    if not 1 <= args.max_lag <= 10_000:
+        raise InputError(f"max_lag={args.max_lag}, expected 1 to 10000 frames")
+    prepared = _prepared(args.name, args.data_dir)
     metadata = read_set(prepared)
-    paths = [_prepared(other, data_dir) for other in beside]
+    paths = [_prepared(other, args.data_dir) for other in args.beside]
     others = {_full_name(path): read_set(path) for path in paths if path != prepared}
-    agreed = annotation.read_agreement([Path(file) for file in coders]) if coders else None
-    demographics = _release(metadata, manual_dir) / DEMOGRAPHICS
+    agreed = annotation.read_agreement(args.coders) if args.coders else None
+    demographics = _release(metadata, args.manual_dir) / DEMOGRAPHICS
     people = read_people(demographics) if demographics.is_file() else []
     stop_words()  # a missing package is an error before the records are read, not after
+    counts = count_records(prepared, metadata, args.jobs)
     study = Study(
-        _full_name(prepared),
-        prepared,
-        metadata,
-        count_records(prepared, metadata, jobs, progress),
-        others,
-        agreed,
-        demographics,
-        people,
-        max_lag,
+        *(_full_name(prepared), prepared, metadata, counts, others, agreed),
+        *(demographics, people, args.max_lag),
     )
     parts = metadata["parts"].values()
     counted = {
@@ -91,8 +72,8 @@ def write_statistics(
         numbers=[(f"{number:,}", what) for what, number in counted.items()],
         sections={key: (title, section(study)) for key, (title, section) in SECTIONS.items()},
     )
-    write_files(out, {**study.files, "index.html": page})
-    return out / "index.html"
+    write_files(args.out, {**study.files, "index.html": page})
+    return args.out / "index.html"
 
 
 def _prepared(name: str, data_dir: str | None) -> Path:
@@ -131,14 +112,12 @@ def main() -> int:
     parser.add_argument(
         "--beside", nargs="+", default=[], metavar="NAME", help="prepared sets to show in Figure 4"
     )
-    parser.add_argument(
-        "--coders", nargs="+", default=[], metavar="CSV", help="coders' key-frame files (Table 2)"
-    )
+    coders = {"type": Path, "metavar": "CSV", "help": "coders' key-frame files (Table 2)"}
+    parser.add_argument("--coders", nargs="+", default=[], **coders)
     parser.add_argument("--manual_dir", help="the raw release (default: where the set was built)")
     parser.add_argument(
         "--max_lag", type=int, default=50, help="longest delay in frames (default %(default)s)"
     )
     parser.add_argument("--jobs", type=int, help="processes (default: all cores)")
-    page = write_statistics(**vars(parser.parse_args()))
-    print(f"written: {page}")
+    print(f"written: {write_statistics(parser.parse_args())}")
     return 0

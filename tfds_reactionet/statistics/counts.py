@@ -1,11 +1,11 @@
 """One pass over the records of a prepared data set: everything its metadata does not count."""
 
+import functools
 import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -24,23 +24,21 @@ _MANUAL = LABEL_SOURCES.index("manual")
 _REMEDY = "build it again: python -m tfds_reactionet.build NAME --overwrite"
 
 
-@dataclass
 class Counts:
     """Counts over records; arrays are by AU. Memory grows with the vocabulary and with two
     numbers a frame (the series), not with images.
     """
 
-    manual_records: int = 0
-    positives: Any = 0  # [aus], all records
-    known: Any = 0
-    manual_positives: Any = 0  # [aus], hand-labelled records
-    manual_known: Any = 0
-    intensity: Any = 0  # [aus, BINS]
-    words: Counter[str] = field(default_factory=Counter)  # captions that hold the word
-    au_words: list[Counter[str]] = field(default_factory=list)  # of them, those with the AU
-    captions: int = 0
-    au_captions: Any = 0  # [aus]
-    series: list[Series] = field(default_factory=list)
+    def __init__(self, aus: int):
+        self.manual_records = 0
+        self.positives, self.known = np.zeros((2, aus), np.int64)  # all records
+        self.manual_positives, self.manual_known = np.zeros((2, aus), np.int64)  # hand-labelled
+        self.intensity = np.zeros((aus, BINS), np.int64)
+        self.words: Counter[str] = Counter()  # captions that hold the word
+        self.au_words = [Counter[str]() for _ in range(aus)]  # of them, those with the AU
+        self.captions = 0
+        self.au_captions = np.zeros(aus, np.int64)
+        self.series: list[Series] = []
 
     def add(self, other: "Counts") -> None:
         """Adds the counts of later records."""
@@ -51,51 +49,47 @@ class Counts:
             setattr(self, name, operator.iadd(getattr(self, name), getattr(other, name)))
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """Whole sequences of a part: (name, first record, number of records)."""
 
-    prepared: Path
     part: str
-    aus: int
-    sequences: tuple[tuple[str, int, int], ...]
+    sequences: list[tuple[str, int, int]]
 
 
 def count_records(
     prepared: Path, metadata: Mapping[str, Any], jobs: int | None = None, progress: bool = True
 ) -> Counts:
     """Reads every record once. Raises InputError for one that cannot be read."""
-    total = _empty(len(metadata["au_names"]))
+    aus = len(metadata["au_names"])
+    total = Counts(aus)
     records = sum(part["records"] for part in metadata["parts"].values())
     with tqdm(total=records, desc="reading", unit=" records", disable=not progress) as bar:
-        pieces = list(_pieces(prepared, metadata))
-        for piece, counts in zip(
-            pieces, ordered_map(count_piece, pieces, jobs or cores()), strict=True
-        ):
+        pieces = list(_pieces(metadata))
+        count = functools.partial(count_piece, prepared, aus)
+        found = ordered_map(count, pieces, jobs or cores())
+        for piece, counts in zip(pieces, found, strict=True):
             total.add(counts)
             bar.update(sum(records for _, _, records in piece.sequences))
     return total
 
 
-def _pieces(prepared: Path, metadata: Mapping[str, Any]) -> Iterator[Piece]:
-    aus = len(metadata["au_names"])
+def _pieces(metadata: Mapping[str, Any]) -> Iterator[Piece]:
     for part, entry in metadata["parts"].items():
         waiting: list[tuple[str, int, int]] = []
         for name, _, first, records in entry["sequences"]:
             waiting.append((name, first, records))
             if sum(count for _, _, count in waiting) >= _PIECE:
-                yield Piece(prepared, part, aus, tuple(waiting))
+                yield Piece(part, waiting)
                 waiting = []
         if waiting:
-            yield Piece(prepared, part, aus, tuple(waiting))
+            yield Piece(part, waiting)
 
 
-def count_piece(piece: Piece) -> Counts:
+def count_piece(prepared: Path, aus: int, piece: Piece) -> Counts:
     """Counts of some sequences; runs in a worker process."""
     cv2.setNumThreads(1)
-    features, source = _open(piece)
-    counts = _empty(piece.aus)
-    encoded = _encoded(features)
+    features, source, encoded = _open(prepared, piece.part)
+    counts = Counts(aus)
     for name, first, records in piece.sequences:
         frames, pictures, intensities, occurrences = [], [], [], []
         for number in range(first, first + records):
@@ -106,7 +100,7 @@ def count_piece(piece: Piece) -> Counts:
             except Exception as error:  # array_record, protobuf and the codecs have their own
                 reason = " ".join(str(error).split())
                 raise InputError(
-                    f"{piece.prepared}: {piece.part} record {number} ({name}) cannot be read "
+                    f"{prepared}: {piece.part} record {number} ({name}) cannot be read "
                     f"({type(error).__name__}: {reason}); {_REMEDY}"
                 ) from error
             _add_record(counts, record)
@@ -115,56 +109,36 @@ def count_piece(piece: Piece) -> Counts:
                 intensities.append(record["au"]["intensity"])
                 occurrences.append(record["au"]["occurrence"])
         if pictures and intensities:
-            series = make_series(
-                name,
-                np.array(frames, np.int64),
-                np.array(pictures),
-                np.array(intensities),
-                np.array(occurrences),
-            )
+            arrays = (np.array(of) for of in (frames, pictures, intensities, occurrences))
+            series = make_series(name, *arrays)
             if series is not None:
                 counts.series.append(series)
     return counts
 
 
-def _empty(aus: int) -> Counts:
-    return Counts(
-        positives=np.zeros(aus, np.int64),
-        known=np.zeros(aus, np.int64),
-        manual_positives=np.zeros(aus, np.int64),
-        manual_known=np.zeros(aus, np.int64),
-        intensity=np.zeros((aus, BINS), np.int64),
-        au_words=[Counter() for _ in range(aus)],
-        au_captions=np.zeros(aus, np.int64),
-    )
+def _open(prepared: Path, part: str) -> tuple[Any, Any, Any]:
+    """The features that are needed, of those the set has, its encoded records, and decoders.
 
-
-def _open(piece: Piece) -> tuple[Any, Any]:
-    """The features that are needed, of those the set has, and its encoded records."""
+    These leave images as they are.
+    """
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.read_only_builder import ReadOnlyBuilder
 
     try:
-        builder: Any = ReadOnlyBuilder(builder_dir=str(piece.prepared))
+        builder: Any = ReadOnlyBuilder(builder_dir=str(prepared))
         features = builder.info.features
         names = ("au", "caption", "frame", "label_source")
         wanted = {name: features[name] for name in names if name in features}
+        encoded = None
         if "stimulus" in features and "au" in features:
             wanted["stimulus"] = {"image": features["stimulus"]["image"]}
+            encoded = {"stimulus": {"image": tfds.decode.SkipDecoding()}}
         raw = tfds.decode.DeserializeMethod.RAW_BYTES
-        return tfds.features.FeaturesDict(wanted), builder.as_data_source(
-            split=piece.part, deserialize_method=raw
-        )
+        source = builder.as_data_source(split=part, deserialize_method=raw)
+        return tfds.features.FeaturesDict(wanted), source, encoded
     except Exception as error:  # TFDS, JSON and protobuf raise many kinds for a damaged file
         reason = " ".join(str(error).split())
-        raise InputError(f"{piece.prepared}: unreadable ({reason}); {_REMEDY}") from error
-
-
-def _encoded(features: Any) -> Any:
-    import tensorflow_datasets as tfds
-
-    skip = {"image": tfds.decode.SkipDecoding()}
-    return {"stimulus": skip} if "stimulus" in features else None
+        raise InputError(f"{prepared}: unreadable ({reason}); {_REMEDY}") from error
 
 
 def _grey(encoded: bytes) -> np.ndarray:

@@ -18,13 +18,11 @@ from tfds_reactionet.statistics.reaction_delay import Delay
 _PERCENT = FuncFormatter(lambda value, _: f"{100 * value:g} %")
 
 
-def bars(
-    panels: Mapping[str, Mapping[str, float]], shared: bool = True, width_ratios: Any = None
-) -> bytes:
+def bars(panels: Mapping[str, Mapping[str, float]], shared: bool = True) -> bytes:
     """Panels of horizontal bars with their numbers; `shared`: the same rows in every panel."""
     rows = max(len(panel) for panel in panels.values())
     figure = Figure(figsize=(WIDTH, 0.34 * rows + 0.7), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=width_ratios)[0]
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for number, (axis, (title, panel)) in enumerate(zip(axes, panels.items(), strict=True)):
         values = list(panel.values())
         axis.barh(range(len(panel)), values, height=0.62, color=BLUE)
@@ -51,13 +49,8 @@ def share_figure(
     small = 9.5 if crowd <= 18 else 8 if crowd <= 40 else 6.5
     for number, (name, row) in enumerate(shares.items()):
         at = np.arange(len(au_names)) + (number - (len(shares) - 1) / 2) * width
-        axis.bar(
-            at,
-            np.nan_to_num(row),
-            width=0.9 * width,
-            color=PALETTE[number % len(PALETTE)],
-            label=name,
-        )
+        colour = PALETTE[number % len(PALETTE)]
+        axis.bar(at, np.nan_to_num(row), width=0.9 * width, color=colour, label=name)
         for x, value in zip(at, row, strict=True):
             words = "not coded" if np.isnan(value) else f"{100 * value:.{int(crowd <= 24)}f}"
             style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": small}
@@ -86,13 +79,10 @@ def kappa_figure(tasks: Sequence[Task]) -> bytes:
     figure = Figure(figsize=(WIDTH, 0.27 * len(tasks) + 0.9), layout="constrained")
     axis = figure.subplots()
     rows = np.arange(len(tasks))
-    axis.plot(
-        [task.paper for task in tasks], rows, "|", ms=13, mew=2.5, color=GREY, label="the paper's"
-    )
-    for name, marker, colour in (("cohen", "o", BLUE), ("fleiss", "D", ORANGE)):
-        label = "Cohen, mean over pairs" if name == "cohen" else "Fleiss"
-        style = {"ms": 7.5 if name == "cohen" else 4, "color": colour, "ls": "none"}
-        axis.plot([getattr(task, name) for task in tasks], rows, marker, label=label, **style)
+    paper, cohen, fleiss = np.array([(task.paper, task.cohen, task.fleiss) for task in tasks]).T
+    axis.plot(paper, rows, "|", ms=13, mew=2.5, color=GREY, label="the paper's")
+    axis.plot(cohen, rows, "o", ms=7.5, color=BLUE, label="Cohen, mean over pairs")
+    axis.plot(fleiss, rows, "D", ms=4, color=ORANGE, label="Fleiss")
     for row, task in enumerate(tasks):
         if np.isnan(task.cohen) and np.isnan(task.fleiss):
             at = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 9}
@@ -163,8 +153,7 @@ def delay_figure(delay: Delay) -> bytes:
     left.axvline(0, color=INK, lw=0.8, ls=(0, (4, 3)))
     left.set_title("correlation of stimulus change and AU onset", loc="left", fontsize=10.5)
     left.set_xlabel("frames by which the reaction is later (left of 0: earlier)", fontsize=9)
-    best = [lag for _, lag, _ in delay.peaks]
-    numbers = np.bincount(best) if best else np.zeros(1, np.int64)
+    numbers = np.bincount([lag for _, lag, _ in delay.peaks])
     right.bar(range(len(numbers)), numbers, width=0.85, color=BLUE)
     right.set_xlim(-0.6, len(numbers) - 0.4)
     right.set_title("lag of the highest correlation, sequences", loc="left", fontsize=10.5)

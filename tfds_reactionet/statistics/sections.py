@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from drr_jax import facs
-from drr_jax.errors import InputError
 from drr_jax.pages import named, plain
 from tfds_reactionet import annotation
 from tfds_reactionet.building import csv_text
@@ -32,13 +31,6 @@ PAPER_SCENES = {
     "interview_public_speech": (2, 69, 197, 139_747),
 }
 _LEVELS = ["sub_scenes", "tasks", "sequences", "frames"]
-_AU_SETS = (
-    facs.REACTIONET_AUS_12,
-    facs.BP4D_AUS,
-    facs.DISFA_AUS,
-    facs.CK_PLUS_AUS,
-    facs.EMOTIONET_AUS_11,
-)
 NO_AUS = "this data set has no action units."
 
 Shown = dict[str, Any] | str
@@ -92,14 +84,10 @@ def rare(study: Study) -> Shown:
         return NO_AUS
     sets = {study.name: study.metadata, **study.others}
     shares = {name: au_shares(metadata, RARE) for name, metadata in sets.items()}
-    rows = [
-        [name, au, "" if np.isnan(value) else f"{value:.6f}"]
-        for name, row in shares.items()
-        for au, value in zip(RARE, row, strict=True)
-    ]
+    table = pd.DataFrame(shares, RARE).rename_axis(index="au", columns="data_set").unstack()
     study.files |= {
         "less_frequent_aus.png": figures.share_figure(RARE, shares),
-        "less_frequent_aus.csv": csv_text(["data_set", "au", "share"], rows),
+        "less_frequent_aus.csv": table.to_csv(header=["share"], float_format="%.6f"),
     }
     return {}
 
@@ -177,8 +165,8 @@ def relations(study: Study) -> Shown:
     names = study.au_names
     if not names:
         return NO_AUS
-    chosen = next((known for known in _AU_SETS if set(known) <= set(names)), names)
-    chosen = next((known for known in _AU_SETS if set(known) == set(names)), chosen)
+    chosen = next((known for known in facs.AU_EDGES if set(known) <= set(names)), names)
+    chosen = next((known for known in facs.AU_EDGES if set(known) == set(names)), chosen)
     at = np.array([names.index(name) for name in chosen])
     parts = study.metadata["parts"].values()
     pairs, given = (
@@ -187,11 +175,9 @@ def relations(study: Study) -> Shown:
     )
     half = facs.conditional_half_sums(pairs, given)
     prior = facs.relation("on", chosen, pairs, given)
-    try:
-        facs.au_prior(chosen)
+    title = f"Half-sum ≥ {facs.CO_OCCURRENCE_THRESHOLD:.2f} (no prior is published)"
+    if chosen in facs.AU_EDGES:
         title = "Relation prior (published)"
-    except InputError:
-        title = f"Half-sum ≥ {facs.CO_OCCURRENCE_THRESHOLD:.2f} (no prior is published)"
     upper = np.triu_indices(len(chosen), 1)
     observed = half[upper] >= facs.CO_OCCURRENCE_THRESHOLD
     agree = int((observed == (prior[upper] >= 0.5)).sum())
@@ -230,16 +216,13 @@ def delay(study: Study) -> Shown:
             "no sequence has a stimulus, action units and enough neighbouring frames "
             f"({MIN_PAIRS} beside each other at least)."
         )
-    table = zip(found.lags, found.mean, found.error, found.sequences, strict=True)
-    rows = [
-        [lag, f"{mean:.5f}", "" if np.isnan(error) else f"{error:.5f}", number]
-        for lag, mean, error, number in table
-        if number
-    ]
+    columns = (found.lags, found.mean, found.error, found.sequences)
     header = ["lag_frames", "mean", "standard_error", "sequences"]
+    table = pd.DataFrame(dict(zip(header, columns, strict=True)))
+    table = table[table["sequences"] > 0]
     study.files |= {
         "delay.png": figures.delay_figure(found),
-        "delay.csv": csv_text(header, rows),
+        "delay.csv": table.to_csv(index=False, float_format="%.5f"),
         "delay_sequences.csv": csv_text(["sequence", "lag_frames", "correlation"], found.peaks),
     }
     return {

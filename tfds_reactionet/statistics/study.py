@@ -55,14 +55,11 @@ def read_set(prepared: Path) -> dict[str, Any]:
         )
     for part, entry in metadata["parts"].items():
         try:
-            shapes = [np.shape(entry[key]) for key in ("au_pairs", "au_given")]
-            good = all(shape == (len(names),) * 2 or not names for shape in shapes)
-            rows = [len(row) == 4 and row[3] > 0 for row in entry["sequences"]]
-            good = (
-                good
-                and all(rows)
-                and sum(row[3] for row in entry["sequences"]) == int(entry["records"])
-            )
+            shapes = {np.shape(entry[key]) for key in ("au_pairs", "au_given")}
+            rows = entry["sequences"]
+            good = not names or shapes == {(len(names),) * 2}
+            good = good and all(len(row) == 4 and row[3] > 0 for row in rows)
+            good = good and sum(row[3] for row in rows) == int(entry["records"])
         except (KeyError, TypeError, ValueError):
             good = False
         if not good:

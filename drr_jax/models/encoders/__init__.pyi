@@ -1,4 +1,5 @@
 from .attention import MLP as MLP
+from .attention import Block as Block
 from .attention import initializer as initializer
 from .bert import read_sizes as read_sizes
 from .build import build_image_encoder as build_image_encoder
@@ -7,8 +8,8 @@ from .build import normalise_image as normalise_image
 from .layers import BatchNorm as BatchNorm
 from .layers import Conv as Conv
 from .layers import How as How
+from .layers import Images as Images
 from .text import PAD as PAD
 from .text import TransformerLayer as TransformerLayer
 from .vit import PATCH as PATCH
-from .vit import Block as Block
 from .vit import resize_positions as resize_positions

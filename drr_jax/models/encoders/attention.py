@@ -4,6 +4,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+Tokens = Float[Array, "batch tokens features"]
+Mask = Bool[Array, "batch tokens"]
+EPSILON = 1e-6  # of ViT's normalisation
 initializer = nn.initializers.normal(0.02)  # of all matrices, in both families
 
 
@@ -14,11 +17,7 @@ class SelfAttention(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self,
-        tokens: Float[Array, "batch tokens features"],
-        mask: Bool[Array, "batch tokens"] | None = None,
-    ) -> Float[Array, "batch tokens features"]:
+    def __call__(self, tokens: Tokens, mask: Mask | None = None) -> Tokens:
         batch, length, features = tokens.shape
         dense = nn.Dense(3 * features, dtype=self.dtype, kernel_init=initializer, name="qkv")
         qkv = dense(tokens).reshape(batch, length, 3, self.heads, features // self.heads)
@@ -39,9 +38,32 @@ class MLP(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, tokens: Float[Array, "batch tokens features"]
-    ) -> Float[Array, "batch tokens features"]:
+    def __call__(self, tokens: Tokens) -> Tokens:
         hidden = nn.Dense(self.hidden, dtype=self.dtype, kernel_init=initializer, name="hidden")
         out = nn.Dense(tokens.shape[-1], dtype=self.dtype, kernel_init=initializer, name="out")
         return out(nn.gelu(hidden(tokens), approximate=False))
+
+
+class Block(nn.Module):
+    """Self-attention and an MLP, each beside a skip connection.
+
+    Normalised is what goes into each (ViT) or, with `after`, the sum that comes out (BERT).
+    """
+
+    heads: int
+    dtype: jnp.dtype = jnp.float32
+    hidden: int = 0  # units of the MLP; 0: four times the features
+    epsilon: float = EPSILON
+    after: bool = False
+
+    @nn.compact
+    def __call__(self, tokens: Tokens, mask: Mask | None = None) -> Tokens:
+        norm1 = nn.LayerNorm(self.epsilon, dtype=self.dtype, name="norm1")
+        norm2 = nn.LayerNorm(self.epsilon, dtype=self.dtype, name="norm2")
+        attend = SelfAttention(self.heads, self.dtype, name="attention")
+        mlp = MLP(self.hidden or 4 * tokens.shape[-1], self.dtype, name="mlp")
+        if self.after:
+            tokens = norm1(tokens + attend(tokens, mask))
+            return norm2(tokens + mlp(tokens))
+        tokens = tokens + attend(norm1(tokens), mask)
+        return tokens + mlp(norm2(tokens))

@@ -5,18 +5,17 @@ config.json beside them.
 """
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Int
 
 from drr_jax import files
 from drr_jax.config import Text
 from drr_jax.errors import InputError
-from drr_jax.models.encoders.attention import MLP, SelfAttention, initializer
+from drr_jax.models.encoders.attention import Block, Tokens, initializer
 from drr_jax.models.encoders.text import PAD
 
 EPSILON = 1e-12
@@ -28,24 +27,6 @@ EXPECTED = {
     "layer_norm_eps": EPSILON,
     "pad_token_id": PAD,
 }
-
-
-class BertLayer(nn.Module):
-    """Self-attention and an MLP, the sum of each and its input normalised afterwards."""
-
-    heads: int
-    hidden: int
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, tokens: Float[Array, "batch tokens features"], mask: Bool[Array, "batch tokens"]
-    ) -> Float[Array, "batch tokens features"]:
-        norm = partial(nn.LayerNorm, EPSILON, dtype=self.dtype)
-        attend = SelfAttention(self.heads, self.dtype, name="attention")
-        tokens = norm(name="norm1")(tokens + attend(tokens, mask))
-        mlp = MLP(self.hidden, self.dtype, name="mlp")
-        return norm(name="norm2")(tokens + mlp(tokens))
 
 
 class Bert(nn.Module):
@@ -66,19 +47,20 @@ class Bert(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, token_ids: Int[Array, "batch tokens"]
-    ) -> Float[Array, "batch tokens features"]:
+    def __call__(self, token_ids: Int[Array, "batch tokens"]) -> Tokens:
         mask = token_ids != PAD
-        embed = partial(nn.Embed, features=self.width, embedding_init=initializer)
-        words = embed(self.vocabulary, dtype=self.dtype, name="words")
+        words = nn.Embed(
+            self.vocabulary, self.width, self.dtype, embedding_init=initializer, name="words"
+        )
         positions = self.param("positions", initializer, (self.positions, self.width))
         sentence = self.param("sentence", initializer, (self.width,))
         places = (positions[: token_ids.shape[1]] + sentence).astype(self.dtype)
         norm = nn.LayerNorm(EPSILON, dtype=self.dtype, name="norm")
         tokens = norm(words(token_ids) + places)
         for layer in range(self.layers):
-            block = BertLayer(self.heads, self.hidden, self.dtype, name=f"layer{layer}")
+            block = Block(
+                self.heads, self.dtype, self.hidden, EPSILON, after=True, name=f"layer{layer}"
+            )
             tokens = block(tokens, mask)
         tokens = jnp.where(mask[..., None], tokens, 0)
         return jax.lax.stop_gradient(tokens) if self.frozen else tokens

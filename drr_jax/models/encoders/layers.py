@@ -17,6 +17,11 @@ CONV_IMPLS = ("lax", "im2col")
 EPSILON = 1e-5  # PyTorch's BatchNorm defaults
 MOMENTUM = 0.9  # share of the old running statistics that is kept; PyTorch writes 0.1 for it
 
+Images = Float[Array, "batch height width channels"]
+Features = Float[Array, "batch out_height out_width features"]
+Pooled = Float[Array, "batch features"]
+Kernel = Float[Array, "rows columns channels features"]
+
 
 def resolve_conv(choice: str) -> str:
     """Returns the convolution for a config's `conv`: auto is lax, but im2col on an untuned CPU.
@@ -31,12 +36,7 @@ def resolve_conv(choice: str) -> str:
     return choice
 
 
-def conv2d(
-    x: Float[Array, "batch height width channels"],
-    kernel: Float[Array, "rows columns channels features"],
-    stride: int,
-    impl: str,
-) -> Float[Array, "batch out_height out_width features"]:
+def conv2d(x: Images, kernel: Kernel, stride: int, impl: str) -> Features:
     """2-D convolution with PyTorch's padding of k // 2 on every side.
 
     `impl` "lax" is XLA's convolution and its gradients. "im2col" has the same values, but gathers
@@ -59,9 +59,7 @@ def _lax_conv(x: Array, kernel: Array, stride: int) -> Array:
     )
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _im2col_conv(x: Array, kernel: Array, stride: int) -> Array:
-    return _lax_conv(x, kernel, stride)
+_im2col_conv = jax.custom_vjp(_lax_conv, nondiff_argnums=(2,))
 
 
 def _im2col_forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, Array]]:
@@ -73,9 +71,9 @@ def _im2col_backward(stride: int, saved: tuple[Array, Array], grad: Array) -> tu
     if stride == 1:
         # a convolution of its own, as fast as the forward one
         grad_x = _lax_conv(grad, kernel[::-1, ::-1].swapaxes(2, 3), 1)
-        return grad_x, _kernel_grad_stride1(x, grad, kernel.shape[0], kernel.shape[1])
+        return grad_x, _kernel_grad_stride1(x, grad, *kernel.shape[:2])
     (grad_x,) = jax.vjp(lambda x: _lax_conv(x, kernel, stride), x)[1](grad)
-    return grad_x, _kernel_grad_strided(x, grad, kernel.shape[0], kernel.shape[1], stride)
+    return grad_x, _kernel_grad_strided(x, grad, stride, *kernel.shape[:2])
 
 
 _im2col_conv.defvjp(_im2col_forward, _im2col_backward)
@@ -114,7 +112,7 @@ def _kernel_grad_stride1(x: Array, grad: Array, rows: int, columns: int) -> Arra
     return both.transpose(0, 2, 1, 3)
 
 
-def _kernel_grad_strided(x: Array, grad: Array, rows: int, columns: int, stride: int) -> Array:
+def _kernel_grad_strided(x: Array, grad: Array, stride: int, rows: int, columns: int) -> Array:
     """Gathers what an output pixel sees, or with few channels (images) what four in a row see.
 
     Four pixels' gradients lie side by side anyway, so the gathered windows shrink from four times
@@ -165,9 +163,7 @@ def _rows_conv(x: Array, kernel: Array) -> Array:
     return functools.reduce(jnp.add, parts)
 
 
-def kaiming_normal(
-    key: Array, shape: Sequence[int], dtype: jnp.dtype = jnp.float32
-) -> Float[Array, "rows columns channels features"]:
+def kaiming_normal(key: Array, shape: Sequence[int], dtype: jnp.dtype = jnp.float32) -> Kernel:
     """Normal values of variance 2 / fan out, for a convolution's kernel (as torchvision).
 
     The same numbers as Flax's `variance_scaling(2, "fan_out", "normal")`, drawn in one row: XLA:CPU
@@ -188,9 +184,7 @@ class Conv(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"]
-    ) -> Float[Array, "batch out_height out_width features"]:
+    def __call__(self, x: Images) -> Features:
         shape = (self.size, self.size, x.shape[-1], self.features)
         kernel = self.param("kernel", kaiming_normal, shape)
         return conv2d(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, self.impl)
@@ -208,9 +202,7 @@ class BatchNorm(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch height width channels"]:
+    def __call__(self, x: Images, train: bool) -> Images:
         channels = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
@@ -218,11 +210,13 @@ class BatchNorm(nn.Module):
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
         values = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if not train:
-            return _normalise(values, running_mean.value, running_var.value, scale, bias).astype(
-                self.dtype
-            )
+            normal = _normalise(values, running_mean.value, running_var.value, scale, bias)
+            return normal.astype(self.dtype)
 
-        grouped = values.reshape(-1, self._group_size(len(x)), *x.shape[1:])
+        size = min(self.group or len(x), len(x))
+        if len(x) % size:
+            raise ValueError(f"bn_group={self.group} does not divide a batch of {len(x)}")
+        grouped = values.reshape(-1, size, *x.shape[1:])
         if not self.is_initializing():
             mean, var = _moments(jax.lax.stop_gradient(grouped))
             count = grouped[0, ..., 0].size
@@ -231,12 +225,6 @@ class BatchNorm(nn.Module):
                 batch = batch.mean(0).reshape(channels)
                 running.value = MOMENTUM * running.value + (1 - MOMENTUM) * batch
         return _batch_norm(grouped, scale, bias).reshape(x.shape).astype(self.dtype)
-
-    def _group_size(self, batch: int) -> int:
-        size = min(self.group or batch, batch)
-        if batch % size:
-            raise ValueError(f"bn_group={self.group} does not divide a batch of {batch}")
-        return size
 
 
 def _normalise(x: Array, mean: Array, var: Array, scale: Array, bias: Array) -> Array:
@@ -291,14 +279,8 @@ class How(NamedTuple):
         return Conv(features, size, stride, self.conv_impl, self.dtype, name=name)
 
     def conv_norm(
-        self,
-        x: Float[Array, "batch height width channels"],
-        features: int,
-        size: int,
-        stride: int,
-        train: bool,
-        name: str = "{}",
-    ) -> Float[Array, "batch out_height out_width features"]:
+        self, x: Images, features: int, size: int, stride: int, train: bool, name: str = "{}"
+    ) -> Features:
         """A convolution and batch normalisation, submodules of the module that calls this.
 
         They are called `name`, as in "{}1" for conv1 and bn1.
@@ -307,9 +289,7 @@ class How(NamedTuple):
         return BatchNorm(self.bn_group, self.dtype, name=name.format("bn"))(x, train)
 
 
-def max_pool(
-    x: Float[Array, "batch height width channels"],
-) -> Float[Array, "batch out_height out_width channels"]:
+def max_pool(x: Images) -> Float[Array, "batch out_height out_width channels"]:
     """3x3 maximum at stride 2, padded by 1 as PyTorch's.
 
     Maxima of slices, because XLA:CPU runs the gradient of its pooling on one thread, four times as

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
-from drr_jax.models.encoders.layers import How, max_pool
+from drr_jax.models.encoders.layers import Features, How, Images, Pooled, max_pool
 
 STEMS = ("imagenet", "small", "patch")
 PATCH = 4
@@ -27,9 +26,7 @@ class Block(nn.Module):
     expansion: int = 1
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch out_height out_width out_channels"]:
+    def __call__(self, x: Images, train: bool) -> Features:
         out, strided, last = self.expansion * self.features, self.sizes.index(3), len(self.sizes)
         y = x
         for layer, size in enumerate(self.sizes):
@@ -67,9 +64,7 @@ class ResNet(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch out_height out_width features"]:
+    def __call__(self, x: Images, train: bool) -> Features:
         """Maps normalised images to features. Raises ValueError for an unknown stem."""
         if self.stem not in STEMS:
             raise ValueError(f"stem {self.stem!r}: expected {' or '.join(STEMS)}")
@@ -91,9 +86,7 @@ class ResNet(nn.Module):
                 x = self.block(self.width * 2**stage, stride, how, name=name)(x, train)
         return x
 
-    def pooled(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch features"]:
+    def pooled(self, x: Images, train: bool) -> Pooled:
         """Maps normalised images to the mean of their features: a plain classifier's input."""
         return self(x, train).mean((1, 2))
 

@@ -2,7 +2,9 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Int
+
+from drr_jax.models.encoders.attention import Mask, Tokens
 
 PAD = 0  # token id of padding
 
@@ -14,9 +16,7 @@ class TransformerLayer(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, tokens: Float[Array, "batch tokens features"], mask: Bool[Array, "batch tokens"]
-    ) -> Float[Array, "batch tokens features"]:
+    def __call__(self, tokens: Tokens, mask: Mask) -> Tokens:
         features = tokens.shape[-1]
         attend = nn.MultiHeadDotProductAttention(self.heads, dtype=self.dtype, name="attention")
         normal = nn.LayerNorm(dtype=self.dtype, name="norm_attention")(tokens)
@@ -36,14 +36,11 @@ class SmallTextEncoder(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, token_ids: Int[Array, "batch tokens"]
-    ) -> Float[Array, "batch tokens features"]:
+    def __call__(self, token_ids: Int[Array, "batch tokens"]) -> Tokens:
         mask = token_ids != PAD
         words = nn.Embed(self.vocabulary, self.width, dtype=self.dtype, name="words")
-        positions = self.param(
-            "positions", nn.initializers.normal(0.02), (token_ids.shape[1], self.width)
-        )
+        shape = (token_ids.shape[1], self.width)
+        positions = self.param("positions", nn.initializers.normal(0.02), shape)
         tokens = words(token_ids) + positions.astype(self.dtype)
         for layer in range(self.layers):
             tokens = TransformerLayer(self.heads, self.dtype, name=f"layer{layer}")(tokens, mask)

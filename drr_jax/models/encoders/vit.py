@@ -7,28 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from drr_jax.models.encoders.attention import MLP, SelfAttention, initializer
+from drr_jax.models.encoders.attention import EPSILON, Block, initializer
+from drr_jax.models.encoders.layers import Images, Pooled
 
 PATCH = 16
 DEPTH = 12  # layers, of both published sizes
-EPSILON = 1e-6
-
-
-class Block(nn.Module):
-    """Self-attention and an MLP, each on normalised tokens beside a skip connection."""
-
-    heads: int
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, tokens: Float[Array, "batch tokens features"]
-    ) -> Float[Array, "batch tokens features"]:
-        norm = functools.partial(nn.LayerNorm, EPSILON, dtype=self.dtype)
-        attend = SelfAttention(self.heads, self.dtype, name="attention")
-        tokens = tokens + attend(norm(name="norm1")(tokens))
-        mlp = MLP(4 * tokens.shape[-1], self.dtype, name="mlp")
-        return tokens + mlp(norm(name="norm2")(tokens))
 
 
 class ViT(nn.Module):
@@ -44,9 +27,7 @@ class ViT(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def tokens(
-        self, x: Float[Array, "batch height width channels"]
-    ) -> tuple[Float[Array, "batch features"], Float[Array, "batch rows columns features"]]:
+    def tokens(self, x: Images) -> tuple[Pooled, Float[Array, "batch rows columns features"]]:
         """Maps normalised images to the class token and to the map of patch tokens.
 
         Raises ValueError if patches do not tile the image.
@@ -68,16 +49,12 @@ class ViT(nn.Module):
         tokens = nn.LayerNorm(EPSILON, dtype=self.dtype, name="norm")(tokens)
         return tokens[:, 0], tokens[:, 1:].reshape(batch, rows, columns, features)
 
-    def __call__(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch rows columns features"]:
+    def __call__(self, x: Images, train: bool) -> Float[Array, "batch rows columns features"]:
         """Maps normalised images to patch tokens; `train` changes nothing (see the class)."""
         del train
         return self.tokens(x)[1]
 
-    def pooled(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch features"]:
+    def pooled(self, x: Images, train: bool) -> Pooled:
         """Maps normalised images to the class token: a plain classifier's input."""
         del train
         return self.tokens(x)[0]

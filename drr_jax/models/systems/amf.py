@@ -1,7 +1,5 @@
 """AMF (Yang, Wang and Yin, ACM MM 2020): features sampled from modalities by rated quality."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -9,6 +7,7 @@ from jaxtyping import Array, Float, Key, UInt8
 
 from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.system import batch_key
+from drr_jax.models.systems.shapes import Batch
 
 SWITCHED = 0.5  # share of the training faces in which a block is switched
 BLOCK = (0.1, 0.5)  # least and greatest side of a block, over the image's
@@ -93,7 +92,7 @@ class AMF(DomainSystem):
             setattr(self, f"rate_{domain}", Rated(self.config.head.embedding))
         self.classify = nn.Dense(self.classes)
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """`batch` holds the uint8 images [batch, height, width, 3] of all modalities.
 
         Returns logits {fused: [batch, classes]} and selection {domain: [batch, rows, columns]}: the
@@ -105,9 +104,9 @@ class AMF(DomainSystem):
         rated, size = [], ()
         for index, domain in enumerate(self.domains):
             encoded = self.features(domain, {batch_key(domain): images[:, index]}, train)
-            size = encoded.shape[:3]
+            *size, channels = encoded.shape
             rate = getattr(self, f"rate_{domain}")
-            rated.append(rate(encoded.reshape(size[0], -1, encoded.shape[-1])))
+            rated.append(rate(encoded.reshape(len(encoded), -1, channels)))
         features, scores = zip(*rated, strict=True)
         key = self.make_rng("dropout") if train else None
         fused, weights = select(jnp.stack(features, 2), jnp.stack(scores, -1), key)

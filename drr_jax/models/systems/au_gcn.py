@@ -1,6 +1,6 @@
 """AU-GCN (Liu et al. 2020): regions of the face, their codes, and a graph over the codes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -9,8 +9,9 @@ from jaxtyping import Array, Float
 from drr_jax.models.drr import GraphModule
 from drr_jax.models.encoders import How, normalise_image
 from drr_jax.models.losses import Targets
-from drr_jax.models.system import System, Terms, batch_key
+from drr_jax.models.system import System, batch_key
 from drr_jax.models.systems import au_places, au_regions
+from drr_jax.models.systems.shapes import Batch, Loss, Outputs
 
 PATCH = 32  # pixels of a region's side
 WIDTHS = (16, 32, 64)  # channels of the auto-encoder, half the resolution each
@@ -69,7 +70,7 @@ class AUGCN(System):
         landmarks = ("landmarks",) if self.config.au_gcn.landmarks else ()
         return super().train_inputs + landmarks
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {"graph": [batch, classes]}; graph {prototype, states,
         relation/heterophily}; patches and reconstructions [batch, classes, 2, 32, 32, 3]."""
         (domain,) = self.domains
@@ -91,9 +92,7 @@ class AUGCN(System):
         }
 
     @nn.nowrap
-    def loss(
-        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
-    ) -> tuple[Float[Array, ""], Terms]:
+    def loss(self, outputs: Outputs, batch: Batch, targets: Targets) -> Loss:
         """The classification loss and loss/reconstruction, the patches' mean squared error."""
         total, terms = super().loss(outputs, batch, targets)
         error = jnp.square(outputs["reconstructions"] - outputs["patches"]).mean()

@@ -1,7 +1,5 @@
 """The baselines of the supplement's Tables 4 to 6 (method 7.2): one network a domain, or fused."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax.numpy as jnp
 import optax
@@ -12,8 +10,9 @@ from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassEmbedding, GraphModule
 from drr_jax.models.encoders import build_image_encoder, normalise_image
 from drr_jax.models.losses import Targets
-from drr_jax.models.system import System, Terms, batch_key
+from drr_jax.models.system import System, batch_key
 from drr_jax.models.systems.reversal import reversal_strength, reverse_gradient
+from drr_jax.models.systems.shapes import Batch, ByClass, Loss, Outputs
 
 
 class Classifier(DomainSystem):
@@ -26,7 +25,7 @@ class Classifier(DomainSystem):
         super().setup()
         self.classify = nn.Dense(self.classes)
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {domain: [batch, classes]}."""
         (domain,) = self.domains
         return {"logits": {domain: self.classify(self.pooled(domain, batch, train))}}
@@ -48,7 +47,7 @@ class LateFusion(DomainSystem):
             for domain in self.domains:
                 setattr(self, f"classify_{domain}", nn.Dense(self.classes))
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {"fused": [batch, classes]}, or {domain: [batch, classes]}."""
         pooled = {domain: self.pooled(domain, batch, train) for domain in self.domains}
         if self.config.fusion.level == "features":
@@ -58,7 +57,7 @@ class LateFusion(DomainSystem):
         return {"logits": logits}
 
     @nn.nowrap
-    def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:
+    def probabilities(self, outputs: Outputs) -> ByClass:
         """The mean over what has logits: the fused features, or every domain."""
         each = [self.activation(logits) for logits in outputs["logits"].values()]
         return jnp.stack(each).mean(0)
@@ -75,7 +74,7 @@ class EarlyFusion(System):
         self.encoder = build_image_encoder(self.config, self.dtype)
         self.classify = nn.Dense(self.classes)
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {"fused": [batch, classes]}."""
         channels = []
         for domain in self.domains:
@@ -102,7 +101,7 @@ class GCN(DomainSystem):
             setattr(self, f"head_{domain}", head)
         self.graph_module = GraphModule(self.prior, self.config.graph)
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {"graph": [batch, classes]}; attention {domain: [batch, height, width,
         classes], T: [batch, tokens, classes]}; embeddings {domain: [batch, classes, features]};
         graph {prototype, states, relation/heterophily}."""
@@ -146,12 +145,10 @@ class UDA(DomainSystem):
         """The predicted domain's image alone."""
         return (DOMAINS[str(self.predicted_domain)].input,)
 
-    def _shared(
-        self, domain: str, batch: Mapping[str, Array], train: bool
-    ) -> Float[Array, "batch features"]:
+    def _shared(self, domain: str, batch: Batch, train: bool) -> Float[Array, "batch features"]:
         return nn.relu(getattr(self, f"share_{domain}")(self.pooled(domain, batch, train)))
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {domain: [batch, classes]} and domain_logits [batch, domains, domains]:
         of an example's features in each domain, how much they look like each domain's."""
         shared = {domain: self._shared(domain, batch, train) for domain in self.domains}
@@ -164,21 +161,19 @@ class UDA(DomainSystem):
             "domain_logits": self.judge(judged),
         }
 
-    def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
+    def predict(self, batch: Batch) -> ByClass:
         """Class probabilities by running the predicted domain alone."""
         domain = str(self.predicted_domain)
         logits = getattr(self, f"classify_{domain}")(self._shared(domain, batch, False))
         return self.activation(logits)
 
     @nn.nowrap
-    def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:
+    def probabilities(self, outputs: Outputs) -> ByClass:
         """The predicted domain's."""
         return self.activation(outputs["logits"][self.predicted_domain])
 
     @nn.nowrap
-    def loss(
-        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
-    ) -> tuple[Float[Array, ""], Terms]:
+    def loss(self, outputs: Outputs, batch: Batch, targets: Targets) -> Loss:
         """The classification losses of all domains plus loss/domain, that of telling them apart."""
         total, terms = super().loss(outputs, batch, targets)
         logits = outputs["domain_logits"]

@@ -76,8 +76,8 @@ def sentences(names: Sequence[str], task: str) -> tuple[str, ...]:
 
 
 def _scene(name: str) -> str:
-    scene, slash, sub_scene = name.partition("/")
-    if not (scene and slash and sub_scene):
+    scene, _, sub_scene = name.partition("/")
+    if not (scene and sub_scene):
         raise InputError(f"scene {name!r} has no description: expected SCENE/SUB_SCENE")
     return SCENE.format(scene=scene.replace("_", " "), sub_scene=sub_scene.replace("_", " "))
 

@@ -5,7 +5,7 @@ from the description, not from the public code, which has no licence. The paper 
 here the image has `data.image_size`, and the attention map a quarter of it (44 at 176).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -17,11 +17,12 @@ from jaxtyping import Array, Float
 
 from drr_jax.data import INNER_49
 from drr_jax.facs import DOMAINS
-from drr_jax.models.encoders import BatchNorm, Conv, How, normalise_image
+from drr_jax.models.encoders import BatchNorm, Conv, How, Images, normalise_image
 from drr_jax.models.losses import Labels, Targets, landmark_loss, masked_bce
-from drr_jax.models.system import System, Terms, batch_key
+from drr_jax.models.system import System, batch_key
 from drr_jax.models.systems.au_places import check_names, resting_face
 from drr_jax.models.systems.jaa_attention import attention_maps
+from drr_jax.models.systems.shapes import Batch, ByClass, Loss, Outputs
 
 POINTS = len(INNER_49)
 STRIDE = 4  # pixels of the image in a position of the map
@@ -31,9 +32,7 @@ LAMBDA_DICE, LAMBDA_ALIGNMENT, LAMBDA_REFINEMENT = 1.0, 0.5, 2e-4
 ENHANCEMENT = 2.0  # of the gradient that AU detection sends into the attention maps
 
 
-def halve(
-    x: Float[Array, "batch height width channels"],
-) -> Float[Array, "batch half_height half_width channels"]:
+def halve(x: Images) -> Float[Array, "batch half_height half_width channels"]:
     """2x2 maximum at stride 2; a last odd row or column is left out."""
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]
@@ -46,9 +45,7 @@ def enhance(x: Array, factor: float) -> Array:
 
 
 def weighted_dice(
-    logits: Float[Array, "batch classes"],
-    labels: Labels,
-    class_weights: Float[Array, " classes"],
+    logits: ByClass, labels: Labels, class_weights: Float[Array, " classes"]
 ) -> Float[Array, ""]:
     """Mean over classes of w (1 - (2 sum(y p) + 1) / (sum(y^2) + sum(p^2) + 1)), of known labels.
 
@@ -99,9 +96,7 @@ class Block(nn.Module):
     grid: int = 1
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch height width features"]:
+    def __call__(self, x: Images, train: bool) -> Float[Array, "batch height width features"]:
         how = self.how
         if self.grid == 1:
             return nn.relu(how.conv_norm(x, self.features, 3, 1, train))
@@ -111,9 +106,7 @@ class Block(nn.Module):
         return nn.relu(BatchNorm(how.bn_group, how.dtype, name="bn")(x, train))
 
 
-def to_cells(
-    x: Float[Array, "batch height width channels"], grid: int
-) -> Float[Array, "cells batch cell_height cell_width channels"]:
+def to_cells(x: Images, grid: int) -> Float[Array, "cells batch cell_height cell_width channels"]:
     """Cuts an image into grid x grid cells, row by row."""
     batch, height, width, channels = x.shape
     x = x.reshape(batch, grid, height // grid, grid, width // grid, channels)
@@ -122,7 +115,7 @@ def to_cells(
 
 def from_cells(
     cells: Float[Array, "cells batch cell_height cell_width channels"], grid: int
-) -> Float[Array, "batch height width channels"]:
+) -> Images:
     """What `to_cells` cut, put together."""
     _, batch, height, width, channels = cells.shape
     x = cells.reshape(grid, grid, batch, height, width, channels)
@@ -140,9 +133,7 @@ class MultiScaleRegion(nn.Module):
     how: How
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch height width features"]:
+    def __call__(self, x: Images, train: bool) -> Float[Array, "batch height width features"]:
         x = level = Block(self.features, self.how, name="plain")(x, train)
         levels = []
         for grid, share in ((8, 2), (4, 4), (2, 4)):
@@ -159,13 +150,11 @@ class HighLevel(nn.Module):
     how: How
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width channels"], train: bool
-    ) -> Float[Array, "batch features"]:
+    def __call__(self, x: Images, train: bool) -> Float[Array, "batch features"]:
         for stage, factor in enumerate((12, 16, 20)):
             for number in (1, 2):
-                block = Block(factor * self.unit, self.how, name=f"block{stage + 1}_{number}")
-                x = block(x, train)
+                name = f"block{stage + 1}_{number}"
+                x = Block(factor * self.unit, self.how, name=name)(x, train)
             x = halve(x)
         return x.reshape(len(x), -1)
 
@@ -248,7 +237,7 @@ class JAANet(System):
     def test_inputs(self) -> tuple[str, ...]:
         return (DOMAINS[self.face].input,)
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {face: [batch, classes]} and what lies between.
 
         landmarks [batch, 49, 2] in pixels of the image; initial_maps, 0 to 1, and map_logits of the
@@ -286,9 +275,7 @@ class JAANet(System):
         }
 
     @nn.nowrap
-    def loss(
-        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
-    ) -> tuple[Float[Array, ""], Terms]:
+    def loss(self, outputs: Outputs, batch: Batch, targets: Targets) -> Loss:
         """Method 7.2's total; the terms are before their weights."""
         logits, weights = outputs["logits"][self.face], targets.class_weights
         terms = {
@@ -298,8 +285,5 @@ class JAANet(System):
             "loss/refinement": refinement_loss(outputs["map_logits"], outputs["initial_maps"]),
         }
         factors = (1.0, LAMBDA_DICE, LAMBDA_ALIGNMENT, LAMBDA_REFINEMENT)
-        total = sum(
-            (factor * term for factor, term in zip(factors, terms.values(), strict=True)),
-            jnp.zeros(()),
-        )
-        return total, terms
+        parts = (factor * term for factor, term in zip(factors, terms.values(), strict=True))
+        return sum(parts, jnp.zeros(())), terms

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassScores
 from drr_jax.models.encoders import MLP, Block, initializer
+from drr_jax.models.systems.shapes import Batch, Nodes
 
 HEADS = 8
 LAYERS = 2  # of each modality's encoder, before the one layer that fuses
@@ -30,9 +31,7 @@ class ClassTokens(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, pooled: Float[Array, "batch channels"]
-    ) -> Float[Array, "batch classes features"]:
+    def __call__(self, pooled: Float[Array, "batch channels"]) -> Nodes:
         # A matrix of its own for each class; so the classes are told apart without positions.
         tokens = nn.Dense(self.classes * self.features, dtype=self.dtype, name="tokens")(pooled)
         tokens = tokens.reshape(-1, self.classes, self.features)
@@ -51,16 +50,14 @@ class FusionLayer(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(
-        self, tokens: Mapping[str, Float[Array, "batch classes features"]]
-    ) -> Float[Array, "batch classes features"]:
+    def __call__(self, tokens: Mapping[str, Nodes]) -> Nodes:
         batch, classes, features = next(iter(tokens.values())).shape
 
+        def dense(name: str) -> nn.Dense:
+            return nn.Dense(features, dtype=self.dtype, kernel_init=initializer, name=name)
+
         def project(domain: str, role: str, value: Array) -> Float[Array, "batch classes heads d"]:
-            dense = nn.Dense(
-                features, dtype=self.dtype, kernel_init=initializer, name=f"{role}_{domain}"
-            )
-            return dense(value).reshape(batch, classes, heads_of(features), -1)
+            return dense(f"{role}_{domain}")(value).reshape(batch, classes, heads_of(features), -1)
 
         normal = {
             domain: nn.LayerNorm(dtype=self.dtype, name=f"norm_{domain}")(own)
@@ -77,10 +74,8 @@ class FusionLayer(nn.Module):
                 for other in tokens
                 if other != domain
             )
-            out = nn.Dense(
-                features, dtype=self.dtype, kernel_init=initializer, name=f"out_{domain}"
-            )
-            fused = fused + own + out(jnp.reshape(heard, (batch, classes, features)))
+            heard = jnp.reshape(heard, (batch, classes, features))
+            fused = fused + own + dense(f"out_{domain}")(heard)
         normal_fused = nn.LayerNorm(dtype=self.dtype, name="norm_mlp")(fused)
         return fused + MLP(4 * features, self.dtype, name="mlp")(normal_fused)
 
@@ -101,7 +96,7 @@ class MFT(DomainSystem):
         self.norm = nn.LayerNorm()
         self.classify = ClassScores()
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """`batch` holds the uint8 images [batch, height, width, 3] of all modalities.
 
         Returns logits {fused: [batch, classes]}.

@@ -19,12 +19,8 @@ def reverse_gradient(values: Float[Array, "..."], strength: Float[Array, ""]) ->
     return values
 
 
-def _forward(values: Array, strength: Array) -> tuple[Array, Array]:
-    return values, strength
-
-
 def _backward(strength: Array, gradient: Array) -> tuple[Array, Array]:
     return -strength * gradient, jnp.zeros_like(strength)
 
 
-reverse_gradient.defvjp(_forward, _backward)
+reverse_gradient.defvjp(lambda values, strength: (values, strength), _backward)

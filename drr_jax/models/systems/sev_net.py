@@ -5,7 +5,7 @@ over the sentences, and a cross-modality attention whose maps weight the feature
 sizes and formulas are a reconstruction (method 7.2); there is no public code.
 """
 
-from collections.abc import Mapping
+import math
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassScores
 from drr_jax.models.encoders import PAD, TransformerLayer, build_text_encoder
 from drr_jax.models.system import batch_key
+from drr_jax.models.systems.shapes import Batch, Nodes
 
 
 class SemanticEmbedding(nn.Module):
@@ -61,7 +62,7 @@ def cross_attention(
     key: Float[Array, "batch positions features"],
     value: Float[Array, "batch positions features"],
     mask: Bool[Array, "batch positions"] | None = None,
-) -> tuple[Float[Array, "batch classes features"], Float[Array, "batch positions classes"]]:
+) -> tuple[Nodes, Float[Array, "batch positions classes"]]:
     """(features, attention) of every class: softmax over positions of q . k / sqrt(features).
 
     Masked positions get no attention. Source: reconstruction (method 7.2).
@@ -107,7 +108,7 @@ class SEVNet(DomainSystem):
         tokens = jnp.asarray(self.descriptions, jnp.int32)
         return self.semantic_embedding(self.encoder_T(tokens), tokens != PAD)
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {face: [batch, classes]}, semantics [classes, features] and attention.
 
         attention is {R or V, S: [batch, height, width, classes], T: [batch, tokens, classes]}; over
@@ -117,24 +118,20 @@ class SEVNet(DomainSystem):
         query, answers, attention = self.query(semantics), [], {}
         first = [domain for domain in self.domains if domain != "S"]
         for together in (first, ["S"]) if "S" in self.domains else (first,):
-            keys, values, masks, shapes = [], [], [], []
+            parts, shapes = [], []
             for domain in together:
                 features = self.features(domain, batch, train)
                 size, *places, channels = features.shape
                 pair = getattr(self, f"positions_{domain}")(features.reshape(size, -1, channels))
-                real = (
-                    batch[batch_key("T")] != PAD
-                    if domain == "T"
-                    else jnp.ones((size, *places), bool)
-                )
-                keys.append(pair[0])
-                values.append(pair[1])
-                masks.append(real.reshape(size, -1))
+                real = jnp.ones((size, math.prod(places)), bool)
+                if domain == "T":
+                    real = batch[batch_key("T")] != PAD
+                parts.append((*pair, real))
                 shapes.append(places)
-            key, value, mask = (jnp.concatenate(parts, 1) for parts in (keys, values, masks))
+            key, value, mask = (jnp.concatenate(part, 1) for part in zip(*parts, strict=True))
             answer, maps = cross_attention(query, key, value, mask)
             answers.append(answer)
-            ends = np.cumsum([part.shape[1] for part in keys])[:-1]
+            ends = np.cumsum([math.prod(places) for places in shapes])[:-1]
             split = jnp.split(maps, ends, axis=1)
             for domain, places, part in zip(together, shapes, split, strict=True):
                 attention[domain] = part.reshape(-1, *places, self.classes)

@@ -1,15 +1,14 @@
 """TEMT-Net (Liu, Zhang, Yang and Yin, WACV 2019): other modalities teach a network of the face."""
 
-from collections.abc import Mapping
-
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.facs import DOMAINS
 from drr_jax.models.encoders import How, build_image_encoder, normalise_image
-from drr_jax.models.losses import CLASSIFICATION, Targets, landmark_loss
-from drr_jax.models.system import System, Terms
+from drr_jax.models.losses import Targets, landmark_loss
+from drr_jax.models.system import System
+from drr_jax.models.systems.shapes import Batch, ByClass, Loss, Outputs
 
 POINTS = 68
 LANDMARK_CHANNELS = 64
@@ -89,13 +88,13 @@ class TEMTNet(System):
         """The visible face alone."""
         return (DOMAINS["V"].input,)
 
-    def _features(self, batch: Mapping[str, Array], train: bool) -> Array:
+    def _features(self, batch: Batch, train: bool) -> Array:
         return self.encoder_V(normalise_image(batch["reaction"], self.dtype), train=train)
 
-    def _logits(self, features: Array) -> Float[Array, "batch classes"]:
+    def _logits(self, features: Array) -> ByClass:
         return self.classify(features.mean((1, 2)).astype(jnp.float32))
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Runs the three tasks on uint8 `reaction` [batch, height, width, 3], and reads no other.
 
         Returns logits {V: [batch, classes]}, landmarks [batch, 68, 2] in pixels and reconstruction
@@ -112,26 +111,20 @@ class TEMTNet(System):
             },
         }
 
-    def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
+    def predict(self, batch: Batch) -> ByClass:
         """Class probabilities from the visible face; neither landmarks nor images are computed."""
         return self.activation(self._logits(self._features(batch, train=False)))
 
     @nn.nowrap
-    def loss(
-        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
-    ) -> tuple[Float[Array, ""], Terms]:
+    def loss(self, outputs: Outputs, batch: Batch, targets: Targets) -> Loss:
         """Classification, landmarks over the inter-ocular distance, and the images' L1 distance.
 
         `batch` has landmarks and the uint8 images of the modalities that are reconstructed, whose
         grey level is the mean of their channels. The terms are before their weights.
         """
-        classify = CLASSIFICATION[self.config.task]
-        logits = outputs["logits"]["V"]
-        terms = {
-            "loss/V": classify(logits, targets.labels, targets.class_weights),
-            "loss/landmarks": landmark_loss(outputs["landmarks"], batch["landmarks"]),
-        }
-        total = terms["loss/V"] + self.lambda_landmarks * terms["loss/landmarks"]
+        total, terms = super().loss(outputs, batch, targets)
+        terms["loss/landmarks"] = landmark_loss(outputs["landmarks"], batch["landmarks"])
+        total = total + self.lambda_landmarks * terms["loss/landmarks"]
         for domain, image in outputs["reconstruction"].items():
             truth = batch[DOMAINS[domain].input].astype(jnp.float32).mean(-1) / 255
             terms[f"loss/reconstruction_{domain}"] = term = jnp.abs(image - truth).mean()

@@ -7,7 +7,7 @@ public code.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
@@ -18,16 +18,13 @@ from jaxtyping import Array, Float
 from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassScores
 from drr_jax.models.losses import Labels, Targets, masked_bce
-from drr_jax.models.system import Terms
+from drr_jax.models.systems.shapes import Batch, ByClass, Edges, Loss, Nodes, Outputs
 
 START = {True: 1.0, False: 0.1}  # weight of an edge between related AUs, and of any other one
+Samples = Float[Array, "samples batch classes classes"]
 
 
-def relaxed_mask(
-    edges: Float[Array, "batch classes classes"],
-    uniform: Float[Array, "samples batch classes classes"],
-    temperature: float,
-) -> Float[Array, "samples batch classes classes"]:
+def relaxed_mask(edges: Edges, uniform: Samples, temperature: float) -> Samples:
     """Differentiable samples of a Bernoulli mask: sigmoid((edges + logit(uniform)) / temperature).
 
     `edges` are the log odds that an edge is there. As the temperature falls, the samples become
@@ -36,24 +33,17 @@ def relaxed_mask(
     return nn.sigmoid((edges + jax.scipy.special.logit(uniform)) / temperature)
 
 
-def hard_mask(
-    edges: Float[Array, "batch classes classes"],
-    uniform: Float[Array, "samples batch classes classes"],
-) -> Float[Array, "samples batch classes classes"]:
+def hard_mask(edges: Edges, uniform: Samples) -> Samples:
     """Samples of a Bernoulli mask of log odds `edges`: 0 or 1."""
     return (edges + jax.scipy.special.logit(uniform) > 0).astype(edges.dtype)
 
 
-def epistemic_uncertainty(
-    sample_logits: Float[Array, "samples batch classes"],
-) -> Float[Array, "batch classes"]:
+def epistemic_uncertainty(sample_logits: Float[Array, "samples batch classes"]) -> ByClass:
     """Variance of the predicted probability over samples of the mask, 0 to 1/4."""
     return jnp.var(nn.sigmoid(sample_logits), axis=0)
 
 
-def adaptive_weights(
-    uncertainty: Float[Array, "batch classes"], labels: Labels
-) -> Float[Array, "batch classes"]:
+def adaptive_weights(uncertainty: ByClass, labels: Labels) -> ByClass:
     """(1 + u / mean u) / 2: uncertain predictions weigh more, none less than half the average.
 
     The mean is over the known labels, over which the weights have mean 1. They are constants to the
@@ -86,17 +76,13 @@ class UncertainGraph(nn.Module):
         self.weights = [nn.Dense(self.width) for _ in range(self.layers)]
         self.scores = ClassScores()
 
-    def edges(
-        self, nodes: Float[Array, "batch classes features"]
-    ) -> Float[Array, "batch classes classes"]:
+    def edges(self, nodes: Nodes) -> Edges:
         """Log odds that node i (row) depends on node j (column), sample by sample."""
         scale = self.width**-0.5
         return jnp.einsum("bik,bjk->bij", self.target(nodes), self.source(nodes)) * scale
 
     def __call__(
-        self,
-        nodes: Float[Array, "batch classes features"],
-        mask: Float[Array, "*samples batch classes classes"],
+        self, nodes: Nodes, mask: Float[Array, "*samples batch classes classes"]
     ) -> Float[Array, "*samples batch classes"]:
         """Logits under a mask, or under several samples of it.
 
@@ -127,14 +113,14 @@ class UGNB(DomainSystem):
     temperature: float = 0.5
 
     def setup(self):
-        config = self.config
         super().setup()
+        config = self.config
         # One matrix a class, side by side.
         self.embed = nn.Dense(self.classes * config.head.embedding, dtype=self.dtype)
         self.norm = nn.LayerNorm()
         self.graph = UncertainGraph(self.prior, config.graph.layers, config.graph.width)
 
-    def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
+    def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {face: [batch, classes]}, of the mask's mean, and what is uncertain.
 
         sample_logits [samples, batch, classes]; uncertainty [batch, classes], their variance as
@@ -159,16 +145,14 @@ class UGNB(DomainSystem):
         }
 
     @nn.nowrap
-    def _uniform(self, key: Array, batch: int) -> Float[Array, "samples batch classes classes"]:
+    def _uniform(self, key: Array, batch: int) -> Samples:
         shape = (self.samples, batch, self.classes, self.classes)
         tiny = float(np.finfo(np.float32).tiny)  # 0 has no logit
         # In one row: see `layers.kaiming_normal`.
         return jax.random.uniform(key, (math.prod(shape),), minval=tiny).reshape(shape)
 
     @nn.nowrap
-    def loss(
-        self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
-    ) -> tuple[Float[Array, ""], Terms]:
+    def loss(self, outputs: Outputs, batch: Batch, targets: Targets) -> Loss:
         """Mean over the mask's samples of the cross-entropy, weighted by class and uncertainty."""
         weights = adaptive_weights(outputs["uncertainty"], targets.labels) * targets.class_weights
         each = jax.vmap(lambda logits: masked_bce(logits, targets.labels, weights))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfds_reactionet.demo.canvas import Canvas, curve, symmetric
-from tfds_reactionet.demo.face.shape import Face, Identity, strengths
+from tfds_reactionet.demo.face.shape import Face, Identity, Levels, strengths
 
 SEEN = 0.05  # strength from which an AU leaves marks
 
@@ -28,9 +28,7 @@ def _both(canvas: Canvas, origin: object, points: list, width: float, depth: flo
     _one(canvas, line * np.array([-1.0, 1.0]), width, depth)
 
 
-def _draw_upper(
-    canvas: Canvas, who: Identity, p: np.ndarray, a: dict[int, float], old: float
-) -> None:
+def _draw_upper(canvas: Canvas, who: Identity, p: np.ndarray, a: Levels, old: float) -> None:
     """Forehead, brows, eyes and the bridge of the nose."""
     brow, (eye_u, eye_v), mid = p[22, 1], p[45], who.eye_distance
     if a[1] > SEEN or old > SEEN:
@@ -70,9 +68,7 @@ def _draw_upper(
             _one(canvas, curve(symmetric(0, [[0.08, v], [0, v - 0.015]])), 0.02, 0.9 * a[9])
 
 
-def _draw_lower(
-    canvas: Canvas, who: Identity, p: np.ndarray, a: dict[int, float], old: float
-) -> None:
+def _draw_lower(canvas: Canvas, who: Identity, p: np.ndarray, a: Levels, old: float) -> None:
     """From the wings of the nose to the chin."""
     wing, corner, low, fold = p[35], p[54], p[57, 1], max(0.8 * old, 0.0)
     if a[10] > SEEN or fold > SEEN:

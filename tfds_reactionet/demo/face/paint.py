@@ -8,9 +8,10 @@ from jaxtyping import Float, UInt8
 
 from tfds_reactionet.demo.canvas import Canvas, blend, curve, symmetric
 from tfds_reactionet.demo.face.marks import draw_creases
-from tfds_reactionet.demo.face.shape import HALF, OPEN, Face, Identity, strengths
+from tfds_reactionet.demo.face.shape import HALF, OPEN, Face, Field, Identity, Levels, strengths
 
 HAIR_LINES = (0.0, -0.80, -0.82, -0.80, -0.78, -0.84, -0.64, -0.66)  # by style; none is shaved
+Gaze = tuple[float, float]  # right and down, -1..1
 LENS_HEIGHT, LENS_RADII = -0.11, (0.25, 0.2)  # of glasses, canonical
 
 
@@ -24,7 +25,7 @@ def head_mask(side: int) -> Canvas:
     return head_canvas(np.zeros((side, side), np.uint8))
 
 
-def share(mask: Canvas) -> Float[np.ndarray, "side side"]:
+def share(mask: Canvas) -> Field:
     """What is drawn on a mask, 0..1."""
     return mask.image.astype(np.float32) * (1 / 255)
 
@@ -88,11 +89,8 @@ def hair_masks(who: Identity, side: int) -> tuple[np.ndarray, np.ndarray, np.nda
     return rgb, behind.image.astype(np.float32) / 255, before.image.astype(np.float32) / 255
 
 
-def _paint_eyes(
-    canvas: Canvas, who: Identity, face: Face, a: dict[int, float], gaze: tuple[float, float]
-) -> None:
-    skin = np.array(who.skin)
-    lashes = (30, 22, 22)
+def _paint_eyes(canvas: Canvas, who: Identity, face: Face, a: Levels, gaze: Gaze) -> None:
+    skin, lashes = np.array(who.skin), (30, 22, 22)
     for k, (side, outline) in enumerate(zip((-1, 1), face.eyes, strict=True)):
         upper, lower = face.upper_lid[k], face.lower_lid[k]
         crease = upper + np.array([0.012 * side, face.lid_line * 0.4 - 0.042])
@@ -104,7 +102,7 @@ def _paint_eyes(
         patch = canvas.image[y0:y1, x0:x1].copy()
         local = Canvas(patch, canvas.origin + np.array([x0, y0]) / canvas.scale, canvas.scale)
         mask = np.zeros(patch.shape[:2], np.uint8)
-        local.on(mask).fill(outline, 255)
+        Canvas(mask, local.origin, local.scale).fill(outline, 255)
         patch[:] = (238, 234, 230)
         centre = face.eye_centre[k] + np.array([0.07 * gaze[0], 0.05 * gaze[1] + 0.012])
         local.ellipse(centre, (0.094, 0.094), np.array(who.iris) * 0.55)
@@ -148,7 +146,7 @@ def _paint_nose(canvas: Canvas, who: Identity, face: Face) -> None:
     canvas.stroke(curve(below), skin * 0.62, 0.018)
 
 
-def _paint_mouth(canvas: Canvas, who: Identity, face: Face, a: dict[int, float]) -> None:
+def _paint_mouth(canvas: Canvas, who: Identity, face: Face, a: Levels) -> None:
     p, skin = face.landmarks, np.array(who.skin)
     red = skin * (1 - 0.55 * who.lip_redness) + np.array([176, 62, 70]) * 0.55 * who.lip_redness
     red = (red * 0.86) * (1 - 0.25 * a[23]) + skin * 0.25 * a[23] * 0.9
@@ -178,7 +176,7 @@ def _paint_mouth(canvas: Canvas, who: Identity, face: Face, a: dict[int, float])
         canvas.ellipse(point, (0.018, 0.014), skin * 0.42)
 
 
-def beard_mask(who: Identity, face: Face, side: int) -> Float[np.ndarray, "side side"]:
+def beard_mask(who: Identity, face: Face, side: int) -> Field:
     """Where a beard covers the skin, 0..1 times its density; soft at the edges."""
     canvas, p = head_mask(side), face.landmarks
     if who.beard in (1, 3):
@@ -210,10 +208,8 @@ def draw_glasses(canvas: Canvas, who: Identity, value: object) -> None:
 
 
 def paint_texture(
-    who: Identity, face: Face, au: Float[np.ndarray, "17"], gaze: tuple[float, float], side: int
-) -> tuple[
-    UInt8[np.ndarray, "side side 3"], Float[np.ndarray, "side side"], Float[np.ndarray, "side side"]
-]:
+    who: Identity, face: Face, au: Float[np.ndarray, "17"], gaze: Gaze, side: int
+) -> tuple[UInt8[np.ndarray, "side side 3"], Field, Field]:
     """Albedo, coverage 0..1 and crease depth 0..1 of the frontal head."""
     a = strengths(au)
     hair, back, front = hair_masks(who, side)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from tfds_reactionet.demo.face.paint import paint_texture
+from tfds_reactionet.demo.face.paint import Gaze, paint_texture
 from tfds_reactionet.demo.face.shape import (
     HALF,
     Identity,
@@ -84,7 +84,7 @@ def render_head(
     au: Float[np.ndarray, "17"],
     pose: Pose,
     light: Light,
-    gaze: tuple[float, float],
+    gaze: Gaze,
     background: UInt8[np.ndarray, "size size 3"],
 ) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "68 2"]]:
     """Draws the head over `background`; gaze is right and down in -1..1; landmarks in pixels."""

@@ -15,6 +15,8 @@ from jaxtyping import Float
 from drr_jax.facs import REACTIONET_AUS
 from tfds_reactionet.demo.canvas import curve, symmetric
 
+Field = Float[np.ndarray, "side side"]
+Levels = dict[int, float]  # AU number -> visible strength 0..1
 HALF = 1.4  # half the side of the canonical square
 OPEN = 0.012  # gap between the lips from which the mouth's inside shows
 LIGHT_SKIN, DARK_SKIN = np.array([244.0, 206, 180]), np.array([108.0, 70, 50])
@@ -116,18 +118,13 @@ class Face:
         return curve(p[60:65]), curve(np.concatenate([p[64:68], p[60:61]]))
 
 
-def strengths(au: Float[np.ndarray, "17"]) -> dict[int, float]:
+def strengths(au: Float[np.ndarray, "17"]) -> Levels:
     """AU number -> visible strength 0..1; concave, so that intensity 1 ("trace") can be seen."""
     shown = (np.clip(au, 0, 5) / 5) ** 0.75
     return {int(name[2:]): float(s) for name, s in zip(REACTIONET_AUS, shown, strict=True)}
 
 
-def _mirror(half: np.ndarray) -> np.ndarray:
-    """Image-right points (u >= 0, inner to outer) -> the image-left ones, outer to inner."""
-    return half[::-1] * np.array([-1.0, 1.0])
-
-
-def _lids(who: Identity, a: dict[int, float], samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _lids(who: Identity, a: Levels, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower lid of the image-right eye at `samples` in -1 (inner) .. 1 (outer)."""
     wide = 1 + 1.0 * a[5] + 0.15 * a[2] - 0.43 * a[7] - 0.05 * a[6] - 0.1 * a[9]
     up = 0.085 * who.eye_height * wide
@@ -143,7 +140,7 @@ def _lids(who: Identity, a: dict[int, float], samples: np.ndarray) -> tuple[np.n
     return np.stack([u, line - up * arch], 1), np.stack([u, line + low * sag], 1)
 
 
-def _mouth(who: Identity, a: dict[int, float]) -> np.ndarray:
+def _mouth(who: Identity, a: Levels) -> np.ndarray:
     """The 20 mouth points 48..67."""
     width = who.mouth_width + 0.11 * a[12] + 0.18 * a[20] + 0.03 * a[14] + 0.02 * a[15]
     width -= 0.06 * a[23] + 0.05 * a[26] + 0.03 * a[17]
@@ -200,14 +197,13 @@ def build_face(who: Identity, au: Float[np.ndarray, "17"]) -> Face:
     coarse_up, coarse_low = _lids(who, a, np.array([-1.0, -0.35, 0.38, 1.0]))
     right = np.concatenate([coarse_up, coarse_low[2:0:-1]])
     flip = np.array([-1.0, 1.0])
-    left = np.stack([right[3], right[2], right[1], right[0], right[5], right[4]]) * flip
-    points = [jaw, _mirror(brow), brow, bridge, nostrils, left, right, _mouth(who, a)]
-    centre = np.array([[-who.eye_distance, -0.135], [who.eye_distance, -0.135]])
+    left = right[[3, 2, 1, 0, 5, 4]] * flip
+    points = [jaw, brow[::-1] * flip, brow, bridge, nostrils, left, right, _mouth(who, a)]
     return Face(
         landmarks=np.concatenate(points),
         upper_lid=(upper * flip, upper),
         lower_lid=(lower * flip, lower),
-        eye_centre=centre,
+        eye_centre=np.array([[-who.eye_distance, -0.135], [who.eye_distance, -0.135]]),
         lid_line=-0.03 * a[5] + 0.03 * a[4] - 0.025 * a[2],
     )
 
@@ -217,34 +213,37 @@ def grid(side: int) -> Float[np.ndarray, "side"]:
     return ((np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1) * HALF
 
 
-def bump(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarray, "side side"]:
+def bump(side: int, u: float, v: float, su: float, sv: float) -> Field:
     """A separable Gaussian of height 1 at (u, v) with the deviations su, sv."""
     x = grid(side)
-    across = np.exp(-(((x - u) / su) ** 2) / 2)
-    return np.outer(np.exp(-(((x - v) / sv) ** 2) / 2), across).astype(np.float32)
+    return np.outer(bell(x, v, sv), bell(x, u, su)).astype(np.float32)
 
 
-def bumps(side: int, u: float, v: float, su: float, sv: float) -> Float[np.ndarray, "side side"]:
+def bumps(side: int, u: float, v: float, su: float, sv: float) -> Field:
     """Two such Gaussians, at u and -u."""
     x = grid(side)
-    across = np.exp(-(((x - u) / su) ** 2) / 2) + np.exp(-(((x + u) / su) ** 2) / 2)
-    return np.outer(np.exp(-(((x - v) / sv) ** 2) / 2), across).astype(np.float32)
+    return np.outer(bell(x, v, sv), bell(x, u, su) + bell(x, -u, su)).astype(np.float32)
+
+
+def bell(x: np.ndarray, middle: float, deviation: float) -> np.ndarray:
+    """A Gaussian of height 1."""
+    return np.exp(-(((x - middle) / deviation) ** 2) / 2)
 
 
 @lru_cache(maxsize=4)
-def base_depth(side: int) -> Float[np.ndarray, "side side"]:
+def base_depth(side: int) -> Field:
     """The head's smooth depth, gentle enough for the pose inversion of `inverse_map`."""
     x = grid(side)
     radius = np.minimum((x / 0.95) ** 2, 1.5)[None, :]
     radius = radius + np.minimum(((x + 0.1) / 1.4) ** 2, 1.2)[:, None]
-    nose = 0.17 * np.outer(_nose_profile(x, 0.0), np.exp(-((x / 0.13) ** 2) / 2))
+    nose = 0.17 * np.outer(nose_profile(x, 0.30, 0.22, 1.3, 0.07), bell(x, 0, 0.13))
     return (0.72 * (1 - radius) + nose).astype(np.float32)
 
 
-def _nose_profile(v: np.ndarray, length: float) -> np.ndarray:
-    tip = 0.30 + length
-    rise = np.clip((v + 0.22) / (tip + 0.22), 0, 1) ** 1.3
-    return np.where(v < tip, rise, np.exp(-(((v - tip) / 0.07) ** 2) / 2))
+def nose_profile(v: np.ndarray, tip: float, root: float, bend: float, end: float) -> np.ndarray:
+    """Height 0..1 along a nose: it rises from -root to `tip` and ends below it."""
+    rise = np.clip((v + root) / (tip + root), 0, 1) ** bend
+    return np.where(v < tip, rise, bell(v, tip, end))
 
 
 @lru_cache(maxsize=8)
@@ -253,8 +252,8 @@ def _neutral_relief(who: Identity, side: int) -> np.ndarray:
     x = grid(side)
     radius = (x / (who.face_width + 0.16))[None, :] ** 2 + ((x + 0.1) / 1.45)[:, None] ** 2
     relief = 0.62 * (1 - radius)
-    ridge = np.exp(-((x / (0.42 * who.nose_width)) ** 2) / 2)
-    relief += 0.15 * np.outer(_nose_profile(x, who.nose_length), ridge)
+    profile = nose_profile(x, 0.30 + who.nose_length, 0.22, 1.3, 0.07)
+    relief += 0.15 * np.outer(profile, bell(x, 0, 0.42 * who.nose_width))
     v = 0.335 + who.nose_length
     relief += 0.05 * bumps(side, 0.68 * who.nose_width, v, 0.05, 0.055)
     relief += 0.05 * bump(side, 0, v - 0.03, 0.07, 0.06)
@@ -265,7 +264,7 @@ def _neutral_relief(who: Identity, side: int) -> np.ndarray:
     return relief.astype(np.float32)
 
 
-def relief(who: Identity, face: Face, au: np.ndarray, side: int) -> Float[np.ndarray, "side side"]:
+def relief(who: Identity, face: Face, au: np.ndarray, side: int) -> Field:
     """Height field for shading (canonical units), with the bulges that AUs raise."""
     a = strengths(au)
     points = face.landmarks
@@ -288,16 +287,6 @@ def relief(who: Identity, face: Face, au: np.ndarray, side: int) -> Float[np.nda
     return out
 
 
-def rotation(pitch: float, yaw: float, roll: float) -> Float[np.ndarray, "3 3"]:
-    """Head rotation, radians, in OpenFace's order Rx, Ry, Rz (x right, y down)."""
-    cx, sx, cy, sy = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw)
-    cz, sz = np.cos(roll), np.sin(roll)
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return about_z @ about_y @ about_x
-
-
 @dataclass(frozen=True)
 class Pose:
     """Radians, and the image position (pixels) and scale (pixels per canonical unit)."""
@@ -309,7 +298,14 @@ class Pose:
     scale: float
 
     def matrix(self) -> Float[np.ndarray, "3 3"]:
-        return rotation(self.pitch, self.yaw, self.roll)
+        """Head rotation in OpenFace's order Rx, Ry, Rz (x right, y down)."""
+        (cx, cy, cz), (sx, sy, sz) = (
+            f([self.pitch, self.yaw, self.roll]) for f in (np.cos, np.sin)
+        )
+        about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+        about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+        return about_z @ about_y @ about_x
 
 
 def project(points: Float[np.ndarray, "n 2"], pose: Pose, depth: np.ndarray) -> np.ndarray:

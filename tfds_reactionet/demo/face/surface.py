@@ -13,28 +13,24 @@ import numpy as np
 from jaxtyping import Float
 
 from tfds_reactionet.demo.canvas import curve
+from tfds_reactionet.demo.face import paint
 from tfds_reactionet.demo.face.marks import draw_creases
-from tfds_reactionet.demo.face.paint import (
-    draw_ears,
-    draw_glasses,
-    hair_masks,
-    head_mask,
-    head_outline,
-    share,
-)
+from tfds_reactionet.demo.face.paint import head_mask, share
 from tfds_reactionet.demo.face.shape import (
     HALF,
     OPEN,
     Face,
+    Field,
     Identity,
+    bell,
     bump,
     bumps,
     grid,
+    nose_profile,
     relief,
     strengths,
 )
 
-Field = Float[np.ndarray, "side side"]
 BEHIND = -0.3  # depth of hair that hangs behind the head
 
 
@@ -62,8 +58,8 @@ def regions(who: Identity, face: Face, au: Float[np.ndarray, "17"], side: int) -
     """Draws the outlines of a face under an AU vector (intensities 0..5) at `side` pixels."""
     names = ("skin", "ears", "mouth", "teeth", "lips", "eyes", "crease")
     on = {name: head_mask(side) for name in names}
-    on["skin"].fill(head_outline(who, face), 255)
-    draw_ears(on["ears"], who, 255)
+    on["skin"].fill(paint.head_outline(who, face), 255)
+    paint.draw_ears(on["ears"], who, 255)
     for outline in face.eyes:
         on["eyes"].fill(outline, 255)
     on["lips"].fill(curve(face.landmarks[48:60], closed=True), 255)
@@ -81,7 +77,7 @@ def regions(who: Identity, face: Face, au: Float[np.ndarray, "17"], side: int) -
 @lru_cache(maxsize=4)
 def _hair(who: Identity, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Masks of the hair behind and before the face, from the colour image's."""
-    _, back, front = hair_masks(who, 2 * side)
+    _, back, front = paint.hair_masks(who, 2 * side)
     half = [cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in (back, front)]
     return half[0], half[1]
 
@@ -100,8 +96,7 @@ def depth_surface(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: 
     out += _edge(seen.skin)
     hair = _hair_height(who, side)
     out = np.where(seen.skin > 0.5, out, BEHIND)
-    ear = _ears(who, side)
-    out = np.where((seen.ears > 0.5) & (seen.skin <= 0.5), ear, out)
+    out = np.where((seen.ears > 0.5) & (seen.skin <= 0.5), _ears(who, side), out)
     # what is below the hair line shows through a thin edge, not a step of its whole height
     out = out + blurred(seen.hair, 0.02) * hair
     bare = (seen.skin <= 0.5) & (seen.ears <= 0.5)
@@ -112,10 +107,8 @@ def depth_surface(who: Identity, face: Face, au: Float[np.ndarray, "17"], seen: 
 def _skull(who: Identity, side: int) -> Field:
     """What rounds off the shading relief to a head: a longer nose, sockets, temples, muzzle."""
     x = grid(side)
-    v = 0.30 + who.nose_length
-    rise = np.clip((x + 0.2) / (v + 0.2), 0, 1) ** 1.15
-    profile = np.where(x < v, rise, np.exp(-(((x - v) / 0.065) ** 2) / 2))
-    out = 0.1 * np.outer(profile, np.exp(-((x / (0.55 * who.nose_width)) ** 2) / 2))
+    profile = nose_profile(x, 0.30 + who.nose_length, 0.2, 1.15, 0.065)
+    out = 0.1 * np.outer(profile, bell(x, 0, 0.55 * who.nose_width))
     out -= 0.07 * bumps(side, who.eye_distance - 0.03, -0.14, 0.15, 0.09)
     out += 0.05 * bumps(side, who.eye_distance, -0.125, 0.1, 0.07)  # the eyeballs
     out -= 0.06 * bumps(side, who.face_width - 0.02, -0.3, 0.1, 0.25)  # temples
@@ -142,7 +135,9 @@ def _features(who: Identity, face: Face, au: np.ndarray, seen: Regions) -> Field
         out += 0.05 * bump(side, nostril[0], nostril[1] - 0.03, 0.04, 0.045)
         out -= 0.05 * bump(side, 0.55 * nostril[0], nostril[1] + 0.02, 0.035, 0.02)
     out += 0.085 * blurred(seen.lips, 0.03)
-    out -= 0.05 * blurred(seen.lips, 0.012) * _line(face, side)
+    seam = head_mask(side)  # where closed lips meet
+    seam.stroke(face.inner_lips()[0], 255, 0.022)
+    out -= 0.05 * blurred(seen.lips, 0.012) * blurred(share(seam), 0.01)
     out -= 0.4 * blurred(np.clip(seen.mouth - 0.7 * seen.teeth, 0, 1), 0.012)
     corner = p[54]
     out -= (0.03 + 0.05 * a[15]) * bumps(side, corner[0] + 0.02, corner[1] + 0.02, 0.035, 0.035)
@@ -155,13 +150,6 @@ def _features(who: Identity, face: Face, au: np.ndarray, seen: Regions) -> Field
         out -= 0.05 * a[20] * bump(side, 0, 0.66, 0.3, 0.12)
         out += 0.04 * a[20] * bumps(side, corner[0] + 0.1, corner[1], 0.05, 0.1)
     return out
-
-
-def _line(face: Face, side: int) -> Field:
-    """Where closed lips meet."""
-    seam = head_mask(side)
-    seam.stroke(face.inner_lips()[0], 255, 0.022)
-    return blurred(share(seam), 0.01)
 
 
 def _edge(skin: Field) -> Field:
@@ -196,5 +184,5 @@ def _hair_height(who: Identity, side: int) -> Field:
 def glasses(who: Identity, side: int) -> Field:
     """The frame of the glasses, 0..1."""
     frame = head_mask(side)
-    draw_glasses(frame, who, 255)
+    paint.draw_glasses(frame, who, 255)
     return share(frame)

@@ -15,8 +15,8 @@ from jaxtyping import Float
 
 from tfds_reactionet.demo.canvas import curve
 from tfds_reactionet.demo.face.paint import LENS_HEIGHT, LENS_RADII, beard_mask, head_mask, share
-from tfds_reactionet.demo.face.shape import Face, Identity, bump, bumps, strengths
-from tfds_reactionet.demo.face.surface import Field, Regions, blurred, glasses
+from tfds_reactionet.demo.face.shape import Face, Field, Identity, bump, bumps, strengths
+from tfds_reactionet.demo.face.surface import Regions, blurred, glasses
 
 SKIN, HAIR, CAP, GLASS = 0.70, 0.34, 0.30, 0.16
 

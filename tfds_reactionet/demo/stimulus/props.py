@@ -11,6 +11,7 @@ from tfds_reactionet.demo.canvas import Canvas, curve, symmetric
 SKINS = ((236, 196, 166), (198, 146, 108), (128, 84, 58), (90, 60, 44))
 WHITE, BLACK, RED, GOLD = (245, 245, 245), (18, 18, 22), (205, 40, 45), (240, 196, 60)
 LIPS = (120, 40, 44)
+Area = tuple[float, float, float, float]  # left, top, right, bottom
 # of a standing figure, in its heights: half the stride, and both hands from the middle of the feet
 POSES = {
     "stand": (0.06, ((-0.17, -0.45), (0.17, -0.45))),
@@ -167,14 +168,7 @@ class Props(Canvas):
         radius = np.where(np.arange(2 * spikes) % 2, 0.55, 1.0) * r
         self.fill(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], 1), colour)
 
-    def scatter(
-        self,
-        shot: Shot,
-        count: int,
-        area: tuple[float, float, float, float],
-        colours: tuple,
-        size: float,
-    ) -> None:
+    def scatter(self, shot: Shot, count: int, area: Area, colours: tuple, size: float) -> None:
         """Confetti, sparks, spectators: dots that stay where they are within one video."""
         x0, y0, x1, y1 = area
         for x, y, k in shot.rng(1).uniform(size=(count, 3)):
@@ -196,10 +190,10 @@ class Props(Canvas):
 
     def words(self, text: str, x: float, y: float, height: float, colour: object) -> None:
         """Centred capitals."""
-        font, scale, ink = cv2.FONT_HERSHEY_DUPLEX, height * self.scale / 27, np.asarray(colour)
+        font, scale = cv2.FONT_HERSHEY_DUPLEX, height * self.scale / 27
         (w, h), _ = cv2.getTextSize(text, font, scale, 1)
         start = (round(x * self.scale - w / 2), round(y * self.scale + h / 2))
-        plain, thick = tuple(float(v) for v in ink), self.width(height / 9)
+        plain, thick = tuple(map(float, np.asarray(colour))), self.width(height / 9)
         cv2.putText(self.image, text, start, font, scale, plain, thick, cv2.LINE_AA)
 
     def microphone(self, x: float, y: float, r: float) -> None:

@@ -34,6 +34,9 @@ JAA: Settings = {
     "data.batch_size": 16,
 }
 
+# DRR on modalities of one face relates these instead of stimulus and reaction, and fuses them
+# (supplement 3.5).
+DRR_MM: Settings = {"predict": "fuse", "contrast.pairs": "all"}
 # Rows that Tables 5 and 6 share: one image of the face.
 ONE_MODALITY: dict[str, Settings] = {
     "resnet18_v": {"model.name": "classifier", "domains": "V"},
@@ -46,17 +49,14 @@ ONE_MODALITY: dict[str, Settings] = {
 
 
 def several_modalities(domains: str) -> dict[str, Settings]:
-    """Rows that Tables 5 and 6 share, of several images of the face at once.
-
-    DRR MM relates modalities instead of stimulus and reaction, and fuses (supplement 3.5).
-    """
+    """Rows that Tables 5 and 6 share, of several images of the face at once."""
     return {
         "early_fusion": {"model.name": "early_fusion", "domains": domains},
         "late_fusion": {"model.name": "late_fusion", "domains": domains},
         "multimodal_gcn": {"model.name": "multimodal_gcn", "domains": domains, **HETEROPHILY},
         "amf": {"model.name": "amf", "domains": domains},
         "mft": {"model.name": "mft", "domains": domains},
-        "drr_mm": {"domains": domains, "predict": "fuse", "contrast.pairs": "all"},
+        "drr_mm": {"domains": domains, **DRR_MM},
     }
 
 
@@ -124,17 +124,29 @@ def apply(config: Config, settings: Settings) -> None:
         set_key(config, key, str(value))
 
 
-def faces(arg: str, data: str, task: str = "au", epochs: float = 20.0) -> Config:
+def faces(
+    arg: str,
+    data: str,
+    task: str = "au",
+    epochs: float = 20.0,
+    variants: Mapping[str, Settings] = MappingProxyType({}),
+) -> Config:
     """A published set of faces: one domain, so that the graph relates classes alone.
 
-    `arg` stands behind the launch file's name: KEY=VALUE pairs, with commas. Expressions are told
-    by a softmax, and the accuracy of the most probable one counts. The number of epochs is a
-    reconstruction (docs/method.md 9.6). Neither a run time nor a score to expect is known: owners
-    give these sets out on request alone. Raises InputError for a bad key or value.
+    `arg` stands behind the launch file's name: names of `variants` and KEY=VALUE pairs, with
+    commas. Expressions are told by a softmax, and the accuracy of the most probable one counts.
+    The number of epochs is a reconstruction (docs/method.md 9.6), the first 2 or a tenth of them at
+    the higher rate; small sets have more, for some thousand steps. Neither a run time nor a score
+    to expect is known: owners give these sets out on request alone. Raises InputError for a bad
+    key or value.
     """
     config = Config()
-    apply(config, {"data.name": data, "domains": "R", "task": task, "optim.epochs": epochs})
-    return parse_arg(config, arg, {})
+    apply(config, {"data.name": data, "domains": "R", "task": task})
+    apply(config, {"optim.epochs": epochs, "optim.lr_epochs": max(2.0, epochs / 10)})
+    changes = {
+        name: functools.partial(apply, settings=settings) for name, settings in variants.items()
+    }
+    return parse_arg(config, arg, changes)
 
 
 def table(

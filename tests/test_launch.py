@@ -17,7 +17,7 @@ from drr_jax.facs import labels as facs
 from tfds_reactionet import build
 
 # They need a row's name: test_launch_tables.
-TABLES = ("table4", "table5", "table6", "ablation")
+TABLES = ("table4", "table5", "table6", "ablation", "finetune")
 LAUNCH = sorted({path.stem for path in small_run.LAUNCH.glob("*.py")} - set(TABLES))
 EXPRESSIONS = {"fer_plus", "raf_db", "affectnet", "mmi", "bu3dfe"}
 
@@ -31,6 +31,38 @@ def test_config_is_valid_and_its_data_set_exists(name):
     assert config.data.image_size == 256 and config.data.batch_size == 64
     if name != "reactionet":
         assert config.domains == "R"
+
+
+def launched(text):
+    return main.parse(["m", f"--config={small_run.LAUNCH}/{text}", "--workdir=x"]).config
+
+
+def test_ck_plus_also_tells_expressions_and_small_sets_get_some_thousand_steps():
+    config = launched("ck_plus.py:expression,optim.lr=0.02")
+    assert (config.data.name, config.task) == ("ck_plus/expression", "expression")
+    assert build.resolve(config.data.name) and config.optim.lr == 0.02
+    # Training images of a fold: 3 of each of 309 and 205 sequences, and 2,400 scans.
+    for name, images in (("ck_plus", 618), ("mmi", 553), ("bu3dfe", 2160)):
+        optim = launched(f"{name}.py").optim
+        assert images / 64 * optim.epochs > 1500
+        assert optim.lr_epochs == optim.epochs / 10
+
+
+def test_drr_relates_texture_and_depth_of_bu3dfe():
+    config = launched("bu3dfe.py:drr_mm")
+    assert (config.data.name, config.domains) == ("bu3dfe/rgb_depth", "VD")
+    assert (config.predict, config.contrast.pairs, config.task) == ("fuse", "all", "expression")
+    config_rules.validate(config)
+
+
+@pytest.mark.parametrize("name", [n for n in LAUNCH if n != "reactionet"])
+def test_every_set_of_faces_can_go_on_from_what_reactionet_taught(name):
+    config = launched(f"finetune.py:{name},model.encoders.R.weights=models/x")
+    start = launched(f"{name}.py")
+    assert (config.data.name, config.task) == (start.data.name, start.task)
+    assert config.optim.lr < start.optim.lr and config.optim.epochs < start.optim.epochs
+    with pytest.raises(InputError, match=rf"{name}.*weights, as in {name},model\.encoders\.R"):
+        launched(f"finetune.py:{name}")
 
 
 def run(name, data_dir, workdir, **changes):

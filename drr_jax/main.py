@@ -7,7 +7,8 @@
     python -m drr_jax.main --mode=report --runs='runs/*'
 
 The last command puts finished runs into the paper's tables, each beside the printed figure, and
-into a table of paired differences from one of them.
+into a table of paired differences from one of them. Without --runs a report is of the run in
+--workdir; --reference=ANOTHER RUN then shows both on the same samples (Figure 8 of the supplement).
 
 The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
 behind the config file: launch/reactionet.py:demo,optim.lr=0.02,fold=1
@@ -58,7 +59,7 @@ def parse(argv: Sequence[str]) -> Command:
         "runs", [], "With --mode=report: tables of the finished runs in these folders", values
     )
     flags.DEFINE_string(
-        "reference", "", "With --runs: the run that others are held against", values
+        "reference", "", "With --mode=report: the run that the others are held against", values
     )
     flags.DEFINE_string("mode", "all", f"One stage, or all: {', '.join(MODES)}", values)
     flags.DEFINE_bool(
@@ -95,14 +96,15 @@ def parse(argv: Sequence[str]) -> Command:
             raise InputError("--config and --runs: give one; a run's folder has its config")
         workdir = Path(workdir or tables.common_parent(runs))
         return Command(configs.Config(), workdir, mode, False, runs, reference)
-    if reference:
-        raise InputError("--reference is for --mode=report --runs='DIR/*'")
+    if reference and mode != "report":
+        raise InputError(f"--reference with --mode={mode}: expected --mode=report")
     if config is None:
         raise InputError("--config is missing; try --config=launch/reactionet.py:demo")
     if not workdir:
         raise InputError("--workdir is missing; try --workdir=runs/demo")
     config_rules.validate(config)
-    return Command(config, Path(workdir), mode, bool(values["allow_config_change"].value))
+    allow_change = bool(values["allow_config_change"].value)
+    return Command(config, Path(workdir), mode, allow_change, reference=reference)
 
 
 def help_text(values: flags.FlagValues) -> str:
@@ -141,7 +143,8 @@ def run(command: Command) -> int:
             return code
         writes = command.mode == "all" and runs.is_main_process()
     if writes:
-        print(f"report: {report.write_report(command.workdir)}")
+        page = report.write_report(command.workdir, reference=command.reference)
+        print(f"report: {page}")
     return 0
 
 

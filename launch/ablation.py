@@ -4,10 +4,10 @@
 
 Behind the file stands one of ROWS; `drr` is the reference, with every default. CLAIMS are what the
 paper says that it gains by, and the grids of docs/method.md 9.5 and 6.2; SWITCHES the other choices
-of docs/method.md 11; RECIPE trains as the supplement does. Every run has three folds, a narrow ResNet-18 on 64-pixel images, and chooses
-its checkpoint on people held out of the training parts; the test part is read once.
-`python benchmarks/rows.py` makes the weights that all rows start from and trains them with several
-seeds, for docs/ablation.md.
+of docs/method.md 11; RECIPE trains as the supplement does. Every run has three folds, a narrow
+ResNet-18 on 64-pixel images, and chooses its checkpoint on people held out of the training parts;
+the test part is read once. `python benchmarks/rows.py` makes the weights that all rows start from
+and trains them with several seeds, for docs/ablation.md.
 """
 
 from drr_jax.config import Config, parse_arg

@@ -5,9 +5,9 @@
 
 Behind the file stands one of ROWS. Each is trained as launch/reactionet.py trains DRR (supplement
 3.2), the ViT by AdamW; `launch/table4.py:late_fusion,demo` is the same system at the demo's size on
-the rendered demo release. `gcn_full` is the GCN that Figure 8 holds DRR against, with contrast, both
-assumptions and graph and non-graph modules, trained on its one domain (supplement 3.5): it is
-`drr_r`. `drr_r_graph` is the same network predicting by its graph (reconstruction).
+the rendered demo release. `gcn_full` is the GCN that Figure 8 holds DRR against: contrast, both
+assumptions, graph and non-graph modules, on the reaction alone (supplement 3.5), so it is `drr_r`.
+`drr_r_graph` is the same network predicting by its graph (reconstruction).
 """
 
 from drr_jax.config import Config

@@ -81,23 +81,15 @@ def confusions(run: Run, images: Images) -> dict[str, Any] | None:
     return {"empty": not matrix.any(1).all()}
 
 
-def scores(run: Run) -> tuple[np.ndarray, np.ndarray, bool] | None:
-    """Probabilities and labels of the test part, else of the samples; whether it is the former."""
-    for prefix in ("all_", ""):
-        keys = (f"{prefix}probability", f"{prefix}label")
-        if set(keys) <= set(run.samples):
-            return run.samples[keys[0]], run.samples[keys[1]], bool(prefix)
-    return None
-
-
 def radar(run: Run, images: Images) -> dict[str, Any] | None:
     """Figure 8 of the supplement, of AUs: a softmax has no threshold to be inside or outside of."""
-    found = scores(run)
+    found, other = run.predictions, run.reference
     if run.softmax or found is None:
         return None
     probability, label, whole = found
-    images["radar"] = figures.radar_figure(probability, label, run.names)
-    return {"whole": whole}
+    theirs = other.predictions[0] if other and other.predictions else None
+    images["radar"] = figures.radar_figure(probability, label, run.names, theirs)
+    return {"whole": whole, "other": other and other.record.get("title", other.workdir.name)}
 
 
 def folds(run: Run, images: Images) -> dict[str, Any] | None:

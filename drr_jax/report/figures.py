@@ -168,11 +168,13 @@ def radar_figure(
     probability: Float[np.ndarray, "batch classes"],
     label: Int8[np.ndarray, "batch classes"],
     au_names: Sequence[str],
+    other: Float[np.ndarray, "batch classes"] | None = None,
 ) -> bytes:
     """Probabilities of up to 36 sampled positives (P) and negatives (N) of four AUs.
 
     They are AU 1, 4, 6 and 26, as in supplement Figure 8; others stand in for those a set lacks.
     One spoke a test tuple, clockwise in order of probability, which that figure leaves open.
+    `other` is what another system says of the same tuples.
     """
     rng = np.random.default_rng(0)
     first = [name for name in ("AU01", "AU04", "AU06", "AU26") if name in au_names]
@@ -184,11 +186,17 @@ def radar_figure(
         for column, unit in enumerate(units):
             n = list(au_names).index(unit)
             rows = rng.permutation(np.flatnonzero(label[:, n] == truth))[:SPOKES]
-            values = np.sort(np.asarray(probability)[rows, n])[::-1]
+            rows = rows[np.argsort(-np.asarray(probability)[rows, n], kind="stable")]
+            values = np.asarray(probability)[rows, n]
             right = (values >= 0.5) == bool(truth)
             axis = axes[row, column]
+            said = f"{right.sum()} of {len(rows)} right"
+            if other is not None:
+                theirs = np.asarray(other)[rows, n]
+                _beside(axis, theirs)
+                said += f", other {((theirs >= 0.5) == bool(truth)).sum()}"
             _radar(axis, values, right)
-            axis.set_title(f"{right.sum()} of {len(rows)} right", fontsize=9.5, pad=5)
+            axis.set_title(said, fontsize=9.5, pad=5)
             box = axis.get_position()
             middle = (box.x0 + box.x1) / 2
             if row == 0:
@@ -198,8 +206,17 @@ def radar_figure(
     return png(figure)
 
 
+def _spokes(values: np.ndarray) -> np.ndarray:
+    return np.arange(len(values)) * 2 * np.pi / max(1, len(values))
+
+
+def _beside(axis: Any, values: np.ndarray) -> None:
+    """What another system says, on the same spokes."""
+    axis.plot(_spokes(values), values, "D", ms=3.6, mfc="white", mec=GREY, mew=1.0, clip_on=False)
+
+
 def _radar(axis: Any, values: np.ndarray, right: np.ndarray) -> None:
-    angle = np.arange(len(values)) * 2 * np.pi / max(1, len(values))
+    angle = _spokes(values)
     axis.set_theta_zero_location("N")
     axis.set_theta_direction(-1)
     axis.set(ylim=(0, 1), xticks=[], yticks=[])

@@ -27,6 +27,7 @@ class Run:
     best: dict[str, Any] | None
     curves: dict[str, list[dict[str, Any]]]
     samples: Samples  # empty if there are none
+    reference: "Run | None" = None  # another run on the same test part, to be shown beside this one
 
     @property
     def task(self) -> str:
@@ -78,6 +79,15 @@ class Run:
         """Names of the evaluated classes, in the order of the label columns."""
         return list(self.classes)
 
+    @property
+    def predictions(self) -> tuple[np.ndarray, np.ndarray, bool] | None:
+        """Probabilities and labels of the test part, else of the samples; whether the former."""
+        for prefix in ("all_", ""):
+            keys = (f"{prefix}probability", f"{prefix}label")
+            if set(keys) <= set(self.samples):
+                return self.samples[keys[0]], self.samples[keys[1]], bool(prefix)
+        return None
+
 
 def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
     """Reads config.json, run.json, metrics.jsonl, results.json and results-best.json.
@@ -112,6 +122,24 @@ def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
         },
         samples=samples if samples is not None else load_samples(workdir) or {},
     )
+
+
+def read_reference(run: Run, workdir: Path) -> Run:
+    """A run that predicted the same test part as `run`; Raises InputError if it did not."""
+    other = read_finished(workdir)
+    ours, theirs = run.predictions, other.predictions
+    if ours is None or theirs is None or not (ours[2] and theirs[2]):
+        lacks = run.workdir if ours is None or not ours[2] else workdir
+        raise InputError(
+            f"--reference={workdir}: {lacks} has no predictions of its test part "
+            "(samples-fold*.npz); --mode=evaluate writes them"
+        )
+    if run.names != other.names or not np.array_equal(ours[1], theirs[1]):
+        raise InputError(
+            f"--reference={workdir}: its test part has other labels than that of {run.workdir}; "
+            "expected a run on the same data set, fold and classes"
+        )
+    return other
 
 
 def save_samples(workdir: Path, fold: int, samples: Samples) -> Path:

@@ -1,5 +1,6 @@
 """One self-contained HTML page for a finished run, and its charts as PNGs in report/."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,13 +15,15 @@ from drr_jax.report import classes, figures, tuples
 from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
 from drr_jax.report.relations import BRANCHES, read_branches
-from drr_jax.report.samples import Run, Samples, log_loss, read_finished
+from drr_jax.report.samples import Run, Samples, log_loss, read_finished, read_reference
 
 # Values for report.html; or why there are none, which the page then says; None: no such section.
 Shown = dict[str, Any] | str | None
 
 
-def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
+def write_report(
+    workdir: str | Path, samples: Samples | None = None, reference: str | Path = ""
+) -> Path:
     """Writes <workdir>/report.html and <workdir>/report/*.png; returns the page's path.
 
     `samples` are the arrays that evaluation collects from the test part: reaction and stimulus
@@ -30,9 +33,13 @@ def write_report(workdir: str | Path, samples: Samples | None = None) -> Path:
     all_probability and all_label over the whole test part; of other domains likewise (depth,
     thermal, attention_V, ...). Without them the stored samples-fold*.npz is read. What was not
     recorded is named on the page; a section that the system has nothing for is left out.
-    Raises InputError if `workdir` holds no finished run. Nothing is written before all is drawn.
+    `reference` is another run's folder, whose predictions of the same tuples are then shown, too.
+    Raises InputError if a folder holds no finished run, or `reference` one of another test part.
+    Nothing is written before all is drawn.
     """
     run = read_finished(Path(workdir), samples)
+    if reference:
+        run = dataclasses.replace(run, reference=read_reference(run, Path(reference)))
     images: Images = {}
     names = {
         "classes": report_head.class_title(run),
@@ -143,7 +150,7 @@ def _tuples(run: Run, images: Images) -> Shown:
             "nothing that is drawn from them; --mode=evaluate writes them."
         )
     ranked = tuples.ranked(run.samples, run.softmax)
-    found = classes.scores(run)
+    found = run.predictions
     all_loss = log_loss(*found[:2], run.softmax) if found and found[2] else None
     tables = {
         title: tuples.examples(run, rows, all_loss)

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import small_run
 from made_up_run import HOSTILE, NAMES, make_run, make_samples, scores
 from PIL import Image
 
+from drr_jax import main
 from drr_jax.data import split
 from drr_jax.errors import InputError
 from drr_jax.report import write as report
@@ -103,6 +105,33 @@ def test_the_system_its_domains_and_what_it_predicts_from_are_named(page, tmp_pa
     (workdir / "run.json").write_text(json.dumps(record))
     said = "visible image and thermal image; tested on visible image and thermal image"
     assert said in report.write_report(workdir).read_text()
+
+
+def test_two_systems_are_held_against_each_other_on_the_same_tuples(tmp_path):
+    ours, theirs = (make_run(tmp_path / name) for name in ("ours", "theirs"))
+    record = json.loads((theirs / "run.json").read_text()) | {"title": "DRR (R)"}
+    (theirs / "run.json").write_text(json.dumps(record))
+    samples = make_samples()
+    save_samples(ours, 0, samples)
+    worse = samples | {"all_probability": 1 - samples["all_probability"]}
+    save_samples(theirs, 0, worse)
+    config = f"--config={small_run.LAUNCH}/reactionet.py:demo"
+    command = ["m", config, "--mode=report", f"--workdir={ours}", f"--reference={theirs}"]
+    assert main.run(main.parse(command)) == 0
+    page = (ours / "report.html").read_text()
+    assert "White diamonds are DRR (R)'s, of the same tuples." in page
+    alone = (report.write_report(ours).parent / "report" / "radar.png").read_bytes()
+    assert "diamonds" not in (ours / "report.html").read_text()
+    report.write_report(ours, reference=theirs)
+    assert (ours / "report" / "radar.png").read_bytes() != alone
+    save_samples(theirs, 0, worse | {"all_label": 1 - samples["all_label"]})
+    with pytest.raises(InputError, match="its test part has other labels"):
+        report.write_report(ours, reference=theirs)
+    save_samples(theirs, 0, {})
+    with pytest.raises(InputError, match=f"{theirs} has no predictions of its test part"):
+        report.write_report(ours, reference=theirs)
+    with pytest.raises(InputError, match="--reference with --mode=all: expected --mode=report"):
+        main.parse(["m", config, f"--workdir={ours}", f"--reference={theirs}"])
 
 
 def test_what_is_missing_is_named(tmp_path):

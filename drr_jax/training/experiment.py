@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import zlib
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +80,12 @@ class Experiment:
         """Batches that the fold's training records fill."""
         return self.fold.records / self.config.data.batch_size
 
-    @property
+    @cached_property  # the model is traced for it
     def abstract_state(self) -> State:
         """Shapes and types of the state, with nothing computed."""
         return jax.eval_shape(partial(initial_state, self), self.seed)
 
-    @property
+    @cached_property
     def shardings(self) -> State:
         """Where each leaf of the state lives."""
         return runs.state_shardings(self.abstract_state, self.mesh)

@@ -17,7 +17,7 @@ from drr_jax.errors import InputError, nearest
 class Option:
     """A choice of the user that changes the records: `--name=value`, of the type of `default`.
 
-    With default None, the builder chooses, and the value is a text or None.
+    With default None, the builder chooses, and the value is of the type `kind`, or None.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     why: str = ""  # the end of the message about a value out of range
+    kind: type = str  # of a value that has the default None
 
     def parse(self, text: str) -> str | int | float | bool:
         """The value that a command line names. Raises InputError for another type."""
@@ -34,7 +35,7 @@ class Option:
             if text.lower() not in ("true", "false"):
                 raise InputError(f"{self.name}={text}, expected true or false")
             return text.lower() == "true"
-        kind = type(self.default)
+        kind = self.kind if self.default is None else type(self.default)
         if kind not in (int, float):
             return text
         try:

@@ -18,11 +18,12 @@ DATA_SET = DataSet(
         *FACE_OPTIONS,
         Option(
             "frame_offset",
-            -1,
-            "image number minus frame number of the AU codes (-1: the official guide; 0: "
-            "FERA 2015, and lists of JAA-Net and ME-GraphAU)",
+            None,
+            "image number minus frame number of the AU codes (default -1, the official guide; 0: "
+            "FERA 2015, and lists of JAA-Net and ME-GraphAU); given, the numbers are not doubted",
             low=-1000,
             high=1000,
+            kind=int,
         ),
     ),
 )

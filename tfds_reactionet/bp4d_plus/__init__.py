@@ -25,10 +25,12 @@ DATA_SET = DataSet(
         ),
         Option(
             "frame_offset",
-            -1,
-            "image number minus frame number of the AU codes (-1: the official guide)",
+            None,
+            "image number minus frame number of the AU codes (default -1, the official guide); "
+            "given, the numbers are not doubted",
             low=-1000,
             high=1000,
+            kind=int,
         ),
         Option(
             "thermal_fps",

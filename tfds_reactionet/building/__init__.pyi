@@ -9,6 +9,7 @@ from .common import LABEL_SOURCES as LABEL_SOURCES
 from .common import caption_words as caption_words
 from .common import default_data_dir as default_data_dir
 from .face_builder import FaceBuilder as FaceBuilder
+from .faces import NO_LANDMARKS as NO_LANDMARKS
 from .faces import Depth as Depth
 from .faces import FoldReader as FoldReader
 from .faces import Frame as Frame

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfds_reactionet.building.common import LABEL_SOURCES, Tally
 from tfds_reactionet.building.faces import (
+    NO_LANDMARKS,
     Depth,
     FoldReader,
     Frame,
@@ -25,6 +26,7 @@ from tfds_reactionet.reading import (
     BadImageError,
     FoldUnit,
     Format,
+    NoLandmarksError,
     box_transform,
     encode,
     face_transform,
@@ -37,7 +39,7 @@ from tfds_reactionet.reading import (
 
 BAD_IMAGE = "image does not decode"
 BAD_DEPTH = "depth cannot be rendered"
-NO_FACE = "no face landmarks or box to cut the face out by"
+NO_FACE = "no face was found in it to cut out"
 
 # Frames a process turns into records at a time: few enough that all cores end together.
 CHUNK_FRAMES = 128
@@ -120,14 +122,21 @@ def record_features(spec: Spec, image_format: Format = "jpeg") -> Any:
     )
 
 
-def scan(reader: Reader, unit: Unit) -> tuple[int, list[Skip], FoldUnit | None]:
-    """Number of frames of a unit, what yields none, and what the folds depend on, if they do.
+@dataclass(frozen=True)
+class Scanned:
+    """What is known of a unit before any image is read."""
 
-    No image is read.
-    """
+    frames: int
+    skips: list[Skip]
+    load: FoldUnit | None  # what the folds depend on, if they do
+    notes: list[str]
+
+
+def scan(reader: Reader, unit: Unit) -> Scanned:
+    """Reads the labels of a unit."""
     frames, skipped = reader.frames(unit)
     load = reader.load(unit) if isinstance(reader, FoldReader) else None
-    return len(frames), list(skipped), load
+    return Scanned(len(frames), list(skipped), load, list(reader.notes(unit)))
 
 
 def build(chunk: Chunk) -> Built:
@@ -203,7 +212,7 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
     bad = f"reaction {BAD_IMAGE}" if "stimulus" in spec.images else BAD_IMAGE
     with _or_skip(bad, frame.image.file):
         raw = frame.image.read()
-        landmarks = value(frame.landmarks) if stored.crop == "face" or spec.landmarks else None
+        landmarks = _landmarks(frame, stored) if stored.crop == "face" or spec.landmarks else None
         if stored.crop == "face":
             transform = _face(frame, landmarks, stored)
             image = rgb(raw)
@@ -228,6 +237,16 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
                 encoded = _beside(frame, name, source.read(), stored)
         result[name] = {"image": encoded}
     return result
+
+
+def _landmarks(frame: Frame, stored: Stored) -> np.ndarray | None:
+    """Landmarks of a frame, or None: of whole images those that are absent are unknown too."""
+    try:
+        return value(frame.landmarks)
+    except NoLandmarksError as error:
+        if stored.crop == "face":
+            raise _UnusableError(NO_LANDMARKS, str(error)) from error
+        return None
 
 
 def _face(frame: Frame, landmarks: np.ndarray | None, stored: Stored) -> np.ndarray:

@@ -17,6 +17,15 @@ DATA_SET = DataSet(
     options=(
         *FACE_OPTIONS,
         Option("last", 3, "frames of a sequence that are taken, counted from its peak", low=1),
+        Option(
+            "frame_offset",
+            None,
+            "number in an image's name minus that in the names of its labels and landmarks (default "
+            "0: the same); given, the numbers are not doubted",
+            low=-1000,
+            high=1000,
+            kind=int,
+        ),
         Option("folds", 3, "number of subject-exclusive folds", low=2, high=10),
         Option(
             "threshold",

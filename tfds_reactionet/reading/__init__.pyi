@@ -4,6 +4,8 @@ from .bp4d_codes import NO_IMAGE as NO_IMAGE
 from .bp4d_codes import NO_MESH as NO_MESH
 from .bp4d_codes import read_bp4d_codes as read_bp4d_codes
 from .bp4d_landmarks import BP4D_POINTS as BP4D_POINTS
+from .bp4d_landmarks import NoLandmarksError as NoLandmarksError
+from .bp4d_landmarks import bp4d_landmarks_file as bp4d_landmarks_file
 from .bp4d_landmarks import bp4d_landmarks_of as bp4d_landmarks_of
 from .bp4d_tree import BP4D_SUBJECT as BP4D_SUBJECT
 from .bp4d_tree import bp4d_labels as bp4d_labels
@@ -32,6 +34,9 @@ from .matlab import points as points
 from .matlab import read_variable as read_variable
 from .mesh import FrontalMesh as FrontalMesh
 from .mesh import TexturedMesh as TexturedMesh
+from .numbering import Offset as Offset
+from .numbering import shift as shift
+from .openface import FACE_CHOICES as FACE_CHOICES
 from .openface import OpenFaceFile as OpenFaceFile
 from .openface import Track as Track
 from .pixels import ROTATIONS as ROTATIONS
@@ -60,5 +65,6 @@ from .trees import folder_names as folder_names
 from .trees import folders as folders
 from .trees import has_images as has_images
 from .trees import matching as matching
+from .trees import numbered as numbered
 from .trees import numbered_images as numbered_images
 from .trees import with_files as with_files

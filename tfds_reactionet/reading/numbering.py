@@ -46,20 +46,24 @@ class Offset:
         labels: Collection[int],
         what: str = "labels",
         *,
+        ours: str = "images",
         whole_from: int | None = None,
     ) -> None:
         """Raises InputError if images are certainly numbered otherwise than this offset says.
 
-        whole_from: the number of the first image's label, where the images of a sequence are all
-        there though only a part of it has labels.
+        `what` and `ours` say what labels and images are. whole_from: the number of the first
+        image's label, where the images of a sequence are all there though only some have labels.
         """
         if self.given or not images or not labels:
             return
         found = shift(images, labels)
         if found is None and whole_from is not None and min(images) in (0, 1):
             found = min(images) - whole_from
+        if found is None and len(images) > 1 and not self._covers(self.value, images, labels):
+            beside = (self.value - 1, self.value + 1)  # images of labelled frames only
+            found = next((value for value in beside if self._covers(value, images, labels)), None)
         if found is not None and found != self.value:
-            raise self.wrong(place, images, labels, what, found)
+            raise self._wrong(place, images, labels, what, found, ours)
 
     def check_sparse(
         self, place: Path | str, images: Collection[int], labels: Collection[int], what: str
@@ -74,7 +78,7 @@ class Offset:
         if self.given or not beside or numbers <= set(images):
             return
         if {number + beside for number in numbers} <= set(images):
-            raise self.wrong(place, images, labels, what, self.value + beside)
+            raise self._wrong(place, images, labels, what, self.value + beside)
 
     def check_ranks(
         self, place: Path | str, images: Collection[int], labels: Collection[int], what: str
@@ -91,19 +95,25 @@ class Offset:
                 f"--{self.option}={self.value} if they have them"
             )
 
-    def wrong(
+    @staticmethod
+    def _covers(value: int, images: Collection[int], labels: Collection[int]) -> bool:
+        """Whether every image has a label, were `value` the offset."""
+        return set(images) <= {label + value for label in labels}
+
+    def _wrong(
         self,
         place: Path | str,
         images: Collection[int],
         labels: Collection[int],
         what: str,
         found: int,
+        ours: str = "images",
     ) -> InputError:
         """The error: where both begin and end, and what to say if an image has another label."""
         last = max(images)
         return InputError(
-            f"{place}: images are numbered from {min(images)} to {last}, {what} from "
-            f"{min(labels)} to {max(labels)}; if image {last} belongs to {last - found} of the "
-            f"{what}, pass --{self.option}={found}; if to {last - self.value}, pass "
+            f"{place}: {ours} are numbered from {min(images)} to {last}, {what} from "
+            f"{min(labels)} to {max(labels)}; if {last} of the {ours} belongs to {last - found} of "
+            f"the {what}, pass --{self.option}={found}; if to {last - self.value}, pass "
             f"--{self.option}={self.value}"
         )

@@ -24,7 +24,7 @@ from tfds_reactionet.reading.openface_table import (
 )
 
 MIN_CONFIDENCE = 0.8  # below it, and at success 0, the frame counts as "no face" (supplement 1.4)
-CHOICES = ("longest", "largest")  # which face of several
+FACE_CHOICES = ("longest", "largest")  # which face of several
 
 Choice = Literal["longest", "largest"]
 

@@ -1,3 +1,4 @@
+from .catalog import FACE_CHOICE as FACE_CHOICE
 from .catalog import FACE_OPTIONS as FACE_OPTIONS
 from .catalog import SIZE as SIZE
 from .catalog import DataSet as DataSet

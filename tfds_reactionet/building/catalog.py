@@ -55,6 +55,13 @@ class Option:
 
 
 SIZE = Option("size", 256, "side of the stored images", low=8, high=4096, why=" pixels")
+FACE_CHOICE = Option(
+    "face",
+    "longest",
+    "which of several faces in an OpenFace file, the same in the whole sequence: longest, found in "
+    "most frames; largest, in the image",
+    choices=("longest", "largest"),
+)
 # The options of every set of faces (building/faces.py).
 FACE_OPTIONS = (
     SIZE,

@@ -2,7 +2,9 @@
 
 import lazy_loader as lazy
 
-from tfds_reactionet.building import SIZE, DataSet, Option
+from tfds_reactionet.building import FACE_CHOICE, SIZE, DataSet, Option
+
+_MOST = 1_000_000  # between two numberings
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -17,6 +19,34 @@ DATA_SET = DataSet(
     homepage="https://openaccess.thecvf.com/ICCV2023",
     options=(
         SIZE,
+        FACE_CHOICE,
+        Option(
+            "frame_offset",
+            None,
+            "number of a reaction image minus frame in openface.csv (default 0; -1: images from 0, "
+            "and OpenFace's frames from 1); given, the numbers are not doubted",
+            low=-_MOST,
+            high=_MOST,
+            kind=int,
+        ),
+        Option(
+            "label_offset",
+            None,
+            "number of an image minus frame in keyframes.csv and in the captions (default 0); has "
+            "to be said where frame_offset is not 0",
+            low=-_MOST,
+            high=_MOST,
+            kind=int,
+        ),
+        Option(
+            "stimulus_offset",
+            None,
+            "number of a reaction image minus that of the stimulus image of the same instant "
+            "(default 0)",
+            low=-_MOST,
+            high=_MOST,
+            kind=int,
+        ),
         Option(
             "stimulus_delay_frames",
             0,

@@ -36,7 +36,7 @@ from .mesh import FrontalMesh as FrontalMesh
 from .mesh import TexturedMesh as TexturedMesh
 from .numbering import Offset as Offset
 from .numbering import shift as shift
-from .openface import FACE_CHOICES as FACE_CHOICES
+from .openface import Choice as Choice
 from .openface import OpenFaceFile as OpenFaceFile
 from .openface import Track as Track
 from .pixels import ROTATIONS as ROTATIONS

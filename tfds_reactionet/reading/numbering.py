@@ -59,9 +59,14 @@ class Offset:
         found = shift(images, labels)
         if found is None and whole_from is not None and min(images) in (0, 1):
             found = min(images) - whole_from
-        if found is None and len(images) > 1 and not self._covers(self.value, images, labels):
-            beside = (self.value - 1, self.value + 1)  # images of labelled frames only
-            found = next((value for value in beside if self._covers(value, images, labels)), None)
+        known = labels if isinstance(labels, range) else set(labels)
+
+        def covers(value: int) -> bool:
+            return all(image - value in known for image in images)
+
+        if found is None and len(images) > 1 and not covers(self.value):
+            # images of labelled frames only
+            found = next(filter(covers, (self.value - 1, self.value + 1)), None)
         if found is not None and found != self.value:
             raise self._wrong(place, images, labels, what, found, ours)
 
@@ -94,11 +99,6 @@ class Offset:
                 f"counted, not numbered; give them the images' numbers, or pass "
                 f"--{self.option}={self.value} if they have them"
             )
-
-    @staticmethod
-    def _covers(value: int, images: Collection[int], labels: Collection[int]) -> bool:
-        """Whether every image has a label, were `value` the offset."""
-        return set(images) <= {label + value for label in labels}
 
     def _wrong(
         self,

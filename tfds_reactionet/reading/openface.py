@@ -24,9 +24,8 @@ from tfds_reactionet.reading.openface_table import (
 )
 
 MIN_CONFIDENCE = 0.8  # below it, and at success 0, the frame counts as "no face" (supplement 1.4)
-FACE_CHOICES = ("longest", "largest")  # which face of several
 
-Choice = Literal["longest", "largest"]
+Choice = Literal["longest", "largest"]  # which face of several
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,15 @@ from drr_jax.errors import InputError
 from tfds_reactionet import building
 from tfds_reactionet.affectnet import labels
 from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks, later
-from tfds_reactionet.reading import Box, ImageFile, Protocol, folders, matching, numbered_images
+from tfds_reactionet.reading import (
+    Box,
+    ImageFile,
+    Protocol,
+    folders,
+    matching,
+    moved,
+    numbered_images,
+)
 
 OTHER_CLASS = "expression outside of the seven (contempt, none, uncertain, no face)"
 NO_IMAGE = "label without an image"
@@ -150,6 +158,12 @@ def _numbered(folder: Path) -> list[tuple[int, str | None]]:
     """(number, name of the image) of a set's images and labels of 2021, one of which may lack."""
     images = numbered_images(folder / "images")
     labelled = {int(match[1]) for _, match in matching(folder / "annotations", _EXPRESSION)}
+    if by := moved(images, labelled):
+        raise InputError(
+            f"{folder}: images are numbered from {min(images)} to {max(images)}, annotations from "
+            f"{min(labelled)} to {max(labelled)}; they seem to be numbered {by:+d} against "
+            "them, and are expected to have the same numbers: unpack both archives again"
+        )
     return [
         (number, images[number].name if number in images else None)
         for number in sorted(images.keys() | labelled)

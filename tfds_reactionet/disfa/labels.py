@@ -48,10 +48,10 @@ def read_subject(folder: Path) -> tuple[list[int], np.ndarray]:
     columns = {number: read_intensity(path) for number, path in by_au.items()}
     longest = max(columns.values(), key=len)
     for number, column in columns.items():
-        if moved := shift(column, longest):
+        if by := shift(column, longest):
             raise InputError(
                 f"{by_au[number]}: frames {min(column)} to {max(column)}, but other AUs have "
-                f"{min(longest)} to {max(longest)}; they seem to be numbered {moved:+d} against "
+                f"{min(longest)} to {max(longest)}; they seem to be numbered {by:+d} against "
                 "them, and are expected to count alike"
             )
     frames = sorted(set().union(*columns.values()))

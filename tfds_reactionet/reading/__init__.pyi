@@ -35,6 +35,7 @@ from .matlab import read_variable as read_variable
 from .mesh import FrontalMesh as FrontalMesh
 from .mesh import TexturedMesh as TexturedMesh
 from .numbering import Offset as Offset
+from .numbering import moved as moved
 from .numbering import shift as shift
 from .openface import Choice as Choice
 from .openface import OpenFaceFile as OpenFaceFile

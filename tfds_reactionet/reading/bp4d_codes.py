@@ -103,10 +103,10 @@ def read_bp4d_codes(
         files = (graded / f"AU{au:02d}" / name, graded / name) if graded else ()
         if file := next((file for file in files if file.is_file()), None):
             found = read_intensity(file)
-            if moved := shift(found, codes.frames):
+            if by := shift(found, codes.frames):
                 raise InputError(
                     f"{file}: frames {min(found)} to {max(found)}, but {path.name} has "
-                    f"{codes.frames[0]} to {codes.frames[-1]}; they seem to be numbered {moved:+d} "
+                    f"{codes.frames[0]} to {codes.frames[-1]}; they seem to be numbered {by:+d} "
                     "against it, and are expected to count alike"
                 )
             intensities[:, CODED.index(au)] = [found.get(frame, np.nan) for frame in codes.frames]

@@ -12,11 +12,19 @@ from typing import Any
 from drr_jax.errors import InputError
 
 
-def shift(images: Collection[int], labels: Collection[int]) -> int | None:
-    """By how much images are numbered higher than what belongs to them, where their ends tell it.
+def moved(images: Collection[int], labels: Collection[int]) -> int:
+    """By how much images are numbered higher than what belongs to them, if both ends are so; or 0."""
+    if not images or not labels:
+        return 0
+    first, last = min(images) - min(labels), max(images) - max(labels)
+    return first if first == last else 0
 
-    They do if both ends are equally far apart (a whole sequence, moved), or if both begin with 0
-    or 1 (one counts from 0, the other from 1, and an end is missing). Else None.
+
+def shift(images: Collection[int], labels: Collection[int]) -> int | None:
+    """By how much images are numbered higher than their labels, where that can be told; else None.
+
+    It can if both ends are equally far apart (a whole sequence, moved), or if both begin with 0 or
+    1 (one counts from 0, the other from 1, and an end is missing).
     """
     if not images or not labels:
         return None

@@ -53,7 +53,10 @@ RULES = (
     (r"(?:conv|downsample_conv|down|up)\w*/kernel", sent_out),  # torchvision's
     (r"align_out/kernel", 0.01),
     (r"readout|scores/kernel|head_\w+/classify|subspace", second),  # of every class its own
-    (r"(encoder_T/layer\d+|inter|intra)/attention/out/kernel", lambda shape: (shape[0] * shape[1]) ** -0.5),
+    (
+        r"(encoder_T/layer\d+|inter|intra)/attention/out/kernel",
+        lambda shape: (shape[0] * shape[1]) ** -0.5,
+    ),
     (r"fusion/(?:mlp/)?(?:query|key|value|out|hidden)\w*/kernel", 0.02),
     (r"kernel", first),
 )

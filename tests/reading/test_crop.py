@@ -12,11 +12,11 @@ from tfds_reactionet.reading.crop import (
     anchors,
     box_transform,
     face_transform,
-    full_transform,
     move,
     warp,
 )
 from tfds_reactionet.reading.images import BadImageError
+from tfds_reactionet.reading.placing import full_transform
 
 TEMPLATE = np.array([[0.325, 0.35], [0.675, 0.35], [0.5, 0.74]])
 EYES = {68: (36, 42), 66: (36, 42), 51: (19, 25), 49: (19, 25)}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_bp4d import write_obj
 
-from tfds_reactionet.reading.crop import full_transform
+from tfds_reactionet.reading.placing import full_transform
 from tfds_reactionet.reading.images import BadImageError
 from tfds_reactionet.reading.mesh import (
     FrontalMesh,

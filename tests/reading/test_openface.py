@@ -126,7 +126,9 @@ def test_columns_that_old_versions_lack_are_unknown_and_named(tmp_path: Path) ->
     """The action units of the CLNF-era files, with neither gaze nor face_id."""
     header = ["frame", "timestamp", "confidence", "success"]
     header += [f"AU{n:02d}_r" for n in CLNF_R] + [f"AU{n:02d}_c" for n in CLNF_C]
-    path = write_openface(tmp_path / "o.csv", [[1, 0, 0.98, 1, *[2.5] * 14, *[1] * 6]], header, ", ")
+    path = write_openface(
+        tmp_path / "o.csv", [[1, 0, 0.98, 1, *[2.5] * 14, *[1] * 6]], header, ", "
+    )
     file = OpenFaceFile(path)
     faces = file.faces(file.frames)
     for column, name in enumerate(REACTIONET_AUS):

@@ -24,7 +24,8 @@ from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading import bp4d_codes as codes
 from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
-from tfds_reactionet.reading.crop import CROP_VERSION, face_transform, full_transform, move, warp
+from tfds_reactionet.reading.crop import CROP_VERSION, face_transform, move, warp
+from tfds_reactionet.reading.placing import full_transform
 
 OCCURRENCE = "AUCoding/AU_OCC/F001_T1.csv"
 IMAGES = "Sequences(2D+3D)/F001/T1"

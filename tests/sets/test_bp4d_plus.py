@@ -39,7 +39,8 @@ from tfds_reactionet.building.face_records import BAD_DEPTH
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
-from tfds_reactionet.reading.crop import face_transform, full_transform, move, warp
+from tfds_reactionet.reading.crop import face_transform, move, warp
+from tfds_reactionet.reading.placing import full_transform
 
 ALL = len(SUBJECTS) * len(TASKS) * len(CODES)
 IMAGES = "2D+3D/F002/T1"

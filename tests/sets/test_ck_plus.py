@@ -18,7 +18,8 @@ from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.ck_plus import labels
 from tfds_reactionet.ck_plus.reader import NO_EMOTION, NO_FACS, NO_IMAGE, NOT_LAST, OTHER_EMOTION
-from tfds_reactionet.reading.crop import full_transform, move
+from tfds_reactionet.reading.crop import move
+from tfds_reactionet.reading.placing import full_transform
 
 NAMES = {1: "anger", 3: "disgust", 4: "fear", 5: "happy", 6: "sad", 7: "surprise"}
 PARTS = {  # six subjects with one of six emotions, dealt out in turn

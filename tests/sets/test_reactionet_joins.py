@@ -94,7 +94,9 @@ def test_openface_that_counted_images_with_gaps(raw: Path) -> None:
     """OpenFace counts the images of a folder, whatever their names."""
     for side in ("reaction", "stimulus"):
         renumber(raw / KEY / side, lambda number: f"{number + number // 3:06d}")
-    with pytest.raises(InputError, match=r"4 images numbered from 1 to 5 with gaps, and its frames"):
+    with pytest.raises(
+        InputError, match=r"4 images numbered from 1 to 5 with gaps, and its frames"
+    ):
         built(raw, max_skipped=1)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from drr_jax.errors import InputError
 from tfds_reactionet import building
@@ -36,6 +36,7 @@ _IMAGES = "manually_annotated_images"
 _KEYS = ("exp", "val", "aro")
 _EXPRESSION = re.compile(r"([0-9]{1,9})_exp\.npy")
 _LEVELS = 3
+_LYING = range(5, 9)  # EXIF orientations that exchange width and height
 
 
 _INNER = ("images", "annotations")
@@ -146,10 +147,14 @@ def _is_leaf(name: str) -> bool:
 
 
 def _clipped(box: Box, path: Path) -> Box:
-    """A face's box, which may reach over the edge of its image; that one's header is read."""
+    """A face's box, which may reach over the edge of its image; that one's header is read.
+
+    The box is of the image as it is shown, which may be turned against its stored rows.
+    """
     try:
         with Image.open(path) as image:
-            return box.clipped(*image.size)
+            lies = image.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
+            return box.clipped(*(image.size[::-1] if lies else image.size))
     except Exception:  # Pillow raises many kinds; decoding will tell what is wrong
         return box
 

@@ -3,7 +3,7 @@
 from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="BP4D+",
     configs={
         "rgb": "Colour images.",

@@ -29,9 +29,7 @@ from tfds_reactionet.reading import (
 
 _ZIP = re.compile(r"[FM][0-9]{3}\.zip", re.IGNORECASE)
 _SUFFIXES = "|".join(suffix[1:] for suffix in (*IMAGE_SUFFIXES, ".obj"))
-_MEMBER = re.compile(
-    rf"(.*/)?(T[0-9]{{1,2}})/([^/.]*?[0-9]{{1,9}})\.({_SUFFIXES})", re.IGNORECASE
-)
+_MEMBER = re.compile(rf"(.*/)?(T[0-9]{{1,2}})/([^/.]*?[0-9]{{1,9}})\.({_SUFFIXES})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

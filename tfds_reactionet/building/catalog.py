@@ -54,7 +54,20 @@ class Option:
             raise InputError(f"{self.name}={value}, expected {wanted}{self.why}")
 
 
+# What is new in the records of every set of faces.
+SHAPES_KEPT = (
+    "Whole images keep their shape (letterboxed, or their central square by fit=centre) where they "
+    "were stretched to a square, and are turned as their EXIF orientation says. Square images that "
+    "stand upright are as they were."
+)
 SIZE = Option("size", 256, "side of the stored images", low=8, high=4096, why=" pixels")
+FIT = Option(
+    "fit",
+    "letterbox",
+    "how whole images are put into the square: letterbox, all of it with black beside; centre, the "
+    "square in its middle",
+    choices=("letterbox", "centre"),
+)
 FACE_CHOICE = Option(
     "face",
     "longest",
@@ -72,6 +85,7 @@ FACE_OPTIONS = (
         "(default: face where the release has them)",
         choices=("face", "full"),
     ),
+    FIT,
     Option("margin", 0.1, "room around a cut-out face, in widths of the face", low=0.0, high=2.0),
     Option("image_format", "jpeg", "how images are stored", choices=("jpeg", "png")),
 )
@@ -87,6 +101,9 @@ class DataSet:
     homepage: str = ""
     access: str = ""  # how to get the raw release, and what must be in its folder
     options: tuple[Option, ...] = FACE_OPTIONS
+    notes: Mapping[str, str] = field(  # what a version brought, by version
+        default_factory=lambda: {"1.0.0": "First version.", "1.1.0": SHAPES_KEPT}
+    )
     demo: str | None = None  # module whose write_release(folder, ...) renders a release
     rendered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # config -> arguments
     folders: Mapping[str, str] = field(default_factory=dict)  # of rendered configs

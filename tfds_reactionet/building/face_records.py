@@ -24,6 +24,7 @@ from tfds_reactionet.building.shards import Built
 from tfds_reactionet.building.skipped import Skip
 from tfds_reactionet.reading import (
     BadImageError,
+    Fit,
     FoldUnit,
     Format,
     NoLandmarksError,
@@ -52,6 +53,7 @@ class Stored:
     size: int
     crop: str = "full"  # or "face"
     margin: float = 0.0
+    fit: Fit = "letterbox"  # of whole images
     image_format: Format = "jpeg"
 
     @classmethod
@@ -219,8 +221,8 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
             shape = image.shape[:2]
             encoded = encode(warp(image, transform, size), image_format)
         else:
-            encoded, shape = to_stored(raw, size, image_format)
-            transform = full_transform(*shape, size)
+            encoded, shape = to_stored(raw, size, image_format, stored.fit)
+            transform = full_transform(*shape, size, stored.fit)
     result: dict[str, Any] = {"reaction": {"image": encoded}}
     if spec.landmarks:
         unknown = np.full((spec.landmarks, 2), np.nan, np.float32)
@@ -267,4 +269,5 @@ def _beside(frame: Frame, name: str, raw: bytes | np.ndarray, stored: Stored) ->
     if name == "thermal" and stored.crop == "face" and frame.thermal_box is not None:
         transform = box_transform(frame.thermal_box, stored.size, stored.margin)
         return encode(warp(rgb(raw), transform, stored.size), stored.image_format)
-    return to_stored(raw, stored.size, "grey" if name == "depth" else stored.image_format)[0]
+    kind = "grey" if name == "depth" else stored.image_format
+    return to_stored(raw, stored.size, kind, stored.fit)[0]

@@ -3,7 +3,7 @@
 from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="DISFA",
     configs={
         "left": "Frames of the left camera.",

@@ -2,12 +2,12 @@
 
 import lazy_loader as lazy
 
-from tfds_reactionet.building import FACE_CHOICE, SIZE, DataSet, Option
+from tfds_reactionet.building import FACE_CHOICE, FIT, SHAPES_KEPT, SIZE, DataSet, Option
 
 _MOST = 1_000_000  # between two numberings
 
 DATA_SET = DataSet(
-    version="1.1.0",
+    version="1.2.0",
     folder="ReactioNet",
     configs={
         "full": "Every frame with a face or a manual label.",
@@ -19,6 +19,7 @@ DATA_SET = DataSet(
     homepage="https://openaccess.thecvf.com/ICCV2023",
     options=(
         SIZE,
+        FIT,
         FACE_CHOICE,
         Option(
             "frame_offset",
@@ -55,6 +56,14 @@ DATA_SET = DataSet(
             why=": a reaction follows its stimulus",
         ),
     ),
+    notes={
+        "1.0.0": "First version.",
+        "1.1.0": "Fingerprint and metadata as every other set's. Records are as they were, but "
+        "for the last bit of landmarks in images that were resized.",
+        "1.2.0": f"{SHAPES_KEPT} Of several faces in an OpenFace file one is read in the whole "
+        "sequence, where the most confident of each frame was. The rendered records are as they "
+        "were.",
+    },
     demo="tfds_reactionet.demo",
     rendered={"demo": {}, "demo_keyframes": {}, "demo_multimodal": {"modalities": True}},
     folders={

@@ -16,7 +16,6 @@ from .crop import CROP_VERSION as CROP_VERSION
 from .crop import Box as Box
 from .crop import box_transform as box_transform
 from .crop import face_transform as face_transform
-from .crop import full_transform as full_transform
 from .crop import move as move
 from .crop import warp as warp
 from .folds import PARTS as PARTS
@@ -46,6 +45,8 @@ from .pixels import Pixels as Pixels
 from .pixels import VideoImage as VideoImage
 from .pixels import ZipImage as ZipImage
 from .pixels import rotated as rotated
+from .placing import Fit as Fit
+from .placing import full_transform as full_transform
 from .protocols import Protocol as Protocol
 from .protocols import listed as listed
 from .protocols import part_of as part_of

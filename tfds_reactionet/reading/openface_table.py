@@ -43,7 +43,9 @@ _RANGES = {
 }
 _WHOLE_NUMBERS = {"frame", "face_id", "face", "success"} | {n for n in _RANGES if n[-2:] == "_c"}
 _NEVER_NAN = {*VIDEO, "face", "face_id"}
-_MEASURED = frozenset((*GAZE, *GAZE_ANGLE, *POSE, *LANDMARKS)) | {n for n in _RANGES if _AU.match(n)}
+_MEASURED = frozenset((*GAZE, *GAZE_ANGLE, *POSE, *LANDMARKS)) | {
+    n for n in _RANGES if _AU.match(n)
+}
 
 
 class OpenFaceTable:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_bp4d import write_obj
 
-from tfds_reactionet.reading.placing import full_transform
 from tfds_reactionet.reading.images import BadImageError
 from tfds_reactionet.reading.mesh import (
     FrontalMesh,
@@ -20,6 +19,7 @@ from tfds_reactionet.reading.mesh import (
     read_vrml,
     z_buffer,
 )
+from tfds_reactionet.reading.placing import full_transform
 
 VRML = """#VRML V2.0 utf8
 # Tricorder Technology plc - 2000

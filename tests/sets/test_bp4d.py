@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from prepared_faces import build, pixels, read
+from prepared_faces import build, letterboxed, pixels, read
 from raw_bp4d import CODED, FIRST, FRAMES, GRADED, HEIGHT, SUBJECTS, TASKS, WIDTH, write_bp4d
 from scipy.io import savemat
 
@@ -68,7 +68,7 @@ def test_every_value_of_every_record(prepared: Path, release: tuple[Path, Any]) 
                     assert np.isnan(intensity)
             assert record["expression"] == -1 and record["label_source"] == 1
             original = cv2.imread(str(truth["images"][frame - 1]))[..., ::-1]  # image f - 1
-            expected = cv2.resize(original, (32, 32), interpolation=cv2.INTER_AREA)
+            expected = letterboxed(original)
             assert np.abs(pixels(record["reaction"]["image"]).astype(int) - expected).max() < 40
             transform = full_transform(HEIGHT, WIDTH, 32)
             np.testing.assert_allclose(
@@ -141,7 +141,7 @@ def test_names_of_any_width_and_both_offsets(tmp_path: Path, offset: int, digits
     for (subject, task), truth in written.items():
         for frame in range(FIRST, FIRST + FRAMES):
             original = cv2.imread(str(truth["images"][frame + offset]))[..., ::-1]
-            expected = cv2.resize(original, (32, 32), interpolation=cv2.INTER_AREA)
+            expected = letterboxed(original)
             stored = pixels(found[f"{subject}/{task}", frame]["reaction"]["image"])
             assert np.abs(stored.astype(int) - expected).max() <= 3
             assert np.isnan(found[f"{subject}/{task}", frame]["landmarks"]).all()

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from prepared_faces import build, pixels, read
+from prepared_faces import build, letterboxed, pixels, read
 from raw_bp4d_plus import (
     CODED,
     CODES,
@@ -81,7 +80,7 @@ def test_every_value_of_every_record(prepared: Path, release: tuple[Path, Any]) 
                 value = record["au"]["intensity"][column]
                 assert np.isnan(value) if level == 9 else value == level
             original = truth["images"][frame - 1]  # image f - 1 of code f
-            expected = cv2.resize(original, (32, 32), interpolation=cv2.INTER_AREA)
+            expected = letterboxed(original)
             stored = pixels(record["reaction"]["image"]).astype(int)
             assert np.abs(stored - expected).max() <= 3
             transform = full_transform(HEIGHT, WIDTH, 32)

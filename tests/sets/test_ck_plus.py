@@ -53,7 +53,7 @@ def raw(release: tuple[Path, Any], tmp_path: Path) -> Path:
 def test_every_value_of_every_record(
     release: tuple[Path, Any], tmp_path: Path, config: str
 ) -> None:
-    options = {"crop": "full", "image_format": "png"}
+    options = {"crop": "full", "image_format": "png", "fit": "centre"}
     prepared = build(f"ck_plus/{config}", release[0], tmp_path, **options)
     found = read(prepared)
     assert len(found) == len(PARTS) * 3
@@ -69,7 +69,9 @@ def test_every_value_of_every_record(
                 intensity = record["au"]["intensity"][column]
                 assert np.isnan(intensity) if grade == 0 else intensity == (grade or 0)
             assert (pixels(record["reaction"]["image"]) == truth["images"][frame - 1][0, 0]).all()
-            points = move(truth["landmarks"][frame - 1], full_transform(HEIGHT, WIDTH, 32))
+            points = move(
+                truth["landmarks"][frame - 1], full_transform(HEIGHT, WIDTH, 32, "centre")
+            )
             np.testing.assert_allclose(record["landmarks"], points, atol=1e-3)
             assert record["label_source"] == 1
     metadata = read_metadata(prepared)

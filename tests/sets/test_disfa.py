@@ -44,7 +44,7 @@ def raw(release: tuple[Path, Any], tmp_path: Path) -> Path:
 
 
 def test_every_value_of_every_record(release: tuple[Path, Any], tmp_path: Path) -> None:
-    prepared = build("disfa", release[0], tmp_path, crop="full")
+    prepared = build("disfa", release[0], tmp_path, crop="full", fit="centre")
     found = read(prepared)
     assert len(found) == RECORDS and ("SN010", FRAMES) not in found
     for subject, truth in release[1].items():
@@ -55,8 +55,8 @@ def test_every_value_of_every_record(release: tuple[Path, Any], tmp_path: Path) 
             assert record["part"] == PARTS[subject] and record["subject"] == subject
             mean = pixels(record["reaction"]["image"]).mean(axis=(0, 1))
             assert np.abs(mean - truth["colours"][row]).max() < 12  # image row - 1
-            scale = np.array([32 / WIDTH, 32 / HEIGHT])
-            points = (truth["landmarks"][row] + 0.5) * scale - 0.5
+            corner = np.array([(WIDTH - HEIGHT) / 2, 0])  # of the square in the middle
+            points = (truth["landmarks"][row] - corner + 0.5) * (32 / HEIGHT) - 0.5
             np.testing.assert_allclose(record["landmarks"], points, atol=1e-3)
     metadata = read_metadata(prepared)
     assert metadata["au_names"] == [f"AU{au:02d}" for au in AUS]
@@ -136,7 +136,8 @@ def test_extracted_frames_from_zero_and_from_one(tmp_path: Path, first: int) -> 
     if first:
         with pytest.raises(InputError, match=r"numbered from 1 to 5.*pass --frame_offset=0"):
             build("disfa", raw, tmp_path / "data")
-    found = read(build("disfa", raw, tmp_path / "data", frame_offset=first - 1))
+    options = {"frame_offset": first - 1, "fit": "centre"}
+    found = read(build("disfa", raw, tmp_path / "data", **options))
     for subject, truth in written.items():
         for row in range(len(truth["intensity"])):
             mean = pixels(found[subject, row + 1]["reaction"]["image"]).mean(axis=(0, 1))

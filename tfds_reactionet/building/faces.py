@@ -26,9 +26,10 @@ unknown) over `Spec.au_names`, if there are any; expression (index, -1 unknown);
 sub_scene, head_pose, gaze; names, views ...); task, sequence, subject, frame, label_source.
 Records of one `sequence` text must be contiguous in a split: give the still images of a split one
 and the same sequence text. Reasons for skips in `Reader.expected_reasons` are the protocol's own
-and do not count against --max_skipped; a landmark file that is missing (NO_LANDMARKS) does. A reader
-that joins images and labels by number checks the two numberings (`reading.Offset`). Defects of label files are InputErrors that name the file
-and the line; defects of one image are BadImageErrors, and become skips.
+and do not count against --max_skipped; a landmark file that is missing (NO_LANDMARKS) does. A
+reader that joins images and labels by number checks the two numberings (`reading.Offset`).
+Defects of label files are InputErrors that name the file and the line; defects of one image are
+BadImageErrors, and become skips.
 Splits and folds are a `Protocol` (protocols.py); a `FoldReader` makes the folds from what its
 units hold. Images that are cropped: crop.py.
 """

@@ -20,8 +20,8 @@ DATA_SET = DataSet(
         Option(
             "frame_offset",
             None,
-            "number in an image's name minus that in the names of its labels and landmarks (default "
-            "0: the same); given, the numbers are not doubted",
+            "number in an image's name minus that in the names of its labels and landmarks "
+            "(default 0); given, the numbers are not doubted",
             low=-1000,
             high=1000,
             kind=int,

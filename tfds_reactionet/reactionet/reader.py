@@ -142,7 +142,7 @@ class Reader(FoldReader):
         frame, label, _ = self.offsets
         if frame.value and not label.given:
             raise InputError(
-                f"frame_offset={frame.value}: openface.csv counts otherwise than the images, so say "
+                f"frame_offset={frame.value}: openface.csv counts otherwise than the images; say "
                 f"how key frames and captions count: pass --label_offset={frame.value} if as "
                 "openface.csv, --label_offset=0 if as the images"
             )

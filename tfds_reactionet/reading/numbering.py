@@ -13,7 +13,7 @@ from drr_jax.errors import InputError
 
 
 def moved(images: Collection[int], labels: Collection[int]) -> int:
-    """By how much images are numbered higher than what belongs to them, if both ends are so; or 0."""
+    """By how much images are numbered higher than their labels, if both ends are; or 0."""
     if not images or not labels:
         return 0
     first, last = min(images) - min(labels), max(images) - max(labels)

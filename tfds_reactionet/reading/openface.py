@@ -55,7 +55,7 @@ class OpenFaceFile:
     A frame may have several rows, of several faces. The same face, told by its face_id, is read in
     all frames, so that labels do not go from one person to another: the one that is found in most
     frames ("longest"), or whose landmarks enclose most in the median frame ("largest"; the nearest
-    one in files without landmarks). Raises InputError naming the file and the line for every defect.
+    one in files without landmarks). Raises InputError naming file and line for every defect.
     Source: docs/datasets.md section 12.
     """
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from drr_jax.errors import InputError
 
 # What file servers, disks and archives leave in folders: none of the release.
-_FOREIGN = frozenset(
-    ("__macosx", "@eadir", "#recycle", "#snapshot", "lost+found", "$recycle.bin")
-    + ("system volume information",)
-)
+_FOREIGN = {
+    *("__macosx", "@eadir", "#recycle", "#snapshot"),
+    *("lost+found", "$recycle.bin", "system volume information"),
+}
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,9})")  # what stands before a number at a name's end
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")

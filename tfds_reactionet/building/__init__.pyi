@@ -1,6 +1,8 @@
 from .catalog import FACE_CHOICE as FACE_CHOICE
 from .catalog import FACE_OPTIONS as FACE_OPTIONS
 from .catalog import FIT as FIT
+from .catalog import LANDMARKS as LANDMARKS
+from .catalog import MARGIN as MARGIN
 from .catalog import SHAPES_KEPT as SHAPES_KEPT
 from .catalog import SIZE as SIZE
 from .catalog import DataSet as DataSet

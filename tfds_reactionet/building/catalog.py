@@ -75,6 +75,15 @@ FACE_CHOICE = Option(
     "most frames; largest, in the image",
     choices=("longest", "largest"),
 )
+MARGIN = Option(
+    "margin", 0.1, "room around a cut-out face, in widths of the face", low=0.0, high=2.0
+)
+LANDMARKS = Option(
+    "landmarks",
+    None,
+    "folder of OpenFace's CSVs, named as the images and clips, to cut faces out by (the release "
+    "has no landmarks of its own)",
+)
 # The options of every set of faces (building/faces.py).
 FACE_OPTIONS = (
     SIZE,
@@ -86,7 +95,7 @@ FACE_OPTIONS = (
         choices=("face", "full"),
     ),
     FIT,
-    Option("margin", 0.1, "room around a cut-out face, in widths of the face", low=0.0, high=2.0),
+    MARGIN,
     Option("image_format", "jpeg", "how images are stored", choices=("jpeg", "png")),
 )
 

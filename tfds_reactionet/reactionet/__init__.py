@@ -2,7 +2,7 @@
 
 import lazy_loader as lazy
 
-from tfds_reactionet.building import FACE_CHOICE, FIT, SHAPES_KEPT, SIZE, DataSet, Option
+from tfds_reactionet.building import FACE_CHOICE, FIT, MARGIN, SHAPES_KEPT, SIZE, DataSet, Option
 
 _MOST = 1_000_000  # between two numberings
 
@@ -20,6 +20,14 @@ DATA_SET = DataSet(
     options=(
         SIZE,
         FIT,
+        Option(
+            "crop",
+            "full",
+            "full: whole reaction images; face: cut out by openface.csv's landmarks (stimuli are "
+            "whole)",
+            choices=("full", "face"),
+        ),
+        MARGIN,
         FACE_CHOICE,
         Option(
             "frame_offset",

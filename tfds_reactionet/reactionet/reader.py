@@ -1,7 +1,6 @@
 """From a raw ReactioNet release to frames: which become records, what is skipped, and why."""
 
 import copy
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
 from tfds_reactionet import reading
-from tfds_reactionet.building import FoldReader, Frame, Options, Skip, Spec, Unit
+from tfds_reactionet.building import NO_LANDMARKS, FoldReader, Frame, Options, Skip, Spec, Unit
 from tfds_reactionet.reactionet import labels, layout
 
 NO_REACTION = "label or stimulus without a reaction image"
@@ -59,7 +58,7 @@ class Frames:
                 occurrence=occurrence[row],
                 intensity=measured["intensity"][row],
                 expression=int(expression[row]),
-                landmarks=measured["landmarks"][row],
+                landmarks=_known(measured["landmarks"][row]),
                 stimulus=self.sides["stimulus"].pixels(number - self.lag),
                 depth=self.sides["depth"].pixels(number) if "depth" in self.sides else None,
                 thermal=self.sides["thermal"].pixels(number) if "thermal" in self.sides else None,
@@ -109,7 +108,6 @@ class Frames:
 class Reader(FoldReader):
     """A release on the disk; see faces.FoldReader."""
 
-    # OpenFace's landmarks are labels; faces are not cut out by them.
     expected_reasons = (NO_FACE, OTHER_FACE, OUTSIDE_DELAY, NO_SIDE)
 
     @staticmethod
@@ -149,6 +147,15 @@ class Reader(FoldReader):
         self.delay: int = self.options["stimulus_delay_frames"]
         self.keyframes_only = self.config.endswith("keyframes")
         self.modalities = layout.modalities(self.config)  # images of the reaction besides
+        if self.modalities and self.cuts_faces:
+            raise InputError(
+                f"crop=face, but {', '.join(self.modalities)} images are kept whole; expected "
+                "crop=full with this config"
+            )
+
+    @property
+    def has_faces(self) -> bool:
+        return True  # where openface.csv is
 
     def units(self) -> list[Unit]:
         keys = [sequence.key for sequence in self._sequences()[0]]
@@ -217,6 +224,8 @@ class Reader(FoldReader):
                 reason, file = (NO_STIMULUS if inside else OUTSIDE_DELAY), stimulus.source
             elif frame not in manual and face_found.get(frame, NO_LABEL):
                 reason, file = face_found.get(frame, NO_LABEL), sequence.openface
+            elif self.cuts_faces and (faces is None or "landmarks" in faces.lacking):
+                reason, file = NO_LANDMARKS, sequence.openface
             elif caption is None:
                 reason, file = NO_CAPTION, sequence.captions[0]
             elif absent:
@@ -314,15 +323,9 @@ class Reader(FoldReader):
 
 
 def _openface(path: Path, choice: reading.Choice) -> reading.OpenFaceFile | None:
-    if not path.is_file():
-        return None
-    status = path.stat()
-    return _read_openface(path, choice, status.st_mtime_ns, status.st_size)
+    return reading.read_openface(path, choice) if path.is_file() else None
 
 
-@functools.lru_cache(maxsize=2)  # the chunks of one sequence often follow each other
-def _read_openface(
-    path: Path, choice: reading.Choice, changed: int, size: int
-) -> reading.OpenFaceFile:
-    del changed, size  # only part of the cache's key
-    return reading.OpenFaceFile(path, choice)
+def _known(landmarks: np.ndarray) -> np.ndarray | None:
+    """Landmarks, or None if they are not known: where the face was not found."""
+    return landmarks if np.isfinite(landmarks).all() else None

@@ -29,6 +29,10 @@ from .images import encode as encode
 from .images import rgb as rgb
 from .images import to_stored as to_stored
 from .images import video_length as video_length
+from .landmark_folder import OPENFACE_POINTS as OPENFACE_POINTS
+from .landmark_folder import LandmarkFolder as LandmarkFolder
+from .landmark_folder import find_landmarks as find_landmarks
+from .landmark_folder import openface_landmarks as openface_landmarks
 from .matlab import points as points
 from .matlab import read_variable as read_variable
 from .mesh import FrontalMesh as FrontalMesh
@@ -39,6 +43,7 @@ from .numbering import shift as shift
 from .openface import Choice as Choice
 from .openface import OpenFaceFile as OpenFaceFile
 from .openface import Track as Track
+from .openface import read_openface as read_openface
 from .pixels import ROTATIONS as ROTATIONS
 from .pixels import ImageFile as ImageFile
 from .pixels import Pixels as Pixels

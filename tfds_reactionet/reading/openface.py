@@ -3,6 +3,7 @@
 python -m tfds_reactionet.openface makes them with the user's own FeatureExtraction binary.
 """
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from tfds_reactionet.reading.openface_table import (
     VIDEO,
     OpenFaceTable,
 )
+from tfds_reactionet.reading.tables import readable
 
 MIN_CONFIDENCE = 0.8  # below it, and at success 0, the frame counts as "no face" (supplement 1.4)
 
@@ -186,3 +188,16 @@ class OpenFaceFile:
 
     def _rows(self, frames: Int64[np.ndarray, " frames"]) -> list[int]:
         return [self._row_of[int(frame)] for frame in frames]
+
+
+def read_openface(path: Path, choice: Choice, still: bool = False) -> OpenFaceFile:
+    """An OpenFaceFile, or one of a single image; those read last are kept. Raises InputError."""
+    with readable(path):
+        status = path.stat()
+    return _read(path, choice, still, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=2)  # the chunks of one sequence often follow each other
+def _read(path: Path, choice: Choice, still: bool, changed: int, size: int) -> OpenFaceFile:
+    del changed, size  # only part of the cache's key
+    return OpenFaceFile.still(path, choice) if still else OpenFaceFile(path, choice)

@@ -6,7 +6,8 @@ name of the image or clip without its ending, up to four levels down.
 
 import functools
 import os
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ class LandmarkFolder:
     """The files of a folder by name; cheap to pickle."""
 
     folder: Path
+    key: str = field(default_factory=lambda: secrets.token_hex(8))  # of its files, in a process
 
     def places(self) -> list[Path]:
         """The folder and those in it, for a stamp."""
@@ -35,7 +37,7 @@ class LandmarkFolder:
 
         Raises InputError if there are several of those too, or no file at all.
         """
-        found = _files(self.folder, self.folder.stat().st_mtime_ns).get(media.stem.lower(), [])
+        found = _files(self.folder, self.key).get(media.stem.lower(), [])
         if len(found) > 1:
             found = [path for path in found if path.parent.name == media.parent.name]
             if len(found) != 1:
@@ -56,9 +58,9 @@ def find_landmarks(option: str | None) -> LandmarkFolder | None:
 
 
 @functools.lru_cache(maxsize=1)  # for the many units that a process reads
-def _files(folder: Path, changed: int) -> dict[str, list[Path]]:
+def _files(folder: Path, key: str) -> dict[str, list[Path]]:
     """CSV files by their name in lower case, without its ending."""
-    del changed  # only part of the cache's key
+    del key  # only part of the cache's
     found: dict[str, list[Path]] = {}
     for place in folders(folder, _LEVELS):
         for name in file_names(place):

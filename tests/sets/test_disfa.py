@@ -207,7 +207,7 @@ def cut_video(raw: Path) -> None:
     video_of_greys(path, 3)
 
 
-SKIPS = {
+SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
     "rows without a frame": (cut_video, NO_IMAGE, 2),
     "no image": (lambda raw: (raw / "SN031/3.png").unlink(), NO_IMAGE, 1),
     "bad image": (lambda raw: (raw / "SN031/3.png").write_bytes(b"\x89PNG"), BAD_IMAGE, 1),

@@ -121,20 +121,35 @@ def key_frames(raw: Path) -> None:
     keys.write_text(keys.read_text().replace(",2,", ",4,"))
 
 
-OTHERS = {
-    stimuli: ("reaction images are numbered from 1 to 4, stimuli from 0", "stimulus_offset", 1),
-    captions: ("stimulus images are numbered from 1 to 4, captions from 0", "label_offset", 1),
-    key_frames: ("images are numbered from 0 to 3, key frames from 4", "label_offset", -1),
+OTHERS: dict[str, tuple[Callable[[Path], None], str, str, int]] = {
+    "stimuli": (
+        stimuli,
+        "reaction images are numbered from 1 to 4, stimuli from 0",
+        "stimulus_offset",
+        1,
+    ),
+    "captions": (
+        captions,
+        "stimulus images are numbered from 1 to 4, captions from 0",
+        "label_offset",
+        1,
+    ),
+    "key frames": (
+        key_frames,
+        "images are numbered from 0 to 3, key frames from 4",
+        "label_offset",
+        -1,
+    ),
 }
 
 
-@pytest.mark.parametrize("change", OTHERS)
-def test_every_join_by_number_is_watched(raw: Path, change: Callable[[Path], None]) -> None:
-    said, option, value = OTHERS[change]
+@pytest.mark.parametrize("what", OTHERS)
+def test_every_join_by_number_is_watched(raw: Path, what: str) -> None:
+    change, said, option, value = OTHERS[what]
     change(raw)
     with pytest.raises(InputError, match=rf"{said}.*pass --{option}={value}[;.]"):
         built(raw)
-    if change is stimuli:
+    if what == "stimuli":
         assert len(read(built(raw, stimulus_offset=1))) == ALL
 
 

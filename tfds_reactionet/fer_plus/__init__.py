@@ -8,7 +8,8 @@ from tfds_reactionet.building import FACE_OPTIONS, DataSet
 _OWN_DEFAULTS = {"size": 48, "image_format": "png"}
 
 DATA_SET = DataSet(
-    version="1.1.0",
+    version="1.0.0",
+    notes={"1.0.0": "First version."},
     folder="FER+",
     configs={
         "majority": "Faces on whose expression most voters agree, after single votes are dropped.",

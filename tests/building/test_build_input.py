@@ -68,9 +68,20 @@ ROW = "film,first,task2,seq1,{},happy," + ",".join(["0"] * 17) + "\n"
 DEFECTS = {
     "empty release": (lambda raw: [shutil.rmtree(p) for p in raw.iterdir()], "no scene folder"),
     "misspelt scene": (lambda raw: (raw / "film").rename(raw / "flim"), "did you mean film?"),
-    "no reaction": (lambda raw: shutil.rmtree(raw / KEY / "reaction"), "reaction: missing"),
+    "no reactions": (
+        lambda raw: [shutil.rmtree(p) for p in (raw / "film").rglob("reaction")],
+        "reaction: missing, and so is a side of 4 of 12 sequences",
+    ),
+    "another scene": (
+        lambda raw: shutil.copytree(raw / "film", raw / "theatre"),
+        "theatre: no scene of this name; known: ",
+    ),
     "openface column": (rename_column(OPENFACE, "confidence", "conf"), "no column 'confidence'"),
-    "one AU column": (rename_column(OPENFACE, "AU12_c", "AU12_d"), "no column 'AU12_c'"),
+    "one AU column": (rename_column(OPENFACE, "AU12_c", "AU12_d"), "column 'AU12_d', expected"),
+    "out of range": (
+        lambda raw: replace(raw / OPENFACE, ",0.98,1,", ",98,1,"),
+        "line 2: confidence is '98', expected 0 to 1",
+    ),
     "openface twice": (
         lambda raw: replace(raw / OPENFACE, "\n3,0,", "\n2,0,"),
         "line 4: frame 2 (face_id 0) occurs twice",

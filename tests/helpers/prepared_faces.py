@@ -40,3 +40,14 @@ def pixels(encoded: bytes) -> np.ndarray:
     """RGB of an encoded image, or grey of a grey one."""
     image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
     return image if image.ndim == 2 else image[..., ::-1]
+
+
+def letterboxed(image: np.ndarray, size: int = 32) -> np.ndarray:
+    """An image in the middle of a black square that its longer side fills."""
+    scale = size / max(image.shape[:2])
+    height, width = (round(scale * side) for side in image.shape[:2])
+    stored = np.zeros((size, size, 3), np.uint8)
+    left, top = (size - width) // 2, (size - height) // 2
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    stored[top : top + height, left : left + width] = small
+    return stored

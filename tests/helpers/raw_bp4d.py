@@ -107,9 +107,10 @@ def _write_sequence(
     points = {number: face_points(HEIGHT, WIDTH, rng) for number in images}
     if landmarks:
         (root / "2DFeatures").mkdir(exist_ok=True)
-        fit = np.zeros(max(images) + 1, dtype=[("pred", object), ("pose", object)])
-        for number in range(len(fit)):
-            fit[number] = (points.get(number, np.zeros((0, 0))), np.eye(3))
+        # counted from 0 as the official images are, whatever these are named
+        fit = np.zeros(max(images) - offset, dtype=[("pred", object), ("pose", object)])
+        for entry in range(len(fit)):
+            fit[entry] = (points.get(entry + offset + 1, np.zeros((0, 0))), np.eye(3))
         savemat(root / "2DFeatures" / f"{name}.mat", {"fit": fit})
     return {
         "occurrence": occurrence,

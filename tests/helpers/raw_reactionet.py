@@ -97,7 +97,7 @@ def _write_sequence(folder: Path, frames: int, size: int, rng: Any) -> dict[str,
             (folder / side / f"{frame:06d}.jpg").write_bytes(colour_jpeg(colour, size))
     values = {
         "gaze": rng.uniform(-1, 1, (frames, 8)).round(6),
-        "head_pose": rng.uniform(-9, 9, (frames, 6)).round(3),
+        "head_pose": rng.uniform(-3, 3, (frames, 6)).round(3),
         "landmarks": rng.uniform(0, size, (frames, 68, 2)).round(1),
         "intensity": rng.uniform(0, 5, (frames, 17)).round(2),
         "occurrence": rng.integers(0, 2, (frames, 17)),

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_bp4d import write_obj
 
-from tfds_reactionet.reading.crop import full_transform
 from tfds_reactionet.reading.images import BadImageError
 from tfds_reactionet.reading.mesh import (
     FrontalMesh,
@@ -20,6 +19,7 @@ from tfds_reactionet.reading.mesh import (
     read_vrml,
     z_buffer,
 )
+from tfds_reactionet.reading.placing import full_transform
 
 VRML = """#VRML V2.0 utf8
 # Tricorder Technology plc - 2000
@@ -127,7 +127,7 @@ def test_depth_of_a_textured_mesh_lies_on_its_image(tmp_path: Path) -> None:
     tip = np.argwhere(depth == depth.max()).mean(axis=0)
     np.testing.assert_allclose(tip, [19.5, 19.5], atol=0.6)
     rows, columns = np.nonzero(depth)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (4, 35, 4, 35)  # 0.1 to 0.9
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (4, 35, 8, 30)  # 0.1 to 0.9
     # moved with the image: a crop of its upper left quarter has the tip in its lower right corner
     quarter = np.array([[0.8, 0, 0.3], [0, 0.8 * 50 / 70, 0.0]])
     depth = TexturedMesh(tmp_path / "0000.obj").render((140, 100), quarter, 40)

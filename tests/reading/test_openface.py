@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tfds_reactionet.reactionet.labels import (
     read_keyframes,
 )
 from tfds_reactionet.reading.openface import OpenFaceFile
+from tfds_reactionet.reading.openface_table import POSE
 
 FUZZ = settings(
     max_examples=120,
@@ -76,14 +78,100 @@ def test_missing_groups_are_unknown(tmp_path: Path) -> None:
         assert np.isnan(values).all()
 
 
-def test_the_most_confident_face_wins_and_failed_ones_are_not_found(tmp_path: Path) -> None:
-    rows = [full_row(1, 0, 0.85), full_row(1, 1, 0.95), full_row(1, 2, 0.99, success=0)]
-    rows[1][5] = 0.5
-    rows += [full_row(2, 0, 0.79), full_row(3, 0, 0.99, success=0), full_row(4, 0, 0.8)]
+def test_failed_and_unsure_frames_are_not_found(tmp_path: Path) -> None:
+    rows = [full_row(1, 0, 0.79), full_row(2, 0, 0.99, success=0), full_row(3, 0, 0.8)]
     file = OpenFaceFile(write_openface(tmp_path / "o.csv", rows))
-    assert file.frames.tolist() == [1, 2, 3, 4]
-    assert file.found.tolist() == [True, False, False, True]
-    assert file.faces(np.array([1])).gaze[0, 0] == np.float32(0.5)
+    assert file.frames.tolist() == [1, 2, 3] and file.found.tolist() == [False, False, True]
+
+
+def sized(frame: int, face: int, side: float, confidence: float = 0.98) -> list[float]:
+    """A row whose landmarks enclose a square, and whose gaze_0_x tells the face."""
+    row, columns = full_row(frame, face, confidence), openface_columns()
+    for axis in "xy":
+        for point in range(68):
+            row[columns.index(f"{axis}_{point}")] = side * (point % 2)
+    row[columns.index("gaze_0_x")] = face / 10
+    return row
+
+
+@pytest.mark.parametrize("choice", ["longest", "largest"])
+def test_one_face_of_several_is_followed_and_labels_never_hop(
+    tmp_path: Path, choice: Literal["longest", "largest"]
+) -> None:
+    small = [sized(frame, 1, 20, 0.85) for frame in (1, 2, 3, 4)]
+    large = [sized(frame, 2, 90, 0.98) for frame in (2, 3, 5)]  # more confident
+    failed = full_row(6, 1, success=0)
+    file = OpenFaceFile(write_openface(tmp_path / "o.csv", [*large, *small, failed]), choice)
+    kept, found = (1, [1, 2, 3, 4]) if choice == "longest" else (2, [2, 3, 5])
+    assert file.face == kept and file.face_count == 2
+    assert file.frames.tolist() == [1, 2, 3, 4, 5, 6]
+    assert file.frames[file.found].tolist() == found
+    assert set(file.frames[file.others].tolist()) == {1, 2, 3, 4, 5} - set(found)
+    np.testing.assert_allclose(file.faces(np.array(found)).gaze[:, 0], kept / 10)
+    assert sorted(file.tracks()) == [1, 2]
+
+
+def test_the_nearest_face_is_the_largest_without_landmarks(tmp_path: Path) -> None:
+    header = ["frame", "face_id", "confidence", "success", *POSE]
+    rows = [[1, face, 0.98, 1, 0, 0, distance, 0, 0, 0] for face, distance in ((4, 900), (5, 400))]
+    file = OpenFaceFile(write_openface(tmp_path / "o.csv", rows, header), "largest")
+    assert file.face == 5
+
+
+CLNF_R = (1, 2, 4, 5, 6, 9, 10, 12, 14, 15, 17, 20, 25, 26)
+CLNF_C = (4, 12, 15, 23, 28, 45)
+
+
+def test_columns_that_old_versions_lack_are_unknown_and_named(tmp_path: Path) -> None:
+    """The action units of the CLNF-era files, with neither gaze nor face_id."""
+    header = ["frame", "timestamp", "confidence", "success"]
+    header += [f"AU{n:02d}_r" for n in CLNF_R] + [f"AU{n:02d}_c" for n in CLNF_C]
+    path = write_openface(
+        tmp_path / "o.csv", [[1, 0, 0.98, 1, *[2.5] * 14, *[1] * 6]], header, ", "
+    )
+    file = OpenFaceFile(path)
+    faces = file.faces(file.frames)
+    for column, name in enumerate(REACTIONET_AUS):
+        there = int(name[2:]) in CLNF_R
+        assert faces.intensity[0, column] == 2.5 if there else np.isnan(faces.intensity[0, column])
+        assert faces.occurrence[0, column] == (1 if int(name[2:]) in CLNF_C else -1)
+    assert file.lacking[:4] == ("gaze", "gaze_angle", "pose", "landmarks")
+    assert "AU07_r" in file.lacking and "AU01_c" in file.lacking and "AU04_c" not in file.lacking
+    assert file.has_occurrence and file.has_intensity
+
+
+DIALECTS = {
+    "semicolons": (
+        lambda text: text.replace(".", ",").replace(", ", ";"),
+        "semicolons separate the columns and numbers have decimal commas",
+    ),
+    "tabs": (lambda text: text.replace(", ", "\t"), "tabs separate the columns"),
+    "decimal commas": (
+        lambda text: text.replace("0.98", "0,98", 1),
+        "line 2 has 191 columns, expected 190; decimal commas?",
+    ),
+    "quoted": (
+        lambda text: ",".join(f'"{n}"' for n in openface_columns()) + "\n" + text.split("\n")[1],
+        "the header's names are quoted",
+    ),
+    "FaceLandmarkImg": (
+        lambda text: text.replace("frame, face_id, timestamp, ", "face, ", 1),
+        "FaceLandmarkImg wrote this",
+    ),
+    "another table": (lambda text: ";".join(["x"] * 400), "no column 'frame'"),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_other_programs_write_is_named_in_one_short_line(tmp_path: Path, dialect: str) -> None:
+    change, message = DIALECTS[dialect]
+    path = write_openface(tmp_path / "o.csv", [full_row(1)], sep=", ")
+    rows = path.read_text().replace(",", ", ").replace(",  ", ", ")
+    path.write_text(change(rows))
+    with pytest.raises(InputError) as caught:
+        OpenFaceFile(path)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 400 + len(str(path)) and "\n" not in str(caught.value)
 
 
 def test_windows_line_ends_and_nan(tmp_path: Path) -> None:
@@ -113,6 +201,17 @@ def broken(column: str, value: object) -> list:
         (broken("gaze_0_x", "up"), None, "line 2: gaze_0_x is 'up', expected a number"),
         (broken("pose_Tz", "1e300"), None, "line 2: pose_Tz is '1e300', expected a finite"),
         (broken("AU12_c", "2"), None, "line 2: AU12_c is '2', expected 0 or 1"),
+        (broken("AU28_c", "0.5"), None, "line 2: AU28_c is '0.5', expected 0 or 1"),
+        (broken("AU12_r", "233"), None, "line 2: AU12_r is '233', expected 0 to 5"),
+        (broken("AU45_r", "-0.01"), None, "line 2: AU45_r is '-0.01', expected 0 to 5"),
+        (broken("confidence", "98"), None, "line 2: confidence is '98', expected 0 to 1"),
+        (broken("success", "2"), None, "line 2: success is '2', expected 0 or 1"),
+        (broken("timestamp", "-1"), None, "line 2: timestamp is '-1', expected seconds"),
+        (broken("face_id", "0.5"), None, "line 2: face_id is '0.5', expected a whole number"),
+        (broken("gaze_1_z", "-1.2"), None, "line 2: gaze_1_z is '-1.2', expected -1 to 1"),
+        (broken("gaze_angle_x", "40"), None, "gaze_angle_x is '40', expected radians"),
+        (broken("pose_Rx", "57.3"), None, "line 2: pose_Rx is '57.3', expected radians"),
+        (broken("x_3", "inf"), None, "line 2: x_3 is 'inf', expected a finite number of pixels"),
     ],
 )
 def test_defects_name_file_and_line(tmp_path: Path, rows: list, header: list, message: str) -> None:
@@ -122,6 +221,13 @@ def test_defects_name_file_and_line(tmp_path: Path, rows: list, header: list, me
         file.faces(file.frames)
     assert str(path) in str(caught.value) and message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_values_of_rows_without_success_are_not_judged(tmp_path: Path) -> None:
+    row = broken("AU12_r", "233")[0]
+    row[openface_columns().index("success")] = 0
+    file = OpenFaceFile(write_openface(tmp_path / "o.csv", [row]))
+    assert not file.found.any()
 
 
 def damage(data: bytes, edits: list[tuple[float, bytes]]) -> bytes:

@@ -142,6 +142,14 @@ def test_what_is_missing_is_counted(raw: Path, defect: str) -> None:
     assert ("train", 0) not in read(prepared)
 
 
+def test_annotations_that_count_otherwise_are_refused(raw_new: Path) -> None:
+    images = raw_new / "train_set" / "images"
+    for path in sorted(images.iterdir(), key=lambda path: -int(path.stem)):
+        path.rename(images / f"{int(path.stem) + 1}{path.suffix}")
+    with pytest.raises(InputError, match=r"numbered from 1 to 6, annotations from 0 to 5; .* \+1"):
+        build("affectnet", raw_new, raw_new.parent / "data")
+
+
 def test_what_is_missing_in_2021_is_counted(raw_new: Path) -> None:
     (raw_new / "train_set/images/0.jpg").unlink()
     (raw_new / "train_set/annotations/1_exp.npy").unlink()

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from prepared_faces import build, pixels, read
+from prepared_faces import build, letterboxed, pixels, read
 from raw_bp4d import CODED, FIRST, FRAMES, GRADED, HEIGHT, SUBJECTS, TASKS, WIDTH, write_bp4d
 from scipy.io import savemat
 
@@ -18,12 +18,14 @@ from drr_jax.data.label_counts import class_weights
 from drr_jax.data.prepared import open_dataset
 from drr_jax.errors import InputError
 from tfds_reactionet.bp4d.reader import PARTS, Reader
+from tfds_reactionet.building import NO_LANDMARKS
 from tfds_reactionet.building.face_records import BAD_DEPTH, BAD_IMAGE, NO_FACE
 from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading import bp4d_codes as codes
 from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
-from tfds_reactionet.reading.crop import CROP_VERSION, face_transform, full_transform, move, warp
+from tfds_reactionet.reading.crop import CROP_VERSION, face_transform, move, warp
+from tfds_reactionet.reading.placing import full_transform
 
 OCCURRENCE = "AUCoding/AU_OCC/F001_T1.csv"
 IMAGES = "Sequences(2D+3D)/F001/T1"
@@ -66,8 +68,8 @@ def test_every_value_of_every_record(prepared: Path, release: tuple[Path, Any]) 
                     assert np.isnan(intensity)
             assert record["expression"] == -1 and record["label_source"] == 1
             original = cv2.imread(str(truth["images"][frame - 1]))[..., ::-1]  # image f - 1
-            expected = cv2.resize(original, (32, 32), interpolation=cv2.INTER_AREA)
-            assert np.abs(pixels(record["reaction"]["image"]).astype(int) - expected).max() < 40
+            expected = letterboxed(original)
+            assert np.abs(pixels(record["reaction"]["image"]).astype(int) - expected).max() < 60
             transform = full_transform(HEIGHT, WIDTH, 32)
             np.testing.assert_allclose(
                 record["landmarks"], move(truth["landmarks"][frame - 1], transform), atol=1e-3
@@ -139,10 +141,117 @@ def test_names_of_any_width_and_both_offsets(tmp_path: Path, offset: int, digits
     for (subject, task), truth in written.items():
         for frame in range(FIRST, FIRST + FRAMES):
             original = cv2.imread(str(truth["images"][frame + offset]))[..., ::-1]
-            expected = cv2.resize(original, (32, 32), interpolation=cv2.INTER_AREA)
+            expected = letterboxed(original)
             stored = pixels(found[f"{subject}/{task}", frame]["reaction"]["image"])
             assert np.abs(stored.astype(int) - expected).max() <= 3
             assert np.isnan(found[f"{subject}/{task}", frame]["landmarks"]).all()
+
+
+def rename_images(raw: Path, name: Callable[[int], str], keep: Callable[[int], bool]) -> None:
+    """Gives the images of all sequences other names, and removes those that are not kept."""
+    for folder in raw.glob("Sequences(2D+3D)/*/*"):
+        for path in folder.glob("*.obj"):
+            path.unlink()
+        images = {int(path.stem): path.rename(path.with_suffix(".x")) for path in folder.iterdir()}
+        for number, path in images.items():
+            if keep(number):
+                path.rename(folder / name(number))
+            else:
+                path.unlink()
+
+
+CODED_IMAGES = range(FIRST - 1, FIRST + FRAMES - 1)  # numbers of the images with codes, from 0
+
+
+@pytest.mark.parametrize(
+    ("name", "offset"),
+    [
+        (lambda number: f"{number}.jpg", None),
+        (lambda number: f"F001_T1_{number:05d}.jpg", None),
+        (lambda number: f"{number + 1:04d}.jpg", 0),
+        (lambda number: f"frame{number + 1}.jpg", 0),
+    ],
+)
+def test_images_named_by_the_codes_own_number_are_found_out(
+    raw: Path, release: tuple[Path, Any], name: Callable[[int], str], offset: int | None
+) -> None:
+    rename_images(raw, name, CODED_IMAGES.__contains__)
+    options: dict[str, Any] = {} if offset is None else {"frame_offset": offset}
+    if offset is not None:
+        with pytest.raises(InputError, match=r"numbered from 21 to 24, AU codes from 21 to 24.*pa"):
+            build("bp4d", raw, raw.parent / "data")
+    prepared = build("bp4d", raw, raw.parent / "data", image_format="png", **options)
+    assert read_metadata(prepared)["options"]["frame_offset"] == options.get("frame_offset", -1)
+    found = read(prepared)
+    for (subject, task), truth in release[1].items():
+        for frame in range(FIRST, FIRST + FRAMES):
+            points = np.float32(truth["landmarks"][frame - 1])
+            moved = move(points, face_transform(points, 32, 0.1))
+            record = found[f"{subject}/{task}", frame]
+            np.testing.assert_allclose(record["landmarks"], moved, atol=1e-2)
+            original = cv2.imread(str(truth["images"][frame - 1]))[..., ::-1]
+            expected = warp(np.ascontiguousarray(original), face_transform(points, 32, 0.1), 32)
+            stored = pixels(record["reaction"]["image"]).astype(int)
+            assert np.abs(stored - expected).max() <= 3
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_whole_sequences_from_zero_and_from_one(tmp_path: Path, first: int) -> None:
+    raw = tmp_path / "raw"
+    write_bp4d(raw, offset=first - 1, meshes=False, landmarks=False)
+    for folder in raw.glob("Sequences(2D+3D)/*/*"):
+        for number in range(first, FIRST):
+            shutil.copy(folder / f"{FIRST:04d}.jpg", folder / f"{number:04d}.jpg")
+    if first:
+        with pytest.raises(InputError, match=r"numbered from 1 to .*pass --frame_offset=0"):
+            build("bp4d", raw, tmp_path / "data")
+    given = {"frame_offset": 0} if first else {}
+    assert len(read(build("bp4d", raw, tmp_path / "data", **given))) == 24
+
+
+def test_images_that_begin_with_different_words_are_refused(raw: Path) -> None:
+    rename_images(raw, lambda number: f"{'ab'[number % 2]}_{number}.jpg", lambda number: True)
+    with pytest.raises(InputError, match=r"a_\d+\.jpg and b_\d+\.jpg begin differently"):
+        build("bp4d", raw, raw.parent / "data")
+
+
+def test_the_tree_of_fera_2015(raw: Path) -> None:
+    """Codes lie in AUCoding/ itself, and images have the codes' numbers."""
+    for path in (raw / "AUCoding" / "AU_OCC").iterdir():
+        path.rename(raw / "AUCoding" / path.name)
+    (raw / "AUCoding" / "AU_OCC").rmdir()
+    for path in list((raw / "AUCoding" / "AU_INT").iterdir()):
+        path.rename(raw / "AUCoding" / path.name)
+    (raw / "AUCoding" / "AU_INT").rmdir()
+    shutil.rmtree(raw / "3DFeatures")
+    shutil.rmtree(raw / "2DFeatures")
+    rename_images(raw, lambda number: f"{number + 1}.jpg", CODED_IMAGES.__contains__)
+    (raw / "Sequences(2D+3D)").rename(raw / "BP4D-training")
+    with pytest.raises(InputError, match="pass --frame_offset=0"):
+        build("bp4d", raw, raw.parent / "data")
+    found = read(build("bp4d", raw, raw.parent / "data", frame_offset=0))
+    assert len(found) == 24 and found["F001/T1", FIRST]["au"]["intensity"][CODED.index(6)] >= 0
+
+
+def test_intensities_that_count_otherwise_are_refused(raw: Path) -> None:
+    path = raw / INTENSITY
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{int(frame) - 1},{code}\n" for frame, code in rows))
+    with pytest.raises(InputError, match=r"frames 20 to 23, but F001_T1\.csv has 21 to 24"):
+        build("bp4d", raw, raw.parent / "data")
+
+
+def test_missing_landmark_files_count_and_lost_faces_do_not(raw: Path) -> None:
+    fit = np.zeros(FIRST + 1, dtype=[("pred", object), ("pose", object)])
+    for entry in range(len(fit)):  # all lost, and none for the last two codes
+        fit[entry] = (np.zeros((0, 0)), np.eye(3))
+    savemat(raw / "2DFeatures/F001_T1.mat", {"fit": fit})
+    with pytest.raises(InputError, match=rf"2 of 24 .*{NO_LANDMARKS} \(2\)"):
+        build("bp4d", raw, raw.parent / "data")
+    prepared = build("bp4d", raw, raw.parent / "data", max_skipped=0.1)
+    assert read_metadata(prepared)["skipped"] == {NO_FACE: 2, NO_LANDMARKS: 2}
+    whole = build("bp4d", raw, raw.parent / "whole", crop="full")
+    assert len(read(whole)) == 24  # nothing is cut out: landmarks are only unknown
 
 
 def test_depth_follows_the_face(release: tuple[Path, Any], tmp_path: Path) -> None:
@@ -188,7 +297,7 @@ SKIPS = {
     "no mesh": (unlink(f"{IMAGES}/0021.obj"), NO_MESH, 1),
     "bad mesh": (write(f"{IMAGES}/0021.obj", b"v 0 0\n"), BAD_DEPTH, 1),
     "lost": (lose_tracking, NO_FACE, 4),
-    "no landmark file": (unlink("2DFeatures/F001_T1.mat"), NO_FACE, 4),
+    "no landmark file": (unlink("2DFeatures/F001_T1.mat"), NO_LANDMARKS, 4),
 }
 
 

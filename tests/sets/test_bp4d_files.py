@@ -68,7 +68,7 @@ def test_damaged_landmark_files_give_landmarks_or_one_line(
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
         for landmarks in read_landmarks(path).values():
-            assert landmarks.shape == (49, 2)
+            assert landmarks is None or landmarks.shape == (49, 2)
     except InputError as error:
         assert str(path) in str(error) and "\n" not in str(error)
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from prepared_faces import build, pixels, read
+from prepared_faces import build, letterboxed, pixels, read
 from raw_bp4d_plus import (
     CODED,
     CODES,
@@ -34,11 +33,13 @@ from tfds_reactionet.bp4d_plus.reader import (
     NO_THERMAL_FACE,
     OTHER_TASK,
 )
+from tfds_reactionet.building import NO_LANDMARKS
 from tfds_reactionet.building.face_records import BAD_DEPTH
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
-from tfds_reactionet.reading.crop import face_transform, full_transform, move, warp
+from tfds_reactionet.reading.crop import face_transform, move, warp
+from tfds_reactionet.reading.placing import full_transform
 
 ALL = len(SUBJECTS) * len(TASKS) * len(CODES)
 IMAGES = "2D+3D/F002/T1"
@@ -79,7 +80,7 @@ def test_every_value_of_every_record(prepared: Path, release: tuple[Path, Any]) 
                 value = record["au"]["intensity"][column]
                 assert np.isnan(value) if level == 9 else value == level
             original = truth["images"][frame - 1]  # image f - 1 of code f
-            expected = cv2.resize(original, (32, 32), interpolation=cv2.INTER_AREA)
+            expected = letterboxed(original)
             stored = pixels(record["reaction"]["image"]).astype(int)
             assert np.abs(stored - expected).max() <= 3
             transform = full_transform(HEIGHT, WIDTH, 32)
@@ -292,7 +293,34 @@ def test_thermal_without_landmarks_is_whole(raw: Path) -> None:
     assert thermal.find_video(raw / "Thermal/F009", "T1") is None
 
 
-def test_sequence_without_thermal_landmarks_is_left_out(raw: Path) -> None:
+def test_missing_thermal_landmarks_count_and_lost_ones_do_not(raw: Path) -> None:
     (raw / POINTS).unlink()
-    prepared = build("bp4d_plus/rgb_depth_thermal", raw, raw.parent / "data")
-    assert read_metadata(prepared)["skipped"] == {NO_THERMAL_FACE: len(CODES) + 5}
+    with pytest.raises(InputError, match=rf"{NO_LANDMARKS} \({len(CODES)}\)"):
+        build("bp4d_plus/rgb_depth_thermal", raw, raw.parent / "data")
+    prepared = build("bp4d_plus/rgb_depth_thermal", raw, raw.parent / "data", max_skipped=0.5)
+    assert read_metadata(prepared)["skipped"] == {NO_LANDMARKS: len(CODES), NO_THERMAL_FACE: 5}
+
+
+def test_missing_landmarks_of_a_sequence_count(raw: Path) -> None:
+    (raw / "2DFeatures/F002_T1.mat").unlink()
+    with pytest.raises(InputError, match=rf"{NO_LANDMARKS} \({len(CODES)}\)"):
+        build("bp4d_plus/rgb", raw, raw.parent / "data")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_images_counted_from_one_are_found_out(raw: Path, zipped: bool) -> None:
+    if zipped:
+        path = raw / "2D+3D/F001.zip"
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in members.items():
+                stem, _, suffix = name.rpartition("/")[2].partition(".")
+                if stem.isdecimal():  # with a prefix besides
+                    inner = name.rpartition("/")[0]
+                    archive.writestr(f"{inner}/F001_{int(stem) + 1:05d}.{suffix}", data)
+    else:
+        for path in sorted((raw / "2D+3D/F002/T1").glob("*.jpg"), reverse=True):
+            path.rename(path.with_name(f"{int(path.stem) + 1:04d}.jpg"))
+    with pytest.raises(InputError, match=r"numbered from 1 to 6, AU codes .*--frame_offset=0"):
+        build("bp4d_plus/rgb", raw, raw.parent / "data")

@@ -13,12 +13,13 @@ from prepared_faces import build, pixels, read
 from raw_ck_plus import FRAMES, HEIGHT, WIDTH, number, write_ck_plus
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building.face_records import NO_FACE
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building import NO_LANDMARKS
+from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.ck_plus import labels
-from tfds_reactionet.ck_plus.reader import NO_EMOTION, NO_FACS, NO_IMAGE, OTHER_EMOTION
-from tfds_reactionet.reading.crop import full_transform, move
+from tfds_reactionet.ck_plus.reader import NO_EMOTION, NO_FACS, NO_IMAGE, NOT_LAST, OTHER_EMOTION
+from tfds_reactionet.reading.crop import move
+from tfds_reactionet.reading.placing import full_transform
 
 NAMES = {1: "anger", 3: "disgust", 4: "fear", 5: "happy", 6: "sad", 7: "surprise"}
 PARTS = {  # six subjects with one of six emotions, dealt out in turn
@@ -52,7 +53,7 @@ def raw(release: tuple[Path, Any], tmp_path: Path) -> Path:
 def test_every_value_of_every_record(
     release: tuple[Path, Any], tmp_path: Path, config: str
 ) -> None:
-    options = {"crop": "full", "image_format": "png"}
+    options = {"crop": "full", "image_format": "png", "fit": "centre"}
     prepared = build(f"ck_plus/{config}", release[0], tmp_path, **options)
     found = read(prepared)
     assert len(found) == len(PARTS) * 3
@@ -68,7 +69,9 @@ def test_every_value_of_every_record(
                 intensity = record["au"]["intensity"][column]
                 assert np.isnan(intensity) if grade == 0 else intensity == (grade or 0)
             assert (pixels(record["reaction"]["image"]) == truth["images"][frame - 1][0, 0]).all()
-            points = move(truth["landmarks"][frame - 1], full_transform(HEIGHT, WIDTH, 32))
+            points = move(
+                truth["landmarks"][frame - 1], full_transform(HEIGHT, WIDTH, 32, "centre")
+            )
             np.testing.assert_allclose(record["landmarks"], points, atol=1e-3)
             assert record["label_source"] == 1
     metadata = read_metadata(prepared)
@@ -98,9 +101,44 @@ def test_folders_as_the_zip_files_unpack(tmp_path: Path) -> None:
     assert read_metadata(prepared)["options"]["crop"] == "full"
 
 
+@pytest.mark.parametrize("moved", [-1, 1])
+@pytest.mark.parametrize("with_landmarks", [True, False])
+def test_images_numbered_otherwise_than_labels_are_found_out(
+    raw: Path, release: tuple[Path, Any], moved: int, with_landmarks: bool
+) -> None:
+    if not with_landmarks:
+        shutil.rmtree(raw / "Landmarks")
+    for path in sorted((raw / "cohn-kanade-images").rglob("*.png"), reverse=moved > 0):
+        path.rename(path.with_name(f"{path.stem[:9]}{int(path.stem[9:]) + moved:08d}.png"))
+    with pytest.raises(InputError, match=rf"in 6 of 6 sequences.*pass --frame_offset={moved}"):
+        build("ck_plus", raw, raw.parent / "data")
+    options = {"crop": "full", "image_format": "png", "frame_offset": moved}
+    found = read(build("ck_plus", raw, raw.parent / "data", **options))
+    for sequence in PARTS:
+        stored = pixels(found[sequence, FRAMES + moved]["reaction"]["image"])
+        assert (stored[16, 16] == release[1][sequence]["images"][FRAMES - 1][0, 0]).all()
+
+
+def test_landmarks_numbered_otherwise_than_images_are_found_out(raw: Path) -> None:
+    for path in sorted((raw / "Landmarks").rglob("*.txt")):
+        number = int(path.stem[9:17]) - 1
+        path.rename(path.with_name(f"{path.stem[:9]}{number:08d}_landmarks.txt"))
+    with pytest.raises(InputError, match=r"from 1 to 5, landmark files from 0 to 4"):
+        build("ck_plus", raw, raw.parent / "data")
+
+
+def test_names_of_other_widths_belong_together(raw: Path) -> None:
+    for path in list((raw / "cohn-kanade-images").rglob("*.png")):
+        path.rename(path.with_name(f"{path.stem[:9]}{int(path.stem[9:])}.png"))
+    assert len(read(build("ck_plus", raw, raw.parent / "data"))) == 18
+
+
 def test_peak_is_the_frame_that_the_label_names(raw: Path) -> None:
     (raw / EMOTION).rename(raw / EMOTION.replace("00000005", "00000004"))
-    found = read(build("ck_plus", raw, raw.parent / "data"))
+    prepared = build("ck_plus", raw, raw.parent / "data")
+    assert read_metadata(prepared)["notes"] == {NOT_LAST: 1}
+    assert f"1  {NOT_LAST}" in summarise(prepared)
+    found = read(prepared)
     assert [frame for sequence, frame in sorted(found) if sequence == "S010/002"] == [2, 3, 4]
 
 
@@ -108,7 +146,12 @@ SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
     "no peak": (lambda raw: (raw / IMAGES / "S010_002_00000005.png").unlink(), NO_IMAGE, 1),
     "no images": (lambda raw: shutil.rmtree(raw / IMAGES), NO_IMAGE, 1),
     "no codes": (lambda raw: (raw / FACS).unlink(), NO_FACS, 1),
-    "no landmarks": (lambda raw: (raw / POINTS).unlink(), NO_FACE, 1),
+    "no landmarks": (lambda raw: (raw / POINTS).unlink(), NO_LANDMARKS, 1),
+    "half of the landmarks": (
+        lambda raw: [p.unlink() for p in (raw / "Landmarks").rglob("*0[24]_landmarks.txt")],
+        NO_LANDMARKS,
+        6,
+    ),
 }
 
 
@@ -117,6 +160,8 @@ def test_what_is_missing_is_counted_and_listed(raw: Path, defect: str) -> None:
     change, reason, count = SKIPS[defect]
     change(raw)
     options = {"folds": 2, "max_skipped": 0.5}
+    with pytest.raises(InputError, match=rf"most often: {reason} \({count}\)"):
+        build("ck_plus", raw, raw.parent / "data", folds=2)
     prepared = build("ck_plus", raw, raw.parent / "data", **options)
     assert read_metadata(prepared)["skipped"] == {**EXPECTED, reason: count}
     if reason == NO_FACS:  # the other config does not need them

@@ -12,9 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prepared_faces import build, pixels, read
 from raw_disfa import AUS, FRAMES, HEIGHT, SUBJECTS, WIDTH, write_disfa
+from scipy.io import savemat
 
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import DISFA_AUS
+from tfds_reactionet.building import NO_LANDMARKS
 from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
@@ -42,7 +44,7 @@ def raw(release: tuple[Path, Any], tmp_path: Path) -> Path:
 
 
 def test_every_value_of_every_record(release: tuple[Path, Any], tmp_path: Path) -> None:
-    prepared = build("disfa", release[0], tmp_path, crop="full")
+    prepared = build("disfa", release[0], tmp_path, crop="full", fit="centre")
     found = read(prepared)
     assert len(found) == RECORDS and ("SN010", FRAMES) not in found
     for subject, truth in release[1].items():
@@ -53,8 +55,8 @@ def test_every_value_of_every_record(release: tuple[Path, Any], tmp_path: Path) 
             assert record["part"] == PARTS[subject] and record["subject"] == subject
             mean = pixels(record["reaction"]["image"]).mean(axis=(0, 1))
             assert np.abs(mean - truth["colours"][row]).max() < 12  # image row - 1
-            scale = np.array([32 / WIDTH, 32 / HEIGHT])
-            points = (truth["landmarks"][row] + 0.5) * scale - 0.5
+            corner = np.array([(WIDTH - HEIGHT) / 2, 0])  # of the square in the middle
+            points = (truth["landmarks"][row] - corner + 0.5) * (32 / HEIGHT) - 0.5
             np.testing.assert_allclose(record["landmarks"], points, atol=1e-3)
     metadata = read_metadata(prepared)
     assert metadata["au_names"] == [f"AU{au:02d}" for au in AUS]
@@ -117,7 +119,6 @@ def test_video_frames_by_number(tmp_path: Path) -> None:
     for number in (0, 3, 5, 1):  # going back starts the video again
         image = VideoImage(tmp_path / "a.avi", number).read()
         assert image.shape == (16, 32, 3) and abs(image.mean() - 20 * number) < 3
-    assert VideoImage(tmp_path / "a.avi", 0, rotation=90).read().shape == (32, 16, 3)
     corner = np.zeros((2, 3, 3), np.uint8)
     corner[0, 0] = 255
     turned = [np.argwhere(rotated(corner, d)[..., 0])[0].tolist() for d in (0, 90, 180, 270)]
@@ -134,11 +135,37 @@ def test_extracted_frames_from_zero_and_from_one(tmp_path: Path, first: int) -> 
     if first:
         with pytest.raises(InputError, match=r"numbered from 1 to 5.*pass --frame_offset=0"):
             build("disfa", raw, tmp_path / "data")
-    found = read(build("disfa", raw, tmp_path / "data", frame_offset=first - 1))
+    options = {"frame_offset": first - 1, "fit": "centre"}
+    found = read(build("disfa", raw, tmp_path / "data", **options))
     for subject, truth in written.items():
         for row in range(len(truth["intensity"])):
             mean = pixels(found[subject, row + 1]["reaction"]["image"]).mean(axis=(0, 1))
             assert np.abs(mean - truth["colours"][row]).max() < 3
+
+
+def test_landmarks_counted_from_one_are_found_out(raw: Path, release: Any) -> None:
+    for path in sorted((raw / "Landmark_Points/SN031").rglob("*.mat"), reverse=True):
+        path.rename(path.with_name(f"l{int(path.name[1:6]) + 1:05d}_lm.mat"))
+    said = r"landmark files are numbered from 1 to 5, label rows .*pass --landmark_offset=0"
+    with pytest.raises(InputError, match=said):
+        build("disfa", raw, raw.parent / "data")
+
+
+def test_frames_with_a_prefix(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    write_disfa(raw, extracted=SUBJECTS, landmarks=False)
+    for subject in SUBJECTS:
+        for path in list((raw / subject).iterdir()):
+            path.rename(path.with_name(f"{subject}_frame{int(path.stem):04d}.png"))
+    assert len(read(build("disfa", raw, tmp_path / "data"))) == RECORDS
+
+
+def test_an_action_unit_that_counts_otherwise_is_refused(raw: Path) -> None:
+    rows = (raw / LABELS).read_text().split()
+    moved = [f"{int(row.split(',')[0]) - 1},{row.split(',')[1]}\r\n" for row in rows]
+    (raw / LABELS).write_bytes("".join(moved).encode())
+    with pytest.raises(InputError, match=r"au12\.txt: frames 0 to 4, but other AUs have 1 to 5"):
+        build("disfa", raw, raw.parent / "data")
 
 
 def test_missing_labels_are_unknown_and_never_absent(raw: Path, release: Any) -> None:
@@ -180,14 +207,26 @@ def cut_video(raw: Path) -> None:
     video_of_greys(path, 3)
 
 
-SKIPS = {
+SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
     "rows without a frame": (cut_video, NO_IMAGE, 2),
     "no image": (lambda raw: (raw / "SN031/3.png").unlink(), NO_IMAGE, 1),
     "bad image": (lambda raw: (raw / "SN031/3.png").write_bytes(b"\x89PNG"), BAD_IMAGE, 1),
     "no landmarks": (
         lambda raw: next((raw / "Landmark_Points/SN031").rglob("l00003*")).unlink(),
+        NO_LANDMARKS,
+        1,
+    ),
+    "lost": (
+        lambda raw: savemat(
+            next((raw / "Landmark_Points/SN031").rglob("l00003*")), {"pts": np.zeros((0, 2))}
+        ),
         NO_FACE,
         1,
+    ),
+    "half of the landmarks": (
+        lambda raw: [p.unlink() for p in (raw / "Landmark_Points").rglob("*0[13]_lm.mat")],
+        NO_LANDMARKS,
+        6,
     ),
     "a subject without images": (lambda raw: shutil.rmtree(raw / "SN031"), NO_IMAGE, 5),
 }
@@ -201,6 +240,9 @@ def test_unusable_frames_are_counted_and_listed(raw: Path, defect: str) -> None:
         with pytest.raises(InputError, match=r"no usable frame for part2 .*part2 0"):
             build("disfa", raw, raw.parent / "data", max_skipped=1)
         return
+    if defect != "lost":
+        with pytest.raises(InputError, match=rf"most often: {reason} \({count}\)"):
+            build("disfa", raw, raw.parent / "data")
     prepared = build("disfa", raw, raw.parent / "data", max_skipped=0.5)
     assert read_metadata(prepared)["skipped"] == {reason: count}
     assert len(read(prepared)) == RECORDS - count

@@ -15,7 +15,8 @@ from raw_raf_db import IMAGES, write_mirror, write_raf_db
 
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
-from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE
+from tfds_reactionet.building import NO_LANDMARKS
+from tfds_reactionet.building.face_records import BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.raf_db import labels
@@ -144,7 +145,7 @@ SKIPS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "no face": (
         "original",
         lambda raw: [path.unlink() for path in raw.glob("Annotation/*/train_00002_*")],
-        NO_FACE,
+        NO_LANDMARKS,
     ),
 }
 
@@ -153,6 +154,8 @@ SKIPS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
 def test_what_is_missing_is_counted(raw: Path, defect: str) -> None:
     config, change, reason = SKIPS[defect]
     change(raw)
+    with pytest.raises(InputError, match=rf"most often: {reason} \(1\)"):
+        build(f"raf_db/{config}", raw, raw.parent / "data")
     prepared = build(f"raf_db/{config}", raw, raw.parent / "data", max_skipped=0.5)
     assert read_metadata(prepared)["skipped"] == {reason: 1}
     assert ("train", 2) not in read(prepared)

@@ -127,7 +127,7 @@ def test_shares_of_other_sets_and_of_uncoded_aus(
     expected = [(occurrence[:, au] == 1).sum() / (occurrence[:, au] >= 0).sum() for au in (0, 16)]
     shares = au_shares(read_set(prepared), ("AU01", "AU45", "AU99"))
     np.testing.assert_allclose(shares, [*expected, np.nan])
-    assert np.isnan(au_shares(read_set(next(data_dir.glob("bp4d/*/1.0.0"))), ["AU45"])).all()
+    assert np.isnan(au_shares(read_set(next(data_dir.glob("bp4d/*/1.1.0"))), ["AU45"])).all()
 
 
 def test_pieces_and_processes_give_the_same_counts(

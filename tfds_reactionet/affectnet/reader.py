@@ -10,13 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from drr_jax.errors import InputError
 from tfds_reactionet import building
 from tfds_reactionet.affectnet import labels
 from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks, later
-from tfds_reactionet.reading import Box, ImageFile, Protocol, folders, matching, numbered_images
+from tfds_reactionet.reading import (
+    Box,
+    ImageFile,
+    Protocol,
+    folders,
+    matching,
+    moved,
+    numbered_images,
+)
 
 OTHER_CLASS = "expression outside of the seven (contempt, none, uncertain, no face)"
 NO_IMAGE = "label without an image"
@@ -28,6 +36,7 @@ _IMAGES = "manually_annotated_images"
 _KEYS = ("exp", "val", "aro")
 _EXPRESSION = re.compile(r"([0-9]{1,9})_exp\.npy")
 _LEVELS = 3
+_LYING = range(5, 9)  # EXIF orientations that exchange width and height
 
 
 _INNER = ("images", "annotations")
@@ -138,10 +147,14 @@ def _is_leaf(name: str) -> bool:
 
 
 def _clipped(box: Box, path: Path) -> Box:
-    """A face's box, which may reach over the edge of its image; that one's header is read."""
+    """A face's box, which may reach over the edge of its image; that one's header is read.
+
+    The box is of the image as it is shown, which may be turned against its stored rows.
+    """
     try:
         with Image.open(path) as image:
-            return box.clipped(*image.size)
+            lies = image.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
+            return box.clipped(*(image.size[::-1] if lies else image.size))
     except Exception:  # Pillow raises many kinds; decoding will tell what is wrong
         return box
 
@@ -150,6 +163,12 @@ def _numbered(folder: Path) -> list[tuple[int, str | None]]:
     """(number, name of the image) of a set's images and labels of 2021, one of which may lack."""
     images = numbered_images(folder / "images")
     labelled = {int(match[1]) for _, match in matching(folder / "annotations", _EXPRESSION)}
+    if by := moved(images, labelled):
+        raise InputError(
+            f"{folder}: images are numbered from {min(images)} to {max(images)}, annotations from "
+            f"{min(labelled)} to {max(labelled)}; they seem to be numbered {by:+d} against "
+            "them, and are expected to have the same numbers: unpack both archives again"
+        )
     return [
         (number, images[number].name if number in images else None)
         for number in sorted(images.keys() | labelled)

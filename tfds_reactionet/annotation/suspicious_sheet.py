@@ -15,7 +15,7 @@ from drr_jax.facs import REACTIONET_AUS
 from drr_jax.pages import GREY, INK, PALETTE, RED, WIDTH, named, png
 from tfds_reactionet.annotation.suspicious import Flagged
 from tfds_reactionet.reactionet import AU_COLUMNS, Sequence, find_frames
-from tfds_reactionet.reading import BadImageError, rgb
+from tfds_reactionet.reading import BadImageError, Offset, rgb
 
 AROUND = 2  # neighbours shown before and after the suspicious frames
 MOST_PICTURES = 10  # of one episode
@@ -112,7 +112,8 @@ def _strip(episode: Episode) -> list[dict[str, Any]]:
     if last - first > MOST_PICTURES:  # too long for a line: around its largest D
         first = max(first, min(episode.peak - MOST_PICTURES // 2 + 1, last - MOST_PICTURES))
     rows = list(range(max(0, first), min(len(track.frames), last)))
-    pixels, names = _pictures(episode.flagged.path.parent), np.array(AU_COLUMNS)
+    pixels = _pictures(episode.flagged.path.parent, track.frames.tolist())
+    names = np.array(AU_COLUMNS)
     return [
         {
             "frame": track.frames[row],
@@ -125,10 +126,14 @@ def _strip(episode: Episode) -> list[dict[str, Any]]:
     ]
 
 
-def _pictures(folder: Path) -> Callable[[int], np.ndarray | None]:
-    """A function from frame number to pixels, or to None where the release has no such image."""
+def _pictures(folder: Path, numbers: list[int]) -> Callable[[int], np.ndarray | None]:
+    """A function from frame number to pixels, or to None where the release has no such image.
+
+    None too if the images count otherwise than the `numbers` of OpenFace: neighbours are not shown.
+    """
     try:
         frames = find_frames(Sequence(folder.parent, folder.name), "reaction")
+        Offset("frame_offset", 0, False).check(folder, list(frames), numbers)
     except InputError:
         return lambda frame: None
 

@@ -1,7 +1,10 @@
 """Where BP4D's files lie (docs/datasets.md section 1).
 
     2DFeatures/F001_T1.mat        AUCoding/AU_OCC/F001_T1.csv      AUCoding/AU_INT/AU06/...
-    Sequences(2D+3D)/F001/T1/0000.jpg, 0000.obj                    or BP4D-training/F001/T1/2440.jpg
+    Sequences(2D+3D)/F001/T1/0000.jpg, 0000.obj
+
+or, as FERA 2015 has them, AUCoding/F001_T1.csv and BP4D-training/F001/T1/2440.jpg, images named by
+the number of their codes.
 
 Folders are found by what they hold, at most four levels down: names around them vary.
 """
@@ -12,7 +15,7 @@ from pathlib import Path
 from drr_jax.errors import InputError
 from drr_jax.facs import BP4D_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
 PARTS = reading.listed(
@@ -63,6 +66,7 @@ class Reader(building.Reader):
         self.labels = [found[name] for name in names if name in found]
         self.occurrence, self.intensity = found["au_occ"], found.get("au_int")
         self.images, self.landmarks = found["images"], found.get("2dfeatures")
+        self.offsets = (reading.Offset.of(self.options, "frame_offset", -1),)
 
     @property
     def has_faces(self) -> bool:
@@ -76,27 +80,35 @@ class Reader(building.Reader):
         ]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
-        coded = reading.read_bp4d_codes(unit.source, self.intensity)
-        folder = self.images / unit.sequence
+        coded = list(reading.read_bp4d_codes(unit.source, self.intensity))
+        folder, (offset,) = self.images / unit.sequence, self.offsets
         images = reading.numbered_images(folder)
+        offset.check(folder, images, [number for number, *_ in coded], "AU codes", whole_from=1)
+        tracked = self.landmarks and reading.bp4d_landmarks_file(self.landmarks, unit.sequence)
+        has_landmarks = tracked is not None and tracked.is_file()
         for number, occurrence, intensity in coded:
-            image_number = number + self.options["frame_offset"]
+            image_number = number + offset.value
             path = images.get(image_number)
             if path is None:
                 yield unit.skip(number, reading.NO_IMAGE, folder)
+                continue
+            if self.cuts_faces and not has_landmarks:
+                yield unit.skip(number, NO_LANDMARKS, tracked or folder)
                 continue
             mesh = path.with_suffix(".obj") if self.config == "rgb_depth" else None
             if mesh and not mesh.is_file():
                 yield unit.skip(number, reading.NO_MESH, mesh)
                 continue
+            # Entry n of the landmarks is image n of the official count, from 0, whatever its name.
+            entry = image_number if 0 in images else number - 1
             yield Frame(
                 number,
                 reading.ImageFile(path),
                 occurrence=occurrence,
                 intensity=intensity,
-                landmarks=later(
-                    reading.bp4d_landmarks_of, self.landmarks, unit.sequence, image_number
-                ),
+                landmarks=later(reading.bp4d_landmarks_of, tracked, entry)
+                if has_landmarks
+                else None,
                 depth=reading.TexturedMesh(mesh) if mesh else None,
             )
 

@@ -3,7 +3,7 @@
 from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="BP4D+",
     configs={
         "rgb": "Colour images.",
@@ -25,10 +25,12 @@ DATA_SET = DataSet(
         ),
         Option(
             "frame_offset",
-            -1,
-            "image number minus frame number of the AU codes (-1: the official guide)",
+            None,
+            "image number minus frame number of the AU codes (default -1, the official guide); "
+            "given, the numbers are not doubted",
             low=-1000,
             high=1000,
+            kind=int,
         ),
         Option(
             "thermal_fps",

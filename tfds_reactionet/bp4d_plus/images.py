@@ -1,6 +1,8 @@
 """Colour images and meshes of a BP4D+ sequence, from folders or from one zip file a subject.
 
 2D+3D/F001/T1/0000.jpg, 0000.obj        or 2D+3D/F001.zip with members <top>/T1/0000.jpg
+
+What stands before the numbers must be the same in all names of a sequence.
 """
 
 import re
@@ -20,13 +22,14 @@ from tfds_reactionet.reading import (
     has_images,
     holds_bp4d_images,
     matching,
+    numbered,
     numbered_images,
     open_archive,
 )
 
 _ZIP = re.compile(r"[FM][0-9]{3}\.zip", re.IGNORECASE)
 _SUFFIXES = "|".join(suffix[1:] for suffix in (*IMAGE_SUFFIXES, ".obj"))
-_MEMBER = re.compile(rf"(.*/)?(T[0-9]{{1,2}})/([0-9]{{1,9}})\.({_SUFFIXES})", re.IGNORECASE)
+_MEMBER = re.compile(rf"(.*/)?(T[0-9]{{1,2}})/([^/.]*?[0-9]{{1,9}})\.({_SUFFIXES})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,16 @@ def sequence(folder: Path, subject: str, task: str) -> Sequence:
 def _in_archive(path: Path, subject: str, task: str) -> Sequence:
     images: dict[int, ZipImage] = {}
     meshes: dict[int, TexturedMesh] = {}
-    for name in open_archive(path).names():
-        match = _MEMBER.fullmatch(name)
-        if not match or match[2].upper() != task:
+    matches = {name: _MEMBER.fullmatch(name) for name in open_archive(path).names()}
+    members = {name: match for name, match in matches.items() if match and match[2].upper() == task}
+    numbers = numbered(path, (f"{match[3]}.{match[4]}" for match in members.values()))
+    for name, match in members.items():
+        number = numbers.get(f"{match[3]}.{match[4]}")
+        if number is None:
             continue
         others = [part for part in name.split("/")[:-2] if BP4D_SUBJECT.fullmatch(part.upper())]
         if others and others != [subject]:
             raise InputError(f"{path}: member {name[:80]!r} is of another subject than {subject}")
-        number = int(match[3])
         if match[4].lower() == "obj":
             meshes.setdefault(number, TexturedMesh(path, name))
             continue

@@ -15,7 +15,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs import BP4D_AUS
 from tfds_reactionet import building, reading
 from tfds_reactionet.bp4d_plus import folds, images, thermal
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 
 TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"
@@ -59,6 +59,7 @@ class Reader(building.Reader):
                 raise InputError(f"{self.root}: {lacking}")
         if not warm or "2dfeatures" not in found or self.options["crop"] == "full":
             found.pop("irfeatures", None)
+        self.offsets = (reading.Offset.of(self.options, "frame_offset", -1),)
         self.places = found  # those that are read: of _LABELS, and "images", F001/T1 or F001.zip
 
     @property
@@ -77,16 +78,24 @@ class Reader(building.Reader):
         return units
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
-        coded = reading.read_bp4d_codes(unit.source, self.places.get("au_int"))
+        coded = list(reading.read_bp4d_codes(unit.source, self.places.get("au_int")))
         found = images.sequence(self.places["images"], unit.subject, unit.task)
+        numbers, (offset,) = [number for number, *_ in coded], self.offsets
+        offset.check(found.place, found.images, numbers, "AU codes", whole_from=1)
         thermals = self._thermal(unit) if "thermal" in self.places else None
+        folder = self.places.get("2dfeatures")
+        tracked = folder and reading.bp4d_landmarks_file(folder, unit.sequence)
+        has_landmarks = tracked is not None and tracked.is_file()
         for number, occurrence, intensity in coded:
-            image_number = number + self.options["frame_offset"]
+            image_number = number + offset.value
             image = found.images.get(image_number)
             mesh = found.meshes.get(image_number) if self.config != "rgb" else None
             if image is None or (self.config != "rgb" and mesh is None):
                 reason = reading.NO_IMAGE if image is None else reading.NO_MESH
                 yield unit.skip(number, reason, found.place)
+                continue
+            if self.cuts_faces and not has_landmarks:
+                yield unit.skip(number, NO_LANDMARKS, tracked or found.place)
                 continue
             seen = thermals(number) if thermals else (None, None)
             if isinstance(seen, Skip):
@@ -98,12 +107,9 @@ class Reader(building.Reader):
                 occurrence=occurrence,
                 intensity=intensity,
                 # They count frames from 1, as AU codes do, whatever the images' names.
-                landmarks=later(
-                    reading.bp4d_landmarks_of,
-                    self.places.get("2dfeatures"),
-                    unit.sequence,
-                    number - 1,
-                ),
+                landmarks=later(reading.bp4d_landmarks_of, tracked, number - 1)
+                if has_landmarks
+                else None,
                 depth=mesh,
                 thermal=seen[0],
                 thermal_box=seen[1],
@@ -147,7 +153,9 @@ class Reader(building.Reader):
                 return unit.skip(number, NO_THERMAL, path or folder)
             box = None
             if points is not None:
-                box = thermal.face_box(points[nearest]) if nearest < len(points) else None
+                if nearest >= len(points):
+                    return unit.skip(number, NO_LANDMARKS, str(boxes))
+                box = thermal.face_box(points[nearest])
                 if box is None:
                     return unit.skip(number, NO_THERMAL_FACE, str(boxes))
             return reading.VideoImage(path, nearest), box

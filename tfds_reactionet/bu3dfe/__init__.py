@@ -4,6 +4,7 @@ from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
     version="1.0.0",
+    notes={"1.0.0": "First version."},
     folder="BU_3DFE",
     configs={
         "rgb": "Frontal texture images.",

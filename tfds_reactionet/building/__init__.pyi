@@ -1,4 +1,9 @@
+from .catalog import FACE_CHOICE as FACE_CHOICE
 from .catalog import FACE_OPTIONS as FACE_OPTIONS
+from .catalog import FIT as FIT
+from .catalog import LANDMARKS as LANDMARKS
+from .catalog import MARGIN as MARGIN
+from .catalog import SHAPES_KEPT as SHAPES_KEPT
 from .catalog import SIZE as SIZE
 from .catalog import DataSet as DataSet
 from .catalog import Option as Option
@@ -9,6 +14,7 @@ from .common import LABEL_SOURCES as LABEL_SOURCES
 from .common import caption_words as caption_words
 from .common import default_data_dir as default_data_dir
 from .face_builder import FaceBuilder as FaceBuilder
+from .faces import NO_LANDMARKS as NO_LANDMARKS
 from .faces import Depth as Depth
 from .faces import FoldReader as FoldReader
 from .faces import Frame as Frame

@@ -17,7 +17,7 @@ from drr_jax.errors import InputError, nearest
 class Option:
     """A choice of the user that changes the records: `--name=value`, of the type of `default`.
 
-    With default None, the builder chooses, and the value is a text or None.
+    With default None, the builder chooses, and the value is of the type `kind`, or None.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     why: str = ""  # the end of the message about a value out of range
+    kind: type = str  # of a value that has the default None
 
     def parse(self, text: str) -> str | int | float | bool:
         """The value that a command line names. Raises InputError for another type."""
@@ -34,7 +35,7 @@ class Option:
             if text.lower() not in ("true", "false"):
                 raise InputError(f"{self.name}={text}, expected true or false")
             return text.lower() == "true"
-        kind = type(self.default)
+        kind = self.kind if self.default is None else type(self.default)
         if kind not in (int, float):
             return text
         try:
@@ -53,7 +54,36 @@ class Option:
             raise InputError(f"{self.name}={value}, expected {wanted}{self.why}")
 
 
+# What is new in the records of every set of faces.
+SHAPES_KEPT = (
+    "Whole images keep their shape (letterboxed, or their central square by fit=centre) where they "
+    "were stretched to a square, and are turned as their EXIF orientation says. Square images that "
+    "stand upright are as they were."
+)
 SIZE = Option("size", 256, "side of the stored images", low=8, high=4096, why=" pixels")
+FIT = Option(
+    "fit",
+    "letterbox",
+    "how whole images are put into the square: letterbox, all of it with black beside; centre, the "
+    "square in its middle",
+    choices=("letterbox", "centre"),
+)
+FACE_CHOICE = Option(
+    "face",
+    "longest",
+    "which of several faces in an OpenFace file, the same in the whole sequence: longest, found in "
+    "most frames; largest, in the image",
+    choices=("longest", "largest"),
+)
+MARGIN = Option(
+    "margin", 0.1, "room around a cut-out face, in widths of the face", low=0.0, high=2.0
+)
+LANDMARKS = Option(
+    "landmarks",
+    None,
+    "folder of OpenFace's CSVs, named as the images and clips, to cut faces out by (the release "
+    "has no landmarks of its own)",
+)
 # The options of every set of faces (building/faces.py).
 FACE_OPTIONS = (
     SIZE,
@@ -64,7 +94,8 @@ FACE_OPTIONS = (
         "(default: face where the release has them)",
         choices=("face", "full"),
     ),
-    Option("margin", 0.1, "room around a cut-out face, in widths of the face", low=0.0, high=2.0),
+    FIT,
+    MARGIN,
     Option("image_format", "jpeg", "how images are stored", choices=("jpeg", "png")),
 )
 
@@ -79,6 +110,9 @@ class DataSet:
     homepage: str = ""
     access: str = ""  # how to get the raw release, and what must be in its folder
     options: tuple[Option, ...] = FACE_OPTIONS
+    notes: Mapping[str, str] = field(  # what a version brought, by version
+        default_factory=lambda: {"1.0.0": "First version.", "1.1.0": SHAPES_KEPT}
+    )
     demo: str | None = None  # module whose write_release(folder, ...) renders a release
     rendered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # config -> arguments
     folders: Mapping[str, str] = field(default_factory=dict)  # of rendered configs

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from tfds_reactionet.building.face_records import (
     CHUNK_FRAMES,
     NO_FACE,
     Chunk,
+    Scanned,
     Stored,
     build,
     record_features,
@@ -27,7 +29,7 @@ from tfds_reactionet.building.faces import FoldReader, Options, Reader, Spec, Un
 from tfds_reactionet.building.parallel import ordered_map
 from tfds_reactionet.building.sharded import Plan, ShardedBuilder
 from tfds_reactionet.building.skipped import SkipList
-from tfds_reactionet.reading import CROP_VERSION, FoldUnit
+from tfds_reactionet.reading import CROP_VERSION
 
 
 class FaceBuilder(ShardedBuilder, skip_registration=True):
@@ -71,15 +73,17 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
     def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
         reader = self.check_release(manual_dir, self.config_name, self.options)
         spec = reader.spec(self.config_name, self.options)
-        options = dict(self.options)
+        options = reader.resolved()
         if "crop" in options:
             options["crop"] = self._crop(manual_dir, reader)
         units = reader.units()
         skips.add(reader.unread())
-        counts, loads = self._scan(reader, units, skips)
+        scanned = self._scan(reader, units, skips)
+        counts = [unit.frames for unit in scanned]
         skips.check(sum(counts) + skips.lost)
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"notes": dict(Counter(n for unit in scanned for n in unit.notes))}
         if isinstance(reader, FoldReader):
+            loads = [unit.load for unit in scanned if unit.load]
             dealt, found["fold_source"] = reader.parts(loads)
             units = [dataclasses.replace(unit, part=dealt[unit.sequence]) for unit in units]
         return Plan(
@@ -117,22 +121,15 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
             "protocol": spec.protocol.to_json(),
         }
 
-    def _scan(
-        self, reader: Reader, units: Sequence[Unit], skips: SkipList
-    ) -> tuple[list[int], list[FoldUnit]]:
-        """Number of frames of every unit, and what a FoldReader deals them out by.
-
-        What yields no record goes to `skips`.
-        """
-        counts, loads = [], []
+    def _scan(self, reader: Reader, units: Sequence[Unit], skips: SkipList) -> list[Scanned]:
+        """What is known of every unit; what yields no record goes to `skips`."""
+        found = []
         with self._progress_bar("reading labels", len(units), "units") as bar:
-            scanned = ordered_map(functools.partial(scan, reader), units, self._jobs)
-            for count, skipped, load in scanned:
-                counts.append(count)
-                loads += [load] if load else []
-                skips.add(skipped)
+            for unit in ordered_map(functools.partial(scan, reader), units, self._jobs):
+                found.append(unit)
+                skips.add(unit.skips)
                 bar.update()
-        return counts, loads
+        return found
 
 
 def _chunks(

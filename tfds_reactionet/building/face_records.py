@@ -10,6 +10,7 @@ import numpy as np
 
 from tfds_reactionet.building.common import LABEL_SOURCES, Tally
 from tfds_reactionet.building.faces import (
+    NO_LANDMARKS,
     Depth,
     FoldReader,
     Frame,
@@ -23,8 +24,10 @@ from tfds_reactionet.building.shards import Built
 from tfds_reactionet.building.skipped import Skip
 from tfds_reactionet.reading import (
     BadImageError,
+    Fit,
     FoldUnit,
     Format,
+    NoLandmarksError,
     box_transform,
     encode,
     face_transform,
@@ -37,7 +40,7 @@ from tfds_reactionet.reading import (
 
 BAD_IMAGE = "image does not decode"
 BAD_DEPTH = "depth cannot be rendered"
-NO_FACE = "no face landmarks or box to cut the face out by"
+NO_FACE = "no face was found in it to cut out"
 
 # Frames a process turns into records at a time: few enough that all cores end together.
 CHUNK_FRAMES = 128
@@ -50,6 +53,7 @@ class Stored:
     size: int
     crop: str = "full"  # or "face"
     margin: float = 0.0
+    fit: Fit = "letterbox"  # of whole images
     image_format: Format = "jpeg"
 
     @classmethod
@@ -120,14 +124,21 @@ def record_features(spec: Spec, image_format: Format = "jpeg") -> Any:
     )
 
 
-def scan(reader: Reader, unit: Unit) -> tuple[int, list[Skip], FoldUnit | None]:
-    """Number of frames of a unit, what yields none, and what the folds depend on, if they do.
+@dataclass(frozen=True)
+class Scanned:
+    """What is known of a unit before any image is read."""
 
-    No image is read.
-    """
+    frames: int
+    skips: list[Skip]
+    load: FoldUnit | None  # what the folds depend on, if they do
+    notes: list[str]
+
+
+def scan(reader: Reader, unit: Unit) -> Scanned:
+    """Reads the labels of a unit."""
     frames, skipped = reader.frames(unit)
     load = reader.load(unit) if isinstance(reader, FoldReader) else None
-    return len(frames), list(skipped), load
+    return Scanned(len(frames), list(skipped), load, list(reader.notes(unit)))
 
 
 def build(chunk: Chunk) -> Built:
@@ -203,15 +214,15 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
     bad = f"reaction {BAD_IMAGE}" if "stimulus" in spec.images else BAD_IMAGE
     with _or_skip(bad, frame.image.file):
         raw = frame.image.read()
-        landmarks = value(frame.landmarks) if stored.crop == "face" or spec.landmarks else None
+        landmarks = _landmarks(frame, stored) if stored.crop == "face" or spec.landmarks else None
         if stored.crop == "face":
             transform = _face(frame, landmarks, stored)
             image = rgb(raw)
             shape = image.shape[:2]
             encoded = encode(warp(image, transform, size), image_format)
         else:
-            encoded, shape = to_stored(raw, size, image_format)
-            transform = full_transform(*shape, size)
+            encoded, shape = to_stored(raw, size, image_format, stored.fit)
+            transform = full_transform(*shape, size, stored.fit)
     result: dict[str, Any] = {"reaction": {"image": encoded}}
     if spec.landmarks:
         unknown = np.full((spec.landmarks, 2), np.nan, np.float32)
@@ -228,6 +239,16 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
                 encoded = _beside(frame, name, source.read(), stored)
         result[name] = {"image": encoded}
     return result
+
+
+def _landmarks(frame: Frame, stored: Stored) -> np.ndarray | None:
+    """Landmarks of a frame, or None: of whole images those that are absent are unknown too."""
+    try:
+        return value(frame.landmarks)
+    except NoLandmarksError as error:
+        if stored.crop == "face":
+            raise _UnusableError(NO_LANDMARKS, str(error)) from error
+        return None
 
 
 def _face(frame: Frame, landmarks: np.ndarray | None, stored: Stored) -> np.ndarray:
@@ -248,4 +269,5 @@ def _beside(frame: Frame, name: str, raw: bytes | np.ndarray, stored: Stored) ->
     if name == "thermal" and stored.crop == "face" and frame.thermal_box is not None:
         transform = box_transform(frame.thermal_box, stored.size, stored.margin)
         return encode(warp(rgb(raw), transform, stored.size), stored.image_format)
-    return to_stored(raw, stored.size, "grey" if name == "depth" else stored.image_format)[0]
+    kind = "grey" if name == "depth" else stored.image_format
+    return to_stored(raw, stored.size, kind, stored.fit)[0]

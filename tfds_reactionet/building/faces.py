@@ -26,8 +26,10 @@ unknown) over `Spec.au_names`, if there are any; expression (index, -1 unknown);
 sub_scene, head_pose, gaze; names, views ...); task, sequence, subject, frame, label_source.
 Records of one `sequence` text must be contiguous in a split: give the still images of a split one
 and the same sequence text. Reasons for skips in `Reader.expected_reasons` are the protocol's own
-and do not count against --max_skipped. Defects of label files are InputErrors that name the file
-and the line; defects of one image are BadImageErrors, and become skips.
+and do not count against --max_skipped; a landmark file that is missing (NO_LANDMARKS) does. A
+reader that joins images and labels by number checks the two numberings (`reading.Offset`).
+Defects of label files are InputErrors that name the file and the line; defects of one image are
+BadImageErrors, and become skips.
 Splits and folds are a `Protocol` (protocols.py); a `FoldReader` makes the folds from what its
 units hold. Images that are cropped: crop.py.
 """
@@ -45,7 +47,10 @@ import numpy as np
 from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet.building.common import LABEL_SOURCES
 from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading import Box, FoldUnit, Pixels, Protocol
+from tfds_reactionet.reading import Box, FoldUnit, Offset, Pixels, Protocol
+
+# A file that is not there counts against --max_skipped; a face that was not found in it does not.
+NO_LANDMARKS = "file of landmarks or boxes is missing"
 
 T = TypeVar("T")
 Lazy = Callable[[], T]
@@ -133,6 +138,7 @@ class Reader(abc.ABC):
     """A raw release on a disk, found in a folder when it is made. Cheap to pickle."""
 
     expected_reasons: ClassVar[tuple[str, ...]] = ()  # skips that are the protocol's own
+    offsets: tuple[Offset, ...] = ()  # of joins by number; those that `find` decides on
 
     def __init__(self, root: Path, config: str, options: Options):
         """Raises InputError if a folder holds no release at first sight."""
@@ -152,6 +158,15 @@ class Reader(abc.ABC):
     def has_faces(self) -> bool:
         """Whether frames come with landmarks or boxes, so that faces can be cut out; here not."""
         return False
+
+    @property
+    def cuts_faces(self) -> bool:
+        """Whether faces are cut out, so that a frame without landmarks yields no record."""
+        return self.has_faces and self.options.get("crop") != "full"
+
+    def resolved(self) -> dict[str, Any]:
+        """The options as they are used, also those that were left to the reader."""
+        return {**self.options, **{offset.option: offset.value for offset in self.offsets}}
 
     @abc.abstractmethod
     def units(self) -> Sequence[Unit]:
@@ -173,6 +188,10 @@ class Reader(abc.ABC):
 
         Label files, and the folders of images (a folder's time tells of added images).
         """
+
+    def notes(self, unit: Unit) -> Iterable[str]:
+        """What a user should know of a unit that yields records; units are counted by note."""
+        return ()
 
     def unread(self) -> Sequence[Skip]:
         """Skips that belong to no unit, such as labels of subjects that are not on the disk."""

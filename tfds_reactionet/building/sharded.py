@@ -69,6 +69,7 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             tfds.core.BuilderConfig(name=name, description=description)
             for name, description in data_set.configs.items()
         ]
+        cls.RELEASE_NOTES = dict(data_set.notes)
         cls.OPTIONS = defaults(data_set)
         cls.HOMEPAGE = data_set.homepage
         if data_set.access:

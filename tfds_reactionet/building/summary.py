@@ -56,6 +56,9 @@ def summarise(prepared: Path) -> str:
     if any(counts):
         named = zip(metadata["expression_names"], counts, strict=True)
         lines.append("expressions: " + "  ".join(f"{name} {count}" for name, count in named))
+    if metadata.get("notes"):
+        lines.append("noted, by number of sequences")
+        lines += [f"  {count}  {note}" for note, count in metadata["notes"].items()]
     if metadata["skipped"]:
         listed = prepared.parents[1] / f"skipped-{prepared.parent.name}.csv"
         lines.append(f"skipped frames, listed in {listed}")

@@ -3,7 +3,7 @@
 from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="CK+",
     configs={
         "au": "Action units of the peak, 12 of them evaluated.",
@@ -17,6 +17,15 @@ DATA_SET = DataSet(
     options=(
         *FACE_OPTIONS,
         Option("last", 3, "frames of a sequence that are taken, counted from its peak", low=1),
+        Option(
+            "frame_offset",
+            None,
+            "number in an image's name minus that in the names of its labels and landmarks "
+            "(default 0); given, the numbers are not doubted",
+            low=-1000,
+            high=1000,
+            kind=int,
+        ),
         Option("folds", 3, "number of subject-exclusive folds", low=2, high=10),
         Option(
             "threshold",

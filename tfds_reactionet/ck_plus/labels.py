@@ -65,10 +65,8 @@ def codes(facs: dict[int, int], threshold: int) -> tuple[np.ndarray, np.ndarray]
     return occurrence, intensity
 
 
-def read_landmarks(path: Path) -> np.ndarray | None:
-    """Landmarks [68, 2] in pixels, or None if there is no such file. Raises InputError."""
-    if not path.is_file():
-        return None
+def read_landmarks(path: Path) -> np.ndarray:
+    """Landmarks [68, 2] in pixels. Raises InputError."""
     rows = _rows(path, 2)
     if len(rows) != _POINTS:
         raise InputError(f"{path}: {len(rows)} points, expected {_POINTS} lines of x and y")

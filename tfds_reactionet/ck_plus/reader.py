@@ -8,20 +8,22 @@ Outer folders are known by the files in them, at most three levels down: names a
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from drr_jax.errors import InputError
 from drr_jax.facs import CK_PLUS_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.ck_plus import labels
 
 NO_EMOTION = "sequence without an emotion label"
 OTHER_EMOTION = "sequence of another emotion than the six (contempt or neutral)"
 NO_FACS = "sequence without FACS codes"
 NO_IMAGE = "labels without an image"
+NOT_LAST = "labels name a frame that is not the last image"
 
 _SUBJECT = re.compile("S[0-9]{3}", re.IGNORECASE)
 _SEQUENCE = re.compile("[0-9]{3}")
@@ -75,6 +77,7 @@ class Reader(building.Reader):
 
     def find(self) -> None:
         """Raises InputError if images or the labels of a config are not there."""
+        self.offsets = (reading.Offset.of(self.options, "frame_offset", 0),)
         self.outer: dict[str, Path] = {}  # the folder of subjects of each kind that is there
         for folder in reading.folders(self.root, _LEVELS, lambda n: bool(_SUBJECT.fullmatch(n))):
             kind = _kind(folder)
@@ -92,11 +95,13 @@ class Reader(building.Reader):
 
     def units(self) -> list[Unit]:
         found = [it for it in self._labelled() if it.emotion in labels.SIX_EMOTIONS]
+        self._check_peaks(found)
         parts = reading.round_robin({it.subject for it in found}, self.options["folds"])
         return [Unit(it.sequence, it.subject, "", parts[it.subject], it) for it in found]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
-        peak = unit.source.peak
+        (offset,) = self.offsets
+        peak = unit.source.peak + offset.value
         images = self._files("images", unit.sequence)
         if peak not in images:
             yield unit.skip(peak, NO_IMAGE, self.outer["images"] / unit.sequence)
@@ -109,20 +114,27 @@ class Reader(building.Reader):
         if facs is not None:
             threshold = self.options["threshold"]
             occurrence, intensity = labels.codes(labels.read_facs(facs[1]), threshold)
+        tracked = self._files("landmarks", unit.sequence) if self.has_faces else {}
+        folder = self.outer["images"] / unit.sequence
+        offset.check(folder, images, tracked, "landmark files")
         for number in sorted(n for n in images if n <= peak)[-self.options["last"] :]:
-            landmarks = None
-            if self.has_faces:
-                folder = self.outer["landmarks"] / unit.sequence
-                file = folder / f"{images[number].stem}_landmarks.txt"
-                landmarks = later(labels.read_landmarks, file)
+            file = tracked.get(number - offset.value)
+            if file is None and self.cuts_faces:
+                yield unit.skip(number, NO_LANDMARKS, self.outer["landmarks"] / unit.sequence)
+                continue
             yield Frame(
                 number,
                 reading.ImageFile(images[number]),
                 occurrence=occurrence,
                 intensity=intensity,
                 expression=labels.SIX_EMOTIONS.index(unit.source.emotion),
-                landmarks=landmarks,
+                landmarks=later(labels.read_landmarks, file) if file else None,
             )
+
+    def notes(self, unit: Unit) -> list[str]:
+        peak = unit.source.peak + self.offsets[0].value
+        later_images = [n for n in self._files("images", unit.sequence) if n > peak]
+        return [NOT_LAST] if later_images else []
 
     def stamped(self) -> list[Path]:
         paths = list(self.outer.values())
@@ -146,6 +158,26 @@ class Reader(building.Reader):
             for sequence in _sequences(self.outer["images"])
             if sequence not in known
         ]
+
+    def _check_peaks(self, found: Sequence[Labelled]) -> None:
+        """Raises InputError if the labels of most sequences name another frame than the last.
+
+        A sequence ends with its peak. One that goes on is noted; if most do, or end before, images
+        and labels are numbered differently.
+        """
+        (offset,) = self.offsets
+        lasts = {it: max(self._files("images", it.sequence), default=it.peak) for it in found}
+        beyond = Counter(last - it.peak for it, last in lasts.items())
+        usual, count = beyond.most_common(1)[0] if beyond else (offset.value, 0)
+        if offset.given or usual == offset.value or 2 * count <= len(found):
+            return
+        example = next(it for it, last in lasts.items() if last - it.peak == usual)
+        raise InputError(
+            f"{self.outer['images'] / example.sequence}: ends with image {lasts[example]}, but its "
+            f"label names {example.peak}, the peak, and so it is in {count} of {len(found)} "
+            f"sequences; if images are numbered {usual:+d} against labels, pass "
+            f"--frame_offset={usual}, else --frame_offset={offset.value}"
+        )
 
     def _labelled(self) -> list[Labelled]:
         """The sequences with an emotion; folders of the others are there, but empty."""

@@ -3,7 +3,7 @@
 from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="DISFA",
     configs={
         "left": "Frames of the left camera.",
@@ -18,11 +18,20 @@ DATA_SET = DataSet(
         Option("threshold", 2, "least intensity that counts as occurrence", low=1, high=5),
         Option(
             "frame_offset",
-            -1,
-            "image number minus label row (-1: images numbered from 0, as frames of the videos "
-            "always are; 0: images extracted from 1)",
+            None,
+            "image number minus label row (default -1: images numbered from 0, as frames of the "
+            "videos always are; 0: images extracted from 1); given, the numbers are not doubted",
             low=-1,
             high=0,
+            kind=int,
+        ),
+        Option(
+            "landmark_offset",
+            None,
+            "number of a landmark file minus label row (default -1: files numbered from 0)",
+            low=-1,
+            high=0,
+            kind=int,
         ),
     ),
 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import au_names
-from tfds_reactionet.reading import frame_number, matching, numbered_lines
+from tfds_reactionet.reading import frame_number, matching, numbered_lines, shift
 
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 CODED_AUS = au_names(*CODED)
@@ -46,6 +46,14 @@ def read_subject(folder: Path) -> tuple[list[int], np.ndarray]:
     if not by_au:
         raise InputError(f"{folder}: no label file; expected {folder.name}_au1.txt and eleven more")
     columns = {number: read_intensity(path) for number, path in by_au.items()}
+    longest = max(columns.values(), key=len)
+    for number, column in columns.items():
+        if by := shift(column, longest):
+            raise InputError(
+                f"{by_au[number]}: frames {min(column)} to {max(column)}, but other AUs have "
+                f"{min(longest)} to {max(longest)}; they seem to be numbered {by:+d} against "
+                "them, and are expected to count alike"
+            )
     frames = sorted(set().union(*columns.values()))
     values = np.full((len(frames), len(CODED)), np.nan, np.float32)
     for number, column in columns.items():

@@ -8,7 +8,7 @@ Upper and lower case and the names of outer folders vary. Extracted frames win o
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import DISFA_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.disfa import labels
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
@@ -52,6 +52,9 @@ class Reader(building.Reader):
 
     def find(self) -> None:
         """Raises InputError if labels or images are not there."""
+        self.offsets = tuple(
+            reading.Offset.of(self.options, f"{name}_offset", -1) for name in ("frame", "landmark")
+        )
         found: dict[str, dict[str, Path]] = {"labels": {}, "images": {}, "video": {}, "points": {}}
         for folder in reading.folders(self.root, _LEVELS, lambda n: bool(_SUBJECT.fullmatch(n))):
             for path, match in reading.matching(folder, _VIDEO):
@@ -90,9 +93,10 @@ class Reader(building.Reader):
         numbers, intensities = labels.read_subject(self.labels[unit.subject])
         present = np.where(np.isnan(intensities), -1, intensities >= self.options["threshold"])
         place = self.images.get(unit.subject)
-        images = self._images(place, len(numbers)) if place else {}
-        points = self.points.get(unit.subject)
+        images = self._images(place, numbers) if place else {}
+        points, (_, offset) = self.points.get(unit.subject), self.offsets
         tracked = _landmark_files(points) if points else {}
+        offset.check(points or self.root, tracked, numbers, "label rows", ours="landmark files")
         for number, occurrence, intensity in zip(
             numbers, present.astype(np.int8), intensities, strict=True
         ):
@@ -100,7 +104,10 @@ class Reader(building.Reader):
             if pixels is None:
                 yield unit.skip(number, NO_IMAGE, place or self.root)
                 continue
-            tracks = tracked.get(number - 1)
+            tracks = tracked.get(number + offset.value)
+            if tracks is None and self.cuts_faces:
+                yield unit.skip(number, NO_LANDMARKS, points or self.root)
+                continue
             yield Frame(
                 number,
                 pixels,
@@ -116,20 +123,16 @@ class Reader(building.Reader):
             paths += [folder, *labels.label_files(folder), *filter(None, places)]
         return paths
 
-    def _images(self, place: Path, rows: int) -> Mapping[int, reading.Pixels]:
+    def _images(self, place: Path, rows: Sequence[int]) -> Mapping[int, reading.Pixels]:
         """Sources of pixels by label row, from 1."""
         if not place.is_dir():
             length = reading.video_length(place)
             if not length:
                 raise InputError(f"{place}: OpenCV finds no frame in it; expected a video")
             return {number + 1: reading.VideoImage(place, number) for number in range(length)}
-        offset, files = self.options["frame_offset"], reading.numbered_images(place)
-        if offset == -1 and 0 not in files and rows in files:
-            raise InputError(
-                f"{place}: images are numbered from {min(files)} to {max(files)}, labels "
-                f"from 1 to {rows}; if image {rows} is the last frame, pass --frame_offset=0"
-            )
-        return {number - offset: reading.ImageFile(path) for number, path in files.items()}
+        (offset, _), files = self.offsets, reading.numbered_images(place)
+        offset.check(place, files, rows, "label rows")
+        return {number - offset.value: reading.ImageFile(path) for number, path in files.items()}
 
 
 def _landmark_files(folder: Path) -> dict[int, Path]:

@@ -1,9 +1,9 @@
 """EmotioNet: faces from the internet, 60 action units by coders (25 K) or by a machine (950 K)."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_CHOICE, FACE_OPTIONS, LANDMARKS, DataSet, Option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="EmotioNet",
     configs={
         "manual": "Some 25,000 images with codes by experts.",
@@ -16,6 +16,8 @@ DATA_SET = DataSet(
     ),
     options=(
         *FACE_OPTIONS,
+        LANDMARKS,
+        FACE_CHOICE,
         Option(
             "aus",
             "11",

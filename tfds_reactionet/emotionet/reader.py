@@ -17,7 +17,16 @@ from pathlib import Path
 
 from drr_jax.errors import InputError
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks
+from tfds_reactionet.building import (
+    NO_LANDMARKS,
+    Frame,
+    Options,
+    Skip,
+    Spec,
+    Unit,
+    blocks,
+    later,
+)
 from tfds_reactionet.emotionet import labels
 from tfds_reactionet.emotionet.spreadsheet import read_workbook
 
@@ -53,11 +62,13 @@ class Reader(building.Reader):
             protocol=reading.Protocol.folds(options["folds"]),
             au_names=labels.ALL_AUS,
             evaluated_aus=labels.EVALUATED[options["aus"]],
+            landmarks=reading.OPENFACE_POINTS if options["landmarks"] else 0,
             extra={"name": ((), str)},
         )
 
     def find(self) -> None:
         """Raises InputError if there is no label file of a config, or more than one table."""
+        self.tracks = reading.find_landmarks(self.options["landmarks"])
         automatic = self.config == "automatic"
         pattern = _LIST if automatic else _TABLE
         inner = reading.folders(self.root, _LABEL_LEVELS)
@@ -74,6 +85,10 @@ class Reader(building.Reader):
             names = " and ".join(str(path) for path in self.files[:2])
             raise InputError(f"{names}: expected one table; move the other away")
 
+    @property
+    def has_faces(self) -> bool:
+        return bool(self.tracks)
+
     def units(self) -> list[Unit]:
         rows, folds = self._rows(), self.options["folds"]
         dealt: list[list[Row]] = [[] for _ in range(folds)]
@@ -89,16 +104,23 @@ class Reader(building.Reader):
                 reason = TWICE if row.twice else NO_IMAGE
                 yield unit.skip(name, reason, f"{row.file}: line {row.coded.line}")
                 continue
+            tracked = self.tracks.find(Path(row.image)) if self.tracks else None
+            if self.cuts_faces and tracked is None:
+                yield unit.skip(name, NO_LANDMARKS, row.image)
+                continue
             yield Frame(
                 row.number,
                 reading.ImageFile(Path(row.image)),
                 occurrence=row.coded.occurrence(),
+                landmarks=tracked
+                and later(reading.openface_landmarks, tracked, self.options["face"]),
                 extra={"name": name},
                 automatic=self.config == "automatic",
             )
 
     def stamped(self) -> list[Path]:
-        return [*self.files, *(folder for folder, names in _images(self.root) if names)]
+        images = [folder for folder, names in _images(self.root) if names]
+        return [*self.files, *images, *(self.tracks.places() if self.tracks else ())]
 
     def _rows(self) -> list[Row]:
         coded = [(file, row) for file in self.files for row in _READERS[file.suffix.lower()](file)]

@@ -9,6 +9,7 @@ _OWN_DEFAULTS = {"size": 48, "image_format": "png"}
 
 DATA_SET = DataSet(
     version="1.0.0",
+    notes={"1.0.0": "First version."},
     folder="FER+",
     configs={
         "majority": "Faces on whose expression most voters agree, after single votes are dropped.",

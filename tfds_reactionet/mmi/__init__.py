@@ -1,9 +1,9 @@
 """MMI: posed clips and images of six basic expressions, frontal and in profile."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_CHOICE, FACE_OPTIONS, LANDMARKS, DataSet, Option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="MMI",
     configs={
         "middle": "The three frames in the middle of each clip, and the image sessions.",
@@ -15,6 +15,8 @@ DATA_SET = DataSet(
     ),
     options=(
         *FACE_OPTIONS,
+        LANDMARKS,
+        FACE_CHOICE,
         Option(
             "views",
             "0,2",

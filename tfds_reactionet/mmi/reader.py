@@ -5,10 +5,9 @@
 A clip gives the three frames in its middle, an image session its images.
 """
 
-import functools
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.mmi import metadata, turns
 
 FOLDS = 10
@@ -41,17 +40,40 @@ _FIRST = 20  # folders to look into for a session.xml
 
 @dataclass(frozen=True)
 class Changed:
-    """Another image, changed when it is read."""
+    """Another image, turned clockwise by `rotation` degrees, then cut to one half, if to any."""
 
     image: reading.Pixels
-    change: Callable[[np.ndarray], np.ndarray]
+    rotation: int
+    right: bool | None  # half; None: both
 
     @property
     def file(self) -> str:
         return self.image.file
 
     def read(self) -> np.ndarray:
-        return self.change(reading.rgb(self.image.read()))
+        image = reading.rotated(reading.rgb(self.image.read()), self.rotation)
+        if self.right is None:
+            return image
+        middle = image.shape[1] // 2
+        return np.ascontiguousarray(image[:, middle:] if self.right else image[:, :middle])
+
+    def move(self, points: np.ndarray) -> np.ndarray | None:
+        """Points of the other image in this one; None if they are of the other half."""
+        height, width = reading.rgb(self.image.read()).shape[:2]
+        x, y = points.T
+        turned = {
+            0: (x, y),
+            90: (height - 1 - y, x),
+            180: (width - 1 - x, height - 1 - y),
+            270: (y, width - 1 - x),
+        }
+        points = np.stack(turned[self.rotation % 360], axis=-1)
+        if self.right is None:
+            return points
+        middle = (height if self.rotation % 180 else width) // 2
+        if (points[:, 0].mean() >= middle) != self.right:
+            return None
+        return points - (middle if self.right else 0, 0)
 
 
 class Take(NamedTuple):
@@ -74,11 +96,13 @@ class Reader(building.Reader):
             task="expression",
             protocol=reading.Protocol.folds(FOLDS),
             expression_names=EXPRESSIONS[:EMOTIONS],
+            landmarks=reading.OPENFACE_POINTS if options["landmarks"] else 0,
             extra={"view": ((), np.int64), "rotation": ((), np.int64)},
         )
 
     def find(self) -> None:
         """Raises InputError if there are no sessions, or options contradict each other."""
+        self.tracks = reading.find_landmarks(self.options["landmarks"])
         self.turns = turns.file_of(self.options["rotation"])
         left, right = (
             self.options[name].upper().split() for name in ("frontal_left", "frontal_right")
@@ -94,6 +118,10 @@ class Reader(building.Reader):
                 return
         raise InputError(f"{self.root}: no sessions; expected Sessions/<number>/session.xml")
 
+    @property
+    def has_faces(self) -> bool:
+        return bool(self.tracks)
+
     def units(self) -> list[Unit]:
         units = [found for found in self._sessions() if isinstance(found, Unit)]
         parts = reading.round_robin({unit.subject for unit in units}, FOLDS)
@@ -101,28 +129,36 @@ class Reader(building.Reader):
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         files, expression, view, rotation = unit.source
-        images: dict[int, reading.Pixels] = {}
+        images: dict[int, tuple[reading.Pixels, Path, int | None]] = {}  # whole, file, its frame
         if files[0].suffix.lower() in _CLIPS:
             length = reading.video_length(files[0])
             if not length:
                 yield Skip(unit.sequence, NO_CLIP, str(files[0]))
             for number in range(max(0, length // 2 - 1), min(length, length // 2 + 2)):
-                images[number] = reading.VideoImage(files[0], number, rotation)
+                images[number] = reading.VideoImage(files[0], number), files[0], number
         else:
-            turn = functools.partial(reading.rotated, degrees=rotation)
             for number, path in enumerate(files):
-                image = reading.ImageFile(path)
-                images[number] = Changed(image, turn) if rotation else image
-        for number, image in images.items():
-            if view == 2:
-                half = functools.partial(_half, right=self.frontal_right[unit.subject])
-                image = Changed(image, half)
-            extra = {"view": view, "rotation": rotation}
-            yield Frame(number, image, expression=expression, extra=extra)
+                images[number] = reading.ImageFile(path), path, None
+        half = self.frontal_right[unit.subject] if view == 2 else None
+        for number, (image, path, frame) in images.items():
+            tracked = self.tracks.find(path) if self.tracks else None
+            if self.cuts_faces and tracked is None:
+                yield unit.skip(number, NO_LANDMARKS, path)
+                continue
+            changed = Changed(image, rotation, half) if rotation or half is not None else image
+            face = (tracked, self.options["face"], frame)
+            yield Frame(
+                number,
+                changed,
+                expression=expression,
+                landmarks=later(_landmarks, changed, face) if tracked else None,
+                extra={"view": view, "rotation": rotation},
+            )
 
     def stamped(self) -> list[Path]:
         files = (path for folder in self._folders() for path in reading.with_files(folder))
-        return [self.sessions, *files, *([self.turns] if self.turns else [])]
+        tracks = self.tracks.places() if self.tracks else ()
+        return [self.sessions, *files, *([self.turns] if self.turns else []), *tracks]
 
     def unread(self) -> list[Skip]:
         return [skip for skip in self._sessions() if isinstance(skip, Skip)]
@@ -185,6 +221,9 @@ def _media(folder: Path, name: str, names: list[str]) -> tuple[Path, ...]:
     return tuple(images)
 
 
-def _half(image: np.ndarray, right: bool) -> np.ndarray:
-    middle = image.shape[1] // 2
-    return np.ascontiguousarray(image[:, middle:] if right else image[:, :middle])
+def _landmarks(
+    image: reading.Pixels, face: tuple[Path, reading.Choice, int | None]
+) -> np.ndarray | None:
+    """Landmarks in an image, of a face in the file (path, choice, frame) of the stored one."""
+    points = reading.openface_landmarks(*face)
+    return image.move(points) if points is not None and isinstance(image, Changed) else points

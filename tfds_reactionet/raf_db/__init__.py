@@ -3,7 +3,7 @@
 from tfds_reactionet.building import DataSet
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="RAF-DB",
     configs={
         "aligned": "The release's aligned faces of 100 x 100 pixels.",

@@ -15,7 +15,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, blocks
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.store import Store, find_store
 from tfds_reactionet.reading import Pixels, Protocol, folder_names, folders, matching
@@ -109,6 +109,10 @@ class Reader(building.Reader):
                 person, landmarks = found.person, found.landmarks
             elif row.box and self.boxes and self.config == "original":
                 box = labels.parse_box(*self.boxes.text(row.box))
+            if self.cuts_faces and landmarks is None and box is None:
+                store = self.attributes or self.boxes
+                yield unit.skip(label.stem, NO_LANDMARKS, store.path if store else self.root)
+                continue
             yield Frame(
                 label.number,
                 row.pixels,

@@ -2,10 +2,12 @@
 
 import lazy_loader as lazy
 
-from tfds_reactionet.building import SIZE, DataSet, Option
+from tfds_reactionet.building import FACE_CHOICE, FIT, MARGIN, SHAPES_KEPT, SIZE, DataSet, Option
+
+_MOST = 1_000_000  # between two numberings
 
 DATA_SET = DataSet(
-    version="1.1.0",
+    version="1.2.0",
     folder="ReactioNet",
     configs={
         "full": "Every frame with a face or a manual label.",
@@ -17,6 +19,43 @@ DATA_SET = DataSet(
     homepage="https://openaccess.thecvf.com/ICCV2023",
     options=(
         SIZE,
+        FIT,
+        Option(
+            "crop",
+            "full",
+            "full: whole reaction images; face: cut out by openface.csv's landmarks (stimuli are "
+            "whole)",
+            choices=("full", "face"),
+        ),
+        MARGIN,
+        FACE_CHOICE,
+        Option(
+            "frame_offset",
+            None,
+            "number of a reaction image minus frame in openface.csv (default 0; -1: images from 0, "
+            "and OpenFace's frames from 1); given, the numbers are not doubted",
+            low=-_MOST,
+            high=_MOST,
+            kind=int,
+        ),
+        Option(
+            "label_offset",
+            None,
+            "number of an image minus frame in keyframes.csv and in the captions (default 0); has "
+            "to be said where frame_offset is not 0",
+            low=-_MOST,
+            high=_MOST,
+            kind=int,
+        ),
+        Option(
+            "stimulus_offset",
+            None,
+            "number of a reaction image minus that of the stimulus image of the same instant "
+            "(default 0)",
+            low=-_MOST,
+            high=_MOST,
+            kind=int,
+        ),
         Option(
             "stimulus_delay_frames",
             0,
@@ -25,6 +64,14 @@ DATA_SET = DataSet(
             why=": a reaction follows its stimulus",
         ),
     ),
+    notes={
+        "1.0.0": "First version.",
+        "1.1.0": "Fingerprint and metadata as every other set's. Records are as they were, but "
+        "for the last bit of landmarks in images that were resized.",
+        "1.2.0": f"{SHAPES_KEPT} Of several faces in an OpenFace file one is read in the whole "
+        "sequence, where the most confident of each frame was. The rendered records are as they "
+        "were.",
+    },
     demo="tfds_reactionet.demo",
     rendered={"demo": {}, "demo_keyframes": {}, "demo_multimodal": {"modalities": True}},
     folders={

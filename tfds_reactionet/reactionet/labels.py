@@ -107,6 +107,13 @@ class Captions:
         self._spans = ordered
         self._starts = [span[0] for span in ordered]
 
+    @property
+    def frames(self) -> range:
+        """From the first frame that has a caption to the last."""
+        if not self._spans:
+            return range(0)
+        return range(self._spans[0][0], max(span[1] for span in self._spans) + 1)
+
     def get(self, frame: int) -> str | None:
         """The caption of a stimulus frame, or None."""
         at = bisect_right(self._starts, frame) - 1

@@ -24,11 +24,13 @@ from tfds_reactionet.reading import (
     Pixels,
     VideoImage,
     folder_names,
+    folders,
     numbered_images,
     video_length,
 )
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+SIDES = ("reaction", "stimulus")
 MODALITIES = ("depth", "thermal")  # of the reaction
 KEYFRAMES = Path("labels", "keyframes.csv")
 DEMOGRAPHICS = Path("labels", "demographics.csv")
@@ -92,20 +94,36 @@ def modalities(config: str) -> tuple[str, ...]:
 def release_root(manual_dir: Path) -> Path:
     """The folder that holds the scenes: manual_dir, or ReactioNet/ in it.
 
-    Raises InputError if it holds no scene, or holds a folder that is no scene.
+    Folders of another kind may lie beside the scenes. Raises InputError if it holds no scene, or
+    one whose name is none: nearly one, or with sequences in it.
     """
     names = folder_names(manual_dir)
     if not set(names) & set(SCENES) and "ReactioNet" in names:
         manual_dir = manual_dir / "ReactioNet"
         names = folder_names(manual_dir)
-    unknown = [name for name in names if name not in (*SCENES, *_NOT_SCENES)]
-    if unknown and (set(names) & set(SCENES) or "did you mean" in nearest(unknown[0], SCENES)):
-        raise InputError(
-            f"{manual_dir / unknown[0]}: no scene of this name; {nearest(unknown[0], SCENES)}"
-        )
+    for name in names:
+        unknown = name not in (*SCENES, *_NOT_SCENES)
+        if unknown and ("did you mean" in nearest(name, SCENES) or _has_sides(manual_dir / name)):
+            raise InputError(f"{manual_dir / name}: no scene of this name; {nearest(name, SCENES)}")
     if not set(names) & set(SCENES):
         raise InputError(f"manual_dir {manual_dir} holds no scene folder; {WANTED}")
     return manual_dir
+
+
+def _has_sides(folder: Path) -> bool:
+    """Whether sequences lie in a folder as they do in a scene's."""
+    try:
+        inner = folders(folder, 4, lambda name: name in SIDES)
+        return any(path.name in SIDES for path in inner)
+    except OSError:  # a folder that only the system may enter
+        return False
+
+
+def has_side(sequence: Sequence, side: str) -> bool:
+    """Whether a sequence has a side's folder of images or its video."""
+    folder = sequence.folder / side
+    videos = (folder.with_suffix(suffix) for suffix in VIDEO_SUFFIXES)
+    return folder.is_dir() or any(video.is_file() for video in videos)
 
 
 def find_sequences(root: Path) -> list[Sequence]:

@@ -1,9 +1,8 @@
 """From a raw ReactioNet release to frames: which become records, what is skipped, and why."""
 
 import copy
-import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
 from tfds_reactionet import reading
-from tfds_reactionet.building import FoldReader, Frame, Options, Skip, Spec, Unit
+from tfds_reactionet.building import NO_LANDMARKS, FoldReader, Frame, Options, Skip, Spec, Unit
 from tfds_reactionet.reactionet import labels, layout
 
 NO_REACTION = "label or stimulus without a reaction image"
@@ -19,9 +18,14 @@ NO_STIMULUS = "reaction image without a stimulus image"
 NO_CAPTION = "stimulus image without a caption"
 NO_LABEL = "reaction image without a label"
 NO_FACE = "no face (OpenFace failed, or confidence below 0.8)"
+OTHER_FACE = "only another face than the one that is read in its sequence"
+NO_SIDE = "sequence without its reaction or without its stimulus"
 OUTSIDE_DELAY = "no stimulus at this delay (ends of a sequence)"
 NO_MODALITY = "reaction image without a {} image"  # depth or thermal
+SEVERAL_FACES = "sequence of several faces, of which one is read (the {})"
+LACKING = "openface.csv without columns {}: unknown"
 
+_FEW = 4  # at most a sequence in so many may lack a side
 _EVALUATED = [REACTIONET_AUS.index(name) for name in REACTIONET_AUS_12]
 _MEASURED = {"intensity": (17,), "head_pose": (6,), "gaze": (8,), "landmarks": (68, 2)}
 
@@ -32,8 +36,10 @@ class Frames:
 
     sequence: layout.Sequence
     sides: Mapping[str, layout.Side]  # by the name of the image in a record
-    keyframes: labels.KeyFrames | None
-    delay: int
+    keyframes: labels.KeyFrames | None  # by the numbers of the images
+    faces: reading.OpenFaceFile | None
+    offset: int  # number of an image minus frame of `faces`
+    lag: int  # number of a reaction image minus that of its stimulus image
     numbers: list[int]
     captions: list[str]
 
@@ -52,8 +58,8 @@ class Frames:
                 occurrence=occurrence[row],
                 intensity=measured["intensity"][row],
                 expression=int(expression[row]),
-                landmarks=measured["landmarks"][row],
-                stimulus=self.sides["stimulus"].pixels(number - self.delay),
+                landmarks=_known(measured["landmarks"][row]),
+                stimulus=self.sides["stimulus"].pixels(number - self.lag),
                 depth=self.sides["depth"].pixels(number) if "depth" in self.sides else None,
                 thermal=self.sides["thermal"].pixels(number) if "thermal" in self.sides else None,
                 extra={
@@ -73,11 +79,10 @@ class Frames:
         occurrence = np.full((len(numbers), len(REACTIONET_AUS)), -1, np.int8)
         expression = np.full(len(numbers), -1, np.int64)
         manual = np.zeros(len(numbers), bool)
-        wanted = np.array(numbers, np.int64)
-        faces = _openface(self.sequence.openface)
+        wanted, faces = np.array(numbers, np.int64), self.faces
         if faces is not None:
-            found = np.isin(wanted, faces.frames[faces.found])
-            occurrence[found] = faces.occurrence(wanted[found])
+            found = np.isin(wanted - self.offset, faces.frames[faces.found])
+            occurrence[found] = faces.occurrence(wanted[found] - self.offset)
         if self.keyframes is not None:
             manual = np.isin(wanted, self.keyframes.frames)
             rows = np.searchsorted(self.keyframes.frames, wanted[manual])
@@ -87,12 +92,11 @@ class Frames:
 
     def _measurements(self, numbers: list[int]) -> dict[str, np.ndarray]:
         """Intensity, head pose, gaze and landmarks; NaN where OpenFace found no face."""
-        wanted = np.array(numbers, np.int64)
+        wanted, faces = np.array(numbers, np.int64) - self.offset, self.faces
         measured = {
             name: np.full((len(wanted), *shape), np.nan, np.float32)
             for name, shape in _MEASURED.items()
         }
-        faces = _openface(self.sequence.openface)
         if faces is not None:
             rows = np.isin(wanted, faces.frames[faces.found])
             found = faces.faces(wanted[rows])
@@ -104,8 +108,7 @@ class Frames:
 class Reader(FoldReader):
     """A release on the disk; see faces.FoldReader."""
 
-    # OpenFace's landmarks are labels; faces are not cut out by them.
-    expected_reasons = (NO_FACE, OUTSIDE_DELAY)
+    expected_reasons = (NO_FACE, OTHER_FACE, OUTSIDE_DELAY, NO_SIDE)
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
@@ -130,12 +133,32 @@ class Reader(FoldReader):
         """Raises InputError if there is no sequence where sequences should lie."""
         self.root = layout.release_root(self.root)
         layout.find_sequences(self.root)
+        self.offsets = tuple(
+            reading.Offset.of(self.options, f"{name}_offset", 0)
+            for name in ("frame", "label", "stimulus")
+        )
+        frame, label, _ = self.offsets
+        if frame.value and not label.given:
+            raise InputError(
+                f"frame_offset={frame.value}: openface.csv counts otherwise than the images; say "
+                f"how key frames and captions count: pass --label_offset={frame.value} if as "
+                "openface.csv, --label_offset=0 if as the images"
+            )
         self.delay: int = self.options["stimulus_delay_frames"]
         self.keyframes_only = self.config.endswith("keyframes")
         self.modalities = layout.modalities(self.config)  # images of the reaction besides
+        if self.modalities and self.cuts_faces:
+            raise InputError(
+                f"crop=face, but {', '.join(self.modalities)} images are kept whole; expected "
+                "crop=full with this config"
+            )
+
+    @property
+    def has_faces(self) -> bool:
+        return True  # where openface.csv is
 
     def units(self) -> list[Unit]:
-        keys = [sequence.key for sequence in layout.find_sequences(self.root)]
+        keys = [sequence.key for sequence in self._sequences()[0]]
         subjects = labels.read_demographics(self.root / layout.DEMOGRAPHICS)
         keyframes = labels.read_keyframes(self.root / layout.KEYFRAMES)
         if self.keyframes_only and not keyframes:
@@ -160,29 +183,38 @@ class Reader(FoldReader):
         A manual label stands in for a face that OpenFace missed. Raises InputError for defects of
         the label files.
         """
-        sequence, (_, keyframes) = layout.Sequence(self.root, unit.sequence), unit.source
+        sequence, (_, coded) = layout.Sequence(self.root, unit.sequence), unit.source
         sides = {
-            name: layout.find_frames(sequence, name)
-            for name in ("reaction", "stimulus", *self.modalities)
+            name: layout.find_frames(sequence, name) for name in (*layout.SIDES, *self.modalities)
         }
         reaction, stimulus = sides["reaction"], sides["stimulus"]
         captions = labels.read_captions(*sequence.captions)
-        faces = _openface(sequence.openface)
-        face_found = {}
+        faces = _openface(sequence.openface, self.options["face"])
+        self._check_numbers(sequence, sides, faces, captions, coded)
+        frame_offset, label_offset, stimulus_offset = (offset.value for offset in self.offsets)
+        keyframes = coded and replace(coded, frames=coded.frames + label_offset)
+        face_found: dict[int, str | None] = {}  # or the reason why not
         if faces is not None and faces.has_occurrence:
-            face_found = dict(zip(faces.frames.tolist(), faces.found.tolist(), strict=True))
+            reasons = np.where(faces.others, OTHER_FACE, NO_FACE).tolist()
+            face_found = {
+                number + frame_offset: None if found else reason
+                for number, found, reason in zip(
+                    faces.frames.tolist(), faces.found.tolist(), reasons, strict=True
+                )
+            }
         manual = set() if keyframes is None else set(keyframes.frames.tolist())
         shown = list(stimulus)
         first, last = (min(shown), max(shown)) if shown else (0, -1)
 
-        candidates = manual
+        candidates, lag = manual, self.delay + stimulus_offset
         if not self.keyframes_only:
-            candidates = manual.union(reaction, face_found, () if self.delay else stimulus)
-        frames = Frames(sequence, sides, keyframes, self.delay, [], [])
+            seen = () if self.delay else (number + lag for number in shown)
+            candidates = manual.union(reaction, face_found, seen)
+        frames = Frames(sequence, sides, keyframes, faces, frame_offset, lag, [], [])
         skips = []
         for frame in sorted(candidates):
-            partner = frame - self.delay
-            caption = captions.get(partner)
+            partner = frame - lag
+            caption = captions.get(partner - label_offset)
             absent = [name for name in self.modalities if frame not in sides[name]]
             reason, file = None, reaction.source
             if frame not in reaction:
@@ -190,9 +222,10 @@ class Reader(FoldReader):
             elif partner not in stimulus:
                 inside = first <= partner <= last or not self.delay
                 reason, file = (NO_STIMULUS if inside else OUTSIDE_DELAY), stimulus.source
-            elif frame not in manual and not face_found.get(frame, False):
-                reason = NO_FACE if frame in face_found else NO_LABEL
-                file = sequence.openface
+            elif frame not in manual and face_found.get(frame, NO_LABEL):
+                reason, file = face_found.get(frame, NO_LABEL), sequence.openface
+            elif self.cuts_faces and (faces is None or "landmarks" in faces.lacking):
+                reason, file = NO_LANDMARKS, sequence.openface
             elif caption is None:
                 reason, file = NO_CAPTION, sequence.captions[0]
             elif absent:
@@ -203,6 +236,53 @@ class Reader(FoldReader):
             elif reason is not None:
                 skips.append(unit.skip(frame, reason, file))
         return frames, skips
+
+    def _check_numbers(
+        self,
+        sequence: layout.Sequence,
+        sides: Mapping[str, layout.Side],
+        faces: reading.OpenFaceFile | None,
+        captions: labels.Captions,
+        coded: labels.KeyFrames | None,
+    ) -> None:
+        """Raises InputError where numbers that are joined count otherwise (reading.Offset)."""
+        frame, label, stimulus = self.offsets
+        images, shown = set(sides["reaction"]), set(sides["stimulus"])
+        if faces is not None:
+            numbers = faces.frames.tolist()
+            frame.check(sequence.openface, images, numbers, "its frames")
+            if sides["reaction"].files is not None:
+                frame.check_ranks(sequence.openface, images, numbers, "its frames")
+        stimulus.check(sequence.folder, images, shown, "stimuli", ours="reaction images")
+        label.check(sequence.folder, shown, captions.frames, "captions", ours="stimulus images")
+        if coded is not None:
+            label.check_sparse(sequence.folder, images, coded.frames.tolist(), "key frames")
+
+    def _sequences(self) -> tuple[list[layout.Sequence], list[layout.Sequence]]:
+        """Those with both sides, and those without one. Raises InputError if many lack one."""
+        found = layout.find_sequences(self.root)
+        lacking = {
+            sequence: [side for side in layout.SIDES if not layout.has_side(sequence, side)]
+            for sequence in found
+        }
+        absent = [sequence for sequence, sides in lacking.items() if sides]
+        if len(absent) > max(1, len(found) // _FEW):
+            side = lacking[absent[0]][0]
+            raise InputError(
+                f"{absent[0].folder / side}: missing, and so is a side of {len(absent)} of "
+                f"{len(found)} sequences; expected a folder of images, or {side}.mp4 beside it"
+            )
+        return [sequence for sequence in found if not lacking[sequence]], absent
+
+    def notes(self, unit: Unit) -> list[str]:
+        choice = self.options["face"]
+        faces = _openface(layout.Sequence(self.root, unit.sequence).openface, choice)
+        notes = []
+        if faces is not None and faces.face_count > 1:
+            notes.append(SEVERAL_FACES.format(choice))
+        if faces is not None and faces.lacking:
+            notes.append(LACKING.format(", ".join(faces.lacking)))
+        return notes
 
     def load(self, unit: Unit) -> reading.FoldUnit:
         """Frames and positives of every frame, without a delay: all configs have the same folds."""
@@ -228,10 +308,13 @@ class Reader(FoldReader):
         return [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
 
     def unread(self) -> list[Skip]:
-        """Hand-made labels of sequences that are not on disk."""
+        """Sequences without a side, and hand-made labels of sequences that are not on disk."""
         path = self.root / layout.KEYFRAMES
         there = {sequence.key for sequence in layout.find_sequences(self.root)}
-        return [
+        absent = [
+            Skip(sequence.key, NO_SIDE, str(sequence.folder)) for sequence in self._sequences()[1]
+        ]
+        return absent + [
             Skip(f"{key}/{frame}", NO_REACTION, str(path))
             for key, labelled in labels.read_keyframes(path).items()
             if key not in there
@@ -239,14 +322,10 @@ class Reader(FoldReader):
         ]
 
 
-def _openface(path: Path) -> reading.OpenFaceFile | None:
-    if not path.is_file():
-        return None
-    status = path.stat()
-    return _read_openface(path, status.st_mtime_ns, status.st_size)
+def _openface(path: Path, choice: reading.Choice) -> reading.OpenFaceFile | None:
+    return reading.read_openface(path, choice) if path.is_file() else None
 
 
-@functools.lru_cache(maxsize=2)  # the chunks of one sequence often follow each other
-def _read_openface(path: Path, changed: int, size: int) -> reading.OpenFaceFile:
-    del changed, size  # only part of the cache's key
-    return reading.OpenFaceFile(path)
+def _known(landmarks: np.ndarray) -> np.ndarray | None:
+    """Landmarks, or None if they are not known: where the face was not found."""
+    return landmarks if np.isfinite(landmarks).all() else None

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int8
 
 from drr_jax.errors import InputError
 from drr_jax.facs import au_names
+from tfds_reactionet.reading.numbering import shift
 from tfds_reactionet.reading.tables import frame_number, numbered_lines
 
 # All that is coded in any file; the other columns hold 9 everywhere.
@@ -102,6 +103,12 @@ def read_bp4d_codes(
         files = (graded / f"AU{au:02d}" / name, graded / name) if graded else ()
         if file := next((file for file in files if file.is_file()), None):
             found = read_intensity(file)
+            if by := shift(found, codes.frames):
+                raise InputError(
+                    f"{file}: frames {min(found)} to {max(found)}, but {path.name} has "
+                    f"{codes.frames[0]} to {codes.frames[-1]}; they seem to be numbered {by:+d} "
+                    "against it, and are expected to count alike"
+                )
             intensities[:, CODED.index(au)] = [found.get(frame, np.nan) for frame in codes.frames]
     return zip(codes.frames, codes.values, intensities, strict=True)
 

@@ -13,15 +13,29 @@ from tfds_reactionet.reading.matlab import points, read_variable
 BP4D_POINTS = 49  # landmarks of a face
 
 
-def bp4d_landmarks_of(folder: Path | None, sequence: str, number: int) -> np.ndarray | None:
-    """Landmarks [49, 2] of an image of F001/T1, or None where folder, file or face is missing."""
-    path = folder / f"{sequence.replace('/', '_')}.mat" if folder else None
-    return read_landmarks(path).get(number) if path and path.is_file() else None
+class NoLandmarksError(Exception):
+    """Landmarks of an image that a release lacks, rather than a face that was not found."""
+
+
+def bp4d_landmarks_file(folder: Path, sequence: str) -> Path:
+    """Where the landmarks of F001/T1 lie."""
+    return folder / f"{sequence.replace('/', '_')}.mat"
+
+
+def bp4d_landmarks_of(path: Path, number: int) -> np.ndarray | None:
+    """Landmarks [49, 2] of an image, or None where its face was lost.
+
+    Raises NoLandmarksError for a number beyond the file's last.
+    """
+    found = read_landmarks(path)
+    if number > max(found, default=-1):
+        raise NoLandmarksError(f"{path}: ends at {max(found, default=-1)}, before {number}")
+    return found.get(number)
 
 
 @functools.lru_cache(maxsize=2)
-def read_landmarks(path: Path) -> Mapping[int, np.ndarray]:
-    """Landmarks [49, 2] of a sequence by image number; lost frames are left out.
+def read_landmarks(path: Path) -> Mapping[int, np.ndarray | None]:
+    """Landmarks [49, 2] of a sequence by image number, None where they are lost.
 
     `fit` is an array of structs in the order of the images, the first being number 0, unless
     they carry a field `frame`, counted from 1 (BP4D+). Raises InputError for another content.
@@ -29,7 +43,7 @@ def read_landmarks(path: Path) -> Mapping[int, np.ndarray]:
     fit = read_variable(path, "fit")
     if not (isinstance(fit, list) and all(isinstance(entry, dict) for entry in fit)):
         raise InputError(f"{path}: `fit` is not an array of structs")
-    found = {}
+    found: dict[int, np.ndarray | None] = {}
     for row, entry in enumerate(fit):
         field = next((name for name in ("pred", "pts_2d") if name in entry), None)
         if field is None:
@@ -38,7 +52,9 @@ def read_landmarks(path: Path) -> Mapping[int, np.ndarray]:
             )
         landmarks = points(entry[field], BP4D_POINTS, path, f"entry {row + 1}")
         number = _frame_of(entry, path, row) if "frame" in entry else row
-        if landmarks is not None and number is not None:
+        if number is None:  # lost with its face: it stands for some image up to the last
+            found.setdefault(row, None)
+        else:
             found[number] = landmarks
     return found
 

@@ -19,14 +19,24 @@ _LEVELS = 4
 def find_bp4d_folders(
     root: Path, names: Collection[str], holds_images: Callable[[Path], bool]
 ) -> dict[str, Path]:
-    """The first folder of each of `names` (lower case); "images" is the one that holds them."""
+    """The first folder of each of `names` (lower case); "images" is the one that holds them.
+
+    Without a folder AU_OCC, that of its files is taken (FERA 2015 has them in AUCoding/), and
+    AU_INT's are looked for in it too.
+    """
     found: dict[str, Path] = {}
+    codes: Path | None = None
     for folder in folders(root, _LEVELS, lambda name: bool(BP4D_SUBJECT.fullmatch(name))):
         name = folder.name.lower()
         if name in names:
             found.setdefault(name, folder)
         elif "images" not in found and holds_images(folder):
             found["images"] = folder
+        elif codes is None and matching(folder, _CODES):
+            codes = folder
+    if codes and "au_occ" not in found:
+        found["au_occ"] = codes
+        found.setdefault("au_int", codes)
     return found
 
 

@@ -103,12 +103,6 @@ def box_transform(box: Box, size: int, margin: float) -> Transform:
     return _to_pixels(np.array([[1 / side, 0, -left / side], [0, 1 / side, -top / side]]), size)
 
 
-def full_transform(height: int, width: int, size: int) -> Transform:
-    """The transform of resizing the whole image; pixel centres are integers."""
-    across, down = size / width, size / height
-    return np.array([[across, 0, 0.5 * across - 0.5], [0, down, 0.5 * down - 0.5]])
-
-
 def _to_pixels(unit: Transform, size: int) -> Transform:
     """From the unit square to pixels, whose centres are integers."""
     scaled = unit * size

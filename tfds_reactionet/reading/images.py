@@ -8,12 +8,26 @@ import cv2
 import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
+from PIL import Image
+
+from tfds_reactionet.reading.placing import Fit, Placement
 
 JPEG_QUALITY = 95
 MAX_PIXELS = 1 << 27  # of an image; a larger one is damaged, or made to fill the memory
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _COLOUR = ("YCbCr", "RGB")  # of a JPEG's header
+
+_ORIENTATION = 0x0112  # EXIF's tag: how the stored rows and columns are to be shown
+_TURNED = {  # from stored pixels to shown ones, by the tag's value; 1 is upright
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: image.swapaxes(0, 1)[:, ::-1],
+    7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda image: image.swapaxes(0, 1)[::-1],
+}
 
 Format = Literal["jpeg", "png", "grey"]  # "grey": a PNG of one channel
 
@@ -23,7 +37,7 @@ class BadImageError(ValueError):
 
 
 def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
-    """RGB pixels of an encoded image.
+    """RGB pixels of an encoded image, as its EXIF orientation says it is to be shown.
 
     Raises BadImageError if it is cut off, damaged, or no image, or claims a vast size.
     """
@@ -32,19 +46,36 @@ def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
             height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
             _check_pixels(int(height), int(width))
             if colours != "CMYK":
-                return simplejpeg.decode_jpeg(data, "RGB")
+                image = simplejpeg.decode_jpeg(data, "RGB")
+                turned = _TURNED.get(_orientation(data))
+                return np.ascontiguousarray(turned(image)) if turned else image
         elif data.startswith(_PNG):
             _check_pixels(*struct.unpack(">8xII", data[8:24].ljust(16, b"\0")))
     except ValueError as error:
         raise BadImageError(str(error)) from error
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    try:  # OpenCV turns images itself
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     except cv2.error as error:
         raise BadImageError(str(error)) from error
     if image is None:
         raise BadImageError("not an image, or cut off")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _orientation(data: bytes) -> int:
+    """The orientation in a JPEG's EXIF, 1 to 8; 1 if it has none, or a damaged one."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # the pixels
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if data[at + 1 : at + 2] == b"\xe1" and data[at + 4 : at + 10] == b"Exif\0\0":
+            exif = Image.Exif()
+            try:
+                exif.load(data[at + 4 : end])
+                return int(exif.get(_ORIENTATION, 1))
+            except Exception:  # Pillow raises many kinds
+                return 1
+        at = end
+    return 1
 
 
 def rgb(raw: bytes | UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
@@ -68,9 +99,12 @@ def encode(image: UInt8[np.ndarray, "height width *channels"], kind: Format = "j
 
 
 def to_stored(
-    raw: bytes | UInt8[np.ndarray, "height width 3"], size: int, kind: Format = "jpeg"
+    raw: bytes | UInt8[np.ndarray, "height width 3"],
+    size: int,
+    kind: Format = "jpeg",
+    fit: Fit = "letterbox",
 ) -> tuple[bytes, tuple[int, int]]:
-    """The size x size image to store for an encoded one or its pixels, and its original shape.
+    """The size x size image to store for a whole one, encoded or not, and its original shape.
 
     A colour JPEG that already has the size keeps its bytes, after it was decoded in full; as
     "grey", so does an 8-bit grey PNG.
@@ -81,18 +115,16 @@ def to_stored(
         return raw, shape
     if kind == "grey":
         image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    if shape != (size, size):
-        shrinks = min(shape) >= size
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image = cv2.resize(image, (size, size), interpolation=how)
-    return encode(image, kind), shape
+    return encode(Placement.of(*shape, size, fit).apply(image), kind), shape
 
 
 def _is_stored(data: bytes, kind: Format) -> bool:
-    if kind == "jpeg":
-        return data.startswith(_JPEG) and simplejpeg.decode_jpeg_header(data)[2] in _COLOUR
+    """Whether an image is of a kind, and upright as it is."""
+    if kind == "jpeg" and data.startswith(_JPEG):
+        return simplejpeg.decode_jpeg_header(data)[2] in _COLOUR and _orientation(data) == 1
     # bit depth and colour type
-    return kind == "grey" and data.startswith(_PNG) and data[24:26] == b"\x08\x00"
+    grey = data.startswith(_PNG) and data[24:26] == b"\x08\x00"
+    return kind == "grey" and grey and b"eXIf" not in data
 
 
 class VideoFrames:

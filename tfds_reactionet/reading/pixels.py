@@ -72,21 +72,20 @@ class ZipImage:
 
 @dataclass(frozen=True)
 class VideoImage:
-    """Frame `number` of a video, the first being 0, turned clockwise by `rotation` degrees.
+    """Frame `number` of a video, the first being 0.
 
     Cheap only if a reader asks for rising numbers of one video, as chunks of a unit do.
     """
 
     video: Path
     number: int
-    rotation: int = 0
 
     @property
     def file(self) -> str:
         return str(self.video)
 
     def read(self) -> UInt8[np.ndarray, "height width 3"]:
-        return rotated(open_video(self.video).frame(self.number + 1), self.rotation)
+        return open_video(self.video).frame(self.number + 1)
 
 
 def rotated(

@@ -73,12 +73,13 @@ def check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> No
     if missing:
         raise InputError(
             f"{path}: no column {missing[0]!r}; expected columns {','.join(needed[:8])}"
-            f"{',...' if len(needed) > 8 else ''}, found {','.join(header[:8]) or 'nothing'}"
+            f"{',...' if len(needed) > 8 else ''}, found "
+            f"{','.join(name[:40] for name in header[:8])[:160] or 'nothing'}"
         )
     seen: set[str] = set()
     for name in header:
         if name in seen and name:
-            raise InputError(f"{path}: column {name!r} occurs twice; expected it once")
+            raise InputError(f"{path}: column {name[:40]!r} occurs twice; expected it once")
         seen.add(name)
 
 

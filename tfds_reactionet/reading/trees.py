@@ -2,10 +2,17 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from drr_jax.errors import InputError
+
+# What file servers, disks and archives leave in folders: none of the release.
+_FOREIGN = {
+    *("__macosx", "@eadir", "#recycle", "#snapshot"),
+    *("lost+found", "$recycle.bin", "system volume information"),
+}
+_NUMBERED = re.compile(r"(.*?)([0-9]{1,9})")  # what stands before a number at a name's end
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
@@ -16,7 +23,7 @@ def folders(
     """`root` and the folders in it down to `depth` levels, nearest first, sorted by name.
 
     A folder whose name `prune` accepts is yielded but not entered: trees of a million images
-    must not be walked. Hidden folders and __MACOSX are left out.
+    must not be walked. Hidden folders and those of file servers and disks are left out.
     """
     level = [root]
     for remaining in range(depth, -1, -1):
@@ -65,28 +72,51 @@ def matching(folder: Path, pattern: re.Pattern[str]) -> list[tuple[Path, re.Matc
     return [(path, match) for path, match in found if match]
 
 
-def whole_number(path: Path) -> int | None:
-    """The whole number that a file's name consists of: 7.jpg, 0007.jpg; None for another name."""
-    return int(path.stem) if re.fullmatch("[0-9]{1,9}", path.stem) else None
+def numbered(folder: Path, names: Iterable[str]) -> dict[str, int]:
+    """The number of each name's stem: 7.jpg, 0007.jpg; or, if none is a number, at its end.
+
+    Then what stands before the numbers must be the same everywhere, as in F001_T1_0007.jpg; names
+    of another kind are left out. Raises InputError naming two that begin differently.
+    """
+    stems = {name: os.path.splitext(name)[0] for name in names}
+    plain = {name: int(stem) for name, stem in stems.items() if re.fullmatch("[0-9]{1,9}", stem)}
+    if plain:
+        return plain
+    matches = {name: _NUMBERED.fullmatch(stem) for name, stem in stems.items()}
+    found = {name: match for name, match in matches.items() if match}
+    begins = {match[1].lower(): name for name, match in found.items()}
+    if len(begins) > 1:
+        one, two = sorted(begins.values())[:2]
+        raise InputError(
+            f"{folder}: {one[:80]} and {two[:80]} begin differently; expected images named by "
+            "their number, or by one and the same word and their number"
+        )
+    return {name: int(match[2]) for name, match in found.items()}
 
 
 def numbered_images(
-    folder: Path, number_of: Callable[[Path], int | None] = whole_number
+    folder: Path, number_of: Callable[[Path], int | None] | None = None
 ) -> dict[int, Path]:
-    """Images of a folder by their number, in the order of their names.
+    """Images of a folder by their number (`numbered`, or `number_of`), in the order of their names.
 
     Raises InputError if two images have one number. Those without one are left out.
     """
+    names = [name for name in file_names(folder) if name.lower().endswith(IMAGE_SUFFIXES)]
+    if number_of is None:
+        numbers: dict[str, int | None] = {**numbered(folder, names)}
+    else:
+        numbers = {name: number_of(folder / name) for name in names}
     files: dict[int, Path] = {}
-    for path in (folder / name for name in file_names(folder)):
-        number = number_of(path) if path.suffix.lower() in IMAGE_SUFFIXES else None
+    for name, number in numbers.items():
         if number is None:
             continue
         if number in files:
-            raise InputError(f"{path}: frame {number} is there twice, also as {files[number].name}")
-        files[number] = path
+            raise InputError(
+                f"{folder / name}: frame {number} is there twice, also as {files[number].name}"
+            )
+        files[number] = folder / name
     return files
 
 
 def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+    return name.startswith(".") or name.lower() in _FOREIGN

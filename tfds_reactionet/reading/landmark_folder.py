@@ -1,0 +1,87 @@
+"""A user's folder of OpenFace CSVs: landmarks for sets whose releases have none.
+
+One file an image, as FaceLandmarkImg writes them, or one a clip (FeatureExtraction), found by the
+name of the image or clip without its ending, up to four levels down.
+"""
+
+import functools
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from drr_jax.errors import InputError
+from tfds_reactionet.reading.openface import Choice, read_openface
+from tfds_reactionet.reading.trees import file_names, folders
+
+OPENFACE_POINTS = 68
+_LEVELS = 4
+
+
+@dataclass(frozen=True)
+class LandmarkFolder:
+    """The files of a folder by name; cheap to pickle."""
+
+    folder: Path
+    key: str = field(default_factory=lambda: secrets.token_hex(8))  # of its files, in a process
+
+    def places(self) -> list[Path]:
+        """The folder and those in it, for a stamp."""
+        return list(folders(self.folder, _LEVELS))
+
+    def find(self, media: Path) -> Path | None:
+        """The file of an image or clip; of several, that in a folder of the same name as its own.
+
+        Raises InputError if there are several of those too, or no file at all.
+        """
+        found = _files(self.folder, self.key).get(media.stem.lower(), [])
+        if len(found) > 1:
+            found = [path for path in found if path.parent.name == media.parent.name]
+            if len(found) != 1:
+                raise InputError(
+                    f"{self.folder}: {media.stem}.csv is there several times, and not once in a "
+                    f"folder {media.parent.name}/; expected one for {media}"
+                )
+        return found[0] if found else None
+
+
+def find_landmarks(option: str | None) -> LandmarkFolder | None:
+    """The folder that the option names, if it does. Raises InputError if there is none."""
+    if option is None:
+        return None
+    if not Path(option).is_dir():
+        raise InputError(f"landmarks={option}: no such folder; expected OpenFace's CSVs in it")
+    return LandmarkFolder(Path(option))
+
+
+@functools.lru_cache(maxsize=1)  # for the many units that a process reads
+def _files(folder: Path, key: str) -> dict[str, list[Path]]:
+    """CSV files by their name in lower case, without its ending."""
+    del key  # only part of the cache's
+    found: dict[str, list[Path]] = {}
+    for place in folders(folder, _LEVELS):
+        for name in file_names(place):
+            stem, suffix = os.path.splitext(name.lower())
+            if suffix == ".csv":
+                found.setdefault(stem, []).append(place / name)
+    if not found:
+        raise InputError(f"{folder}: no CSV in it; expected those of OpenFace")
+    return found
+
+
+def openface_landmarks(
+    path: Path, choice: Choice, frame: int | None = None
+) -> Float32[np.ndarray, "68 2"] | None:
+    """Landmarks of a clip's frame, the first being 0, or of an image; None if no face is found.
+
+    Raises InputError for a defect of the file, and for one without landmarks.
+    """
+    file = read_openface(path, choice, still=frame is None)
+    if "landmarks" in file.lacking:
+        raise InputError(f"{path}: no columns x_0 ... y_67; run OpenFace with -2Dfp")
+    number = int(file.frames[0]) if frame is None and len(file.frames) else (frame or 0) + 1
+    at = np.flatnonzero(file.found & (file.frames == number))
+    return file.faces(file.frames[at]).landmarks[0] if len(at) else None

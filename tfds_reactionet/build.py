@@ -163,24 +163,17 @@ def _check_same(
     path: Path, name: str, raw: Path, explicit: bool, options: Mapping[str, Any]
 ) -> None:
     """Raises InputError if a prepared set differs from what is asked for now."""
-    metadata = building.read_metadata(path)
-    built_with = metadata["options"]
-    remedy = "pass --overwrite to build it again, or another --data_dir"
-    for key, value in options.items():
-        if value != built_with[key]:
-            raise InputError(
-                f"{path} was built with {key}={built_with[key]}, not {value}; {remedy}"
-            )
+    builder, config = _builder_class(name), resolve(name)[1]
+    used = building.check_options(path, options, builder.OPTIONS)
+    built_from = building.read_metadata(path)["built_from"]
     if not raw.is_dir():
         if explicit:
             raise InputError(f"manual_dir {raw} does not exist, but {path} is built; leave it out")
         return
-    builder, config = _builder_class(name), resolve(name)[1]
-    used = {key: built_with[key] for key in builder.OPTIONS}
-    if builder.release_stamp(raw.resolve(), config, used) != metadata["built_from"]["stamp"]:
+    if builder.release_stamp(raw.resolve(), config, used) != built_from.get("stamp"):
         raise InputError(
-            f"{path} was built from {metadata['built_from']['manual_dir']}, "
-            f"and {raw} holds something else now; {remedy}"
+            f"{path} was built from {built_from.get('manual_dir')}, "
+            f"and {raw} holds something else now; {building.REMEDY}"
         )
 
 

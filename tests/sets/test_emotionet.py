@@ -25,7 +25,7 @@ from raw_emotionet import (
     write_workbook,
 )
 
-from drr_jax.data.label_counts import class_weights
+from drr_jax.data.label_counts import class_weights, part_counts
 from drr_jax.data.prepared import open_dataset
 from drr_jax.errors import InputError
 from tfds_reactionet.building.face_records import BAD_IMAGE
@@ -99,7 +99,8 @@ def test_evaluated_aus_are_an_option(raw: Path, choice: str, aus: tuple[int, ...
     assert metadata["evaluated_aus"] == [f"AU{au:02d}" for au in aus]
     opened = open_dataset(prepared)
     assert list(opened.classes("au")) == metadata["evaluated_aus"]
-    assert class_weights(opened, opened.folds[1][0], opened.classes("au")).shape == (len(aus),)
+    counts = part_counts(opened, opened.folds[1][0], "au")
+    assert class_weights(counts, opened.classes("au")).shape == (len(aus),)
     assert metadata["protocol"]["test"] == [["part1"], ["part2"]]
 
 

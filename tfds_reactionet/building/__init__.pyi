@@ -31,6 +31,8 @@ from .staging import locked as locked
 from .staging import replacing as replacing
 from .staging import user_error as user_error
 from .stills import blocks as blocks
+from .summary import REMEDY as REMEDY
+from .summary import check_options as check_options
 from .summary import read_metadata as read_metadata
 from .summary import summarise as summarise
 from .verification import verify as verify

@@ -104,14 +104,17 @@ def find_data_set(name: str) -> DataSet:
 
 
 def checked_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, without those that are None.
+    """The options that were given, without those that are None, of the types of their defaults.
 
-    Raises InputError for a name that the data set does not have, or a value out of range.
+    Raises InputError for a name that the data set does not have, or a value of another type or out
+    of range.
     """
     known = {option.name: option for option in find_data_set(name).options}
-    chosen = {key: value for key, value in given.items() if value is not None}
-    for key, value in chosen.items():
+    chosen = {}
+    for key, value in given.items():
         if key not in known:
             raise InputError(f"{name} has no option {key!r}; {nearest(key, tuple(known))}")
-        known[key].check(value)
+        if value is not None:
+            chosen[key] = known[key].parse(str(value))
+            known[key].check(chosen[key])
     return chosen

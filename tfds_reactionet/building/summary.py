@@ -1,5 +1,6 @@
 """What a prepared data set holds, for people to read."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,21 +8,58 @@ from drr_jax import files
 from drr_jax.errors import InputError
 
 _NEEDED = (
-    *("parts", "fingerprint", "files", "built_from", "size", "options", "protocol"),
-    *("au_names", "expression_names"),
+    *("parts", "fingerprint", "files", "built_from", "size", "options", "protocol", "skipped"),
+    *("au_names", "expression_names", "rendered"),
 )
+_NEEDED_OF_PART = (
+    *("records", "sequences", "sequence_digests", "subjects", "tasks", "label_source_counts"),
+    *("au_known", "au_pairs", "au_given", "expression_counts"),
+)
+REMEDY = "pass --overwrite to build it again, or another --data_dir"
 
 
 def read_metadata(prepared: Path) -> dict[str, Any]:
-    """A prepared data set's metadata. Raises InputError if the file is damaged."""
+    """A prepared data set's metadata.
+
+    Raises InputError if it is damaged, or it, the features or the names of classes are not what
+    was written; sets from before there was a digest cannot tell.
+    """
     path = prepared / "metadata.json"
     try:
         metadata = files.read_json(path)
-    except ValueError as error:
+        if files.is_sealed(metadata):
+            files.check_described(prepared, metadata["described"])
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); build again with --overwrite") from error
-    if missing := [key for key in _NEEDED if key not in metadata]:
-        raise InputError(f"{path}: no {missing[0]!r} in it; build again with --overwrite")
+    try:
+        missing = [key for key in _NEEDED if key not in metadata]
+        missing += [
+            f"{key} of {name}"
+            for name, part in metadata.get("parts", {}).items()
+            for key in _NEEDED_OF_PART
+            if key not in part
+        ]
+    except (AttributeError, TypeError) as error:  # a value of another kind
+        raise InputError(f"{path}: damaged ({error}); build again with --overwrite") from error
+    if missing:
+        raise InputError(f"{path}: no {missing[0]} in it; build again with --overwrite")
     return metadata
+
+
+def check_options(
+    prepared: Path, chosen: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options that a prepared set was built with; those it is too old to name by default.
+
+    Raises InputError if one that was `chosen` is another.
+    """
+    built_with = {**defaults, **read_metadata(prepared)["options"]}
+    for key, value in chosen.items():
+        if value != built_with[key]:
+            raise InputError(
+                f"{prepared} was built with {key}={built_with[key]}, not {value}; {REMEDY}"
+            )
+    return built_with
 
 
 def summarise(prepared: Path) -> str:
@@ -63,6 +101,11 @@ def summarise(prepared: Path) -> str:
     else:
         lines.append("no frame was skipped")
     lines.append(f"fingerprint {metadata['fingerprint']}")
+    if files.SEAL not in metadata:
+        lines.append(
+            "WARNING: made before metadata had a digest, so that a change in it would not be "
+            "noticed; build again with --overwrite to have one"
+        )
     return "\n".join(lines)
 
 

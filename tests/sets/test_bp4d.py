@@ -310,6 +310,6 @@ def test_release_that_changed_is_noticed(raw: Path) -> None:
 
 
 def test_reader_walks_past_other_trees(raw: Path) -> None:
-    reader = Reader(raw.parent, "rgb", {"frame_offset": -1})
+    reader = Reader(raw.parent, "rgb", {"frame_offset": -1, "folds": "published"})
     assert reader.images == raw / "Sequences(2D+3D)"  # and not 3DFeatures, which looks alike
     assert [unit.sequence for unit in reader.units()][:2] == ["F001/T1", "F001/T8"]

@@ -69,6 +69,15 @@ FACE_OPTIONS = (
 )
 
 
+def folds_option(default: str, named: str, noun: str = "subject") -> Option:
+    """The option of every set that says who is tested in which fold; see reading.FoldChoice."""
+    text = f"{named}; or a file of lines `NAME 2` ({noun} and its part, from 1 on)"
+    return Option("folds", default, text)
+
+
+OFFICIAL_FOLDS = folds_option("official", "official: the splits of the release", "image")
+
+
 @dataclass(frozen=True)
 class DataSet:
     """What is declared of a data set; its builder gives TFDS the same (`ShardedBuilder`)."""

@@ -28,8 +28,9 @@ Records of one `sequence` text must be contiguous in a split: give the still ima
 and the same sequence text. Reasons for skips in `Reader.expected_reasons` are the protocol's own
 and do not count against --max_skipped. Defects of label files are InputErrors that name the file
 and the line; defects of one image are BadImageErrors, and become skips.
-Splits and folds are a `Protocol` (protocols.py); a `FoldReader` makes the folds from what its
-units hold. Images that are cropped: crop.py.
+Splits and folds are a `Protocol` (protocols.py), chosen by the option `folds` (`Reader.folds`, see
+fold_choice.py); a `FoldReader` makes the folds from what its units hold. Images that are cropped:
+crop.py.
 """
 
 import abc
@@ -45,7 +46,7 @@ import numpy as np
 from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet.building.common import LABEL_SOURCES
 from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading import Box, FoldUnit, Pixels, Protocol
+from tfds_reactionet.reading import Box, FoldChoice, FoldUnit, Pixels, Protocol
 
 T = TypeVar("T")
 Lazy = Callable[[], T]
@@ -133,6 +134,7 @@ class Reader(abc.ABC):
     """A raw release on a disk, found in a folder when it is made. Cheap to pickle."""
 
     expected_reasons: ClassVar[tuple[str, ...]] = ()  # skips that are the protocol's own
+    folds: ClassVar[FoldChoice]  # what the option `folds` may say
 
     def __init__(self, root: Path, config: str, options: Options):
         """Raises InputError if a folder holds no release at first sight."""
@@ -173,6 +175,10 @@ class Reader(abc.ABC):
 
         Label files, and the folders of images (a folder's time tells of added images).
         """
+
+    def said(self) -> Mapping[str, Any]:
+        """What the metadata say of this release besides, JSON; "notes" are lines of the summary."""
+        return {}
 
     def unread(self) -> Sequence[Skip]:
         """Skips that belong to no unit, such as labels of subjects that are not on the disk."""

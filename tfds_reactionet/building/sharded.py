@@ -218,8 +218,8 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             if not count:
                 counts = ", ".join(f"{name} {n}" for name, n in planned.items())
                 raise InputError(
-                    f"no usable frame for {part} (frames: {counts}); "
-                    f"{self.skipped_path} lists what was skipped and why"
+                    f"no usable frame for {part} (frames: {counts}); {self.skipped_path} lists "
+                    "what was skipped and why; other folds: --folds"
                 )
         shards: dict[str, list[list[Any]]] = {part: [[]] for part in plan.parts}
         for part, chunks in plan.parts.items():

@@ -80,6 +80,10 @@ def summarise(prepared: Path) -> str:
     shared = {s for i, ours in enumerate(seen) for theirs in seen[i + 1 :] for s in ours & theirs}
     if shared:
         lines.append(f"  WARNING: {len(shared)} subject(s) are in more than one part")
+    if metadata["protocol"]["kind"] == "folds" and total:
+        shares = [100 * part["records"] / total for part in parts.values()]
+        lines.append(f"  parts hold {min(shares):.1f} to {max(shares):.1f} % of the records")
+    lines += [f"  {note}" for note in metadata.get("notes", [])]
     if metadata["au_names"]:
         lines.append("base rates (share of records where the AU is known)")
     for start in range(0, len(metadata["au_names"]), 6):
@@ -110,8 +114,11 @@ def summarise(prepared: Path) -> str:
 
 
 def _fold_source(metadata: dict[str, Any]) -> str:
-    if "fold_source" in metadata:
-        made = metadata["fold_source"] == "components"
+    source = metadata.get("fold_source")
+    if source == "file":
+        return f"folds of {metadata['options']['folds']}"
+    if source:
+        made = source == "components"
         return "folds from the " + ("subject-video graph" if made else "release's own lists")
     kind = metadata["protocol"]["kind"]
     return f"{kind} of the protocol, images {metadata['options']['crop']}"

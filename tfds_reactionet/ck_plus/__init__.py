@@ -1,9 +1,9 @@
 """CK+: 123 subjects pose expressions; the 309 sequences of six emotions, with FACS codes."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="CK+",
     configs={
         "au": "Action units of the peak, 12 of them evaluated.",
@@ -17,7 +17,7 @@ DATA_SET = DataSet(
     options=(
         *FACE_OPTIONS,
         Option("last", 3, "frames of a sequence that are taken, counted from its peak", low=1),
-        Option("folds", 3, "number of subject-exclusive folds", low=2, high=10),
+        folds_option("3", "2 to 10: so many folds, by the number in a subject's id"),
         Option(
             "threshold",
             0,

@@ -61,12 +61,13 @@ class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_EMOTION, OTHER_EMOTION)
+    folds = reading.FoldChoice(reading.NUMBERED, reading.part_by_number)
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="au" if config == "au" else "expression",
-            protocol=reading.Protocol.folds(options["folds"]),
+            protocol=Reader.folds.protocol(options["folds"]),
             au_names=labels.CODED_AUS,
             evaluated_aus=CK_PLUS_AUS,
             expression_names=labels.SIX_EMOTIONS,
@@ -92,8 +93,8 @@ class Reader(building.Reader):
 
     def units(self) -> list[Unit]:
         found = [it for it in self._labelled() if it.emotion in labels.SIX_EMOTIONS]
-        parts = reading.round_robin({it.subject for it in found}, self.options["folds"])
-        return [Unit(it.sequence, it.subject, "", parts[it.subject], it) for it in found]
+        part = self.folds.parts(self.options["folds"])
+        return [Unit(it.sequence, it.subject, "", part(it.subject), it) for it in found]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         peak = unit.source.peak

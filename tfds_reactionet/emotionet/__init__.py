@@ -1,9 +1,9 @@
 """EmotioNet: faces from the internet, 60 action units by coders (25 K) or by a machine (950 K)."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="EmotioNet",
     configs={
         "manual": "Some 25,000 images with codes by experts.",
@@ -23,6 +23,6 @@ DATA_SET = DataSet(
             "that other papers use",
             choices=("11", "12", "17", "23"),
         ),
-        Option("folds", 3, "number of folds", low=2, high=10),
+        folds_option("3", "2 to 10: so many folds, by a digest of an image's name", "image"),
     ),
 )

@@ -1,9 +1,9 @@
 """MMI: posed clips and images of six basic expressions, frontal and in profile."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
 
 DATA_SET = DataSet(
-    version="1.0.0",
+    version="1.1.0",
     folder="MMI",
     configs={
         "middle": "The three frames in the middle of each clip, and the image sessions.",
@@ -15,6 +15,7 @@ DATA_SET = DataSet(
     ),
     options=(
         *FACE_OPTIONS,
+        folds_option("10", "2 to 10: so many folds, by the number in a subject's id"),
         Option(
             "views",
             "0,2",

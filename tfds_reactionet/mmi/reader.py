@@ -21,7 +21,6 @@ from tfds_reactionet import building, reading
 from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit
 from tfds_reactionet.mmi import metadata, turns
 
-FOLDS = 10
 EMOTIONS = 6  # codes 1 to 6: anger, disgust, fear, happiness, sadness, surprise
 
 NO_EMOTION = "session without one of the six expressions"
@@ -67,12 +66,13 @@ class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_EMOTION, SEVERAL, OTHER_VIEW)
+    folds = reading.FoldChoice(reading.NUMBERED, reading.part_by_number)
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="expression",
-            protocol=reading.Protocol.folds(FOLDS),
+            protocol=Reader.folds.protocol(options["folds"]),
             expression_names=EXPRESSIONS[:EMOTIONS],
             extra={"view": ((), np.int64), "rotation": ((), np.int64)},
         )
@@ -96,8 +96,8 @@ class Reader(building.Reader):
 
     def units(self) -> list[Unit]:
         units = [found for found in self._sessions() if isinstance(found, Unit)]
-        parts = reading.round_robin({unit.subject for unit in units}, FOLDS)
-        return [replace(unit, part=parts[unit.subject]) for unit in units]
+        part = self.folds.parts(self.options["folds"])
+        return [replace(unit, part=part(unit.subject)) for unit in units]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         files, expression, view, rotation = unit.source

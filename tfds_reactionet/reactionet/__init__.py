@@ -2,7 +2,7 @@
 
 import lazy_loader as lazy
 
-from tfds_reactionet.building import SIZE, DataSet, Option
+from tfds_reactionet.building import SIZE, DataSet, Option, folds_option
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -17,6 +17,12 @@ DATA_SET = DataSet(
     homepage="https://openaccess.thecvf.com/ICCV2023",
     options=(
         SIZE,
+        folds_option(
+            "automatic",
+            "automatic: the release's splits/fold1.txt to fold3.txt, or else three parts without a "
+            "common person or video",
+            "sequence, scene/sub_scene/task/sequence,",
+        ),
         Option(
             "stimulus_delay_frames",
             0,

@@ -42,6 +42,12 @@ class Fold:
         rows = self.rows["train"]
         return self.prepared.records(self.train_parts) if rows is None else len(rows)
 
+    def subjects(self, which: str) -> list[str]:
+        """Who each record of `source(which)` shows, "" if unknown."""
+        parts = self.test_parts if which == "test" else self.train_parts
+        every, rows = split.subjects(self.prepared, parts), self.rows[which]
+        return every if rows is None else [every[row] for row in rows.tolist()]
+
     def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> Source:
         """The records of `rows[which]`.
 

@@ -189,9 +189,9 @@ def test_images_by_name_have_the_votes_of_the_table(tmp_path: Path) -> None:
     """label.csv has other votes for 1,601 images; what was read is said, and ambiguity is not."""
     images = write_tree(tmp_path / "raw")
     votes = [",".join([row[0], row[1] or "", *map(str, row[2])]) for row in ROWS]
-    for label in (tmp_path / "raw").rglob("label.csv"):
-        text = label.read_text().replace("6,0,1,1,0,0,0,0,1,1", "0,0,0,9,1,0,0,0,0,0")
-        label.write_text(text)
+    for path in (tmp_path / "raw").rglob("label.csv"):
+        text = path.read_text().replace("6,0,1,1,0,0,0,0,1,1", "0,0,0,9,1,0,0,0,0,0")
+        path.write_text(text)
     before = build("fer_plus/argmax8", tmp_path / "raw", tmp_path / "label", size=48)
     assert read(before)["train", 1]["expression"] == 3
     assert read_metadata(before)["votes"] == "label.csv"
@@ -203,9 +203,7 @@ def test_images_by_name_have_the_votes_of_the_table(tmp_path: Path) -> None:
     assert metadata["votes"] == "fer2013new.csv"
     assert metadata["skipped"] == {NO_NAME: 1, TWO_ROWS: 4}
     assert "votes of fer2013new.csv, images of PNG files" in summarise(prepared)
-    once = [
-        n for n, row in enumerate(ROWS) if row[1] and [r[1] for r in ROWS].count(row[1]) == 1
-    ]
+    once = [n for n, row in enumerate(ROWS) if row[1] and [r[1] for r in ROWS].count(row[1]) == 1]
     assert sorted(number for _, number in found) == once
     for number in once:
         usage, name, row = ROWS[number]
@@ -279,8 +277,11 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "pixel": (change(OLD, " ", " 256 "), "fer2013.csv: line 2: 2305 pixels, expected 2304"),
     "large": (change(OLD, ",Training", "0000,Training"), "fer2013.csv: line 2: a pixel is no"),
     "width": (change(OLD, " ", ","), "line 2 has 4 columns, expected 3"),
-    "none": (lambda raw: (raw / NEW).unlink(), "no fer2013new.csv; expected fer2013new.csv beside"),
-    "no faces": (lambda raw: (raw / OLD).unlink(), "no fer2013.csv; expected fer2013new.csv beside"),
+    "none": (lambda raw: (raw / NEW).unlink(), "no fer2013new.csv; expected fer2013new.csv"),
+    "no faces": (
+        lambda raw: (raw / OLD).unlink(),
+        "no fer2013.csv; expected fer2013new.csv",
+    ),
     "empty": (lambda raw: (raw / OLD).write_bytes(b""), "fer2013.csv: empty; expected the header"),
 }
 

@@ -125,17 +125,19 @@ def open_dataset(prepared_dir: str | Path) -> Prepared:
                     f"prepared data set {directory}: {part} has {stored} records, metadata.json "
                     f"says {counts['records']}; {REBUILD}"
                 )
+        name = builder.info.full_name.rsplit("/", 1)[0]
+        opened = Prepared(directory, name, str(builder.version), metadata, builder)
+        for part in {part for pair in opened.folds for parts in pair for part in parts}:
+            opened.sequences(part)
     except InputError:
         raise
     except Exception as error:  # TFDS, JSON and protobuf raise many kinds for a damaged file
         raise InputError(unreadable(directory, error)) from None
-    name = builder.info.full_name.rsplit("/", 1)[0]
     unsealed = (
         f"prepared data set {directory} is from before metadata had a digest, so that a change in "
         f"its names or counts would not be noticed; to have one, {REBUILD} {name} --overwrite"
     )
-    warnings = () if files.SEAL in metadata else (unsealed,)
-    return Prepared(directory, name, str(builder.version), metadata, builder, warnings)
+    return opened if files.SEAL in metadata else dataclasses.replace(opened, warnings=(unsealed,))
 
 
 def _read_metadata(directory: Path) -> dict[str, Any]:

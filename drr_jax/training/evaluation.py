@@ -204,7 +204,7 @@ def _all_people(
         for fold in folds
         for name, entry in fold["people"]["subjects"].items()
     }
-    return people.scores(probability, label, subject, groups, "confusion" in folds[0])
+    return people.scores(probability, label, subject.tolist(), groups, "confusion" in folds[0])
 
 
 def collect_samples(experiment: Experiment, state: State, result: Result) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """What a prepared data set holds, for people to read."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def read_metadata(prepared: Path) -> dict[str, Any]:
             files.check_described(prepared, metadata["described"])
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); build again with --overwrite") from error
-    try:
+    with damaged(prepared):
         missing = [key for key in _NEEDED if key not in metadata]
         missing += [
             f"{key} of {name}"
@@ -39,8 +40,6 @@ def read_metadata(prepared: Path) -> dict[str, Any]:
             for key in _NEEDED_OF_PART
             if key not in part
         ]
-    except (AttributeError, TypeError) as error:  # a value of another kind
-        raise InputError(f"{path}: damaged ({error}); build again with --overwrite") from error
     if missing:
         raise InputError(f"{path}: no {missing[0]} in it; build again with --overwrite")
     return metadata
@@ -62,9 +61,28 @@ def check_options(
     return built_with
 
 
+@contextlib.contextmanager
+def damaged(prepared: Path) -> Iterator[None]:
+    """Turns what metadata of another shape raise into one line; a digest finds it sooner."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{prepared / 'metadata.json'}: damaged ({type(error).__name__}: {error}); build again "
+            "with --overwrite"
+        ) from error
+
+
 def summarise(prepared: Path) -> str:
     """What a prepared set holds and what was skipped, as text."""
     metadata = read_metadata(prepared)
+    with damaged(prepared):
+        return _summary(prepared, metadata)
+
+
+def _summary(prepared: Path, metadata: dict[str, Any]) -> str:
     lines = [f"{prepared}" + ("  (RENDERED demo, no recordings)" if metadata["rendered"] else "")]
     parts = metadata["parts"]
     total = sum(part["records"] for part in parts.values())

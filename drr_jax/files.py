@@ -23,6 +23,7 @@ NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what file systems w
 # times in that time. All processes that share a lock must agree on it.
 LEASE_SECONDS = 60.0
 SEAL = "digest"  # of a JSON object, in it
+DESCRIBED = "described"  # in a prepared set's metadata: `described_digests`
 PART = ".part"  # the end of a name that stands for an unfinished file
 
 
@@ -119,9 +120,16 @@ def described_digests(folder: Path) -> dict[str, str]:
     }
 
 
-def check_described(folder: Path, written: Mapping[str, str]) -> None:
-    """Raises ValueError, naming the file, if `described_digests` are not those `written`."""
-    found = described_digests(folder)
+def check_description(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Raises ValueError if the metadata of a prepared set, or what they describe, was changed.
+
+    Those of before, without a digest, cannot tell.
+    """
+    if not is_sealed(metadata):
+        if DESCRIBED in metadata:
+            raise ValueError(f"it has no {SEAL!r}, although it was written with one")
+        return
+    found, written = described_digests(folder), metadata[DESCRIBED]
     for name in sorted({*found, *written}):
         if found.get(name) != written.get(name):
             raise ValueError(f"{name} is not what was written")

@@ -147,7 +147,8 @@ def run(command: Command) -> int:
 
 def _train_and_evaluate(command: Command) -> int:
     config = command.config
-    prepared = data.open_dataset(data.find_data(config))
+    began_with = runs.recorded_version(command.workdir)
+    prepared = data.open_dataset(data.find_data(config, began_with))
     numbers = range(len(prepared.folds)) if config.fold == "all" else [int(config.fold)]
     several = len(numbers) > 1
     _check_folder(command.workdir, several)

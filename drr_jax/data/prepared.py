@@ -119,7 +119,13 @@ def open_dataset(prepared_dir: str | Path) -> Prepared:
         metadata = _read_metadata(directory)
         builder = tfds.builder_from_directory(directory)
         for part, counts in metadata["parts"].items():
-            stored = builder.info.splits[part].num_examples
+            split = builder.info.splits[part]
+            written, stored = metadata.get("shards", {}).get(part), split.num_examples
+            if written is not None and written != list(split.shard_lengths):
+                raise InputError(
+                    f"prepared data set {directory}: dataset_info.json has other shards of {part} "
+                    f"than were written; {REBUILD}"
+                )
             if stored != counts["records"]:
                 raise InputError(
                     f"prepared data set {directory}: {part} has {stored} records, metadata.json "
@@ -145,8 +151,7 @@ def _read_metadata(directory: Path) -> dict[str, Any]:
     path = directory / "metadata.json"
     try:
         metadata = files.read_json(path)
-        if files.is_sealed(metadata):
-            files.check_described(directory, metadata["described"])
+        files.check_description(directory, metadata)
     except ValueError as error:
         raise InputError(f"prepared data set {path}: {error}; {REBUILD}") from None
     missing = [key for key in NEEDED if key not in metadata]

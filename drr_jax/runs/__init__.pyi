@@ -32,5 +32,6 @@ from .record import counts_validation as counts_validation
 from .record import is_free as is_free
 from .record import read_file as read_file
 from .record import read_record as read_record
+from .record import recorded_version as recorded_version
 from .record import require_record as require_record
 from .record import versions as versions

@@ -115,6 +115,14 @@ def counts_validation(workdir: str | Path) -> bool:
     return record.get("selection") == "validation" and COUNTED not in record
 
 
+def recorded_version(workdir: str | Path) -> str:
+    """Version of the data set that the run in `workdir`, or its folds, began with; "" if none."""
+    for place in (Path(workdir), *sorted(Path(workdir).glob("fold?"))):
+        if (place / RECORD_FILE).exists():
+            return str(read_record(place).get("version", ""))
+    return ""
+
+
 def difference(old: Record, new: Record) -> str:
     """Returns "KEY was A, is B" for the first difference of two runs, "" for the same run.
 

@@ -16,7 +16,8 @@ import pytest
 import tensorflow_datasets as tfds
 from raw_reactionet import write_raw
 
-from drr_jax.data import open_dataset
+from drr_jax.config import Config, Data
+from drr_jax.data import find_data, open_dataset
 from drr_jax.errors import InputError
 from tfds_reactionet.build import find_prepared, prepare
 from tfds_reactionet.building.summary import read_metadata, summarise
@@ -176,6 +177,10 @@ EVIDENCE: dict[str, tuple[Callable[[Path], None], str]] = {
         edit("features.json", lambda f: f["featuresDict"]["features"].pop("gaze")),
         "features.json is not what was written",
     ),
+    "digest renamed": (
+        edit("metadata.json", lambda m: m.update(dagest=m.pop("digest"))),
+        "it has no 'digest'",
+    ),
     "scenes reversed": (reverse_lines, "scene.labels.txt is not what was written"),
 }
 
@@ -194,6 +199,29 @@ def test_no_opening_takes_metadata_that_are_not_what_was_written(
             opening(copy)
         assert message in str(caught.value) and "\n" not in str(caught.value)
         assert "build" in str(caught.value) and str(copy) in str(caught.value)
+
+
+def test_shards_that_are_not_those_written_are_refused(prepared: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "reactionet" / "full" / DATA_SET.version
+    shutil.copytree(prepared, copy)
+
+    def change(info: Any) -> None:
+        info["splits"][0]["shardLengths"] = ["8", "8"]
+
+    edit("dataset_info.json", change)(copy)
+    with pytest.raises(InputError, match=r"other shards of part1 than were written"):
+        open_dataset(copy)
+
+
+def test_a_run_goes_on_with_the_version_that_it_began_with(prepared: Path, tmp_path: Path) -> None:
+    """A later one may have the same people in other parts: the test people would be trained on."""
+    folder = tmp_path / "reactionet" / "full"
+    for version in ("0.9.0", DATA_SET.version):
+        shutil.copytree(prepared, folder / version)
+    config = Config(data=Data(name="reactionet/full", data_dir=str(tmp_path)))
+    assert find_data(config) == folder / DATA_SET.version
+    assert find_data(config, "0.9.0") == folder / "0.9.0"
+    assert find_data(config, "0.8.0") == folder / DATA_SET.version  # and its record refuses it
 
 
 def without_digest(prepared: Path, copy: Path) -> dict[str, Any]:

@@ -177,6 +177,14 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     for fold in folds:
         assert fold["selection"] == "last" and fold["dataset"] == "reactionet/demo"
         assert set(fold["au"]["AU01"]) == {"f1", "accuracy", "positives", "count"}
+    each, judged = [fold["people"] for fold in folds], table["people"]  # nobody in two parts
+    assert judged["all"]["records"] == sum(one["all"]["records"] for one in each)
+    assert judged["subjects"].keys() == set().union(*(one["subjects"] for one in each))
+    assert judged["subjects"] == {k: v for one in each for k, v in one["subjects"].items()}
+    assert judged["groups"].keys() == {"age", "race"}
+    assert "Worse than for the others" in (workdir / "report.html").read_text() or (
+        "For no group is the interval" in (workdir / "report.html").read_text()
+    )
     best = json.loads((workdir / "fold0" / "results-best.json").read_text())
     assert best["selection"] == "best"
     assert json.loads((workdir / "results-best.json").read_text())["selection"] == "best"

@@ -36,6 +36,7 @@ from .stills import OFFICIAL as OFFICIAL
 from .stills import dealt as dealt
 from .summary import REMEDY as REMEDY
 from .summary import check_options as check_options
+from .summary import damaged as damaged
 from .summary import read_metadata as read_metadata
 from .summary import summarise as summarise
 from .verification import verify as verify

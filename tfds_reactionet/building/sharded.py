@@ -146,7 +146,8 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             "parts": {part: tally.to_json() for part, tally in tallies.items()},
             "skipped": dict(skips.counts),
             "files": file_digests(folder),
-            "described": files.described_digests(folder),
+            files.DESCRIBED: files.described_digests(folder),
+            "shards": {part: list(self.info.splits[part].shard_lengths) for part in tallies},
         }
         cast(dict[str, Any], self.info.metadata).update(files.seal(metadata))
 

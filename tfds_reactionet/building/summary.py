@@ -28,8 +28,7 @@ def read_metadata(prepared: Path) -> dict[str, Any]:
     path = prepared / "metadata.json"
     try:
         metadata = files.read_json(path)
-        if files.is_sealed(metadata):
-            files.check_described(prepared, metadata["described"])
+        files.check_description(prepared, metadata)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); build again with --overwrite") from error
     with damaged(prepared):
@@ -52,7 +51,8 @@ def check_options(
 
     Raises InputError if one that was `chosen` is another.
     """
-    built_with = {**defaults, **read_metadata(prepared)["options"]}
+    with damaged(prepared):
+        built_with = {**defaults, **read_metadata(prepared)["options"]}
     for key, value in chosen.items():
         if value != built_with[key]:
             raise InputError(

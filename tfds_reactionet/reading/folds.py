@@ -132,8 +132,8 @@ def check_balance(parts: Mapping[str, int], units: Sequence[FoldUnit]) -> None:
         raise InputError(
             f"the largest of the automatic folds' parts holds {share:.1%} of the records, more "
             f"than {_LARGEST:.1%} ({MOST_OF_EVEN} / {len(PARTS)}): too many sequences hang "
-            "together by common people and videos; correct labels/demographics.csv, or give folds of your "
-            "own, splits/fold1.txt to fold3.txt or --folds=FILE (lines `SEQUENCE PART`)"
+            "together by common people and videos; correct labels/demographics.csv, or give folds "
+            "of your own, splits/fold1.txt to fold3.txt or --folds=FILE (lines `SEQUENCE PART`)"
         )
 
 

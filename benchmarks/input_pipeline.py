@@ -25,9 +25,9 @@ from PIL import Image
 from torchvision import transforms
 
 from drr_jax.config import Config
+from drr_jax.data import label_counts, source, tokenizer
 from drr_jax.data import pipeline as data
-from drr_jax.data import source, tokenizer
-from drr_jax.data.prepared import Prepared, caption_words, open_dataset
+from drr_jax.data.prepared import Prepared, open_dataset
 from drr_jax.errors import run
 from drr_jax.runs import cpu
 from tfds_reactionet.build import prepare
@@ -98,7 +98,7 @@ def sides(
     config = Config()
     config.data.batch_size, config.data.image_size = BATCH, SIZE
     config.data.read_threads = cores
-    words = caption_words(prepared, prepared.parts)
+    words = label_counts.part_counts(prepared, prepared.parts, "au").words
     pieces = tokenizer.tokenizer_of(tokenizer.build_vocabulary(words))
     peer = TorchTuples(folder, config)
 

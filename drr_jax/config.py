@@ -121,6 +121,8 @@ class Loss:
     """Weights of the loss terms (reconstruction, method 9.5)."""
 
     au_weights: bool = True
+    # An AU without a positive to learn from: error, or zero (weight 0, said at the start).
+    no_positive: str = "error"
     lambda_graph: float = 1.0
     lambda_contrast: float = 0.1
     lambda_domain: float = 0.1  # of UDA: how strong the reversed gradient becomes

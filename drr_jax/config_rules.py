@@ -52,6 +52,7 @@ CHOICES = {
     "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
     "contrast.prior": _PRIORS,
     "contrast.pairs": ("dyadic", "all"),
+    "loss.no_positive": ("error", "zero"),
     "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine", "decay"),
     "task": TASKS,

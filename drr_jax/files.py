@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +22,8 @@ NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what file systems w
 # Without flock a holder is dead once it has been silent for so long; a living one speaks three
 # times in that time. All processes that share a lock must agree on it.
 LEASE_SECONDS = 60.0
+SEAL = "digest"  # of a JSON object, in it
+DESCRIBED = "described"  # in a prepared set's metadata: `described_digests`
 PART = ".part"  # the end of a name that stands for an unfinished file
 
 
@@ -63,10 +65,11 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON object. Raises OSError if there is no file, ValueError that says what is wrong.
 
-    The caller knows what the file is for, and what to do about it.
+    A name that is there twice is wrong: readers would disagree on which counts. The caller knows
+    what the file is for, and what to do about it.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):
@@ -74,10 +77,62 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:40]!r} is there twice")
+    return value
+
+
+def content_digest(value: Mapping[str, Any]) -> str:
+    """SHA-256 of what a JSON object says, however it is written and in whatever order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seal(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object with the digest of all that it says in it, for `is_sealed`."""
+    content = json.loads(json.dumps(value))  # as it will be read back
+    return {**content, SEAL: content_digest(content)}
+
+
+def is_sealed(value: Mapping[str, Any]) -> bool:
+    """Whether an object has a seal. Raises ValueError if it says something else than was sealed."""
+    content = {key: one for key, one in value.items() if key != SEAL}
+    if SEAL in value and value[SEAL] != content_digest(content):
+        raise ValueError("its digest is not that of what it says: something in it was changed")
+    return SEAL in value
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def described_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files that say how TFDS reads a prepared data set: features, class names."""
+    return {
+        path.name: digest(path)
+        for path in (folder / "features.json", *sorted(folder.glob("*.labels.txt")))
+    }
+
+
+def check_description(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Raises ValueError if the metadata of a prepared set, or what they describe, was changed.
+
+    Those of before, without a digest, cannot tell.
+    """
+    if not is_sealed(metadata):
+        if DESCRIBED in metadata:
+            raise ValueError(f"it has no {SEAL!r}, although it was written with one")
+        return
+    found, written = described_digests(folder), metadata[DESCRIBED]
+    for name in sorted({*found, *written}):
+        if found.get(name) != written.get(name):
+            raise ValueError(f"{name} is not what was written")
 
 
 @contextlib.contextmanager

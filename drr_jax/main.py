@@ -150,14 +150,17 @@ def run(command: Command) -> int:
 
 def _train_and_evaluate(command: Command) -> int:
     config = command.config
-    prepared = data.open_dataset(data.find_data(config))
+    began_with = runs.recorded_version(command.workdir)
+    prepared = data.open_dataset(data.find_data(config, began_with))
     numbers = range(len(prepared.folds)) if config.fold == "all" else [int(config.fold)]
     several = len(numbers) > 1
     _check_folder(command.workdir, several)
     folds = {}
     for number in numbers:  # before any device has work, or hours go into the first
         workdir = command.workdir / f"fold{number}" if several else command.workdir
-        folds[workdir] = data.read_fold(config, prepared, number)
+        folds[workdir] = data.read_fold(
+            config, prepared, number, counts_validation=runs.counts_validation(workdir)
+        )
         starts = command.mode in ("all", "train") and not runs.Checkpoints(workdir).steps()
         training.check(config, folds[workdir], starts)
     runs.start_devices(config.data.data_dir)
@@ -203,8 +206,8 @@ def summary_line(result: dict) -> str:
     if "confusion" in result:
         return (
             f"{head}: accuracy {result['accuracy']:.3f}, always the most frequent "
-            f"{result['majority_accuracy']:.3f}, F1 {result['f1_mean']:.3f}, over "
-            f"{len(result[task])} {task}s"
+            f"{result['majority_accuracy']:.3f}, F1 {result['f1_mean_occurring']:.3f} over the "
+            f"{task}s that occur, {result['f1_mean']:.3f} over {len(result[task])} {task}s"
         )
     return (
         f"{head}: F1 {result['f1_mean']:.3f}, always yes {result['all_positive_f1_mean']:.3f}, "

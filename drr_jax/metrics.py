@@ -81,6 +81,15 @@ def all_positive_f1(total: Int[Any, "classes 4"]) -> Float[np.ndarray, "classes"
     return _ratio(2 * (tp + fn), 2 * (tp + fn) + fp + tn)
 
 
+def occurring_f1(block: Mapping[str, Mapping[str, Any]]) -> float:
+    """Mean F1 over the classes of a results' block that occur, 0 if none does.
+
+    A class without a true positive has F1 0 by definition and no say in how good a softmax is.
+    """
+    found = [one["f1"] for one in block.values() if one["positives"]]
+    return float(np.mean(found)) if found else 0.0
+
+
 def confusion(
     probabilities: Float[Array, "batch classes"],
     labels: Int8[Array, "batch classes"],
@@ -100,16 +109,19 @@ def softmax_summary(
 
     `accuracy` is the number that the literature reports (method 8.1), `majority_accuracy` that of
     always naming the most frequent class; the classes' own entries are one against the rest, as
-    `summary` has them. `task` is expression or scene.
+    `summary` has them: `f1_mean` is over all classes, and `f1_mean_occurring` over those that
+    occur. `task` is expression or scene.
     """
     table = np.asarray(matrix, np.int64)
     total, hit, present, claimed = table.sum(), np.diag(table), table.sum(1), table.sum(0)
     rest = total - claimed - present + hit
+    each = summary(np.stack([hit, claimed - hit, present - hit, rest], axis=1), names, task)
     return {
         "accuracy": float(hit.sum() / total) if total else 0.0,
         "majority_accuracy": float(present.max() / total) if total else 0.0,
         "confusion": table.tolist(),
-        **summary(np.stack([hit, claimed - hit, present - hit, rest], axis=1), names, task),
+        **each,
+        "f1_mean_occurring": occurring_f1(each[task]),
     }
 
 
@@ -181,7 +193,10 @@ def fold_table(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             row[f"{key}_std"] = spread(values)
     means = [key for key, value in pooled.items() if isinstance(value, float)]
     for key in means:
-        values = [result[key] for result in results]
+        # Results of before have no mean over the classes that occur, but all that it is made of.
+        values = [
+            result[key] if key in result else occurring_f1(result[task]) for result in results
+        ]
         table |= {key: float(np.mean(values)), f"{key}_std": spread(values)}
         table[f"{key}_pooled"] = pooled[key]
     return table

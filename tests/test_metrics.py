@@ -156,3 +156,15 @@ def test_softmax_folds_are_averaged_and_pooled(task):
     assert table[task]["b"]["f1_pooled"] == pytest.approx(
         2 * total[1, 1] / (total[1].sum() + total[:, 1].sum())
     )
+
+
+def test_a_perfect_softmax_has_f1_1_over_the_classes_that_occur():
+    """And no credit for the class that does not, in the mean over all: both are named."""
+    matrix = np.diag([5, 0, 7, 3, 4, 2, 6])  # no "anger" in the test part
+    found = metrics.softmax_summary(matrix, "nahdfsu", "expression")
+    assert found["accuracy"] == found["f1_mean_occurring"] == 1
+    assert found["f1_mean"] == pytest.approx(6 / 7) and found["expression"]["a"]["f1"] == 0
+    before = {key: value for key, value in found.items() if key != "f1_mean_occurring"}
+    table = metrics.fold_table([before, found])  # folds of before and of now go together
+    assert table["f1_mean_occurring"] == 1 == table["f1_mean_occurring_pooled"]
+    assert metrics.softmax_summary(np.zeros((2, 2)), "ab", "scene")["f1_mean_occurring"] == 0

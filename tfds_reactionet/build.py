@@ -33,16 +33,21 @@ def default_manual_dir(name: str, data_dir: str | os.PathLike | None = None) -> 
     return Path(data_dir or building.default_data_dir(), "downloads", "manual", folder)
 
 
-def prepared_path(name: str, data_dir: str | os.PathLike | None = None) -> Path:
-    """Where the prepared data set is or will be: <data_dir>/NAME/CONFIG/VERSION."""
+def prepared_path(name: str, data_dir: str | os.PathLike | None = None, version: str = "") -> Path:
+    """Where the prepared data set is or will be: <data_dir>/NAME/CONFIG/VERSION.
+
+    Of this release's version, if none is given.
+    """
     dataset, config = resolve(name)
-    version = building.find_data_set(dataset).version
+    version = version or building.find_data_set(dataset).version
     return Path(data_dir or building.default_data_dir(), dataset, config, version)
 
 
-def find_prepared(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
-    """The folder of a completely prepared data set, or None."""
-    path = prepared_path(name, data_dir)
+def find_prepared(
+    name: str, data_dir: str | os.PathLike | None = None, version: str = ""
+) -> Path | None:
+    """The folder of a completely prepared data set, or None; see `prepared_path`."""
+    path = prepared_path(name, data_dir, version)
     return path if building.is_complete(path) else None
 
 
@@ -163,24 +168,18 @@ def _check_same(
     path: Path, name: str, raw: Path, explicit: bool, options: Mapping[str, Any]
 ) -> None:
     """Raises InputError if a prepared set differs from what is asked for now."""
-    metadata = building.read_metadata(path)
-    built_with = metadata["options"]
-    remedy = "pass --overwrite to build it again, or another --data_dir"
-    for key, value in options.items():
-        if value != built_with[key]:
-            raise InputError(
-                f"{path} was built with {key}={built_with[key]}, not {value}; {remedy}"
-            )
+    builder, config = _builder_class(name), resolve(name)[1]
+    used = building.check_options(path, options, builder.OPTIONS)
+    built_from = building.read_metadata(path)["built_from"]
     if not raw.is_dir():
         if explicit:
             raise InputError(f"manual_dir {raw} does not exist, but {path} is built; leave it out")
         return
-    builder, config = _builder_class(name), resolve(name)[1]
-    used = {key: built_with[key] for key in builder.OPTIONS}
-    if builder.release_stamp(raw.resolve(), config, used) != metadata["built_from"]["stamp"]:
+    with building.damaged(path):
+        stamp, source = built_from["stamp"], built_from["manual_dir"]
+    if builder.release_stamp(raw.resolve(), config, used) != stamp:
         raise InputError(
-            f"{path} was built from {metadata['built_from']['manual_dir']}, "
-            f"and {raw} holds something else now; {remedy}"
+            f"{path} was built from {source}, and {raw} holds something else now; {building.REMEDY}"
         )
 
 
@@ -227,7 +226,10 @@ def _parser() -> argparse.ArgumentParser:
         "--beam_runner", help="build on Apache Beam, e.g. DirectRunner (extra: beam)"
     )
     parser.add_argument(
-        "--verify", action="store_true", help="read and check every record of the prepared set"
+        "--verify",
+        action="store_true",
+        help="read and check every record of the prepared set; "
+        "its metadata are checked at every opening",
     )
     parser.add_argument("--overwrite", action="store_true", help="build again over a prepared set")
     return parser

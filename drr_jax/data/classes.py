@@ -7,8 +7,9 @@ from jaxtyping import Float
 
 from drr_jax import facs
 from drr_jax.config import Config
-from drr_jax.data import label_counts, scene_classes
-from drr_jax.data.prepared import Prepared, fold_parts
+from drr_jax.data import scene_classes
+from drr_jax.data.label_counts import Counts
+from drr_jax.data.prepared import Prepared
 from drr_jax.errors import InputError, nearest
 
 
@@ -30,44 +31,54 @@ def class_names(config: Config, prepared: Prepared) -> tuple[str, ...]:
     return tuple(name for name in known if name in wanted)
 
 
-def check_fold(config: Config, prepared: Prepared, fold: int) -> list[str]:
-    """Warnings about the labels of a fold; at most one, on one line.
+def check_fold(
+    config: Config,
+    names: Sequence[str],
+    fold: str,
+    trained: tuple[str, Counts],
+    tested: tuple[str, Counts],
+) -> list[str]:
+    """Warnings about the labels of a fold, each on one line.
 
-    Raises InputError for a class without a positive to learn from, and for an AU without one in
-    the test part, whose F1 would be 0 whatever is predicted. Softmax tasks are scored by accuracy,
-    which a class that the test part lacks does not bend, so that it is only warned of.
+    `trained` and `tested` are what is trained and tested on: where that is, in words, and counts.
+    Raises InputError for a class without a positive to learn from, unless
+    `loss.no_positive=zero` gives it weight 0, and for an AU without one in the test part, whose F1
+    would be 0 whatever is predicted. Softmax tasks are scored by accuracy, which a class that the
+    test part lacks does not bend, so that it is only warned of.
     """
-    chosen, task = class_names(config, prepared), config.task
-    for which, parts in zip(("training", "test"), fold_parts(prepared, fold), strict=True):
-        counts = label_counts.positive_counts(prepared, parts, chosen, task)
-        without = [name for name, count in counts.items() if not count]
+    warnings = []
+    for which, (where, counts) in (("train", trained), ("test", tested)):
+        without = [name for name, count in counts.positives(names).items() if not count]
         if not without:
             continue
-        found = (
-            f"fold {fold} of {prepared.name}: no positive of {', '.join(without)} in the {which} "
-            f"part{'s' * (len(parts) > 1)} {', '.join(parts)}"
-        )
-        if which == "test" and task != "au":
-            return [found]
-        others = "+".join(name for name in chosen if name not in without)
-        advice = f"leave out what is missing, data.classes={others}, or " if others else ""
-        raise InputError(f"{found}; {advice}split the data another way")
-    return []
+        found = f"{fold}: no positive of {', '.join(without)} {where}"
+        if which == "test" and config.task != "au":
+            warnings.append(found)
+        elif which == "train" and config.task == "au" and config.loss.no_positive == "zero":
+            warnings.append(f"{found}; weight 0 in the loss, by loss.no_positive=zero")
+        else:
+            others = "+".join(name for name in names if name not in without)
+            advice = f"leave out what is missing, data.classes={others}, or " if others else ""
+            if which == "train" and config.task == "au" and others:
+                advice += "give it weight 0, loss.no_positive=zero, or "
+            raise InputError(f"{found}; {advice}split the data another way")
+    return warnings
 
 
 def class_priors(
-    config: Config, prepared: Prepared, parts: Sequence[str], chosen: Sequence[str]
+    config: Config, prepared: Prepared, counts: Counts, chosen: Sequence[str]
 ) -> dict[str, Float[np.ndarray, "classes classes"]]:
     """Relation P of the classes `chosen` by what graph.prior and contrast.prior may ask for.
 
-    Co-occurrence, where it is needed, is that of the training parts `parts`. A subset of a set's
-    AUs is related as it is within the set. Raises InputError for a file that is no such prior.
+    Co-occurrence, where it is needed, is that of `counts`, of what is trained on. A subset of a
+    set's AUs is related as it is within the set. Raises InputError for a file that is no such
+    prior.
     """
     if config.task == "au":
         every = prepared.classes("au")
         kept = np.ix_(*2 * [[every.index(name) for name in chosen]])
-        counts = label_counts.pair_counts(prepared, parts, every)
-        known, soft = (facs.relation(choice, every, *counts)[kept] for choice in ("on", "soft"))
+        seen = counts.together(every)
+        known, soft = (facs.relation(choice, every, *seen)[kept] for choice in ("on", "soft"))
     else:
         prior = facs.scene_prior if config.task == "scene" else facs.expression_prior
         known = soft = prior(chosen).astype(float)  # config_rules refuses soft ones here

@@ -7,14 +7,19 @@ from drr_jax.config import Config
 from drr_jax.errors import InputError
 
 
-def find_data(config: Config) -> Path:
+def find_data(config: Config, version: str = "") -> Path:
     """The prepared data set; built now if its raw release, or the demo, is asked for.
+
+    A run goes on with the `version` that it began with, if that is still prepared: a later one may
+    have the same people in other parts.
 
     Raises InputError, naming the folders, if there is neither: never a stand-in unasked.
     """
     from tfds_reactionet import build
 
     data = config.data
+    if version and (kept := build.find_prepared(data.name, data.data_dir, version)):
+        return kept
     found = build.find_prepared(data.name, data.data_dir)
     if found:
         return found

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from drr_jax.config import Config
 from drr_jax.data import classes, label_counts, scene_classes, split
-from drr_jax.data.prepared import INPUTS, Prepared, caption_words, fold_parts
+from drr_jax.data.prepared import INPUTS, Prepared, fold_parts
 from drr_jax.data.source import Source
 from drr_jax.data.split import Rows
 
@@ -31,6 +31,8 @@ class Fold:
     class_weights: Float[np.ndarray, " classes"]
     graph_prior: Prior
     contrast_prior: Prior
+    caption_words: Mapping[str, int]  # counts of the words in the captions that are trained on
+    counts_validation: bool  # see `read_fold`
     warnings: tuple[str, ...]
     image_size: int
 
@@ -40,10 +42,11 @@ class Fold:
         rows = self.rows["train"]
         return self.prepared.records(self.train_parts) if rows is None else len(rows)
 
-    @property
-    def caption_words(self) -> dict[str, int]:
-        """Counts of the words in the captions of the training parts."""
-        return caption_words(self.prepared, self.train_parts)
+    def subjects(self, which: str) -> list[str]:
+        """Who each record of `source(which)` shows, "" if unknown."""
+        parts = self.test_parts if which == "test" else self.train_parts
+        every, rows = split.subjects(self.prepared, parts), self.rows[which]
+        return every if rows is None else [every[row] for row in rows.tolist()]
 
     def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> Source:
         """The records of `rows[which]`.
@@ -55,27 +58,57 @@ class Fold:
         return Source(self.prepared, parts, size, self.names, self.task, inputs, rows)
 
 
-def read_fold(config: Config, prepared: Prepared, number: int) -> Fold:
-    """What `prepared` says of fold `number` for a run of `config`; no record is read.
+def read_fold(
+    config: Config, prepared: Prepared, number: int, counts_validation: bool = False
+) -> Fold:
+    """What `prepared` says of fold `number` for a run of `config`.
+
+    Class weights, soft priors and vocabulary are those of what is trained on: the records of
+    validation people are read, without their images, and taken off what the builder counted.
+    With `counts_validation` they count, as in runs that were begun so (`runs.counts_validation`),
+    and a warning says it.
 
     Raises InputError for a fold, a task, a class or the positives of a class that the data lack,
     for a prior that is not of these classes, and if no validation part can be split off.
     """
     train_parts, test_parts = fold_parts(prepared, number)
     names = classes.class_names(config, prepared)
-    priors = classes.class_priors(config, prepared, train_parts, names)
-    warnings = classes.check_fold(config, prepared, number)
-    weights = np.ones(len(names))
-    if config.task == "au" and config.loss.au_weights:
-        weights = label_counts.class_weights(prepared, train_parts, names)
+    warnings = list(prepared.warnings)
     rows: dict[str, Rows | None] = dict.fromkeys(("train", "validation", "test"))
     if config.task == "scene":
         rows["train"] = scene_classes.scene_rows(prepared, train_parts, names)
         rows["test"] = scene_classes.scene_rows(prepared, test_parts, names)
+    trained, tested = (
+        label_counts.part_counts(prepared, parts, config.task)
+        for parts in (train_parts, test_parts)
+    )
+    where = f"in the training {_listed(train_parts)}"
     if config.selection == "validation":
         share, seed = config.validation_share, config.seed
         halves = split.validation_rows(prepared, train_parts, share, seed, rows["train"])
         rows["train"], rows["validation"] = halves
+        if counts_validation:
+            warnings.append(
+                "this run was begun when people held out for validation counted in class weights, "
+                "soft priors and vocabulary, and goes on so; a new --workdir leaves them out"
+            )
+        else:
+            held_out = label_counts.record_counts(prepared, train_parts, halves[1], config.task)
+            trained = trained.without(held_out)
+            where += f" without the {len(halves[1])} records held out for validation"
+    priors = classes.class_priors(config, prepared, trained, names)
+    warnings += classes.check_fold(
+        config,
+        names,
+        f"fold {number} of {prepared.name}",
+        (where, trained),
+        (f"in the test {_listed(test_parts)}", tested),
+    )
+    weights = np.ones(len(names))
+    if config.task == "au":
+        weights = label_counts.class_weights(trained, names)
+        if not config.loss.au_weights:
+            weights = (weights > 0).astype(float)
     return Fold(
         number=number,
         prepared=prepared,
@@ -87,6 +120,12 @@ def read_fold(config: Config, prepared: Prepared, number: int) -> Fold:
         class_weights=weights,
         graph_prior=priors[config.graph.prior],
         contrast_prior=priors[config.contrast.prior],
+        caption_words=trained.words,
+        counts_validation=counts_validation,
         warnings=tuple(warnings),
         image_size=config.data.image_size,
     )
+
+
+def _listed(parts: tuple[str, ...]) -> str:
+    return f"part{'s' * (len(parts) > 1)} {', '.join(parts)}"

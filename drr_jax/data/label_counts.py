@@ -1,70 +1,120 @@
-"""Label statistics of the training parts, from what the builder counted (no record is read)."""
+"""Label statistics of what is trained on: counts of the builder, less those of held-out records."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from tqdm import tqdm
 
 from drr_jax.data.prepared import Prepared
+from drr_jax.data.source import Source
+from drr_jax.data.split import Rows
+from drr_jax.data.tokenizer import words_in
 from drr_jax.facs import REACTIONET_AUS_12
 
+BAR_AFTER = 2.0  # seconds of reading before its progress is shown
 
-def pair_counts(
-    prepared: Prepared, parts: Sequence[str], au_names: Sequence[str] = REACTIONET_AUS_12
-) -> tuple[Int[np.ndarray, "classes classes"], Int[np.ndarray, "classes classes"]]:
-    """(pairs, given) over `parts`, as `facs.conditional_half_sums` takes them.
 
-    pairs[i, j] counts records with i and j both present (the diagonal: positives of i);
-    given[i, j] those with i present and j known.
+@dataclass(frozen=True)
+class Counts:
+    """How often the labels of one task, and the words of captions, occur in some records.
+
+    Classes are all that the data set has: its AUs, its expressions or its sub-scenes, one of which
+    a record shows.
     """
-    columns = _columns(prepared, au_names)
-    square = np.ix_(columns, columns)
-    pairs, given = (_total(prepared, parts, name)[square] for name in ("au_pairs", "au_given"))
-    return pairs, given
+
+    names: tuple[str, ...]
+    known: Int[np.ndarray, " classes"]  # records whose label i is known
+    pairs: Int[np.ndarray, "classes classes"]  # i and j both present (diagonal: positives of i)
+    given: Int[np.ndarray, "classes classes"]  # i present and j known
+    words: Mapping[str, int]
+
+    def columns(self, names: Sequence[str]) -> list[int]:
+        """Where classes stand."""
+        return [self.names.index(name) for name in names]
+
+    def positives(self, names: Sequence[str]) -> dict[str, int]:
+        """Records in which each class occurs."""
+        found = np.diag(self.pairs)[self.columns(names)]
+        return dict(zip(names, found.tolist(), strict=True))
+
+    def together(
+        self, names: Sequence[str] = REACTIONET_AUS_12
+    ) -> tuple[Int[np.ndarray, "classes classes"], Int[np.ndarray, "classes classes"]]:
+        """(pairs, given) of some classes, as `facs.conditional_half_sums` takes them."""
+        square = np.ix_(*2 * [self.columns(names)])
+        return self.pairs[square], self.given[square]
+
+    def without(self, other: "Counts") -> "Counts":
+        """Counts of the records that are not among `other`'s, which are a part of these."""
+        words = Counter(self.words)
+        words.subtract(other.words)
+        return Counts(
+            self.names,
+            self.known - other.known,
+            self.pairs - other.pairs,
+            self.given - other.given,
+            {word: count for word, count in words.items() if count},
+        )
 
 
-def known_counts(
-    prepared: Prepared, parts: Sequence[str], au_names: Sequence[str] = REACTIONET_AUS_12
-) -> Int[np.ndarray, "classes"]:
-    """Records of `parts` in which each AU's occurrence is known."""
-    return _total(prepared, parts, "au_known")[_columns(prepared, au_names)]
+def part_counts(prepared: Prepared, parts: Sequence[str], task: str) -> Counts:
+    """What the builder counted in `parts`; no record is read."""
+    listed = [prepared.metadata["parts"][part] for part in parts]
+    words: Counter[str] = Counter()
+    for part in listed:
+        words.update(part.get("caption_words", {}))
+    if task == "au":
+        known, pairs, given = (
+            np.asarray(np.sum([part[key] for part in listed], 0, np.int64))
+            for key in ("au_known", "au_pairs", "au_given")
+        )
+        return Counts(prepared.au_names, known, pairs, given, words)
+    names = prepared.classes(task)
+    if task == "scene":
+        rows = [[part["sub_scene_counts"].get(name, 0) for name in names] for part in listed]
+    else:
+        rows = [part["expression_counts"] for part in listed]
+    shown = np.asarray(np.sum(rows, 0, np.int64))
+    every = np.full(len(names), shown.sum())
+    return Counts(names, every, np.diag(shown), np.repeat(shown[:, None], len(names), 1), words)
+
+
+def record_counts(prepared: Prepared, parts: Sequence[str], rows: Rows, task: str) -> Counts:
+    """The same of some records of `parts`, which are read; no image is decoded.
+
+    Raises InputError for a record that cannot be read.
+    """
+    names = prepared.au_names if task == "au" else prepared.classes(task)
+    source = Source(prepared, parts, 1, names, task, ("caption",), rows)
+    labels = np.zeros((len(rows), len(names)), np.int8)
+    words: Counter[str] = Counter()
+    numbers = tqdm(range(len(rows)), "counting held-out labels", unit=" records", delay=BAR_AFTER)
+    for number in numbers:
+        record = source.read(number)
+        labels[number] = record["labels"]
+        words.update(words_in(record.get("caption", "")))
+    # Sums of 0 and 1 are exact in double precision, whose products are fast.
+    present, known = (labels == 1).astype(float), (labels >= 0).astype(float)
+    pairs, given = (np.rint(present.T @ other).astype(np.int64) for other in (present, known))
+    return Counts(names, known.sum(0).astype(np.int64), pairs, given, words)
 
 
 def class_weights(
-    prepared: Prepared, parts: Sequence[str], au_names: Sequence[str] = REACTIONET_AUS_12
+    counts: Counts, names: Sequence[str] = REACTIONET_AUS_12
 ) -> Float[np.ndarray, "classes"]:
-    """w_n of the AU loss: inverse base rate, scaled to mean 1 over the classes.
+    """w_n of the AU loss: inverse base rate, scaled to mean 1 over the classes with a positive.
 
-    An AU without a positive counts as if it had one, and an AU never known has weight 1.
+    A class without a positive has weight 0: by the formula it would take all the others' weight.
     Source: the formula of JAA-Net and ME-GraphAU; reconstruction for DRR (method 9.5).
     """
-    known = known_counts(prepared, parts, au_names)
-    positives = np.maximum(np.diag(pair_counts(prepared, parts, au_names)[0]), 1)
-    weights = np.ones(len(known))
-    seen = known > 0
-    inverse = known[seen] / positives[seen]
-    weights[seen] = inverse / inverse.mean() if seen.any() else inverse
+    columns = counts.columns(names)
+    known, positives = counts.known[columns], np.diag(counts.pairs)[columns]
+    seen = positives > 0
+    weights = np.zeros(len(columns))
+    if seen.any():
+        inverse = known[seen] / positives[seen]
+        weights[seen] = inverse / inverse.mean()
     return weights
-
-
-def positive_counts(
-    prepared: Prepared, parts: Sequence[str], names: Sequence[str], task: str
-) -> dict[str, int]:
-    """Records of `parts` in which each AU occurs, or that show each expression or sub-scene."""
-    if task == "au":
-        pairs, _ = pair_counts(prepared, parts, names)
-        return {name: int(count) for name, count in zip(names, np.diag(pairs), strict=True)}
-    counts = [prepared.metadata["parts"][part] for part in parts]
-    if task == "scene":
-        return {name: sum(c["sub_scene_counts"].get(name, 0) for c in counts) for name in names}
-    known = prepared.classes("expression")
-    return {name: sum(c["expression_counts"][known.index(name)] for c in counts) for name in names}
-
-
-def _total(prepared: Prepared, parts: Sequence[str], name: str) -> Int[np.ndarray, "..."]:
-    counts = [prepared.metadata["parts"][part][name] for part in parts]
-    return np.asarray(np.sum(counts, 0, np.int64))
-
-
-def _columns(prepared: Prepared, au_names: Sequence[str]) -> list[int]:
-    return [prepared.au_names.index(name) for name in au_names]

@@ -1,13 +1,13 @@
 """Prepared data sets: where one is, and what its builder recorded about it."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 
+from drr_jax import files
 from drr_jax.data import landmarks
 from drr_jax.errors import InputError
 from drr_jax.facs import SCENES
@@ -15,6 +15,11 @@ from drr_jax.facs import SCENES
 TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
 INPUTS = (*TUPLE, "depth", "thermal", "landmarks")
 REBUILD = "build it again: python -m tfds_reactionet.build"
+NEEDED = ("au_names", "evaluated_aus", "expression_names", "parts", "protocol", "fingerprint")
+NEEDED_OF_PART = (
+    *("records", "sequences", "au_known", "au_pairs", "au_given"),
+    *("expression_counts", "sub_scene_counts", "caption_words"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Prepared:
     # see tfds_reactionet/building/common.py
     metadata: Mapping[str, Any] = dataclasses.field(repr=False)
     builder: Any = dataclasses.field(repr=False, compare=False)  # TFDS's, to read records
+    warnings: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -97,7 +103,12 @@ class Prepared:
 
 
 def open_dataset(prepared_dir: str | Path) -> Prepared:
-    """Opens a prepared data set. Raises InputError if it is missing or damaged."""
+    """Opens a prepared data set.
+
+    Its metadata, features and names of classes must be what its builder wrote, by their digests;
+    a set from before there were any is opened with a warning. Raises InputError if it is missing
+    or damaged.
+    """
     directory = Path(prepared_dir)
     if not (directory / "dataset_info.json").is_file():
         raise InputError(
@@ -105,27 +116,58 @@ def open_dataset(prepared_dir: str | Path) -> Prepared:
             "data.data_dir"
         )
     try:
+        metadata = _read_metadata(directory)
         builder = tfds.builder_from_directory(directory)
-        metadata = dict(builder.info.metadata or {})
-        needed = {"au_names", "evaluated_aus", "parts", "protocol", "fingerprint"}
-        if missing := needed - metadata.keys():
-            raise InputError(
-                f"prepared data set {directory}: metadata.json lacks {', '.join(sorted(missing))}; "
-                f"{REBUILD}"
-            )
         for part, counts in metadata["parts"].items():
-            stored = builder.info.splits[part].num_examples
+            split = builder.info.splits[part]
+            written, stored = metadata.get("shards", {}).get(part), split.num_examples
+            if written is not None and written != list(split.shard_lengths):
+                raise InputError(
+                    f"prepared data set {directory}: dataset_info.json has other shards of {part} "
+                    f"than were written; {REBUILD}"
+                )
             if stored != counts["records"]:
                 raise InputError(
                     f"prepared data set {directory}: {part} has {stored} records, metadata.json "
                     f"says {counts['records']}; {REBUILD}"
                 )
+        name = builder.info.full_name.rsplit("/", 1)[0]
+        opened = Prepared(directory, name, str(builder.version), metadata, builder)
+        for part in {part for pair in opened.folds for parts in pair for part in parts}:
+            opened.sequences(part)
     except InputError:
         raise
     except Exception as error:  # TFDS, JSON and protobuf raise many kinds for a damaged file
         raise InputError(unreadable(directory, error)) from None
-    name = builder.info.full_name.rsplit("/", 1)[0]
-    return Prepared(directory, name, str(builder.version), metadata, builder)
+    unsealed = (
+        f"prepared data set {directory} is from before metadata had a digest, so that a change in "
+        f"its names or counts would not be noticed; to have one, {REBUILD} {name} --overwrite"
+    )
+    return opened if files.SEAL in metadata else dataclasses.replace(opened, warnings=(unsealed,))
+
+
+def _read_metadata(directory: Path) -> dict[str, Any]:
+    """metadata.json, whole and as it was written. Raises InputError for what it lacks."""
+    path = directory / "metadata.json"
+    try:
+        metadata = files.read_json(path)
+        files.check_description(directory, metadata)
+    except ValueError as error:
+        raise InputError(f"prepared data set {path}: {error}; {REBUILD}") from None
+    missing = [key for key in NEEDED if key not in metadata]
+    if not missing:
+        missing = [
+            f"{key} of {part}"
+            for part, counts in metadata["parts"].items()
+            for key in NEEDED_OF_PART
+            if key not in counts
+        ]
+    if missing:
+        raise InputError(
+            f"prepared data set {directory}: metadata.json lacks {', '.join(missing[:3])}; "
+            f"{REBUILD}"
+        )
+    return metadata
 
 
 def unreadable(directory: Path, error: Exception) -> str:
@@ -151,11 +193,3 @@ def fold_parts(prepared: Prepared, fold: int) -> tuple[tuple[str, ...], tuple[st
 def sub_scene_of(sequence: str) -> str:
     """ "scene/sub_scene" of a sequence "scene/sub_scene/task/sequence"."""
     return "/".join(sequence.split("/")[:2])
-
-
-def caption_words(prepared: Prepared, parts: Sequence[str]) -> dict[str, int]:
-    """Counts of the words in the captions of `parts`; training parts give the vocabulary."""
-    counts: Counter[str] = Counter()
-    for part in parts:
-        counts.update(prepared.metadata["parts"][part]["caption_words"])
-    return dict(counts)

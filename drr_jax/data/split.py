@@ -47,6 +47,12 @@ def sequence_numbers(prepared: Prepared, parts: Sequence[str]) -> Rows:
     return numbers
 
 
+def subjects(prepared: Prepared, parts: Sequence[str]) -> list[str]:
+    """Who each record of `parts` shows: names with a plus between them, "" if unknown."""
+    listed = (entry for part in parts for entry in prepared.sequences(part))
+    return [subject for _, subject, _, count in listed for _ in range(count)]
+
+
 def validation_rows(
     prepared: Prepared, parts: Sequence[str], share: float, seed: int, among: Rows | None = None
 ) -> tuple[Rows, Rows]:

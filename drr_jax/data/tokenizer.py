@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,8 +18,14 @@ TOKENIZER_FILE = "tokenizer.json"
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SPECIALS = (PAD, UNK, CLS, SEP)  # ids 0, 1, 2, 3
 CONTINUATION = "##"  # prefix of a piece inside a word
-# What a word is: the same rule as the builder's `caption_words`, re.findall("[a-z0-9]+").
+# What a word is: the same rule as the builder's `caption_words`.
+WORD = "[a-z0-9]+"
 BETWEEN_WORDS = "[^a-z0-9]+"
+
+
+def words_in(caption: str) -> list[str]:
+    """Lower-case words of a caption."""
+    return re.findall(WORD, caption.lower())
 
 
 def build_vocabulary(word_counts: Mapping[str, int], size: int = 8192) -> list[str]:

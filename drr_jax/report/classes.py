@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drr_jax import pages
+from drr_jax import metrics, pages
 from drr_jax.pages import Images
 from drr_jax.report import confusion, figures
 from drr_jax.report.samples import Run
 
 F3 = "{:.3f}"
+OCCURRING = "Mean of those that occur"
 # Of a table of classes, as far as it has them: key -> heading, format.
 COLUMNS = {
     "f1": ("F1", F3),
@@ -55,7 +56,7 @@ def units(run: Run, images: Images) -> dict[str, Any]:
         frame = frame.drop(columns=["accuracy", "count"]).rename(columns={"positives": "present"})
         frame["precision"], frame["recall"] = hit / matrix.sum(0), hit / matrix.sum(1)
         frame["share"], frame["taken"] = 100 * rate, confusion.most_taken_for(matrix, run.names)
-        mean["present"] = matrix.sum()
+        mean |= {"present": matrix.sum(), "f1": run.f1_occurring}
     else:
         frame["all_positive_f1"] = 2 * rate / (1 + rate)
         frame["base"], frame["gain"] = 100 * rate, frame["f1"] - frame["all_positive_f1"]
@@ -64,10 +65,12 @@ def units(run: Run, images: Images) -> dict[str, Any]:
         mean["accuracy"] = results["accuracy_mean"]
     if run.best:
         frame["best"] = [run.best[run.task][name]["f1"] for name in run.names]
-        mean["best"] = run.best["f1_mean"]
+        best = run.best
+        mean["best"] = metrics.occurring_f1(best[run.task]) if run.softmax else best["f1_mean"]
     images["f1"] = figures.bar_figure(frame)
     named = frame.rename(index=pages.plain if run.softmax else pages.named)
-    named.loc["Mean"] = pd.Series(mean, dtype=object)
+    total = OCCURRING if run.softmax else "Mean"
+    named.loc[total] = pd.Series(mean, dtype=object)
     found = {"judged": judged, "most": judged.idxmax(), "least": judged.idxmin()}
     return found | table(run, named, COLUMNS)
 
@@ -104,8 +107,11 @@ def folds(run: Run, images: Images) -> dict[str, Any] | None:
     frame = frame.rename(index=pages.named)
     means = {key: results.get(re.sub("f1|accuracy", r"\g<0>_mean", key)) for key in keys}
     means |= {k: fold["f1_mean"] for k, fold in enumerate(each)}
-    frame.loc["Mean"] = pd.Series(means, dtype=float)
+    frame.loc["Mean of all" if run.softmax else "Mean"] = pd.Series(means, dtype=float)
     if run.softmax:
+        some = {k: metrics.occurring_f1(fold[run.task]) for k, fold in enumerate(each)}
+        some |= {"f1": run.f1_occurring, "f1_std": results.get("f1_mean_occurring_std")}
+        frame.loc[OCCURRING] = pd.Series(some, dtype=float)
         right = {k: fold["accuracy"] for k, fold in enumerate(each)}
         right |= {key: results.get(key.replace("f1", "accuracy")) for key in keys[:3]}
         frame.loc[f"Accuracy, most probable {run.noun}"] = pd.Series(right, dtype=float)

@@ -64,7 +64,10 @@ def tiles(run: Run) -> list[tuple[str, str]]:
         note = f"best step{_step(run.best)}: picked by {name} on this same test part, so optimistic"
         found.insert(1, (f"{run.best[run.score]:.3f}", note))
     if run.softmax:
-        found.append((f"{results['f1_mean']:.3f}", f"F1, mean of {run.noun}s against the rest"))
+        found.append((f"{run.f1_occurring:.3f}", f"F1, mean of the {run.noun}s that occur"))
+        if any(not one["positives"] for one in run.classes.values()):
+            every = f"F1, mean of all {len(run.names)} {run.noun}s, 0 for those that do not occur"
+            found.append((f"{results['f1_mean']:.3f}", every))
     else:
         found.append((f"{results['accuracy_mean']:.3f}", "accuracy, mean over AUs"))
     return found

@@ -50,6 +50,12 @@ class Run:
         return self.results["majority_accuracy" if self.softmax else "all_positive_f1_mean"]
 
     @property
+    def f1_occurring(self) -> float:
+        """Mean F1 over the classes that occur in the test part, or the mean of that over folds."""
+        own = metrics.occurring_f1(self.classes)  # results of before lack it
+        return self.results.get("f1_mean_occurring", own)
+
+    @property
     def domains(self) -> tuple[str, ...]:
         """The training domains, as in R, S, T; none if the config is not there."""
         return letters(str(self.config.get("domains", "")))

@@ -11,7 +11,7 @@ import numpy as np
 from drr_jax import files, pages
 from drr_jax.facs import DOMAINS
 from drr_jax.pages import Images
-from drr_jax.report import classes, figures, tuples
+from drr_jax.report import classes, figures, people, tuples
 from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
 from drr_jax.report.relations import BRANCHES, read_branches
@@ -172,6 +172,7 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Run, Images], Shown]]] = {
     "training": ("Training", _training),
     "units": ("{classes}", classes.units),
     "confusion": ("Confusion", classes.confusions),
+    "people": ("People", people.people),
     "radar": ("Positives and negatives", classes.radar),
     "attention": ("Where the model looks", _attention),
     "relations": ("Relations", _relations),

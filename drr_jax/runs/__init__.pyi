@@ -21,14 +21,17 @@ from .logs import Metrics as Metrics
 from .logs import progress as progress
 from .logs import read_metrics as read_metrics
 from .record import CONFIG_FILE as CONFIG_FILE
+from .record import COUNTED as COUNTED
 from .record import RECORD_FILE as RECORD_FILE
 from .record import RUN_FILE as RUN_FILE
 from .record import Damaged as Damaged
 from .record import Record as Record
 from .record import check_record as check_record
 from .record import commit as commit
+from .record import counts_validation as counts_validation
 from .record import is_free as is_free
 from .record import read_file as read_file
 from .record import read_record as read_record
+from .record import recorded_version as recorded_version
 from .record import require_record as require_record
 from .record import versions as versions

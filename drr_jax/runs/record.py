@@ -22,6 +22,8 @@ FREE = (
     *("data.data_dir", "data.manual_dir", "data.worker_count", "data.read_threads"),
     *("data.prefetch", "fsdp", "packages"),
 )
+# In the record of a run that leaves people held out for validation out of its counts of labels.
+COUNTED = "counted"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "drr-jax")
 
 Record = dict[str, Any]
@@ -101,6 +103,24 @@ def read_record(workdir: str | Path) -> Record:
             f"{path} is not a run record ({damaged.why}): put back a copy, or give another "
             "--workdir"
         ) from None
+
+
+def counts_validation(workdir: str | Path) -> bool:
+    """Whether `workdir` holds a run that was begun when people held out for validation counted.
+
+    They were in class weights, soft priors and vocabulary; such a run goes on as it began.
+    """
+    path = Path(workdir) / RECORD_FILE
+    record = read_record(workdir) if path.exists() else {}
+    return record.get("selection") == "validation" and COUNTED not in record
+
+
+def recorded_version(workdir: str | Path) -> str:
+    """Version of the data set that the run in `workdir`, or its folds, began with; "" if none."""
+    for place in (Path(workdir), *sorted(Path(workdir).glob("fold?"))):
+        if (place / RECORD_FILE).exists():
+            return str(read_record(place).get("version", ""))
+    return ""
 
 
 def difference(old: Record, new: Record) -> str:

@@ -89,6 +89,11 @@ def _systems(section: Section, marks: dict[str, int]) -> Grid:
         "In percent, means over seeds and folds. SD folds: sample standard deviation, over folds, "
         "of the means over seeds; SD seeds: over seeds, of the means over folds."
     )
+    if section.task != "au":
+        says += (
+            " * mean over the classes that occur in the test part; results.json has the mean over "
+            "all beside it (f1_mean)."
+        )
     costs = {s.costs["reference"] for s in section.systems if "reference" in s.costs}
     if costs:
         says += f" Times are those of {' or '.join(sorted(costs))}, measured in turns with it."
@@ -148,25 +153,29 @@ def _span(rising: Sequence[str]) -> str:
 
 def _by_class(section: Section, marks: dict[str, int]) -> Grid:
     classes, table = section.classes, section.table
+    softmax = section.task != "au"
+    mean, heading = ("f1_mean_occurring", "Mean*") if softmax else ("f1_mean", "Mean")
     lines = []
     for system in section.systems:
-        scores = [percent(system.mean(key)) for key in (*(f"f1 {n}" for n in classes), "f1_mean")]
+        keys = (*(f"f1 {name}" for name in classes), mean)
+        scores = [percent(system.mean(key)) for key in keys]
         lines.append(Line([system.label, system.config["domains"], *scores]))
         row = system.row
         if table and row and row.values:
             printed = dict(zip(table.classes, row.values, strict=True))
             cells = [f"{printed[n]:.1f}" if n in printed else "" for n in classes]
-            mean = f"{row.mean:.1f}{_marks(table, row, marks)}"
-            lines.append(Line([f"Paper: {row.name}", row.domains, *cells, mean], "paper"))
+            printed_mean = f"{row.mean:.1f}{_marks(table, row, marks)}"
+            lines.append(Line([f"Paper: {row.name}", row.domains, *cells, printed_mean], "paper"))
     says = "F1 of every class, in percent, means over seeds and folds."
-    if section.task == "au":
+    if not softmax:
         keys = (*(f"yes {name}" for name in classes), "floor")
         yes = [percent(section.reference.mean(key)) for key in keys]
         lines.append(Line(["Always yes", "", *yes], "floor"))
     else:
         first = next(iter(section.measures.values()))
         says += f" {first} is over all classes, so it has no entry here."
-    return Grid("By class", 2, ["System", "Domains", *classes, "Mean"], lines, says)
+        says += " * over the classes that occur in the test part."
+    return Grid("By class", 2, ["System", "Domains", *classes, heading], lines, says)
 
 
 def _ablation(section: Section) -> Grid:

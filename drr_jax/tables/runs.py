@@ -71,7 +71,8 @@ class FoldRun:
         class. Of a base rate p the F1 of always saying yes is 2p / (1 + p).
         """
         floor = "all_positive_f1_mean" if self.task == "au" else "majority_accuracy"
-        found = {**self.results, "floor": self.results[floor]}
+        occurring = metrics.occurring_f1(self.results[self.task])  # results of before lack it
+        found = {"f1_mean_occurring": occurring, **self.results, "floor": self.results[floor]}
         for name, one in self.results[self.task].items():
             total = one["positives"] + one["count"]
             found |= {f"f1 {name}": one["f1"], f"yes {name}": 2 * one["positives"] / max(1, total)}

@@ -1,7 +1,7 @@
 """Evaluation: one exact pass over the test part, results of a fold or of all, samples to show."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from drr_jax.data import TUPLE
 from drr_jax.errors import InputError
 from drr_jax.facs import IMAGES
 from drr_jax.runs import Checkpoints, abstract
+from drr_jax.training import people
 from drr_jax.training.experiment import Experiment, State
 
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
@@ -131,6 +132,8 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                 chosen = make_evaluation(experiment, "validation")(state)
                 results[selection]["validation_score"] = chosen.score
             if selection == experiment.config.selection:
+                judged = _people(experiment, result)
+                results[selection] |= {"people": judged} if judged else {}
                 samples = collect_samples(experiment, state, result)
                 if runs.is_main_process():
                     report.save_samples(workdir, experiment.fold.number, samples)
@@ -145,6 +148,16 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
         if "best" in results:
             files.write_json(workdir / "results-best.json", results["best"])
     return counted
+
+
+def _people(experiment: Experiment, result: Result) -> dict[str, Any] | None:
+    """Scores by subject and group, where the data set says who is who."""
+    fold = experiment.fold
+    subjects = fold.subjects("test")
+    demographics = fold.prepared.metadata.get("demographics", {})
+    groups = {name: people.groups_of(name, demographics) for name in set(subjects)}
+    softmax = experiment.config.task != "au"
+    return people.scores(result.probability, result.label, subjects, groups, softmax)
 
 
 def combine_folds(workdir: Path) -> dict[str, Any]:
@@ -165,9 +178,33 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
             **metrics.fold_table(folds),
             "folds": folds,
         }
+        judged = _all_people([path.parent for path in paths], folds)
+        tables[name] |= {"people": judged} if judged else {}
         if runs.is_main_process():
             files.write_json(workdir / name, tables[name])
     return tables["results.json"]
+
+
+def _all_people(
+    places: Sequence[Path], folds: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """Scores of all folds' people, each by the model that was tested on them; None if unknown."""
+    if not all("people" in fold for fold in folds):
+        return None
+    stored = [report.load_samples(place) or {} for place in places]
+    if not all("all_subject" in samples for samples in stored):
+        return None
+    probability, label, subject = (
+        np.concatenate([samples[key] for samples in stored])
+        for key in ("all_probability", "all_label", "all_subject")
+    )
+    sizes = ("records", "value")
+    groups = {
+        name: {kind: of for kind, of in entry.items() if kind not in sizes}
+        for fold in folds
+        for name, entry in fold["people"]["subjects"].items()
+    }
+    return people.scores(probability, label, subject.tolist(), groups, "confusion" in folds[0])
 
 
 def collect_samples(experiment: Experiment, state: State, result: Result) -> dict[str, np.ndarray]:
@@ -198,6 +235,7 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
         "frame": np.array([frame for _, frame in identities]),
         "all_probability": result.probability,
         "all_label": result.label,
+        "all_subject": np.array(experiment.fold.subjects("test"), str),
     }
     if "tokens" in batch:
         samples["caption"] = np.array([record["caption"] for record in records])

@@ -60,9 +60,11 @@ class Experiment:
             for key, prior in priors.items()
             if facs.is_prior_file(flat[key])
         }
+        held_out = self.config.selection == "validation" and not fold.counts_validation
         return {
             **flat,
             **digests,
+            **({runs.COUNTED: "records that are trained on"} if held_out else {}),
             "fold": fold.number,
             "dataset": fold.prepared.name,
             "version": fold.prepared.version,

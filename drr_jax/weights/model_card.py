@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from drr_jax.metrics import task_of
+from drr_jax.metrics import occurring_f1, task_of
 
 SELECTED = {
     "last": "the last one",
@@ -58,7 +58,10 @@ def _scores(results: Mapping[str, Any]) -> str:
         f"{row['count']} |"
         for name, row in results[task_of(results)].items()
     ]
-    mean = f"| mean | {results['f1_mean']:.3f} | {results['accuracy_mean']:.3f} | |"
-    top = f"\n\nTop-1 accuracy: {results['accuracy']:.3f}" if "accuracy" in results else ""
+    mean, top = f"| mean | {results['f1_mean']:.3f} | {results['accuracy_mean']:.3f} | |", ""
+    if "accuracy" in results:
+        occurring = occurring_f1(results[task_of(results)])
+        mean += f"\n| mean of the classes that occur | {occurring:.3f} | | |"
+        top = f"\n\nTop-1 accuracy: {results['accuracy']:.3f}"
     head = ["| class | F1 | accuracy | positives |", "|---|---|---|---|"]
     return "\n".join([*head, *rows, mean]) + top

@@ -13,8 +13,9 @@ from raw_reactionet import write_raw
 from drr_jax.errors import InputError
 from tfds_reactionet.build import prepare
 from tfds_reactionet.building.face_records import BAD_IMAGE
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.reactionet import reader
+from tfds_reactionet.reactionet.labels import read_people
 from tfds_reactionet.reading.folds import PARTS, FoldUnit, balanced_parts
 
 KEY = "film/first/task2/seq1"
@@ -245,6 +246,53 @@ def test_data_dir_that_is_a_file(raw: Path) -> None:
     (raw.parent / "data").write_text("")
     with pytest.raises(InputError, match="nothing was left half written"):
         build(raw)
+
+
+def test_automatic_folds_that_are_no_thirds_stop_and_a_file_gives_others(raw: Path) -> None:
+    """Subjects spread at random hang nearly everything together: a fold would test 5 %."""
+    keys = sorted(str(path.parent.relative_to(raw)) for path in raw.glob("*/*/*/*/reaction"))
+    people = "".join(f"{key},S000\n" for key in keys[:-4])
+    path = raw / "labels/demographics.csv"
+    lone = "".join(f"{key},S{n}\n" for n, key in enumerate(keys[-4:-2], 1))
+    path.write_text("sequence,subject\n" + people + lone)
+    with pytest.raises(InputError, match=r"holds 66.7% of the records, more than 45.0%.*--folds="):
+        build(raw)
+    listed = raw.parent / "folds.txt"
+    tasks = sorted({key.rsplit("/", 1)[0] for key in keys})
+    listed.write_text(
+        "".join(f"{key} {tasks.index(key.rsplit('/', 1)[0]) % 2 + 1}\n" for key in keys)
+    )
+    prepared = build(raw, folds=listed)
+    metadata = read_metadata(prepared)
+    assert metadata["fold_source"] == "file" and metadata["protocol"]["test"][1] == ["part2"]
+    found = {}
+    for part, entry in metadata["parts"].items():
+        found |= {key: part for key, *_ in entry["sequences"]}
+    assert found == {key: f"part{tasks.index(key.rsplit('/', 1)[0]) % 2 + 1}" for key in keys}
+    text = summarise(prepared)
+    assert f"folds of {listed}" in text and "parts hold 50.0 to 50.0 % of the records" in text
+    assert "1 subject(s) are in more than one part" in text
+    assert metadata["sequences_without_subject"] == 2
+    assert "WARNING: 2 of 12 sequences have no subject in labels/demographics.csv" in text
+    listed.write_text(f"{keys[0]} 1\n{keys[1]} 2\n")
+    with pytest.raises(InputError, match="no line for sequence"):
+        build(raw, folds=listed, overwrite=True)
+
+
+def test_people_have_their_age_group_and_ethnicity(raw: Path) -> None:
+    path = raw / "labels/demographics.csv"
+    rows = [
+        "film/a/t/1,S0,29,Asian",
+        "film/a/t/2,S0,33,asian",
+        "film/a/t/3,S0,31,white",
+        "film/a/t/3,S1,,unknown",
+        "film/a/t/4,S2,45.5,",
+    ]
+    path.write_text("\n".join(["sequence,subject,age,dominant_race", *rows]) + "\n")
+    assert read_people(path) == {"S0": {"age": "30-39", "race": "asian"}, "S2": {"age": "40-49"}}
+    path.write_text("sequence,subject,age\nfilm/a/t/1,S0,old\n")
+    with pytest.raises(InputError, match=r"demographics.csv: line 2: age 'old', expected 0 to 120"):
+        read_people(path)
 
 
 UNITS = st.lists(

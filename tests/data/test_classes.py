@@ -7,8 +7,8 @@ import pytest
 
 from drr_jax import config_rules
 from drr_jax.config import Config, Scene
-from drr_jax.data import classes, scene_classes
-from drr_jax.data.prepared import Prepared
+from drr_jax.data import classes, label_counts, scene_classes
+from drr_jax.data.prepared import Prepared, fold_parts
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from tfds_reactionet.reading import Protocol
@@ -146,6 +146,29 @@ def labelled(positives, task="au"):
     )
 
 
+def check(config, faces, number):
+    """`classes.check_fold` as `fold.read_fold` asks it."""
+    names = classes.class_names(config, faces)
+    counted = [
+        (
+            f"in the {which} part{'s' * (len(parts) > 1)} {', '.join(parts)}",
+            label_counts.part_counts(faces, parts, config.task),
+        )
+        for which, parts in zip(("training", "test"), fold_parts(faces, number), strict=True)
+    ]
+    return classes.check_fold(config, names, f"fold {number} of faces", *counted)
+
+
+def test_an_au_without_positives_may_have_weight_0_which_is_said():
+    faces = labelled([(1, 0, 3), (2, 0, 2), (1, 5, 1)])
+    config = Config()
+    with pytest.raises(InputError, match=r"of AU04 .*data.classes=AU01\+AU12, .*no_positive=zero"):
+        check(config, faces, 2)
+    config.loss.no_positive = "zero"
+    (warning,) = check(config, faces, 2)
+    assert "no positive of AU04 in the training parts" in warning and "weight 0" in warning
+
+
 def test_an_au_without_positives_is_refused_with_a_way_out():
     faces = labelled([(1, 0, 3), (2, 4, 2), (0, 0, 1)])
     config = Config()
@@ -153,14 +176,14 @@ def test_an_au_without_positives_is_refused_with_a_way_out():
         InputError,
         match=r"fold 0 of faces: no positive of AU04 in the test part part1; .*=AU01\+AU12, or",
     ):
-        classes.check_fold(config, faces, 0)
+        check(config, faces, 0)
     with pytest.raises(InputError, match=r"fold 1.* AU04 in the training parts part1, part3; "):
-        classes.check_fold(config, faces, 1)
+        check(config, faces, 1)
     with pytest.raises(InputError, match=r"fold 2.* AU01, AU04 in the test part part3; .*=AU12,"):
-        classes.check_fold(config, faces, 2)
+        check(config, faces, 2)
     config.data.classes = "AU12+AU01"
     assert classes.class_names(config, faces) == ("AU01", "AU12")
-    assert classes.check_fold(config, faces, 0) == []
+    assert check(config, faces, 0) == []
     config.data.classes = "AU1"
     with pytest.raises(InputError, match=r"not evaluated on 'AU1': did you mean AU12 or AU01"):
         classes.class_names(config, faces)
@@ -168,12 +191,12 @@ def test_an_au_without_positives_is_refused_with_a_way_out():
 
 def test_an_expression_that_only_the_test_part_lacks_is_a_warning():
     faces = labelled([(1, 0, 3), (2, 4, 2), (1, 1, 1)], task="expression")
-    (warning,) = classes.check_fold(Config(task="expression"), faces, 0)
+    (warning,) = check(Config(task="expression"), faces, 0)
     assert "no positive of sad in the test part part1" in warning
-    assert classes.check_fold(Config(task="expression"), faces, 1) == []
+    assert check(Config(task="expression"), faces, 1) == []
     faces = labelled([(1, 0, 3), (2, 4, 2), (1, 0, 1)], task="expression")
     with pytest.raises(InputError, match="no positive of sad in the training parts part1, part3"):
-        classes.check_fold(Config(task="expression"), faces, 1)
+        check(Config(task="expression"), faces, 1)
 
 
 def test_a_subset_of_aus_keeps_the_relations_of_its_set():
@@ -190,7 +213,8 @@ def test_a_subset_of_aus_keeps_the_relations_of_its_set():
     config.data.classes = "AU06+AU12+AU25+AU26"
     config.graph.prior, config.contrast.prior = "on", "soft"
     chosen = classes.class_names(config, faces)
-    found = classes.class_priors(config, faces, ["part1"], chosen)
+    counts = label_counts.part_counts(faces, ["part1"], "au")
+    found = classes.class_priors(config, faces, counts, chosen)
     expected = np.eye(4)
     for a, b in ((0, 1), (0, 2), (1, 2), (2, 3)):  # 6-12 6-25 12-25 25-26
         expected[a, b] = expected[b, a] = 1

@@ -1,7 +1,10 @@
 """Batches: order and augmentation from (seed, step), hosts, workers, padding, bad data sets."""
 
+import collections
+import dataclasses
 import gc
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,10 +17,11 @@ import pytest
 import simplejpeg
 from tiny import tiny_dataset_builder as tiny
 
+from drr_jax import facs
 from drr_jax.config import Config
-from drr_jax.data import augment, label_counts, source, tokenizer
+from drr_jax.data import augment, fold, label_counts, source, tokenizer
 from drr_jax.data import pipeline as data
-from drr_jax.data.prepared import INPUTS, TUPLE, caption_words, fold_parts, open_dataset
+from drr_jax.data.prepared import INPUTS, TUPLE, fold_parts, open_dataset
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import REACTIONET_AUS_12, count_pairs
 
@@ -37,7 +41,7 @@ def prepared(directory):
 
 @pytest.fixture(scope="module")
 def pieces(prepared):
-    words = caption_words(prepared, PARTS)
+    words = label_counts.part_counts(prepared, PARTS, "au").words
     return tokenizer.tokenizer_of(tokenizer.build_vocabulary(words))
 
 
@@ -310,21 +314,66 @@ assert not xla_bridge._backends
 
 def test_class_statistics_equal_those_of_the_records(prepared):
     labels = np.stack([record["labels"] for record in all_records(prepared, PARTS)])
-    pairs, given = label_counts.pair_counts(prepared, PARTS)
+    counts = label_counts.part_counts(prepared, PARTS, "au")
+    pairs, given = counts.together()
     np.testing.assert_array_equal(pairs, count_pairs(labels)[0])
     np.testing.assert_array_equal(given, count_pairs(labels)[1])
     rates = np.array([(column == 1).sum() / (column >= 0).sum() for column in labels.T])
-    known = label_counts.known_counts(prepared, PARTS)
+    known = counts.known[counts.columns(REACTIONET_AUS_12)]
     np.testing.assert_allclose(np.diag(pairs) / known, rates)
-    weights = label_counts.class_weights(prepared, PARTS)
+    weights = label_counts.class_weights(counts)
     assert weights.mean() == pytest.approx(1)
     np.testing.assert_allclose(weights * rates, (weights * rates)[0] * np.ones(12))
     columns = [REACTIONET_AUS_12.index(name) for name in ("AU12", "AU01")]
-    np.testing.assert_array_equal(
-        label_counts.known_counts(prepared, PARTS, ("AU12", "AU01")), known[columns]
-    )
-    some, _ = label_counts.pair_counts(prepared, PARTS, ("AU12", "AU01"))
+    some, _ = counts.together(("AU12", "AU01"))
     np.testing.assert_array_equal(some, pairs[np.ix_(columns, columns)])
+    assert counts.positives(("AU12",)) == {"AU12": pairs[columns[0], columns[0]]}
+
+
+@pytest.mark.parametrize("task", ["au", "expression", "scene"])
+def test_people_held_out_for_validation_count_in_nothing(prepared, task):
+    """Class weights, soft priors and vocabulary are those of the records that are trained on."""
+    config = settings()
+    config.task, config.selection, config.validation_share = task, "validation", 0.4
+    config.loss.no_positive, config.graph.prior = "zero", "soft" if task == "au" else "on"
+    config.scene.classes = 1
+    read = fold.read_fold(config, prepared, 1)
+    kept = read.source("train", ("caption",))
+    words, labels = collections.Counter(), []
+    for number in range(len(kept)):
+        record = kept.read(number)
+        labels.append(record["labels"])
+        words.update(re.findall("[a-z0-9]+", record["caption"].lower()))
+    assert read.caption_words == words and len(read.rows["validation"]) > 0
+    before = fold.read_fold(config, prepared, 1, counts_validation=True)
+    assert sum(before.caption_words.values()) > sum(words.values())
+    assert "validation counted" in before.warnings[-1]
+    trained = label_counts.part_counts(prepared, read.train_parts, task).without(
+        label_counts.record_counts(prepared, read.train_parts, read.rows["validation"], task)
+    )
+    labels = np.stack(labels)
+    pairs, given = count_pairs(labels)
+    np.testing.assert_array_equal(trained.together(read.names)[0], pairs)
+    np.testing.assert_array_equal(trained.together(read.names)[1], given)
+    if task == "au":
+        rates = pairs.diagonal() / (labels >= 0).sum(0)
+        np.testing.assert_allclose(read.class_weights, (1 / rates) / (1 / rates).mean())
+        np.testing.assert_allclose(
+            read.graph_prior, facs.relation("soft", read.names, pairs, given), atol=1e-12
+        )
+        assert not np.allclose(read.class_weights, before.class_weights)
+
+
+def test_an_au_without_a_positive_has_no_weight(prepared):
+    counts = label_counts.part_counts(prepared, PARTS, "au")
+    at = counts.columns(("AU04",))[0]
+    pairs = counts.pairs.copy()
+    pairs[at], pairs[:, at] = 0, 0
+    rare = dataclasses.replace(counts, pairs=pairs)
+    weights = label_counts.class_weights(rare)
+    seen = np.arange(12) != REACTIONET_AUS_12.index("AU04")
+    assert weights[~seen] == 0 and weights[seen].mean() == pytest.approx(1)
+    assert weights.max() < 2  # not nearly twelve, of one class
 
 
 def test_decode_reads_jpeg_and_png():

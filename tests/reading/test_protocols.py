@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drr_jax.errors import InputError
-from tfds_reactionet.reading.protocols import Protocol, listed, part_of, read_fold_file, round_robin
+from tfds_reactionet.reading.fold_choice import (
+    NUMBERED,
+    FoldChoice,
+    part_by_number,
+    read_fold_file,
+)
+from tfds_reactionet.reading.protocols import Protocol, listed, part_of, round_robin
 
 
 @given(st.sets(st.text("SFM0123456789", min_size=1, max_size=4), min_size=10, max_size=60))
@@ -54,19 +60,45 @@ def test_published_lists() -> None:
 def test_fold_files(tmp_path: Path) -> None:
     path = tmp_path / "folds.txt"
     path.write_bytes(b"\xef\xbb\xbf# mine\r\nF001 1\r\nF002,part3\r\n\r\nM001\t2\r\n")
-    found = read_fold_file(path, 3, ("F001", "M001"))
+    found = read_fold_file(path)
     assert found == {"F001": "part1", "F002": "part3", "M001": "part2"}
     for text, message in [
-        ("F001 4", "line 1: 'F001 4', expected a subject and its part, 1 to 3"),
+        ("F001 11", "line 1: 'F001 11', expected a subject and its part, 1 to 10"),
         ("F001", "line 1: 'F001', expected"),
         ("F001 x", "line 1"),
         ("F001 1\nF001 2", "line 2: subject F001 is there twice"),
-        ("F001 1", "no line for subject M001"),
+        ("F001 1\nF002 3", "no subject in part 2"),
+        ("F001 1", "no subject in part 2"),
+        ("", "no subject in part 1"),
     ]:
         path.write_text(text)
         with pytest.raises(InputError) as caught:
-            read_fold_file(path, 3, ("F001", "M001"))
+            read_fold_file(path)
         assert message in str(caught.value) and str(path) in str(caught.value)
+
+
+@given(st.sets(st.integers(1, 140), min_size=12))
+def test_a_part_follows_from_the_subject_alone(numbers: set[int]) -> None:
+    choice = FoldChoice(NUMBERED, part_by_number)
+    for folds in ("2", "3", "10"):
+        part = choice.parts(folds)
+        assert {part(f"S{n:03d}") for n in numbers} <= set(choice.protocol(folds).parts)
+        assert all(part(f"S{n:03d}") == f"part{(n - 1) % int(folds) + 1}" for n in numbers)
+    every = [choice.parts("10")(f"S{n:03d}") for n in range(1, 32)]  # as many as MMI has
+    assert {every.count(part) for part in choice.protocol("10").parts} == {3, 4}
+
+
+def test_a_choice_is_a_name_or_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "folds.txt"
+    path.write_text("F001 1\nF002 2\nM001 3\nM002 4\n")
+    choice = FoldChoice({"official": Protocol.official("train", "test")})
+    assert choice.in_release("official") and not choice.in_release(str(path))
+    assert choice.protocol(str(path)).parts == ("part1", "part2", "part3", "part4")
+    assert choice.parts(str(path))("M001") == "part3"
+    with pytest.raises(InputError, match="no line for subject M003; did you mean M00"):
+        choice.parts(str(path))("M003")
+    with pytest.raises(InputError, match=r"folds=oficial: no such file.*did you mean official"):
+        choice.file("oficial")
 
 
 @given(data=st.binary(max_size=60))
@@ -76,7 +108,7 @@ def test_any_bytes_give_parts_or_one_line(
     path = tmp_path_factory.mktemp("folds") / "folds.txt"
     path.write_bytes(data)
     try:
-        found = read_fold_file(path, 3, ())
-        assert set(found.values()) <= {"part1", "part2", "part3"}
+        found = read_fold_file(path)
+        assert set(found.values()) == set(NUMBERED[str(len(set(found.values())))].parts)
     except InputError as error:
         assert str(path) in str(error) and "\n" not in str(error)

@@ -19,6 +19,7 @@ from drr_jax.report import write as report
 from drr_jax.report.relation_figures import agreement
 from drr_jax.report.samples import choose_samples, load_samples, log_loss, save_samples
 from drr_jax.report.tuples import heat, words
+from drr_jax.training import people
 
 NAMED = {"classes": "Action units", "prototypes": "U-SR prototypes", "examples": "tuples"}
 
@@ -39,7 +40,7 @@ def page(run: Path) -> str:
 def test_every_section_and_picture_is_there(run, page):
     for key, (title, _) in report.SECTIONS.items():
         heading = f'<section id="{key}">\n<h2>{title.format(**NAMED)}</h2>'
-        wanted = key not in ("folds", "confusion")
+        wanted = key not in ("folds", "confusion", "people")
         assert (heading in page) == wanted and (f'<a href="#{key}">' in page) == wanted
     assert "Not shown" not in page
     names = {path.stem for path in (run / "report").iterdir()}
@@ -52,6 +53,23 @@ def test_every_section_and_picture_is_there(run, page):
             image.load()
             assert min(image.size) >= 90
     assert not list(run.rglob("*.tmp"))
+
+
+def test_the_page_says_who_the_model_is_worse_for(tmp_path):
+    workdir = make_run(tmp_path / "run")
+    results = json.loads((workdir / "results.json").read_text())
+    probability, label = scores(0)
+    named = [f"S{row // 20:02d}" for row in range(len(label))]
+    label[:200] = 1 - np.maximum(label[:200], 0)  # of the first ten all is predicted wrong
+    groups = {name: {"age": "20-29" if name < "S10" else "30-39"} for name in named}
+    found = people.scores(probability, label, named, groups, False)
+    (workdir / "results.json").write_text(json.dumps(results | {"people": found}))
+    text = report.write_report(workdir).read_text()
+    assert "Worse than for the others, by an interval below zero: age 20-29 (-0" in text
+    section = text.split('<section id="people">')[1].split("</section>")[0]
+    worst = min(found["subjects"], key=lambda name: found["subjects"][name]["value"])
+    assert section.index("<td>20-29") < section.index("<td>30-39") < section.index(worst)
+    assert "10 between are left out" in section
 
 
 def test_nothing_is_fetched_and_text_is_escaped(page):

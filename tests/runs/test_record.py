@@ -31,6 +31,21 @@ def workdir(tmp_path):
     return folder
 
 
+def test_a_run_that_counted_people_held_out_goes_on_so(tmp_path):
+    assert not record.counts_validation(tmp_path)  # no run yet
+    for name, changes, counts in (
+        ("last", {"selection": "last"}, False),
+        ("before", {"selection": "validation"}, True),
+        ("now", {"selection": "validation", record.COUNTED: "x"}, False),
+    ):
+        record.check_record(tmp_path / name, make(**changes), allow_change=False)
+        assert record.counts_validation(tmp_path / name) == counts
+        assert record.recorded_version(tmp_path / name) == "1.0.0"
+    assert record.recorded_version(tmp_path) == ""
+    record.check_record(tmp_path / "all" / "fold1", make(version="1.1.0"), allow_change=False)
+    assert record.recorded_version(tmp_path / "all") == "1.1.0"
+
+
 def test_a_new_folder_gets_the_record_and_the_same_run_finds_it(workdir):
     for _ in range(2):
         record.check_record(workdir, make(au_names=("AU01", "AU02")), allow_change=False)

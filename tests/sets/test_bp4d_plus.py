@@ -72,7 +72,7 @@ def test_every_value_of_every_record(prepared: Path, release: tuple[Path, Any]) 
         for frame in CODES:
             record = found[f"{subject}/{task}", frame]
             assert (record["subject"], record["task"]) == (subject, task)
-            assert record["part"] == folds.parts("subjects", ())[subject]
+            assert record["part"] == folds.LISTS["subjects"][subject]
             for column, au in enumerate(CODED):
                 code = truth["occurrence"][frame, au]
                 assert record["au"]["occurrence"][column] == (-1 if code == 9 else code)
@@ -236,7 +236,7 @@ def test_folds_of_bigsmall_and_of_a_file(raw: Path, release: tuple[Path, Any]) -
     listed.write_text("F003 3\nF007 2\nM002 1\nF082 1\n")
     with pytest.raises(InputError, match="holds something else now"):
         build("bp4d_plus", raw, raw.parent / "other", **options)
-    listed.write_text("F003 3\n")
+    listed.write_text("F003 3\nM002 2\nF082 1\n")
     with pytest.raises(InputError, match=r"folds.txt: no line for subject F007"):
         build("bp4d_plus", raw, raw.parent / "third", **options)
 

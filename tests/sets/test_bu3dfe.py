@@ -16,7 +16,7 @@ from raw_bu3dfe import EXTRA, SUBJECTS, write_bu3dfe, write_wrl
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
 from tfds_reactionet.bu3dfe import names
-from tfds_reactionet.bu3dfe.reader import NO_IMAGE, NO_MESH, NOT_A_CLASS, OTHER_LEVEL, PARTS
+from tfds_reactionet.bu3dfe.reader import NO_IMAGE, NO_MESH, NOT_A_CLASS, OTHER_LEVEL
 from tfds_reactionet.building.face_records import BAD_DEPTH, BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
@@ -50,7 +50,7 @@ def test_every_value_of_every_record(release: tuple[Path, Truth], tmp_path: Path
         assert record["level"] == (0 if neutral else number % 4 + 1)
         assert record["race"] == ("WH" if subject < "F0005" else "AE")
         assert (record["subject"], record["task"]) == (subject, "")
-        assert record["part"] == PARTS[subject]
+        assert record["part"] == names.part("10", subject)
         expected = cv2.resize(original, (32, 32), interpolation=cv2.INTER_AREA)
         assert np.array_equal(pixels(record["reaction"]["image"]), expected)
         assert "depth" not in record
@@ -235,8 +235,9 @@ def test_change_of_the_release_is_noticed(raw: Path) -> None:
 
 def test_published_subjects_and_folds() -> None:
     assert len(names.SUBJECTS) == 100 and len(set(names.SUBJECTS)) == 100
-    counts = [list(PARTS.values()).count(f"part{n}") for n in range(1, 11)]
-    assert counts == [10] * 10 and PARTS["F0056"] == "part6" and PARTS["M0001"] == "part7"
+    parts = {subject: names.part("10", subject) for subject in names.SUBJECTS}
+    counts = [list(parts.values()).count(f"part{n}") for n in range(1, 11)]
+    assert counts == [10] * 10 and parts["F0056"] == "part6" and parts["M0001"] == "part7"
 
 
 NAME = st.text("FMANDIEHSUW_0123456789.bmpwrl\0/é²", max_size=24)

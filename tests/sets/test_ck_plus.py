@@ -22,12 +22,12 @@ from tfds_reactionet.reading.crop import move
 from tfds_reactionet.reading.placing import full_transform
 
 NAMES = {1: "anger", 3: "disgust", 4: "fear", 5: "happy", 6: "sad", 7: "surprise"}
-PARTS = {  # six subjects with one of six emotions, dealt out in turn
-    "S005/001": "part1",
-    "S010/002": "part2",
-    "S011/001": "part3",
+PARTS = {  # six subjects with one of six emotions, by the number in their ids
+    "S005/001": "part2",
+    "S010/002": "part1",
+    "S011/001": "part2",
     "S130/009": "part1",
-    "S501/006": "part2",
+    "S501/006": "part3",
     "S999/003": "part3",
 }
 EXPECTED = {NO_EMOTION: 1, OTHER_EMOTION: 1}
@@ -84,10 +84,11 @@ def test_every_value_of_every_record(
 
 
 def test_options_for_frames_folds_and_threshold(raw: Path) -> None:
-    prepared = build("ck_plus", raw, raw.parent / "data", last=1, folds=6, threshold=2)
+    prepared = build("ck_plus", raw, raw.parent / "data", last=1, folds=2, threshold=2)
     found = read(prepared)
     assert sorted(found) == [(sequence, FRAMES) for sequence in PARTS]
-    assert [found[s, FRAMES]["part"] for s in PARTS] == [f"part{k}" for k in range(1, 7)]
+    numbers = [int(found[s, FRAMES]["part"].removeprefix("part")) for s in PARTS]
+    assert numbers == [(int(s[1:4]) - 1) % 2 + 1 for s in PARTS]
     occurrence = dict(zip(labels.CODED, found["S010/002", 5]["au"]["occurrence"], strict=True))
     assert [occurrence[au] for au in (1, 2, 5, 25, 27, 6)] == [1, 0, 1, -1, 1, 0]
     everything = build("ck_plus", raw, raw.parent / "all", last=99)
@@ -136,7 +137,7 @@ def test_names_of_other_widths_belong_together(raw: Path) -> None:
 def test_peak_is_the_frame_that_the_label_names(raw: Path) -> None:
     (raw / EMOTION).rename(raw / EMOTION.replace("00000005", "00000004"))
     prepared = build("ck_plus", raw, raw.parent / "data")
-    assert read_metadata(prepared)["notes"] == {NOT_LAST: 1}
+    assert read_metadata(prepared)["noted"] == {NOT_LAST: 1}
     assert f"1  {NOT_LAST}" in summarise(prepared)
     found = read(prepared)
     assert [frame for sequence, frame in sorted(found) if sequence == "S010/002"] == [2, 3, 4]
@@ -213,9 +214,39 @@ def test_defect_is_one_line_and_nothing_is_left(raw: Path, defect: str) -> None:
     assert not list(raw.parent.glob("data/ck_plus/au/*"))
 
 
-def test_too_many_folds(raw: Path) -> None:
-    with pytest.raises(InputError, match=r"6 subject\(s\) cannot make 7 subject folds"):
+def test_a_part_without_anybody_is_one_line(raw: Path) -> None:
+    with pytest.raises(InputError, match=r"no usable frame for part\d .*--folds"):
         build("ck_plus", raw, raw.parent / "data", folds=7)
+    with pytest.raises(InputError, match=r"folds=11: no such file, and no folds of that name"):
+        build("ck_plus", raw, raw.parent / "data", folds=11)
+
+
+def test_folds_depend_on_no_other_subject_of_the_disk(raw: Path) -> None:
+    """One subject more or less moves nobody: a run's people stay those that it was trained on."""
+    before = read(build("ck_plus", raw, raw.parent / "all"))
+    for kind in ("Emotion", "FACS", "cohn-kanade-images", "Landmarks"):
+        shutil.rmtree(raw / kind / "S005")
+    prepared = build("ck_plus", raw, raw.parent / "fewer")
+    after = read(prepared)
+    assert {key: r["part"] for key, r in after.items()} == {
+        key: r["part"] for key, r in before.items() if r["subject"] != "S005"
+    }
+    text = summarise(prepared)
+    assert "part2: 3 records" in text and "1 subjects" in text
+    assert "parts hold 20.0 to 40.0 % of the records" in text
+
+
+def test_folds_of_a_file(raw: Path) -> None:
+    listed = raw.parent / "folds.txt"
+    listed.write_text("S005 1\nS010 1\nS011 2\nS130 2\nS501 1\nS999 2\n")
+    prepared = build("ck_plus/expression", raw, raw.parent / "data", folds=listed)
+    parts = {r["subject"]: r["part"] for r in read(prepared).values()}
+    assert parts["S501"] == "part1" and parts["S999"] == "part2"
+    assert read_metadata(prepared)["protocol"]["test"] == [["part1"], ["part2"]]
+    assert f"folds of {listed}" in summarise(prepared)
+    listed.write_text(listed.read_text().replace("S999 2", "S999 1"))
+    with pytest.raises(InputError, match="holds something else now"):
+        build("ck_plus/expression", raw, raw.parent / "data", folds=listed)
 
 
 NUMBERS = st.one_of(st.binary(max_size=40), st.text("0123456789.e+-\r\n  nai", max_size=60))

@@ -15,10 +15,10 @@ from raw_fer_plus import FOLDERS, HEADER, ROWS, write_pair, write_tree
 from drr_jax.errors import InputError
 from tfds_reactionet.building import stills
 from tfds_reactionet.building.face_records import BAD_IMAGE
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.fer_plus import tables
-from tfds_reactionet.fer_plus.reader import NO_IMAGE, NO_LABEL
+from tfds_reactionet.fer_plus.reader import NO_IMAGE, NO_LABEL, NO_NAME, TWO_ROWS
 from tfds_reactionet.fer_plus.votes import RULES, label
 
 CONFIGS = ("majority", "argmax8", "votes", "probability", "multi_target")
@@ -185,6 +185,44 @@ def test_tree_of_images(tmp_path: Path) -> None:
     assert not found
 
 
+def test_images_by_name_have_the_votes_of_the_table(tmp_path: Path) -> None:
+    """label.csv has other votes for 1,601 images; what was read is said, and ambiguity is not."""
+    images = write_tree(tmp_path / "raw")
+    votes = [",".join([row[0], row[1] or "", *map(str, row[2])]) for row in ROWS]
+    for path in (tmp_path / "raw").rglob("label.csv"):
+        text = path.read_text().replace("6,0,1,1,0,0,0,0,1,1", "0,0,0,9,1,0,0,0,0,0")
+        path.write_text(text)
+    before = build("fer_plus/argmax8", tmp_path / "raw", tmp_path / "label", size=48)
+    assert read(before)["train", 1]["expression"] == 3
+    assert read_metadata(before)["votes"] == "label.csv"
+    assert "votes of label.csv, images of PNG files; label.csv has other" in summarise(before)
+    (tmp_path / "raw" / "fer2013new.csv").write_text("\n".join([HEADER, *votes]) + "\n")
+    prepared = build("fer_plus/votes", tmp_path / "raw", tmp_path / "data", size=48)
+    found = read(prepared)
+    metadata = read_metadata(prepared)
+    assert metadata["votes"] == "fer2013new.csv"
+    assert metadata["skipped"] == {NO_NAME: 1, TWO_ROWS: 4}
+    assert "votes of fer2013new.csv, images of PNG files" in summarise(prepared)
+    once = [n for n, row in enumerate(ROWS) if row[1] and [r[1] for r in ROWS].count(row[1]) == 1]
+    assert sorted(number for _, number in found) == once
+    for number in once:
+        usage, name, row = ROWS[number]
+        record = found[SPLITS[usage], number]
+        assert tuple(record["votes"]) == row
+        assert (pixels(record["reaction"]["image"]) == images[str(name)][..., None]).all()
+
+
+def test_folds_of_a_file_of_images(raw: Path) -> None:
+    listed = raw.parent / "folds.txt"
+    names = dict.fromkeys(row[1] or f"row{number}" for number, row in enumerate(ROWS))
+    listed.write_text("".join(f"{name} {n % 2 + 1}\n" for n, name in enumerate(names)))
+    prepared = build("fer_plus/votes", raw, raw.parent / "data", folds=listed)
+    assert read_metadata(prepared)["protocol"]["test"] == [["part1"], ["part2"]]
+    parts = {record["name"]: record["part"] for record in read(prepared).values()}
+    expected = {name: f"part{n % 2 + 1}" for n, name in enumerate(names)}
+    assert all(part == expected[name] for name, part in parts.items() if name)
+
+
 def test_other_order_of_columns_and_a_byte_order_mark(raw: Path, release: Any) -> None:
     """As in the file that the Kaggle page also offers."""
     lines = [line.split(",") for line in (raw / "fer2013.csv").read_text().splitlines()]
@@ -239,8 +277,11 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "pixel": (change(OLD, " ", " 256 "), "fer2013.csv: line 2: 2305 pixels, expected 2304"),
     "large": (change(OLD, ",Training", "0000,Training"), "fer2013.csv: line 2: a pixel is no"),
     "width": (change(OLD, " ", ","), "line 2 has 4 columns, expected 3"),
-    "none": (lambda raw: (raw / NEW).unlink(), "no fer2013new.csv; expected fer2013.csv and"),
-    "no faces": (lambda raw: (raw / OLD).unlink(), "no fer2013.csv; expected fer2013.csv and"),
+    "none": (lambda raw: (raw / NEW).unlink(), "no fer2013new.csv; expected fer2013new.csv"),
+    "no faces": (
+        lambda raw: (raw / OLD).unlink(),
+        "no fer2013.csv; expected fer2013new.csv",
+    ),
     "empty": (lambda raw: (raw / OLD).write_bytes(b""), "fer2013.csv: empty; expected the header"),
 }
 

@@ -27,13 +27,18 @@ from tfds_reactionet.mmi.reader import (
     OTHER_VIEW,
     SEVERAL,
 )
-from tfds_reactionet.reading.protocols import round_robin
+from tfds_reactionet.reading.fold_choice import part_by_number
 
 MIDDLE = {7: [2, 3, 4], 6: [2, 3, 4], 5: [1, 2, 3], 4: [1, 2, 3], 3: [0, 1, 2], 2: [0, 1]}
 RECORDS = sum(len(MIDDLE[session.frames]) for session in KEPT)
 FILTERED = {NO_EMOTION: 2, SEVERAL: 1, OTHER_VIEW: 1}
 QUARTERS = [(7, 7), (7, 24), (24, 7), (24, 24)]  # of a stored image: row, column
 UPPER, RIGHT, LEFT = (1, 1, 0, 0), (0, 1, 0, 1), (1, 0, 1, 0)  # quarters that are not black
+
+
+def build_mmi(raw: Path, data: Path, **options: Any) -> Path:
+    """In seven folds, each of which has somebody of the tree's ten subjects."""
+    return build("mmi", raw, data, **{"folds": 7, **options})
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, n
 
 @pytest.fixture(scope="module")
 def prepared(release: tuple[Path, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("mmi", release[0], tmp_path_factory.mktemp("data"), image_format="png")
+    return build_mmi(release[0], tmp_path_factory.mktemp("data"), image_format="png")
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def test_every_value_of_every_record(
 ) -> None:
     found = read(prepared)
     assert len(found) == RECORDS
-    parts = round_robin([session.name[:4] for session in KEPT], 10)
+    parts = {session.name[:4]: part_by_number("7", session.name[:4]) for session in KEPT}
     for session in KEPT:
         key = f"{session.number}/{session.name}"
         numbers = [frame for name, frame in found if name == key]
@@ -79,15 +84,16 @@ def test_every_value_of_every_record(
             assert (record["view"], record["rotation"]) == (int(session.view), 0)
             right = session.name.startswith("S001")  # whose frontal face is on the right
             check_image(record, release[1][key][number, int(right)], UPPER)
-    order = [int(name.split("/")[0]) for name, _ in found]
-    assert order == sorted(order)  # one subject a part, and sessions by number
+    for part in set(parts.values()):  # sessions by number
+        order = [int(key[0].split("/")[0]) for key, r in found.items() if r["part"] == part]
+        assert order == sorted(order)
 
 
 def test_metadata(prepared: Path) -> None:
     metadata = read_metadata(prepared)
     assert metadata["expression_names"] == list(EXPRESSIONS[:6])
     assert metadata["task"] == "expression" and metadata["au_names"] == []
-    assert len(metadata["protocol"]["test"]) == 10
+    assert len(metadata["protocol"]["test"]) == 7
     assert metadata["skipped"] == FILTERED  # none of them counts against max_skipped
     assert metadata["options"]["crop"] == "full"
     counts = np.sum([part["expression_counts"] for part in metadata["parts"].values()], axis=0)
@@ -97,7 +103,7 @@ def test_metadata(prepared: Path) -> None:
 
 def test_usual_turns(release: tuple[Path, dict[str, np.ndarray]], tmp_path: Path) -> None:
     options = {"rotation": "usual", "image_format": "png"}
-    found = read(build("mmi", release[0], tmp_path, **options))
+    found = read(build_mmi(release[0], tmp_path, **options))
     assert len(found) == RECORDS
     # view 2, AU codes, S053 and S054, and images stay; S021 turns the other way
     upright = ("S001", "S003", "S004", "S031", "S053", "S054")
@@ -113,7 +119,7 @@ def test_turns_of_a_file(raw: Path, release: tuple[Path, dict[str, np.ndarray]])
     listed = raw.parent / "turns.txt"
     listed.write_text("# mine\nS031 90\ns032,270\r\nS006-104 180\nS006 90\n")
     options = {"rotation": str(listed), "image_format": "png", "views": "0,1,2"}
-    found = read(build("mmi", raw, raw.parent / "data", **options))
+    found = read(build_mmi(raw, raw.parent / "data", **options))
     degrees = {(record["subject"], record["view"]): record["rotation"] for record in found.values()}
     assert degrees["S031", 0] == 90 and degrees["S032", 0] == 270 and degrees["S053", 0] == 0
     assert degrees["S006", 0] == 180 and degrees["S006", 1] == 90  # the clip wins
@@ -121,27 +127,27 @@ def test_turns_of_a_file(raw: Path, release: tuple[Path, dict[str, np.ndarray]])
     check_image(found["4/S006-104", 2], release[1]["4/S006-104"][2, 0], (0, 0, 1, 1))
     listed.write_text("S031 0\n")
     with pytest.raises(InputError, match="holds something else now"):
-        build("mmi", raw, raw.parent / "data", **options)
+        build_mmi(raw, raw.parent / "data", **options)
 
 
 def test_views(raw: Path) -> None:
-    prepared = build("mmi", raw, raw.parent / "all", views="0,1,2")
+    prepared = build_mmi(raw, raw.parent / "all", views="0,1,2")
     found = read(prepared)
     assert len(found) == RECORDS + 3
     assert {record["view"] for (name, _), record in found.items() if "S006" in name} == {0, 1}
-    with pytest.raises(InputError, match=r"8 subject.s. cannot make 10 subject folds"):
-        build("mmi", raw, raw.parent / "frontal", views="0")
+    with pytest.raises(InputError, match=r"no usable frame for part5 .*other folds: --folds"):
+        build_mmi(raw, raw.parent / "frontal", folds=10)
     with pytest.raises(InputError, match="views=3, expected 0 or 0,2 or 0,1,2"):
-        build("mmi", raw, raw.parent / "none", views="3")
+        build_mmi(raw, raw.parent / "none", views="3")
 
 
 def test_side_of_the_frontal_face(raw: Path, release: tuple[Path, dict[str, np.ndarray]]) -> None:
     options = {"image_format": "png", "frontal_left": "S001", "frontal_right": "s003"}
-    found = read(build("mmi", raw, raw.parent / "data", **options))
+    found = read(build_mmi(raw, raw.parent / "data", **options))
     check_image(found["1/S001-101", 3], release[1]["1/S001-101"][3, 0], UPPER)
     check_image(found["2/S003-102", 3], release[1]["2/S003-102"][3, 1], UPPER)
     with pytest.raises(InputError, match="S001 is in frontal_left and in frontal_right"):
-        build("mmi", raw, raw.parent / "both", frontal_left="S001 S002")
+        build_mmi(raw, raw.parent / "both", frontal_left="S001 S002")
 
 
 def change(name: str, old: str, new: str) -> Callable[[Path], None]:
@@ -185,21 +191,21 @@ def test_unusable_sessions_are_counted_and_listed(raw: Path, defect: str) -> Non
     keep_eleven(raw)
     damage(raw)
     with pytest.raises(InputError, match=r"listed in .*skipped-middle|no usable frame for part8"):
-        build("mmi", raw, raw.parent / "data")
+        build_mmi(raw, raw.parent / "data")
     if reason == NO_CLIP:  # a subject whose only clip does not open leaves its part empty
         shutil.copytree(raw / "Sessions/9", raw / "Sessions/201")
         for name in ("avi", "xml"):
             path = raw / f"Sessions/201/S053-109.{name}"
             path.rename(path.with_stem("S032-201"))
         change("201/session.xml", "S053-109.avi", "S032-201.avi")(raw)
-    prepared = build("mmi", raw, raw.parent / "data", max_skipped=0.2)
+    prepared = build_mmi(raw, raw.parent / "data", max_skipped=0.2)
     assert read_metadata(prepared)["skipped"] == {**FILTERED, reason: 1}
 
 
 def test_session_without_labels_is_left_out(raw: Path) -> None:
     (raw / "Sessions/103/S006-114.xml").unlink()
     (raw / "Sessions/notes").mkdir()
-    prepared = build("mmi", raw, raw.parent / "data")
+    prepared = build_mmi(raw, raw.parent / "data")
     assert read_metadata(prepared)["skipped"] == FILTERED
 
 
@@ -229,7 +235,7 @@ def test_defect_is_one_line_and_nothing_is_left(raw: Path, defect: str) -> None:
     damage, message = DEFECTS[defect]
     damage(raw)
     with pytest.raises(InputError) as caught:
-        build("mmi", raw, raw.parent / "data", max_skipped=1)
+        build_mmi(raw, raw.parent / "data", max_skipped=1)
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert not list(raw.parent.glob("data/mmi/middle/*"))
 
@@ -246,9 +252,9 @@ def test_wrong_file_of_turns(raw: Path, text: str, message: str) -> None:
     listed = raw.parent / "turns.txt"
     listed.write_text(text)
     with pytest.raises(InputError, match=message):
-        build("mmi", raw, raw.parent / "data", rotation=str(listed))
+        build_mmi(raw, raw.parent / "data", rotation=str(listed))
     with pytest.raises(InputError, match=r"rotation=ususal: no such file; did you mean usual\?"):
-        build("mmi", raw, raw.parent / "data", rotation="ususal")
+        build_mmi(raw, raw.parent / "data", rotation="ususal")
 
 
 XML = st.lists(

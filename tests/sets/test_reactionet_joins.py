@@ -177,7 +177,7 @@ def test_labels_of_a_sequence_are_of_one_face(raw: Path, face: str, kept: tuple[
     for record in found.values():
         assert (record["au"]["intensity"] == 5).all() == (face == "largest")
     metadata = read_metadata(prepared)
-    assert metadata["notes"] == {f"sequence of several faces, of which one is read (the {face})": 1}
+    assert metadata["noted"] == {f"sequence of several faces, of which one is read (the {face})": 1}
     assert metadata["skipped"] == {OTHER_FACE: 1} and metadata["options"]["face"] == face
     assert "1  sequence of several faces" in summarise(prepared)
 
@@ -191,7 +191,7 @@ def test_columns_that_openface_did_not_write_are_named_and_unknown(raw: Path) ->
     (raw / KEY / "openface.csv").write_text("\n".join(lines) + "\n")
     prepared = built(raw)
     note = "openface.csv without columns gaze_angle, AU07_r, AU01_c: unknown"
-    assert read_metadata(prepared)["notes"] == {note: 1}
+    assert read_metadata(prepared)["noted"] == {note: 1}
     record = read(prepared)[KEY, 1]
     assert np.isnan(record["gaze"][6:]).all() and record["au"]["occurrence"][0] == -1
     assert np.isnan(record["au"]["intensity"][5]) and not np.isnan(record["au"]["intensity"][4])

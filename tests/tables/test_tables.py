@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import shutil
 import sys
@@ -268,7 +269,21 @@ def test_tasks_stand_in_tables_of_their_own(tmp_path):
     expression = table["systems"][1]
     assert expression["accuracy"] == pytest.approx(0.6)
     assert expression["floor"] == pytest.approx(1 / 3)
-    assert "## reactionet/demo, expressions" in text and "| Macro F1 |" in text
+    assert "## reactionet/demo, expressions" in text and "| Macro F1* |" in text
+
+
+def test_tables_use_the_mean_over_the_classes_that_occur_and_mark_it(tmp_path):
+    place = tmp_path / "fe"
+    write_run(place, [80, 60, 40], names=["Surprise", "Fear", "Disgust"], task="expression")
+    results = json.loads((place / "results.json").read_text())
+    results["expression"]["Disgust"] |= {"positives": 0, "f1": 0.0}
+    results.pop("f1_mean_occurring", None)  # of before
+    (place / "results.json").write_text(json.dumps(results))
+    table, text = collect(tmp_path, "*")
+    f1 = [results["expression"][name]["f1"] for name in ("Surprise", "Fear")]
+    assert table["systems"][0]["f1_mean_occurring"] == pytest.approx(np.mean(f1))
+    assert f"| {100 * np.mean(f1):.1f} |" in text and "| Mean* |" in text
+    assert "* mean over the classes that occur in the test part" in text
 
 
 FOUR = ("AU04", "AU06", "AU12", "AU17")

@@ -56,6 +56,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self.info.metadata.update(
             au_names=list(self._spec.au_names),
             evaluated_aus=list(self._spec.evaluated_aus),
+            expression_names=list(self._spec.expression_names),
             protocol=self._spec.protocol.to_json(),
             fingerprint=fingerprint(tallies),
             parts={part: tally.to_json() for part, tally in tallies.items()},

@@ -177,6 +177,14 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     for fold in folds:
         assert fold["selection"] == "last" and fold["dataset"] == "reactionet/demo"
         assert set(fold["au"]["AU01"]) == {"f1", "accuracy", "positives", "count"}
+    each, judged = [fold["people"] for fold in folds], table["people"]  # nobody in two parts
+    assert judged["all"]["records"] == sum(one["all"]["records"] for one in each)
+    assert judged["subjects"].keys() == set().union(*(one["subjects"] for one in each))
+    assert judged["subjects"] == {k: v for one in each for k, v in one["subjects"].items()}
+    assert judged["groups"].keys() == {"age", "race"}
+    assert "Worse than for the others" in (workdir / "report.html").read_text() or (
+        "For no group is the interval" in (workdir / "report.html").read_text()
+    )
     best = json.loads((workdir / "fold0" / "results-best.json").read_text())
     assert best["selection"] == "best"
     assert json.loads((workdir / "results-best.json").read_text())["selection"] == "best"
@@ -205,7 +213,7 @@ def test_a_run_says_which_commit_of_this_project_it_is_of(monkeypatch, tmp_path)
     assert record.commit() == drr_jax.__version__
 
 
-def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
+def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path, capsys):
     changes = {"selection": "validation", "domains": "R", "log.eval_every_epochs": 0.5}
     parts = experiment_of(data_dir, **changes)
     records = parts.fold.prepared.records(parts.fold.train_parts)
@@ -223,6 +231,15 @@ def test_validation_chooses_and_the_test_part_is_read_once(data_dir, tmp_path):
     scores = {row["step"]: row["eval/f1_mean"] for row in logged if "eval/f1_mean" in row}
     assert scored["validation_score"] == pytest.approx(max(scores.values()))
     assert scores[scored["step"]] == max(scores.values())
+    assert scored["people"]["all"]["records"] == len(parts.fold.source("test"))
+    # A run that was begun when people held out counted goes on so, and says it.
+    assert "when people held out" not in capsys.readouterr().err
+    path = tmp_path / "run" / "record.json"
+    before = {k: v for k, v in json.loads(path.read_text()).items() if k != "counted"}
+    path.write_text(json.dumps(before))
+    assert run(data_dir, tmp_path / "run", **changes) == 0
+    assert "begun when people held out for validation counted" in capsys.readouterr().err
+    assert json.loads(path.read_text()).keys() == before.keys()
 
 
 def test_what_the_data_lack_is_said_before_anything_runs(data_dir):

@@ -1,6 +1,6 @@
 """AffectNet: 287,401 faces from the internet with one of seven expressions."""
 
-from tfds_reactionet.building import DataSet
+from tfds_reactionet.building import FACE_OPTIONS, OFFICIAL_FOLDS, DataSet
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -10,4 +10,5 @@ DATA_SET = DataSet(
     },
     homepage="http://mohammadmahoor.com/affectnet/",
     access="ask the University of Denver for AffectNet and unpack its archives there",
+    options=(*FACE_OPTIONS, OFFICIAL_FOLDS),
 )

@@ -8,6 +8,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -15,16 +16,8 @@ from PIL import ExifTags, Image
 from drr_jax.errors import InputError
 from tfds_reactionet import building
 from tfds_reactionet.affectnet import labels
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks, later
-from tfds_reactionet.reading import (
-    Box,
-    ImageFile,
-    Protocol,
-    folders,
-    matching,
-    moved,
-    numbered_images,
-)
+from tfds_reactionet.building import OFFICIAL, Frame, Options, Skip, Spec, Unit, dealt, later
+from tfds_reactionet.reading import Box, ImageFile, folders, matching, moved, numbered_images
 
 OTHER_CLASS = "expression outside of the seven (contempt, none, uncertain, no face)"
 NO_IMAGE = "label without an image"
@@ -42,16 +35,30 @@ _LYING = range(5, 9)  # EXIF orientations that exchange width and height
 _INNER = ("images", "annotations")
 
 
+class Numbered(NamedTuple):
+    """A number of a set of 2021, whose image or labels may lack."""
+
+    folder: Path  # train_set or val_set
+    number: int
+    image: str | None
+
+    @property
+    def path(self) -> str:
+        """What a file of folds calls it: train_set/0.jpg."""
+        return f"{self.folder.name}/{self.image or f'{self.number}.jpg'}"
+
+
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Has lists and images, or sets."""
 
     expected_reasons = (OTHER_CLASS,)
+    folds = OFFICIAL
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="expression",
-            protocol=Protocol.official("train", "test"),
+            protocol=Reader.folds.protocol(options["folds"]),
             extra={
                 "valence": ((), np.float32),
                 "arousal": ((), np.float32),
@@ -93,15 +100,16 @@ class Reader(building.Reader):
         return self.images is not None  # images of 2021 are cut out already
 
     def units(self) -> list[Unit]:
+        option = self.options["folds"]
         if self.images:
-            rows = {split: list(labels.read_list(path)) for split, path in self.lists.items()}
-        else:
-            rows = {split: _numbered(folder) for split, folder in self.sets.items()}
-        return [unit for split in _LISTS for unit in blocks(split, rows[split])]
+            rows = {split: list(labels.read_list(self.lists[split])) for split in _LISTS}
+            return dealt(rows, self.folds, option, lambda row: row.path)
+        found = {split: _numbered(self.sets[split]) for split in _LISTS}
+        return dealt(found, self.folds, option, lambda row: row.path)
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
-            yield self._listed(unit, row) if self.images else self._annotated(unit, *row)
+            yield self._listed(unit, row) if self.images else self._annotated(unit, row)
 
     def stamped(self) -> list[Path]:
         inner = [folder / name for folder in self.sets.values() for name in _INNER]
@@ -121,9 +129,9 @@ class Reader(building.Reader):
             extra={"valence": row.valence, "arousal": row.arousal, "name": row.path},
         )
 
-    def _annotated(self, unit: Unit, number: int, image: str | None) -> Frame | Skip:
+    def _annotated(self, unit: Unit, row: Numbered) -> Frame | Skip:
         """The image of a set, of the layout of 2021."""
-        folder = self.sets[unit.part]
+        folder, number, image = row
         exp, *rest = (folder / "annotations" / f"{number}_{key}.npy" for key in _KEYS)
         if image is None:
             return unit.skip(number, NO_IMAGE, folder / "images" / f"{number}.jpg")
@@ -159,8 +167,8 @@ def _clipped(box: Box, path: Path) -> Box:
         return box
 
 
-def _numbered(folder: Path) -> list[tuple[int, str | None]]:
-    """(number, name of the image) of a set's images and labels of 2021, one of which may lack."""
+def _numbered(folder: Path) -> list[Numbered]:
+    """The images and labels of a set of 2021."""
     images = numbered_images(folder / "images")
     labelled = {int(match[1]) for _, match in matching(folder / "annotations", _EXPRESSION)}
     if by := moved(images, labelled):
@@ -170,6 +178,6 @@ def _numbered(folder: Path) -> list[tuple[int, str | None]]:
             "them, and are expected to have the same numbers: unpack both archives again"
         )
     return [
-        (number, images[number].name if number in images else None)
+        Numbered(folder, number, images[number].name if number in images else None)
         for number in sorted(images.keys() | labelled)
     ]

@@ -1,6 +1,6 @@
 """BP4D-Spontaneous: 41 subjects, 8 tasks, 12 benchmark action units."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -16,6 +16,7 @@ DATA_SET = DataSet(
     ),
     options=(
         *FACE_OPTIONS,
+        folds_option("published", "published: the three parts of JAA-Net and ME-GraphAU"),
         Option(
             "frame_offset",
             None,

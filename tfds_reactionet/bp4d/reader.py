@@ -41,11 +41,16 @@ TASK_EMOTIONS = {
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
+    folds = reading.FoldChoice(
+        {"published": reading.Protocol.folds(3)},
+        lambda _, subject: reading.part_of(PARTS, subject, "BP4D's published lists"),
+    )
+
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="au",
-            protocol=reading.Protocol.folds(3),
+            protocol=Reader.folds.protocol(options["folds"]),
             au_names=reading.BP4D_CODED_AUS,
             evaluated_aus=BP4D_AUS,
             images=("reaction", "depth") if config == "rgb_depth" else ("reaction",),
@@ -73,9 +78,9 @@ class Reader(building.Reader):
         return self.landmarks is not None
 
     def units(self) -> list[Unit]:
-        what = "BP4D's published lists"
+        part = self.folds.parts(self.options["folds"])
         return [
-            Unit(f"{subject}/{task}", subject, task, reading.part_of(PARTS, subject, what), path)
+            Unit(f"{subject}/{task}", subject, task, part(subject), path)
             for path, subject, task in reading.coded_bp4d_sequences(self.occurrence)
         ]
 

@@ -1,6 +1,6 @@
 """BP4D+: 140 subjects, four coded tasks, 12 benchmark action units; colour, depth and thermal."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -17,11 +17,10 @@ DATA_SET = DataSet(
     ),
     options=(
         *FACE_OPTIONS,
-        Option(
-            "folds",
+        folds_option(
             "subjects",
-            "subjects: the sorted subjects dealt out to three folds in turn; bigsmall_3fold: the "
-            "lists of BigSmall; or a file of lines `F001 2` (subject, part 1 to 3)",
+            "subjects: the 140 subjects dealt out to three folds in turn; bigsmall_3fold: the "
+            "lists of BigSmall",
         ),
         Option(
             "frame_offset",

@@ -1,10 +1,6 @@
 """Subject folds of BP4D+: no list of the AU papers is public (docs/datasets.md section 2)."""
 
-from collections.abc import Collection, Mapping
-from pathlib import Path
-
-from drr_jax.errors import InputError, nearest
-from tfds_reactionet.reading import listed, read_fold_file, round_robin
+from tfds_reactionet.reading import FoldChoice, Protocol, listed, part_of, round_robin
 
 COUNT = 3
 SUBJECTS = tuple([f"F{n:03d}" for n in range(1, 83)] + [f"M{n:03d}" for n in range(1, 59)])
@@ -24,27 +20,9 @@ BIGSMALL = listed(
         M032 M033 M038 M039 M044 M045 M050 M052 M053 M057 M058""",
     )
 )
-_NAMED = {"subjects": round_robin(SUBJECTS, COUNT), "bigsmall_3fold": BIGSMALL}
+LISTS = {"subjects": round_robin(SUBJECTS, COUNT), "bigsmall_3fold": BIGSMALL}
 UNLISTED = ("F082",)  # BigSmall leaves her out
-
-
-def file_of(folds: str) -> Path | None:
-    """The file that the option names, or None for a list of this module.
-
-    Raises InputError if it is neither.
-    """
-    if folds in _NAMED:
-        return None
-    path = Path(folds)
-    if not path.is_file():
-        raise InputError(
-            f"folds={folds}: no such file, and no list of that name; "
-            f"{nearest(folds, tuple(_NAMED))}; a file has lines `F001 2` (subject, part 1 to 3)"
-        )
-    return path
-
-
-def parts(folds: str, subjects: Collection[str]) -> Mapping[str, str]:
-    """Part of each subject by the option `folds`. Raises InputError for a wrong file."""
-    path = file_of(folds)
-    return _NAMED[folds] if path is None else read_fold_file(path, COUNT, subjects)
+FOLDS = FoldChoice(
+    dict.fromkeys(LISTS, Protocol.folds(COUNT)),
+    lambda option, subject: part_of(LISTS[option], subject, f"folds={option}"),
+)

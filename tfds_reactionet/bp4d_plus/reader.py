@@ -35,12 +35,13 @@ class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_THERMAL_FACE, OTHER_TASK, NO_FOLD)
+    folds = folds.FOLDS
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="au",
-            protocol=reading.Protocol.folds(folds.COUNT),
+            protocol=folds.FOLDS.protocol(options["folds"]),
             au_names=reading.BP4D_CODED_AUS,
             evaluated_aus=BP4D_AUS,
             images=("reaction", "depth", "thermal")[: len(config.split("_"))],
@@ -49,7 +50,6 @@ class Reader(building.Reader):
 
     def find(self) -> None:
         """Raises InputError if codes, images or what the config wants are not there."""
-        folds.file_of(self.options["folds"])
         found = reading.find_bp4d_folders(self.root, _LABELS, images.holds_sequences)
         warm = self.config == "rgb_depth_thermal"
         if not warm:
@@ -68,13 +68,11 @@ class Reader(building.Reader):
 
     def units(self) -> list[Unit]:
         coded = reading.coded_bp4d_sequences(self.places["au_occ"])
-        option = self.options["folds"]
-        parts = folds.parts(option, {subject for _, subject, _ in coded})
+        part = self.folds.parts(self.options["folds"])
         units = []
         for path, subject, task in coded:
             if task in TASKS and not self._left_out(subject):
-                part = reading.part_of(parts, subject, f"folds={option}")
-                units.append(Unit(f"{subject}/{task}", subject, task, part, path))
+                units.append(Unit(f"{subject}/{task}", subject, task, part(subject), path))
         return units
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
@@ -116,9 +114,9 @@ class Reader(building.Reader):
             )
 
     def stamped(self) -> list[Path]:
-        place, listed = self.places["images"], folds.file_of(self.options["folds"])
+        place = self.places["images"]
         labels = reading.bp4d_labels(self.places[name] for name in _LABELS if name in self.places)
-        return [place, *images.sources(place), *labels, *([listed] if listed else [])]
+        return [place, *images.sources(place), *labels]
 
     def unread(self) -> list[Skip]:
         skips = []

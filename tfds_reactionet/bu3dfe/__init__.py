@@ -1,6 +1,6 @@
 """BU-3DFE: 100 subjects, six expressions in four levels and neutral, as images and 3D scans."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
 
 DATA_SET = DataSet(
     version="1.0.0",
@@ -17,6 +17,7 @@ DATA_SET = DataSet(
     ),
     options=(
         *FACE_OPTIONS,
+        folds_option("10", "2 to 10: the 100 subjects dealt out to so many folds in turn"),
         Option("classes", 6, "6: without the neutral scans; 7: with them", low=6, high=7),
         Option(
             "levels",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS
-from tfds_reactionet.reading import IMAGE_SUFFIXES
+from tfds_reactionet.reading import IMAGE_SUFFIXES, part_of, round_robin
 
 CODES = ("AN", "DI", "FE", "HA", "SA", "SU", "NE")  # in the order of EXPRESSIONS
 NEUTRAL = EXPRESSIONS.index("neutral")
@@ -56,3 +56,12 @@ def parse(path: Path) -> tuple[Scan, str] | None:
     if path.parent.name.upper() != subject:
         raise InputError(f"{path}: a file of {subject}, expected it in a folder of that name")
     return Scan(subject, expression, int(level), race), kind
+
+
+def part(folds: str, subject: str) -> str:
+    """Part of a subject: the release's 100 are dealt out in turn, whoever is on the disk.
+
+    Raises InputError for a subject that is none of them.
+    """
+    parts = round_robin(SUBJECTS, int(folds))
+    return part_of(parts, subject, "BU-3DFE's F0001 to F0056 and M0001 to M0044")

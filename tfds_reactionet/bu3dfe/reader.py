@@ -17,8 +17,6 @@ from tfds_reactionet import building, reading
 from tfds_reactionet.bu3dfe import names
 from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit
 
-FOLDS = 10
-PARTS = reading.round_robin(names.SUBJECTS, FOLDS)
 NO_IMAGE = "mesh without its image (F2D)"
 NO_MESH = "image without its mesh (F3D.wrl)"
 OTHER_LEVEL = "level that was not asked for"
@@ -33,12 +31,13 @@ class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (OTHER_LEVEL, NOT_A_CLASS)
+    folds = reading.FoldChoice(reading.NUMBERED, names.part)
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="expression",
-            protocol=reading.Protocol.folds(FOLDS),
+            protocol=Reader.folds.protocol(options["folds"]),
             expression_names=EXPRESSIONS[: options["classes"]],
             images=("reaction", "depth") if config == "rgb_depth" else ("reaction",),
             extra={"level": ((), np.int64), "race": ((), str)},
@@ -61,12 +60,9 @@ class Reader(building.Reader):
         raise InputError(f"{self.root}: no subjects; expected F0001/F0001_AN01WH_F2D.bmp")
 
     def units(self) -> list[Unit]:
-        units = []
-        for folder in self.subjects:
-            name = folder.name.upper()
-            part = reading.part_of(PARTS, name, "BU-3DFE's F0001 to F0056 and M0001 to M0044")
-            units.append(Unit(name, name, "", part, folder))
-        return units
+        part = self.folds.parts(self.options["folds"])
+        found = ((folder.name.upper(), folder) for folder in self.subjects)
+        return [Unit(name, name, "", part(name), folder) for name, folder in found]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         scans: dict[int, names.Scan] = {}

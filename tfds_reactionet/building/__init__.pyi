@@ -1,8 +1,10 @@
 from .catalog import FACE_CHOICE as FACE_CHOICE
 from .catalog import FACE_OPTIONS as FACE_OPTIONS
 from .catalog import FIT as FIT
+from .catalog import FOLDS_BY_ID as FOLDS_BY_ID
 from .catalog import LANDMARKS as LANDMARKS
 from .catalog import MARGIN as MARGIN
+from .catalog import OFFICIAL_FOLDS as OFFICIAL_FOLDS
 from .catalog import SHAPES_KEPT as SHAPES_KEPT
 from .catalog import SIZE as SIZE
 from .catalog import DataSet as DataSet
@@ -10,6 +12,7 @@ from .catalog import Option as Option
 from .catalog import checked_options as checked_options
 from .catalog import data_set_names as data_set_names
 from .catalog import find_data_set as find_data_set
+from .catalog import folds_option as folds_option
 from .common import LABEL_SOURCES as LABEL_SOURCES
 from .common import caption_words as caption_words
 from .common import default_data_dir as default_data_dir
@@ -36,7 +39,11 @@ from .staging import is_complete as is_complete
 from .staging import locked as locked
 from .staging import replacing as replacing
 from .staging import user_error as user_error
-from .stills import blocks as blocks
+from .stills import OFFICIAL as OFFICIAL
+from .stills import dealt as dealt
+from .summary import REMEDY as REMEDY
+from .summary import check_options as check_options
+from .summary import damaged as damaged
 from .summary import read_metadata as read_metadata
 from .summary import summarise as summarise
 from .verification import verify as verify

@@ -55,6 +55,7 @@ class Option:
 
 
 # What is new in the records of every set of faces.
+FOLDS_BY_ID = "The part of a subject or an image follows from its own id alone."
 SHAPES_KEPT = (
     "Whole images keep their shape (letterboxed, or their central square by fit=centre) where they "
     "were stretched to a square, and are turned as their EXIF orientation says. Square images that "
@@ -100,6 +101,15 @@ FACE_OPTIONS = (
 )
 
 
+def folds_option(default: str, named: str, noun: str = "subject") -> Option:
+    """The option of every set that says who is tested in which fold; see reading.FoldChoice."""
+    text = f"{named}; or a file of lines `NAME 2` ({noun} and its part, from 1 on)"
+    return Option("folds", default, text)
+
+
+OFFICIAL_FOLDS = folds_option("official", "official: the splits of the release", "image")
+
+
 @dataclass(frozen=True)
 class DataSet:
     """What is declared of a data set; its builder gives TFDS the same (`ShardedBuilder`)."""
@@ -138,14 +148,17 @@ def find_data_set(name: str) -> DataSet:
 
 
 def checked_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, without those that are None.
+    """The options that were given, without those that are None, of the types of their defaults.
 
-    Raises InputError for a name that the data set does not have, or a value out of range.
+    Raises InputError for a name that the data set does not have, or a value of another type or out
+    of range.
     """
     known = {option.name: option for option in find_data_set(name).options}
-    chosen = {key: value for key, value in given.items() if value is not None}
-    for key, value in chosen.items():
+    chosen = {}
+    for key, value in given.items():
         if key not in known:
             raise InputError(f"{name} has no option {key!r}; {nearest(key, tuple(known))}")
-        known[key].check(value)
+        if value is not None:
+            chosen[key] = known[key].parse(str(value))
+            known[key].check(chosen[key])
     return chosen

@@ -58,7 +58,12 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
     @classmethod
     def release_stamp(cls, manual_dir: Path, config: str, options: Options) -> str:
         """A cheap digest of what a raw release holds, to tell whether it changed."""
-        return stamp(manual_dir, cls.check_release(manual_dir, config, options).stamped())
+        return cls._stamp(manual_dir, cls.check_release(manual_dir, config, options))
+
+    @classmethod
+    def _stamp(cls, manual_dir: Path, reader: Reader) -> str:
+        listed = reader.folds.file(reader.options["folds"])
+        return stamp(manual_dir, [*reader.stamped(), *([listed] if listed else [])])
 
     def _info(self) -> tfds.core.DatasetInfo:
         spec = self.reader.spec(self.config_name, self.options)
@@ -81,18 +86,20 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
         scanned = self._scan(reader, units, skips)
         counts = [unit.frames for unit in scanned]
         skips.check(sum(counts) + skips.lost)
-        found: dict[str, Any] = {"notes": dict(Counter(n for unit in scanned for n in unit.notes))}
+        found: dict[str, Any] = {"noted": dict(Counter(n for unit in scanned for n in unit.notes))}
         if isinstance(reader, FoldReader):
             loads = [unit.load for unit in scanned if unit.load]
             dealt, found["fold_source"] = reader.parts(loads)
             units = [dataclasses.replace(unit, part=dealt[unit.sequence]) for unit in units]
+        elif reader.folds.file(options["folds"]):
+            found["fold_source"] = "file"
         return Plan(
             parts=_chunks(reader, spec, Stored.of(options), units, counts),
             build=build,
             tally=functools.partial(Tally.of, len(spec.au_names), len(spec.expression_names)),
             image_bytes=options["size"] ** 2 * len(spec.images) // 20,
-            stamp=stamp(manual_dir, reader.stamped()),
-            metadata={**self._metadata(spec, options, units), **found},
+            stamp=self._stamp(manual_dir, reader),
+            metadata={**self._metadata(spec, options, units), **reader.said(), **found},
         )
 
     def _crop(self, manual_dir: Path, reader: Reader) -> str:

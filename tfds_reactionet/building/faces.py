@@ -30,8 +30,9 @@ and do not count against --max_skipped; a landmark file that is missing (NO_LAND
 reader that joins images and labels by number checks the two numberings (`reading.Offset`).
 Defects of label files are InputErrors that name the file and the line; defects of one image are
 BadImageErrors, and become skips.
-Splits and folds are a `Protocol` (protocols.py); a `FoldReader` makes the folds from what its
-units hold. Images that are cropped: crop.py.
+Splits and folds are a `Protocol` (protocols.py), chosen by the option `folds` (`Reader.folds`, see
+fold_choice.py); a `FoldReader` makes the folds from what its units hold. Images that are cropped:
+crop.py.
 """
 
 import abc
@@ -47,7 +48,7 @@ import numpy as np
 from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet.building.common import LABEL_SOURCES
 from tfds_reactionet.building.skipped import Skip
-from tfds_reactionet.reading import Box, FoldUnit, Offset, Pixels, Protocol
+from tfds_reactionet.reading import Box, FoldChoice, FoldUnit, Offset, Pixels, Protocol
 
 # A file that is not there counts against --max_skipped; a face that was not found in it does not.
 NO_LANDMARKS = "file of landmarks or boxes is missing"
@@ -139,6 +140,7 @@ class Reader(abc.ABC):
 
     expected_reasons: ClassVar[tuple[str, ...]] = ()  # skips that are the protocol's own
     offsets: tuple[Offset, ...] = ()  # of joins by number; those that `find` decides on
+    folds: ClassVar[FoldChoice]  # what the option `folds` may say
 
     def __init__(self, root: Path, config: str, options: Options):
         """Raises InputError if a folder holds no release at first sight."""
@@ -192,6 +194,10 @@ class Reader(abc.ABC):
     def notes(self, unit: Unit) -> Iterable[str]:
         """What a user should know of a unit that yields records; units are counted by note."""
         return ()
+
+    def said(self) -> Mapping[str, Any]:
+        """What the metadata say of this release besides, JSON; "notes" are lines of the summary."""
+        return {}
 
     def unread(self) -> Sequence[Skip]:
         """Skips that belong to no unit, such as labels of subjects that are not on the disk."""

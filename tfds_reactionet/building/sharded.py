@@ -13,13 +13,15 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.splits import SplitDict
 from tqdm import tqdm
 
+from drr_jax import files
 from drr_jax.errors import InputError
-from tfds_reactionet.building.catalog import DataSet, defaults
+from tfds_reactionet.building.catalog import DataSet, checked_options, defaults, find_data_set
 from tfds_reactionet.building.common import Tally, file_digests, fingerprint
 from tfds_reactionet.building.parallel import cores, ordered_map
 from tfds_reactionet.building.shards import Built, beam_shard, local_shard, merge_tallies
 from tfds_reactionet.building.skipped import Skip, SkipList
-from tfds_reactionet.building.staging import check_space
+from tfds_reactionet.building.staging import check_space, is_complete
+from tfds_reactionet.building.summary import check_options
 
 Shard = Callable[[], Iterator[tuple[int, Any]]]
 Shards = Mapping[str, Sequence[Shard]]
@@ -89,12 +91,23 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         frames that may be unusable. jobs: processes (default: all cores).
         """
         mine = {"max_skipped": max_skipped, "jobs": jobs, "progress": progress, "options": options}
-        self.options: dict[str, Any] = {**self.OPTIONS, **(options or {})}
+        known = find_data_set(self.name).options
+        for option in known:
+            if option.name in kwargs:
+                raise InputError(
+                    f"{option.name}={kwargs[option.name]}: an option of the records, not of TFDS; "
+                    f"pass options={{{option.name!r}: {kwargs[option.name]!r}}}"
+                )
+        chosen = checked_options(self.name, options or {})
+        self.options: dict[str, Any] = {**self.OPTIONS, **chosen}
         super().__init__(**{"file_format": "array_record", **kwargs})
         self._original_state.update(mine)
         self._max_skipped = max_skipped
         self._jobs = jobs or cores()
         self._progress = progress
+        prepared = Path(self.data_dir)
+        if is_complete(prepared):
+            check_options(prepared, chosen, self.OPTIONS)
 
     @abc.abstractmethod
     def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
@@ -125,16 +138,19 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         with SkipList(self.skipped_path, self._max_skipped, self.EXPECTED_REASONS) as skips:
             plan = self._plan(manual_dir, skips)
             tallies = self._write(plan, skips, dl_manager, download_config)
-        cast(dict[str, Any], self.info.metadata).update(
-            {
-                **plan.metadata,
-                "fingerprint": fingerprint(tallies),
-                "built_from": {"manual_dir": str(manual_dir), "stamp": plan.stamp},
-                "parts": {part: tally.to_json() for part, tally in tallies.items()},
-                "skipped": dict(skips.counts),
-                "files": file_digests(Path(self.data_dir)),  # still the folder in the making
-            }
-        )
+        folder = Path(self.data_dir)  # still the one in the making
+        cast(Any, self.info.features).save_config(folder)  # as TFDS will, once more
+        metadata = {
+            **plan.metadata,
+            "fingerprint": fingerprint(tallies),
+            "built_from": {"manual_dir": str(manual_dir), "stamp": plan.stamp},
+            "parts": {part: tally.to_json() for part, tally in tallies.items()},
+            "skipped": dict(skips.counts),
+            "files": file_digests(folder),
+            files.DESCRIBED: files.described_digests(folder),
+            "shards": {part: list(self.info.splits[part].shard_lengths) for part in tallies},
+        }
+        cast(dict[str, Any], self.info.metadata).update(files.seal(metadata))
 
     def _write(
         self, plan: Plan, skips: SkipList, dl_manager: Any, download_config: Any
@@ -204,8 +220,8 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             if not count:
                 counts = ", ".join(f"{name} {n}" for name, n in planned.items())
                 raise InputError(
-                    f"no usable frame for {part} (frames: {counts}); "
-                    f"{self.skipped_path} lists what was skipped and why"
+                    f"no usable frame for {part} (frames: {counts}); {self.skipped_path} lists "
+                    "what was skipped and why; other folds: --folds"
                 )
         shards: dict[str, list[list[Any]]] = {part: [[]] for part in plan.parts}
         for part, chunks in plan.parts.items():

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from drr_jax.errors import InputError
 from tfds_reactionet.building.common import Tally, file_digests, fingerprint, images_of, with_texts
 from tfds_reactionet.building.parallel import cores, ordered_map
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.summary import damaged, read_metadata
 from tfds_reactionet.reading import BadImageError, decode
 
 _RANGE = 512  # records a process reads at a time
@@ -20,12 +20,13 @@ _REMEDY = "build the set again with --overwrite"
 def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) -> str:
     """Checks counts, images, contents and files of a prepared set; returns a line that says so.
 
-    Every record is read and all its images are decoded. Raises InputError naming the first bad
+    Metadata, features and names of classes are held against their digests (`read_metadata`), every
+    record is read and all its images are decoded. Raises InputError naming the first bad
     record, or the file or number that differs from the metadata.
     """
     metadata = read_metadata(prepared)
     parts = metadata["parts"]
-    try:
+    with damaged(prepared):
         empty = functools.partial(
             Tally.of, len(metadata["au_names"]), len(metadata["expression_names"])
         )
@@ -34,8 +35,6 @@ def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) ->
             for part, entry in parts.items()
             for start in range(0, entry["records"], _RANGE)
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{prepared / 'metadata.json'}: damaged ({error}); {_REMEDY}") from error
     tallies = {part: empty() for part in parts}
     total = sum(entry["records"] for entry in parts.values())
     with tqdm(total=total, desc="verifying", unit=" records", disable=not progress) as bar:
@@ -51,7 +50,8 @@ def verify(prepared: Path, *, jobs: int | None = None, progress: bool = True) ->
                 )
             tallies[part].add(tally)
             bar.update(stop - start)
-    _compare(prepared, metadata, tallies)
+    with damaged(prepared):
+        _compare(prepared, metadata, tallies)
     return f"verified: {total} records in {prepared}, fingerprint {metadata['fingerprint']}"
 
 

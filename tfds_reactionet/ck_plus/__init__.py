@@ -1,9 +1,17 @@
 """CK+: 123 subjects pose expressions; the 309 sequences of six emotions, with FACS codes."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import (
+    FACE_OPTIONS,
+    FOLDS_BY_ID,
+    SHAPES_KEPT,
+    DataSet,
+    Option,
+    folds_option,
+)
 
 DATA_SET = DataSet(
     version="1.1.0",
+    notes={"1.0.0": "First version.", "1.1.0": f"{SHAPES_KEPT} {FOLDS_BY_ID}"},
     folder="CK+",
     configs={
         "au": "Action units of the peak, 12 of them evaluated.",
@@ -26,7 +34,7 @@ DATA_SET = DataSet(
             high=1000,
             kind=int,
         ),
-        Option("folds", 3, "number of subject-exclusive folds", low=2, high=10),
+        folds_option("3", "2 to 10: so many folds, by the number in a subject's id"),
         Option(
             "threshold",
             0,

@@ -63,12 +63,13 @@ class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_EMOTION, OTHER_EMOTION)
+    folds = reading.FoldChoice(reading.NUMBERED, reading.part_by_number)
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="au" if config == "au" else "expression",
-            protocol=reading.Protocol.folds(options["folds"]),
+            protocol=Reader.folds.protocol(options["folds"]),
             au_names=labels.CODED_AUS,
             evaluated_aus=CK_PLUS_AUS,
             expression_names=labels.SIX_EMOTIONS,
@@ -96,8 +97,8 @@ class Reader(building.Reader):
     def units(self) -> list[Unit]:
         found = [it for it in self._labelled() if it.emotion in labels.SIX_EMOTIONS]
         self._check_peaks(found)
-        parts = reading.round_robin({it.subject for it in found}, self.options["folds"])
-        return [Unit(it.sequence, it.subject, "", parts[it.subject], it) for it in found]
+        part = self.folds.parts(self.options["folds"])
+        return [Unit(it.sequence, it.subject, "", part(it.subject), it) for it in found]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         (offset,) = self.offsets

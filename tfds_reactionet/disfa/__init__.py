@@ -1,6 +1,6 @@
 """DISFA: 27 subjects watch one film; intensities of 12 action units, 8 of them evaluated."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -15,6 +15,7 @@ DATA_SET = DataSet(
     ),
     options=(
         *FACE_OPTIONS,
+        folds_option("published", "published: the three parts of JAA-Net and ME-GraphAU"),
         Option("threshold", 2, "least intensity that counts as occurrence", low=1, high=5),
         Option(
             "frame_offset",

@@ -40,11 +40,16 @@ _POINTS = 66  # landmarks of a face
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
+    folds = reading.FoldChoice(
+        {"published": reading.Protocol.folds(3)},
+        lambda _, subject: reading.part_of(PARTS, subject, "DISFA's published lists"),
+    )
+
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="au",
-            protocol=reading.Protocol.folds(3),
+            protocol=Reader.folds.protocol(options["folds"]),
             au_names=labels.CODED_AUS,
             evaluated_aus=DISFA_AUS,
             landmarks=_POINTS,
@@ -84,10 +89,8 @@ class Reader(building.Reader):
         return bool(self.points.keys() & self.labels.keys())
 
     def units(self) -> list[Unit]:
-        what = "DISFA's published lists"
-        return [
-            Unit(name, name, "", reading.part_of(PARTS, name, what)) for name in sorted(self.labels)
-        ]
+        part = self.folds.parts(self.options["folds"])
+        return [Unit(name, name, "", part(name)) for name in sorted(self.labels)]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         numbers, intensities = labels.read_subject(self.labels[unit.subject])

@@ -1,9 +1,19 @@
 """EmotioNet: faces from the internet, 60 action units by coders (25 K) or by a machine (950 K)."""
 
-from tfds_reactionet.building import FACE_CHOICE, FACE_OPTIONS, LANDMARKS, DataSet, Option
+from tfds_reactionet.building import (
+    FACE_CHOICE,
+    FACE_OPTIONS,
+    FOLDS_BY_ID,
+    LANDMARKS,
+    SHAPES_KEPT,
+    DataSet,
+    Option,
+    folds_option,
+)
 
 DATA_SET = DataSet(
     version="1.1.0",
+    notes={"1.0.0": "First version.", "1.1.0": f"{SHAPES_KEPT} {FOLDS_BY_ID}"},
     folder="EmotioNet",
     configs={
         "manual": "Some 25,000 images with codes by experts.",
@@ -25,6 +35,6 @@ DATA_SET = DataSet(
             "that other papers use",
             choices=("11", "12", "17", "23"),
         ),
-        Option("folds", 3, "number of folds", low=2, high=10),
+        folds_option("3", "2 to 10: so many folds, by a digest of an image's name", "image"),
     ),
 )

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tfds_reactionet.building import (
     Skip,
     Spec,
     Unit,
-    blocks,
+    dealt,
     later,
 )
 from tfds_reactionet.emotionet import labels
@@ -50,16 +50,23 @@ class Row:
     twice: bool = False
 
 
+def part_by_digest(folds: str, name: str) -> str:
+    """Part of an image by a digest of its name alone, whichever others are labelled or there."""
+    digest = hashlib.sha256(name.encode(errors="replace")).digest()
+    return f"part{int.from_bytes(digest[:8]) % int(folds) + 1}"
+
+
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_IMAGE, TWICE)
+    folds = reading.FoldChoice(reading.NUMBERED, part_by_digest, "image")
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="au",
-            protocol=reading.Protocol.folds(options["folds"]),
+            protocol=Reader.folds.protocol(options["folds"]),
             au_names=labels.ALL_AUS,
             evaluated_aus=labels.EVALUATED[options["aus"]],
             landmarks=reading.OPENFACE_POINTS if options["landmarks"] else 0,
@@ -90,12 +97,8 @@ class Reader(building.Reader):
         return bool(self.tracks)
 
     def units(self) -> list[Unit]:
-        rows, folds = self._rows(), self.options["folds"]
-        dealt: list[list[Row]] = [[] for _ in range(folds)]
-        parts = folds_by_digest([f"{row.coded.folder}/{row.coded.name}" for row in rows], folds)
-        for row, part in zip(rows, parts, strict=True):
-            dealt[part].append(row)
-        return [unit for part, mine in enumerate(dealt, 1) for unit in blocks(f"part{part}", mine)]
+        rows, option = {"": self._rows()}, self.options["folds"]
+        return dealt(rows, self.folds, option, lambda row: f"{row.coded.folder}/{row.coded.name}")
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
@@ -144,17 +147,6 @@ class Reader(building.Reader):
                 f"downloads such as images/{example}"
             )
         return rows
-
-
-def folds_by_digest(names: Sequence[str], folds: int) -> list[int]:
-    """Part of each name: equally many in each, whatever their order, and at random to the eye.
-
-    Equal names are in one part. The same labels give the same parts for every user, since images
-    that could not be downloaded count too.
-    """
-    digests = {name: hashlib.sha256(name.encode(errors="replace")).digest() for name in names}
-    ranks = {name: rank for rank, name in enumerate(sorted(digests, key=lambda n: (digests[n], n)))}
-    return [ranks[name] % folds for name in names]
 
 
 def _images(root: Path) -> Iterator[tuple[Path, list[str]]]:

@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet
+from tfds_reactionet.building import FACE_OPTIONS, OFFICIAL_FOLDS, DataSet
 
 # The images are tiny and grey: kept as they are.
 _OWN_DEFAULTS = {"size": 48, "image_format": "png"}
 
 DATA_SET = DataSet(
-    version="1.0.0",
-    notes={"1.0.0": "First version."},
+    version="1.1.0",
+    notes={
+        "1.0.0": "First version.",
+        "1.1.0": "Images beside fer2013new.csv have its votes, by name, not those of label.csv.",
+    },
     folder="FER+",
     configs={
         "majority": "Faces on whose expression most voters agree, after single votes are dropped.",
@@ -19,9 +22,12 @@ DATA_SET = DataSet(
         "multi_target": "Every expression with at least 30 % of the votes.",
     },
     homepage="https://github.com/microsoft/FERPlus",
-    access="copy FER2013's fer2013.csv and FER+'s fer2013new.csv there",
+    access=(
+        "copy FER2013's fer2013.csv, or the folder data/ with the images of "
+        "generate_training_data.py, and FER+'s fer2013new.csv there"
+    ),
     options=tuple(
         replace(option, default=_OWN_DEFAULTS.get(option.name, option.default))
-        for option in FACE_OPTIONS
+        for option in (*FACE_OPTIONS, OFFICIAL_FOLDS)
     ),
 )

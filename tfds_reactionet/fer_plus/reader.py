@@ -1,29 +1,35 @@
 """Where FER+'s files lie (docs/datasets.md section 6).
 
-    fer2013.csv, fer2013new.csv                                 joined row by row, or
-    data/FER2013Train|FER2013Valid|FER2013Test/label.csv, fer0000000.png ...
+    fer2013.csv, fer2013new.csv                                                joined row by row, or
+    data/FER2013Train|FER2013Valid|FER2013Test/fer0000000.png, fer2013new.csv  joined by name, or
+    data/FER2013Train|FER2013Valid|FER2013Test/fer0000000.png, label.csv
 
-The number of a frame is its row in the table or label file, from 0: names are not unique.
+label.csv has other votes than fer2013new.csv for 1,601 images: metadata and summary say which was
+read. The number of a frame is its row in the table or label file, from 0: names are not unique.
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import FER_PLUS_EXPRESSIONS
 from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, blocks
+from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, dealt
 from tfds_reactionet.fer_plus import tables
 from tfds_reactionet.fer_plus.votes import COLUMNS, label
-from tfds_reactionet.reading import ImageFile, Pixels, Protocol, folders, matching
+from tfds_reactionet.reading import FoldChoice, ImageFile, Pixels, Protocol, folders, matching
 
 NO_LABEL = "votes that give no label (unknown, no face, or no agreement)"
 NO_IMAGE = "votes without an image"
+NO_NAME = "votes for an image without a name (no face), which only fer2013.csv has"
+TWO_ROWS = "name that two rows of fer2013new.csv have, and one image"
 
 _FACES = re.compile(r"(fer2013|icml_face_data)\.csv", re.IGNORECASE)
 _VOTES = re.compile(r"fer2013new\.csv", re.IGNORECASE)
@@ -41,18 +47,20 @@ class Row:
     voted: tables.Voted
     pixels: Pixels | None
     fer2013: int = -1  # the original label; -1 in a tree of images
+    lack: str = NO_IMAGE  # why, if there are no pixels
 
 
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Either a pair of tables, or a tree of images."""
 
-    expected_reasons = (NO_LABEL,)
+    expected_reasons = (NO_LABEL, NO_NAME, TWO_ROWS)
+    folds = FoldChoice({"official": Protocol.official("train", "test", "validation")}, noun="image")
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="expression",
-            protocol=Protocol.official("train", "test", "validation"),
+            protocol=Reader.folds.protocol(options["folds"]),
             expression_names=FER_PLUS_EXPRESSIONS,
             extra={
                 "votes": ((len(COLUMNS),), np.int8),
@@ -71,39 +79,46 @@ class Reader(building.Reader):
             if split is None:
                 faces = faces or next((path for path, _ in matching(folder, _FACES)), None)
                 votes = votes or next((path for path, _ in matching(folder, _VOTES)), None)
-            elif (folder / _LABELS).is_file():
+            else:
                 tree.setdefault(split, folder)
         self.pair = (faces, votes) if faces and votes else None
         self.tree = {} if self.pair else tree
+        self.votes = votes  # fer2013new.csv; None: label.csv of each folder
         whole = len(tree) == len(_TREE) and any(matching(f, _PNG) for f in tree.values())
-        if not self.pair and not whole:
+        if not self.pair and not (
+            whole and (votes or all((folder / _LABELS).is_file() for folder in tree.values()))
+        ):
             missing = "fer2013.csv" if votes else "fer2013new.csv"
             raise InputError(
-                f"{self.root}: no {missing}; expected fer2013.csv and fer2013new.csv, or the "
-                "folders FER2013Train, FER2013Valid and FER2013Test with label.csv and "
-                "fer0000000.png"
+                f"{self.root}: no {missing}; expected fer2013new.csv beside fer2013.csv or beside "
+                "the folders FER2013Train, FER2013Valid and FER2013Test with fer0000000.png, or "
+                "those folders with label.csv"
             )
 
     def units(self) -> list[Unit]:
+        if self.pair:
+            found = _joined(*self.pair)
+        elif self.votes:
+            found = _by_name(self.votes, self.tree)
+        else:
+            found = _labelled(self.tree)
         rows: dict[str, list[Row]] = {split: [] for split in tables.SPLITS.values()}
-        for row in _joined(*self.pair) if self.pair else ():
+        for row in found:
             rows[row.voted.split].append(row)
-        for split, folder in self.tree.items():
-            images = {path.name: path for path, _ in matching(folder, _PNG)}
-            for number, voted in enumerate(tables.read_labels(folder / _LABELS, split)):
-                path = images.get(voted.name)
-                rows[split].append(Row(number, voted, ImageFile(path) if path else None))
-        return [unit for split, found in rows.items() for unit in blocks(split, found)]
+        option = self.options["folds"]
+        return dealt(rows, self.folds, option, lambda row: row.voted.name or f"row{row.number}")
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
             expression, target = label(self.config, row.voted.votes)
-            table = self.pair[1] if self.pair else self.tree[unit.part] / _LABELS
+            split = row.voted.split
+            table = self.votes or self.tree[split] / _LABELS
             if expression < 0 and self.config != "votes":
                 yield unit.skip(row.number, NO_LABEL, f"{table}: line {row.voted.line}")
                 continue
             if row.pixels is None:
-                yield unit.skip(row.number, NO_IMAGE, self.tree[unit.part] / row.voted.name)
+                place = self.tree[split] / row.voted.name if row.voted.name else table
+                yield unit.skip(row.number, row.lack, place)
                 continue
             extra = {
                 "votes": np.array(row.voted.votes, np.int8),
@@ -113,9 +128,22 @@ class Reader(building.Reader):
             }
             yield Frame(row.number, row.pixels, expression=expression, extra=extra)
 
+    def said(self) -> dict[str, Any]:
+        """Whose votes were read, and where the images were."""
+        votes = "fer2013new.csv" if self.votes else "label.csv"
+        images = "fer2013.csv" if self.pair else "PNG files"
+        note = f"votes of {votes}, images of {images}"
+        if not self.votes:
+            note += (
+                "; label.csv has other votes than fer2013new.csv for 1,601 images: whole, majority "
+                "labels 25,045 / 3,191 / 3,137 against 25,060 / 3,199 / 3,153 (docs/datasets.md)"
+            )
+        return {"votes": votes, "notes": [note]}
+
     def stamped(self) -> list[Path]:
         folders = self.tree.values()
-        return [*(self.pair or ()), *folders, *(folder / _LABELS for folder in folders)]
+        labels = () if self.votes else (folder / _LABELS for folder in folders)
+        return [*(self.pair or ()), *([self.votes] if self.votes else []), *folders, *labels]
 
 
 def _joined(faces: Path, votes: Path) -> list[Row]:
@@ -137,3 +165,34 @@ def _joined(faces: Path, votes: Path) -> list[Row]:
             )
         rows.append(Row(number, right, pixels, code))
     return rows
+
+
+def _labelled(tree: Mapping[str, Path]) -> list[Row]:
+    """The rows of each folder's label.csv, with the image of that name."""
+    rows = []
+    for split, folder in tree.items():
+        images = _images(folder)
+        voted = tables.read_labels(folder / _LABELS, split)
+        rows += [Row(number, row, images.get(row.name)) for number, row in enumerate(voted)]
+    return rows
+
+
+def _by_name(votes: Path, tree: Mapping[str, Path]) -> list[Row]:
+    """The rows of fer2013new.csv, with the image of that name in the folder of their split.
+
+    Of two rows of one name nobody can tell which the one image belongs to: neither has it.
+    """
+    images = {split: _images(folder) for split, folder in tree.items()}
+    voted = tables.read_votes(votes)
+    count = Counter(row.name for row in voted)
+    rows = []
+    for number, row in enumerate(voted):
+        if not row.name or count[row.name] > 1:
+            rows.append(Row(number, row, None, lack=TWO_ROWS if row.name else NO_NAME))
+        else:
+            rows.append(Row(number, row, images[row.split].get(row.name)))
+    return rows
+
+
+def _images(folder: Path) -> dict[str, Pixels]:
+    return {path.name: ImageFile(path) for path, _ in matching(folder, _PNG)}

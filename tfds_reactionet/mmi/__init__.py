@@ -1,9 +1,19 @@
 """MMI: posed clips and images of six basic expressions, frontal and in profile."""
 
-from tfds_reactionet.building import FACE_CHOICE, FACE_OPTIONS, LANDMARKS, DataSet, Option
+from tfds_reactionet.building import (
+    FACE_CHOICE,
+    FACE_OPTIONS,
+    FOLDS_BY_ID,
+    LANDMARKS,
+    SHAPES_KEPT,
+    DataSet,
+    Option,
+    folds_option,
+)
 
 DATA_SET = DataSet(
     version="1.1.0",
+    notes={"1.0.0": "First version.", "1.1.0": f"{SHAPES_KEPT} {FOLDS_BY_ID}"},
     folder="MMI",
     configs={
         "middle": "The three frames in the middle of each clip, and the image sessions.",
@@ -17,6 +27,7 @@ DATA_SET = DataSet(
         *FACE_OPTIONS,
         LANDMARKS,
         FACE_CHOICE,
+        folds_option("10", "2 to 10: so many folds, by the number in a subject's id"),
         Option(
             "views",
             "0,2",

@@ -20,7 +20,6 @@ from tfds_reactionet import building, reading
 from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.mmi import metadata, turns
 
-FOLDS = 10
 EMOTIONS = 6  # codes 1 to 6: anger, disgust, fear, happiness, sadness, surprise
 
 NO_EMOTION = "session without one of the six expressions"
@@ -89,12 +88,13 @@ class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     expected_reasons = (NO_EMOTION, SEVERAL, OTHER_VIEW)
+    folds = reading.FoldChoice(reading.NUMBERED, reading.part_by_number)
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="expression",
-            protocol=reading.Protocol.folds(FOLDS),
+            protocol=Reader.folds.protocol(options["folds"]),
             expression_names=EXPRESSIONS[:EMOTIONS],
             landmarks=reading.OPENFACE_POINTS if options["landmarks"] else 0,
             extra={"view": ((), np.int64), "rotation": ((), np.int64)},
@@ -124,8 +124,8 @@ class Reader(building.Reader):
 
     def units(self) -> list[Unit]:
         units = [found for found in self._sessions() if isinstance(found, Unit)]
-        parts = reading.round_robin({unit.subject for unit in units}, FOLDS)
-        return [replace(unit, part=parts[unit.subject]) for unit in units]
+        part = self.folds.parts(self.options["folds"])
+        return [replace(unit, part=part(unit.subject)) for unit in units]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         files, expression, view, rotation = unit.source

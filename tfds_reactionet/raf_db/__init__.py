@@ -1,6 +1,6 @@
 """RAF-DB: 15,339 faces from the internet with one of seven basic expressions."""
 
-from tfds_reactionet.building import DataSet
+from tfds_reactionet.building import FACE_OPTIONS, OFFICIAL_FOLDS, DataSet
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -11,4 +11,5 @@ DATA_SET = DataSet(
     },
     homepage="http://www.whdeld.cn/RAF/model1.html",
     access="ask for RAF-DB and copy its folder basic there, so that it holds EmoLabel/ and Image/",
+    options=(*FACE_OPTIONS, OFFICIAL_FOLDS),
 )

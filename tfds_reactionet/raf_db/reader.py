@@ -15,10 +15,19 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from tfds_reactionet import building
-from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, blocks
+from tfds_reactionet.building import (
+    NO_LANDMARKS,
+    OFFICIAL,
+    Frame,
+    Options,
+    Skip,
+    Spec,
+    Unit,
+    dealt,
+)
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.store import Store, find_store
-from tfds_reactionet.reading import Pixels, Protocol, folder_names, folders, matching
+from tfds_reactionet.reading import Pixels, folder_names, folders, matching
 
 NO_IMAGE = "label without an image"
 
@@ -42,6 +51,7 @@ class Row:
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
+    folds = OFFICIAL
     label_files: tuple[Path, ...]  # one, or one a split
     images: Mapping[str, Store]  # by folder: one, or 14 of the mirror named train/1 and so on
     attributes: Store | None = None
@@ -51,7 +61,7 @@ class Reader(building.Reader):
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task="expression",
-            protocol=Protocol.official("train", "test"),
+            protocol=Reader.folds.protocol(options["folds"]),
             landmarks=5 if config == "original" else 0,
             extra={**dict.fromkeys(labels.PERSON, ((), np.int64)), "name": ((), str)},
         )
@@ -94,7 +104,7 @@ class Reader(building.Reader):
             stem = label.stem
             row = Row(label, images.get(stem), attributes.get(stem), boxes.get(stem))
             rows[label.split].append(row)
-        return [unit for split, found in rows.items() for unit in blocks(split, found)]
+        return dealt(rows, self.folds, self.options["folds"], lambda row: row.label.stem)
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:

@@ -2,7 +2,16 @@
 
 import lazy_loader as lazy
 
-from tfds_reactionet.building import FACE_CHOICE, FIT, MARGIN, SHAPES_KEPT, SIZE, DataSet, Option
+from tfds_reactionet.building import (
+    FACE_CHOICE,
+    FIT,
+    MARGIN,
+    SHAPES_KEPT,
+    SIZE,
+    DataSet,
+    Option,
+    folds_option,
+)
 
 _MOST = 1_000_000  # between two numberings
 
@@ -55,6 +64,12 @@ DATA_SET = DataSet(
             low=-_MOST,
             high=_MOST,
             kind=int,
+        ),
+        folds_option(
+            "automatic",
+            "automatic: the release's splits/fold1.txt to fold3.txt, or else three parts without a "
+            "common person or video",
+            "sequence, scene/sub_scene/task/sequence,",
         ),
         Option(
             "stimulus_delay_frames",

@@ -1,6 +1,8 @@
 """ReactioNet's hand-made labels: key frames, captions and demographics (docs/datasets.md 11)."""
 
 import json
+import math
+import statistics
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from tfds_reactionet.reading import frame_number, inner_path, read_table, read_t
 _PATH_COLUMNS = ("scene", "sub_scene", "task", "sequence")
 AU_COLUMNS = tuple(f"AU{int(name[2:])}" for name in REACTIONET_AUS)  # AU1 ... AU45
 _CODES = {"0": 0, "1": 1, "9": -1}  # 9: not codable
+_OLDEST = 120
 _NO_EXPRESSION = ("", "9", "unknown")
 
 
@@ -90,6 +93,40 @@ def read_demographics(path: Path) -> dict[str, tuple[str, ...]]:
             raise InputError(f"{path}: line {line}: {key} names {row['subject'][:40]!r} twice")
         subjects[key].append(row["subject"])
     return {key: tuple(names) for key, names in subjects.items()}
+
+
+def read_people(path: Path) -> dict[str, dict[str, str]]:
+    """Age group and ethnicity by subject, as far as the file has columns `age` and `dominant_race`.
+
+    Of several rows the commonest ethnicity and the median age count: DeepFace judges each video.
+    Age groups are decades, "20-29", as scores by group need some people in each. Raises InputError
+    naming the line of an age that is no number.
+    """
+    if not path.is_file():
+        return {}
+    ages: dict[str, list[float]] = {}
+    races: dict[str, list[str]] = {}
+    for line, row in read_table(path, ("sequence", "subject")):
+        age, race = row.get("age", ""), row.get("dominant_race", "").lower()
+        if age and age.lower() != "unknown":
+            try:
+                years = float(age)
+            except ValueError:
+                years = math.nan
+            if not 0 <= years <= _OLDEST:
+                raise InputError(f"{path}: line {line}: age {age[:20]!r}, expected 0 to {_OLDEST}")
+            ages.setdefault(row["subject"], []).append(years)
+        if race and race != "unknown":
+            races.setdefault(row["subject"], []).append(race)
+    people: dict[str, dict[str, str]] = {}
+    for subject, years in ages.items():
+        decade = int(statistics.median(years)) // 10 * 10
+        people.setdefault(subject, {})["age"] = f"{decade}-{decade + 9}"
+    for subject, named in races.items():
+        # Ties by alphabet, so that the order of the rows does not matter.
+        commonest = min(set(named), key=lambda race: (-named.count(race), race))
+        people.setdefault(subject, {})["race"] = commonest
+    return dict(sorted(people.items()))
 
 
 class Captions:

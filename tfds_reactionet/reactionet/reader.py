@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,12 +110,13 @@ class Reader(FoldReader):
     """A release on the disk; see faces.FoldReader."""
 
     expected_reasons = (NO_FACE, OTHER_FACE, OUTSIDE_DELAY, NO_SIDE)
+    folds = reading.FoldChoice({"automatic": reading.Protocol.folds(3)}, noun="sequence")
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
         return Spec(
             task=None,
-            protocol=reading.Protocol.folds(3),
+            protocol=Reader.folds.protocol(options["folds"]),
             au_names=REACTIONET_AUS,
             evaluated_aus=REACTIONET_AUS_12,  # 17 are coded
             images=("reaction", "stimulus", *layout.modalities(config)),
@@ -294,12 +296,35 @@ class Reader(FoldReader):
         return reading.FoldUnit(unit.sequence, unit.source[0], len(frames), positives)
 
     def parts(self, loads: Sequence[reading.FoldUnit]) -> tuple[dict[str, str], str]:
-        """By the release's own lists, or by the groups of sequences that share people or videos."""
+        """By the user's file, the release's own lists, or groups that share people or videos."""
+        option = self.options["folds"]
+        if not self.folds.in_release(option):
+            part = self.folds.parts(option)
+            return {load.key: part(load.key) for load in loads}, "file"
         paths = [self.root / path for path in layout.FOLDS]
         listed = reading.read_folds(paths, [load.key for load in loads])
-        numbers = reading.balanced_parts(loads) if listed is None else listed
+        numbers = listed
+        if numbers is None:
+            numbers = reading.balanced_parts(loads)
+            reading.check_balance(numbers, loads)
         parts = {key: reading.PARTS[number] for key, number in numbers.items()}
         return parts, "components" if listed is None else "release"
+
+    def said(self) -> dict[str, Any]:
+        """The people's age and ethnicity, and how many sequences name nobody."""
+        path = self.root / layout.DEMOGRAPHICS
+        keys = [sequence.key for sequence in layout.find_sequences(self.root)]
+        known = labels.read_demographics(path)
+        without = sum(key not in known for key in keys)
+        note = (
+            f"WARNING: {without} of {len(keys)} sequences have no subject in "
+            f"{layout.DEMOGRAPHICS}: their people may be in several parts"
+        )
+        return {
+            "demographics": labels.read_people(path),
+            "sequences_without_subject": without,
+            "notes": [note] if without else [],
+        }
 
     def stamped(self) -> list[Path]:
         """What the label and sequence folders hold; of a folder of images that is its time."""

@@ -18,9 +18,13 @@ from .crop import box_transform as box_transform
 from .crop import face_transform as face_transform
 from .crop import move as move
 from .crop import warp as warp
+from .fold_choice import NUMBERED as NUMBERED
+from .fold_choice import FoldChoice as FoldChoice
+from .fold_choice import part_by_number as part_by_number
 from .folds import PARTS as PARTS
 from .folds import FoldUnit as FoldUnit
 from .folds import balanced_parts as balanced_parts
+from .folds import check_balance as check_balance
 from .folds import read_folds as read_folds
 from .images import BadImageError as BadImageError
 from .images import Format as Format
@@ -55,7 +59,6 @@ from .placing import full_transform as full_transform
 from .protocols import Protocol as Protocol
 from .protocols import listed as listed
 from .protocols import part_of as part_of
-from .protocols import read_fold_file as read_fold_file
 from .protocols import round_robin as round_robin
 from .tables import check_header as check_header
 from .tables import csv_rows as csv_rows

@@ -12,6 +12,8 @@ from drr_jax.errors import InputError, nearest
 from tfds_reactionet.reading.tables import inner_path, numbered_lines
 
 PARTS = ("part1", "part2", "part3")
+MOST_OF_EVEN = 1.35  # the largest part, in even shares
+_LARGEST = MOST_OF_EVEN / len(PARTS)  # share of the frames
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def balanced_parts(units: Sequence[FoldUnit], seed: int = 0) -> dict[str, int]:
 
     Connected components are assigned greedily, the largest first, each to the part where the
     squared distance to equal thirds grows least; the distance counts frames, the positives of
-    each evaluated AU and the frames of each sub-scene, each relative to its total.
+    each evaluated AU and the frames of each sub-scene, each relative to its total; frames alone, if
+    a part were too large by that.
 
     Raises InputError if there are fewer than three components.
     Source: docs/method.md 8.2 (a reconstruction: the paper's own lists are not public).
@@ -92,9 +95,18 @@ def balanced_parts(units: Sequence[FoldUnit], seed: int = 0) -> dict[str, int]:
             "fewer than 3 parts; give splits/fold1.txt to fold3.txt"
         )
     loads = _component_loads(units, component, count)
+    part_of = _greedy(loads, seed)
+    if np.bincount(part_of, loads[:, 0]).max() > _LARGEST:  # AUs and sub-scenes ask too much
+        part_of = _greedy(loads[:, :1], seed)
+    return {key: int(part_of[number]) for key, number in component.items()}
+
+
+def _greedy(loads: np.ndarray, seed: int) -> np.ndarray:
+    """Part of each component by its load [count, features], the first of which is its frames."""
+    count, features = loads.shape
     jitter = np.random.default_rng(seed).random(count)  # the order among components of one size
     order = np.lexsort((jitter, -loads[:, 0]))
-    part_loads = np.zeros((len(PARTS), loads.shape[1]))
+    part_loads = np.zeros((len(PARTS), features))
     part_of = np.zeros(count, int)
     for number in order:
         grown = part_loads + loads[number]
@@ -105,7 +117,24 @@ def balanced_parts(units: Sequence[FoldUnit], seed: int = 0) -> dict[str, int]:
     for part in sorted(empty):  # tiny releases: every part needs something
         sizes = np.bincount(part_of, minlength=len(PARTS))
         part_of[next(n for n in order[::-1] if sizes[part_of[n]] > 1)] = part
-    return {key: int(part_of[number]) for key, number in component.items()}
+    return part_of
+
+
+def check_balance(parts: Mapping[str, int], units: Sequence[FoldUnit]) -> None:
+    """Raises InputError if the largest of some automatic parts is far from a third of the frames.
+
+    Then most sequences hang together by people and videos, and a model would be trained on the
+    small rest, or tested on it.
+    """
+    frames = np.bincount([parts[unit.key] for unit in units], [unit.frames for unit in units])
+    share = frames.max() / max(frames.sum(), 1)
+    if share > _LARGEST:
+        raise InputError(
+            f"the largest of the automatic folds' parts holds {share:.1%} of the records, more "
+            f"than {_LARGEST:.1%} ({MOST_OF_EVEN} / {len(PARTS)}): too many sequences hang "
+            "together by common people and videos; correct labels/demographics.csv, or give folds "
+            "of your own, splits/fold1.txt to fold3.txt or --folds=FILE (lines `SEQUENCE PART`)"
+        )
 
 
 def _component_loads(

@@ -1,12 +1,10 @@
 """Splits and folds: who is trained on and who is tested on, in every set but ReactioNet."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from drr_jax.errors import InputError, nearest
-from tfds_reactionet.reading.tables import read_pairs
+from drr_jax.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,10 @@ class Protocol:
 
 
 def round_robin(subjects: Iterable[str], folds: int) -> dict[str, str]:
-    """Part of each subject: the sorted subjects dealt out in turn, so of any order given.
+    """Part of each subject of a complete list: sorted and dealt out in turn, so of any order given.
 
-    Raises InputError for fewer subjects than folds.
+    Not for the subjects that a disk happens to hold: one more would move all others. Raises
+    InputError for fewer subjects than folds.
     """
     names = sorted(set(subjects))
     if len(names) < folds:
@@ -57,24 +56,6 @@ def listed(parts: Sequence[str]) -> dict[str, str]:
     return {
         name: f"part{number}" for number, names in enumerate(parts, 1) for name in names.split()
     }
-
-
-def read_fold_file(path: Path, folds: int, known: Collection[str]) -> dict[str, str]:
-    """Part of each subject from a user's file of `subject part` (`read_pairs`), part 1 to `folds`.
-
-    Raises InputError naming the line, or the first of the `known` subjects that is in no line.
-    """
-
-    def parse(subject: str, part: str) -> tuple[str, str] | None:
-        number = part.removeprefix("part")
-        valid = number.isdecimal() and 1 <= int(number) <= folds
-        return (subject, f"part{int(number)}") if valid else None
-
-    parts = read_pairs(path, parse, f"a subject and its part, 1 to {folds}", "subject ")
-    for name in sorted(known):
-        if name not in parts:
-            raise InputError(f"{path}: no line for subject {name}; {nearest(name, list(parts))}")
-    return parts
 
 
 def part_of(parts: Mapping[str, str], subject: str, what: str) -> str:

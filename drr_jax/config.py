@@ -173,19 +173,31 @@ class Log:
 class DomainEncoder:
     """What one domain's encoder starts from."""
 
-    weights: str = "none"  # none (random), PATH of a file or folder, or hf:ORG/NAME
+    # none (random), PATH of a file or folder, hf:ORG/NAME or hf:ORG/NAME@REVISION
+    weights: str = "none"
+
+
+@dataclass
+class ImageEncoder(DomainEncoder):
+    """Likewise; and what its weights expect of images, which are grey levels of 0 to 1."""
+
+    # Of red, green and blue with a + between, as in 0.5+0.5+0.5; empty: as the files beside the
+    # weights say, else ImageNet's.
+    mean: str = ""
+    std: str = ""
+    epsilon: float = 0.0  # of a ViT's layer normalisation; 0: as those files say, else 1e-6
 
 
 @dataclass
 class Encoders:
     """The encoders by domain; what they are made of stands under `encoder` and `text`."""
 
-    R: DomainEncoder = field(default_factory=DomainEncoder)
-    S: DomainEncoder = field(default_factory=DomainEncoder)
+    R: ImageEncoder = field(default_factory=ImageEncoder)
+    S: ImageEncoder = field(default_factory=ImageEncoder)
     T: DomainEncoder = field(default_factory=DomainEncoder)
-    V: DomainEncoder = field(default_factory=DomainEncoder)
-    D: DomainEncoder = field(default_factory=DomainEncoder)
-    Th: DomainEncoder = field(default_factory=DomainEncoder)
+    V: ImageEncoder = field(default_factory=ImageEncoder)
+    D: ImageEncoder = field(default_factory=ImageEncoder)
+    Th: ImageEncoder = field(default_factory=ImageEncoder)
 
 
 @dataclass
@@ -247,6 +259,11 @@ def flatten(config: typing.Any) -> dict[str, typing.Any]:
 def letters(domains: str) -> tuple[str, ...]:
     """The domains that a config's `domains` names: "RST" -> R, S, T; "VDTh" -> V, D, Th."""
     return tuple(re.findall("Th|.", domains))
+
+
+def channels(text: str) -> tuple[float, ...]:
+    """Numbers with a + between them: "0.5+0.5+0.5" -> 0.5, 0.5, 0.5. Raises ValueError."""
+    return tuple(map(float, text.split("+")))
 
 
 def check_key(key: str) -> None:

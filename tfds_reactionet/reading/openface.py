@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int64
 
+from drr_jax import limits
 from drr_jax.errors import InputError
 from drr_jax.facs import REACTIONET_AUS
 from tfds_reactionet.reading.tables import check_header, read_text
@@ -58,8 +59,12 @@ class OpenFaceFile:
 
     def __init__(self, path: Path):
         self.path = path
-        text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+        text = read_text(path, limits.TABLE_BYTES).replace("\r\n", "\n").replace("\r", "\n")
+        if text.count("\n") >= limits.TABLE_LINES:
+            raise InputError(f"{path}: more than {limits.TABLE_LINES} lines")
         lines = text.replace("-nan(ind)", "nan").split("\n")  # Windows builds write this for NaN
+        if len(lines[0]) > limits.LINE:
+            raise InputError(f"{path}: line 1 is longer than {limits.LINE} characters")
         self._columns = [name.strip() for name in lines[0].split(",")]
         check_header(path, self._columns, _NEEDED)
         self._lines = lines

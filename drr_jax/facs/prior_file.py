@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax import files, limits
+from drr_jax.cells import plain
 from drr_jax.errors import InputError, nearest
 
 PRIOR_PREFIX = "file:"
@@ -95,7 +96,7 @@ def _table(path: Path) -> list[list[str]]:
     content = files.read_at_most(path, limits.DOCUMENT_BYTES)
     try:
         text = content.decode("utf-8-sig")
-        rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
+        rows = [[plain(cell.strip()) for cell in row] for row in csv.reader(text.splitlines())]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
     rows = [row for row in rows if any(row)]

@@ -205,8 +205,18 @@ def _reason(error: BaseException) -> str:
 
 
 def write_file(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
-    """Writes arrays (NumPy's or JAX's) as a safetensors file, and waits until it is on disk."""
+    """Writes arrays (NumPy's or JAX's) as a safetensors file, and waits until it is on disk.
+
+    Raises InputError if the disk is full or cannot be written.
+    """
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    save_file(arrays, path, dict(metadata))
+    with open(path, "wb") as file:
+        mode = os.fstat(file.fileno()).st_mode  # as the umask has it; the library's is 0600
+    try:
+        save_file(arrays, path, dict(metadata))
+    except SafetensorError as error:
+        path.unlink()
+        raise InputError(f"{path} cannot be written: {_reason(error)}; make room") from error
+    path.chmod(mode)
     with open(path, "rb") as file:
         os.fsync(file.fileno())

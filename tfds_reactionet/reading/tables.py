@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from drr_jax import files, limits
+from drr_jax.cells import plain
 from drr_jax.errors import InputError
 
 T = TypeVar("T")
@@ -139,6 +140,8 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 def read_table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields (line number, {column: stripped cell}) of a CSV file with a header.
 
+    The apostrophe that keeps a spreadsheet from taking a text for a formula is left out.
+
     Raises InputError for a file that is not UTF-8, a missing or repeated column, bad quoting and
     a row of another width.
     """
@@ -153,7 +156,7 @@ def read_table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[st
                 f"{path}: line {line} has {len(cells)} columns, expected "
                 f"{len(header)} ({','.join(header[:4])}...); quote cells that hold commas"
             )
-        yield line, dict(zip(header, cells, strict=True))
+        yield line, dict(zip(header, map(plain, cells), strict=True))
     if header is None:
         check_header(path, [], needed)
 

@@ -162,9 +162,9 @@ def test_a_strange_row_is_named(tmp_path, line):
 
 
 def test_metrics_that_are_gone_are_named_when_a_run_goes_on(tmp_path, capsys):
-    Metrics(tmp_path, 0)
+    Metrics(tmp_path, 0).close()
     assert "is gone" not in capsys.readouterr().err
     (tmp_path / logs.METRICS_FILE).unlink()
-    Metrics(tmp_path, 40)
+    Metrics(tmp_path, 40).close()
     said = capsys.readouterr().err
     assert f"{tmp_path / logs.METRICS_FILE} is gone" in said and "step 40" in said

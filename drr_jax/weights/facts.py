@@ -6,9 +6,10 @@ images normalised otherwise. The keys are those of the configurations of transfo
 lists them.
 """
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def read(config: Config, domain: str) -> Facts:
     tensors = tensor_file.open_weights(path)
     own = own_encoder(tensors, domain, f"config key {key}={source}")
     file = folder / CONFIG_FILE
-    try:
+    with named(file):
         if own:
             return _of_export(config, exported_config(folder), own.removeprefix("encoder_"), file)
         found, _ = format_of(tensors, config, domain)
@@ -119,6 +120,13 @@ def read(config: Config, domain: str) -> Facts:
             return _of_timm(config, described, file)
         facts |= _of_hugging_face(config, described, file)
         return facts | _of_hugging_face_images(config, domain, folder)
+
+
+@contextlib.contextmanager
+def named(file: Path) -> Iterator[None]:
+    """Turns what comes of values of other types than a configuration has into an InputError."""
+    try:
+        yield
     except (TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise InputError(f"{file}: not a model's configuration ({error!r})") from None
 

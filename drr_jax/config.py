@@ -8,6 +8,9 @@ import typing
 from dataclasses import dataclass, field
 
 from drr_jax.errors import InputError, nearest
+from drr_jax.ranges import number, positive
+
+_MANY, _LARGE = 2**31 - 1, 1 << 24  # steps; sizes
 
 
 @dataclass
@@ -19,23 +22,25 @@ class Data:
     manual_dir: str = ""  # raw release; empty: <data_dir>/downloads/manual/NAME
     # The classes to learn and evaluate, as in AU01+AU12; empty: all that the set is evaluated on.
     classes: str = ""
-    image_size: int = 256  # supplement 3.2
-    batch_size: int = 64  # tuples in the global batch (supplement 3.2)
+    image_size: int = positive(256, 8192)  # supplement 3.2
+    batch_size: int = positive(64, _LARGE)  # tuples in the global batch (supplement 3.2)
     augment_on: str = "auto"  # auto (host on CPU, device on accelerators), host or device
-    worker_count: int = 0  # Grain worker processes; 0 reads in threads, which start at once
-    read_threads: int = 2
-    prefetch: int = 2  # batches kept ready on the device
+    worker_count: int = number(
+        0, 0, 1024
+    )  # Grain worker processes; 0 reads in threads, which start at once
+    read_threads: int = positive(2, 1024)
+    prefetch: int = positive(2, 1024)  # batches kept ready on the device
 
 
 @dataclass
 class Augment:
     """Training augmentation of R and S (supplement 3.2; jitter strength is a reconstruction)."""
 
-    rotation: float = 45.0  # degrees, U(-rotation, rotation)
-    flip: float = 0.5  # probability
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.4
+    rotation: float = number(45.0, 0, 180)  # degrees, U(-rotation, rotation)
+    flip: float = number(0.5, 0, 1)  # probability
+    brightness: float = number(0.4, 0, 10)
+    contrast: float = number(0.4, 0, 10)
+    saturation: float = number(0.4, 0, 10)
 
 
 @dataclass
@@ -43,12 +48,16 @@ class Encoder:
     """The image encoder of R and S, with separate weights for each domain."""
 
     backbone: str = "resnet18"  # resnet18, resnet50, vit_s16 or vit_b16
-    width: int = 64  # of a ResNet's first stage or a ViT's attention head; 64 as published
-    depth: int = 0  # layers of a ViT; 0: as published
+    width: int = positive(
+        64, 8192
+    )  # of a ResNet's first stage or a ViT's attention head; 64 as published
+    depth: int = number(0, 0, 256)  # layers of a ViT; 0: as published
     # of a ResNet: imagenet (7x7/2, pool: stride 32 in all), small (3x3/2: stride 16) or patch
     # (4x4/4: stride 32)
     stem: str = "imagenet"
-    bn_group: int = 0  # BatchNorm statistics over groups of this many tuples; 0: global batch
+    bn_group: int = number(
+        0, 0, _LARGE
+    )  # BatchNorm statistics over groups of this many tuples; 0: global batch
 
 
 @dataclass
@@ -57,20 +66,20 @@ class Text:
 
     encoder: str = "small"  # small, or bert: the BERT family
     frozen: bool = False  # of bert: train only what comes after it
-    vocabulary: int = 8192  # word pieces; supplement 1.9 counts 8,049 words
-    max_tokens: int = 32
-    width: int = 256
-    layers: int = 2
-    heads: int = 4
-    hidden: int = 0  # of bert's MLP; 0: four times the width
+    vocabulary: int = positive(8192, _LARGE)  # word pieces; supplement 1.9 counts 8,049 words
+    max_tokens: int = positive(32, 65536)
+    width: int = positive(256, _LARGE)
+    layers: int = positive(2, 256)
+    heads: int = positive(4, 256)
+    hidden: int = number(0, 0, _LARGE)  # of bert's MLP; 0: four times the width
 
 
 @dataclass
 class Head:
     """Class-wise attention, embeddings and projection (reconstruction, method 9.1)."""
 
-    embedding: int = 256  # K
-    projection: int = 128  # Z
+    embedding: int = positive(256, _LARGE)  # K
+    projection: int = positive(128, _LARGE)  # Z
 
 
 @dataclass
@@ -83,9 +92,9 @@ class Graph:
     semantics: str = "label"  # label, similarity or filter
     conv: str = "gcn"  # gcn, h2gcn, fagcn, acm, gprgnn or cpgnn
     prior: str = "on"  # on, identity, all_ones, soft, learned or file:PATH.csv
-    layers: int = 2
-    width: int = 256  # G
-    dropout: float = 0.2
+    layers: int = positive(2, 64)
+    width: int = positive(256, _LARGE)  # G
+    dropout: float = number(0.2, 0, 0.99)
     readout: str = "per_class"  # per_class or concat_fc
 
 
@@ -111,9 +120,11 @@ class Contrast:
     scope: str = "batch_gated"  # batch_gated (C2), tuple (C1) or tuple_batchneg (C3)
     prior: str = "on"  # on, identity, all_ones, soft, learned or file:PATH.csv
     pairs: str = "dyadic"  # dyadic (R with S, R with T) or all
-    tau: float = 0.07
-    related_weight: float = 1.0  # rho, weight of a related class as a positive
-    group_size: int = 64  # tuples contrasted with each other, whatever the global batch
+    tau: float = positive(0.07, 1e3)
+    related_weight: float = number(1.0, 0, 1e3)  # rho, weight of a related class as a positive
+    group_size: int = positive(
+        64, _LARGE
+    )  # tuples contrasted with each other, whatever the global batch
 
 
 @dataclass
@@ -123,19 +134,19 @@ class Loss:
     au_weights: bool = True
     # An AU without a positive to learn from: error, or zero (weight 0, said at the start).
     no_positive: str = "error"
-    lambda_graph: float = 1.0
-    lambda_contrast: float = 0.1
-    lambda_domain: float = 0.1  # of UDA: how strong the reversed gradient becomes
-    omega_reaction: float = 1.0
-    omega_stimulus: float = 1.0
-    omega_text: float = 1.0
+    lambda_graph: float = number(1.0, 0, 1e6)
+    lambda_contrast: float = number(0.1, 0, 1e6)
+    lambda_domain: float = number(0.1, 0, 1e6)  # of UDA: how strong the reversed gradient becomes
+    omega_reaction: float = number(1.0, 0, 1e6)
+    omega_stimulus: float = number(1.0, 0, 1e6)
+    omega_text: float = number(1.0, 0, 1e6)
 
 
 @dataclass
 class Scene:
     """The sub-scenes that task=scene tells apart (supplement: 24; which, is a reconstruction)."""
 
-    classes: int = 24
+    classes: int = number(24, 2, 1000)
     choice: str = "sequences"  # sequences (those with most), sport_show or list
     names: str = ""  # of choice=list, with a + between them: sport/soccerball+film/horror+...
 
@@ -145,49 +156,63 @@ class Optim:
     """SGD of supplement 3.2 and its schedule."""
 
     name: str = "sgd"  # sgd, or adamw as for ViT
-    lr: float = 0.01  # for batches up to 64; scaled by batch / 64 above that
+    lr: float = positive(0.01, 1e3)  # for batches up to 64; scaled by batch / 64 above that
     # step (lr, then lr_late after lr_epochs), cosine (to zero) or decay (lr_factor every lr_epochs)
     schedule: str = "step"
-    lr_late: float = 0.001
-    lr_epochs: float = 2.0
-    lr_factor: float = 0.3
-    warmup_steps: int = 0
-    momentum: float = 0.9
+    lr_late: float = number(0.001, 0, 1e3)
+    lr_epochs: float = number(2.0, 0, 1e6)
+    lr_factor: float = positive(0.3, 1e3)
+    warmup_steps: int = number(0, 0, _MANY)
+    momentum: float = number(0.9, 0, 1)
     nesterov: bool = False  # sgd
-    weight_decay: float = 1e-4
+    weight_decay: float = number(1e-4, 0, 1e3)
     decay_all: bool = True  # as PyTorch; False spares biases and normalisation
-    epochs: float = 12.0
-    max_steps: int = 0  # 0: epochs decide
+    epochs: float = positive(12.0, 1e6)
+    max_steps: int = number(0, 0, _MANY)  # 0: epochs decide
 
 
 @dataclass
 class Log:
     """What is written while training, and how often."""
 
-    every_steps: int = 10
-    eval_every_epochs: float = 1.0
-    checkpoint_every_steps: int = 500
-    keep_checkpoints: int = 3
-    samples: int = 24  # test tuples shown in the report
+    every_steps: int = positive(10, _MANY)
+    eval_every_epochs: float = positive(1.0, 1e6)
+    checkpoint_every_steps: int = positive(500, _MANY)
+    keep_checkpoints: int = positive(3, 10_000)
+    samples: int = positive(24, 10_000)  # test tuples shown in the report
 
 
 @dataclass
 class DomainEncoder:
     """What one domain's encoder starts from."""
 
-    weights: str = "none"  # none (random), PATH of a file or folder, or hf:ORG/NAME
+    # none (random), PATH of a file or folder, hf:ORG/NAME or hf:ORG/NAME@REVISION
+    weights: str = "none"
+
+
+@dataclass
+class ImageEncoder(DomainEncoder):
+    """Likewise; and what its weights expect of images, which are grey levels of 0 to 1."""
+
+    # Of red, green and blue with a + between, as in 0.5+0.5+0.5; empty: as the files beside the
+    # weights say, else ImageNet's.
+    mean: str = ""
+    std: str = ""
+    epsilon: float = number(
+        0.0, 0, 0.1
+    )  # of a ViT's layer normalisation; 0: as those files say, else 1e-6
 
 
 @dataclass
 class Encoders:
     """The encoders by domain; what they are made of stands under `encoder` and `text`."""
 
-    R: DomainEncoder = field(default_factory=DomainEncoder)
-    S: DomainEncoder = field(default_factory=DomainEncoder)
+    R: ImageEncoder = field(default_factory=ImageEncoder)
+    S: ImageEncoder = field(default_factory=ImageEncoder)
     T: DomainEncoder = field(default_factory=DomainEncoder)
-    V: DomainEncoder = field(default_factory=DomainEncoder)
-    D: DomainEncoder = field(default_factory=DomainEncoder)
-    Th: DomainEncoder = field(default_factory=DomainEncoder)
+    V: ImageEncoder = field(default_factory=ImageEncoder)
+    D: ImageEncoder = field(default_factory=ImageEncoder)
+    Th: ImageEncoder = field(default_factory=ImageEncoder)
 
 
 @dataclass
@@ -225,9 +250,9 @@ class Config:
     # Whose results count: the last checkpoint's, or that of the one which is best on a validation
     # part; `validation_share` of the training records, of other people, are then held out for it.
     selection: str = "last"
-    validation_share: float = 0.15
-    seed: int = 0
-    fsdp: int = 1  # devices that share one copy of the parameters
+    validation_share: float = number(0.15, 0, 0.99, above=True)
+    seed: int = number(0, 0, 2**32 - 1)
+    fsdp: int = positive(1, 65536)  # devices that share one copy of the parameters
     # auto: lax, or on a CPU that runs/cpu.py could not tune im2col, whose kernel gradients are
     # matrix products
     conv: str = "auto"
@@ -249,6 +274,11 @@ def flatten(config: typing.Any) -> dict[str, typing.Any]:
 def letters(domains: str) -> tuple[str, ...]:
     """The domains that a config's `domains` names: "RST" -> R, S, T; "VDTh" -> V, D, Th."""
     return tuple(re.findall("Th|.", domains))
+
+
+def channels(text: str) -> tuple[float, ...]:
+    """Numbers with a + between them: "0.5+0.5+0.5" -> 0.5, 0.5, 0.5. Raises ValueError."""
+    return tuple(map(float, text.split("+")))
 
 
 def check_key(key: str) -> None:

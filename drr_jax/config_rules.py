@@ -1,12 +1,14 @@
 """What a configuration may not ask for, found before any device is touched."""
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 
 from drr_jax import facs
-from drr_jax.config import Config, flatten, letters
+from drr_jax.config import Config, channels, flatten, letters
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import FACE_DOMAINS, PREDICT_DOMAINS, TASKS, TUPLE_DOMAINS
+from drr_jax.ranges import ranges
 
 
 def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:
@@ -90,22 +92,6 @@ SYSTEM_PREDICT = {
     "drr": ("reaction", "fuse", "graph", "stimulus"),
     "uda": ("reaction", "stimulus"),
 }
-POSITIVE = (
-    *("data.image_size", "data.batch_size", "data.prefetch", "encoder.width"),
-    *("text.vocabulary", "text.max_tokens", "text.width", "text.layers", "text.heads"),
-    *("head.embedding", "head.projection", "graph.layers", "graph.width"),
-    *("contrast.tau", "contrast.group_size", "optim.lr", "optim.lr_factor", "optim.epochs"),
-    *("log.every_steps", "log.eval_every_epochs", "log.checkpoint_every_steps"),
-    *("log.keep_checkpoints", "log.samples", "fsdp"),
-)
-RANGES = {
-    "seed": (0, 2**32 - 1),
-    "augment.rotation": (0, 180),
-    "augment.flip": (0, 1),
-    "optim.max_steps": (0, 2**31 - 1),
-    "optim.warmup_steps": (0, 2**31 - 1),
-    "data.worker_count": (0, 1024),
-}
 
 
 def validate(config: Config) -> None:
@@ -116,12 +102,14 @@ def validate(config: Config) -> None:
             facs.read_prior_file(flat[key].removeprefix(facs.PRIOR_PREFIX))
         elif flat[key] not in choices:
             raise InputError(f"config key {key}={flat[key]!r}: {nearest(str(flat[key]), choices)}")
-    for key in POSITIVE:
-        if flat[key] <= 0:
-            raise InputError(f"config key {key}={flat[key]}: expected a value above 0")
-    for key, (lowest, highest) in RANGES.items():
-        if not lowest <= flat[key] <= highest:
-            raise InputError(f"config key {key}={flat[key]}: expected {lowest} to {highest}")
+    for key, value in flat.items():
+        if isinstance(value, str) and not value.isprintable():
+            raise InputError(
+                f"config key {key}={ascii(value)[:80]}: expected UTF-8 without control characters"
+            )
+    for key, allowed in ranges(Config).items():
+        if flat[key] not in allowed:
+            raise InputError(f"config key {key}={flat[key]}: expected {allowed}")
     said = next(itertools.chain(_conflicts(config), _conflicts_of_system(config)), "")
     if said:
         raise InputError(f"config key {said}")
@@ -131,8 +119,9 @@ def _conflicts(config: Config) -> Iterator[str]:
     """Each value that cannot work beside others, and what was expected."""
     data, encoder, text, graph = config.data, config.encoder, config.text, config.graph
     contrast, optim, scene = config.contrast, config.optim, config.scene
-    if config.fold != "all" and not config.fold.isdecimal():
+    if config.fold != "all" and not re.fullmatch("[0-9]{1,9}", config.fold):
         yield f"fold={config.fold!r}: expected 0, 1, 2, ... or all"
+    yield from _wrong_channels(flatten(config))
     vit = encoder.backbone.startswith("vit")
     stride = 16 if encoder.stem == "small" or vit else 32
     if data.image_size % stride:
@@ -141,7 +130,7 @@ def _conflicts(config: Config) -> Iterator[str]:
             f"data.image_size={data.image_size}: expected a multiple of {stride}, the stride of "
             f"encoder.{owner}"
         )
-    if encoder.depth < 0 or (encoder.depth and not vit):
+    if encoder.depth and not vit:
         yield (
             f"encoder.depth={encoder.depth}: expected the layers of a ViT, or 0; "
             f"encoder.backbone={encoder.backbone}"
@@ -161,15 +150,11 @@ def _conflicts(config: Config) -> Iterator[str]:
                 f"data.batch_size={data.batch_size}: expected at most {key}={group} or a multiple "
                 "of it"
             )
-    if not 0 < config.validation_share < 1:
-        yield f"validation_share={config.validation_share}: expected a share between 0 and 1"
     if optim.schedule == "decay" and optim.lr_epochs <= 0:
         yield (
             f"optim.lr_epochs={optim.lr_epochs}: optim.schedule=decay lowers the rate every "
             "lr_epochs epochs; expected a value above 0"
         )
-    if not 0 <= graph.dropout < 1:
-        yield f"graph.dropout={graph.dropout}: expected 0 <= dropout < 1"
     if graph.semantics == "filter" and graph.conv != "gcn":
         yield (
             f"graph.conv={graph.conv}: graph.semantics=filter needs graph.conv=gcn, the other "
@@ -187,8 +172,6 @@ def _conflicts(config: Config) -> Iterator[str]:
             f"task={config.task}: a soft prior needs classes that occur together; set "
             "graph.prior and contrast.prior to on, identity, all_ones or learned"
         )
-    if scene.classes < 2:
-        yield f"scene.classes={scene.classes}: expected 2 or more"
     if bool(scene.names) != (scene.choice == "list"):
         yield (
             f"scene.names={scene.names!r}: expected names with a + between them for "
@@ -199,6 +182,23 @@ def _conflicts(config: Config) -> Iterator[str]:
             f"data.classes={data.classes}: task=scene takes its classes from scene.choice and "
             "scene.names"
         )
+
+
+def _wrong_channels(flat: Mapping[str, str]) -> Iterator[str]:
+    """Each mean or deviation that is no three numbers, or stands alone."""
+    for key, text in flat.items():
+        owner, _, name = key.rpartition(".")
+        if not owner.startswith("model.encoders.") or name not in ("mean", "std"):
+            continue
+        lowest = -1e3 if name == "mean" else 1e-6
+        try:
+            numbers = channels(text) if text else (1.0,) * 3
+        except ValueError:
+            numbers = ()
+        if len(numbers) != 3 or not all(lowest <= number <= 1e3 for number in numbers):
+            yield f"{key}={text!r}: expected three numbers with a + between, as in 0.5+0.5+0.5"
+        if text and not (flat[f"{owner}.mean"] and flat[f"{owner}.std"]):
+            yield f"{key}={text!r}: give both {owner}.mean and {owner}.std"
 
 
 def _conflicts_of_system(config: Config) -> Iterator[str]:

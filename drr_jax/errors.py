@@ -1,15 +1,33 @@
 """What a user did wrong, as one line and exit code 2."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
 USER_ERROR = 2  # exit code
+_MOST = 2000  # characters of a message
 
 
 class InputError(ValueError):
-    """Wrong input. The message is one line: what is wrong, where, what was expected, what to do."""
+    """Wrong input. The message is one line: what is wrong, where, what was expected, what to do.
+
+    It stays one line, and leaves a terminal alone, whatever names of files and cells are in it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+def one_line(message: str) -> str:
+    """A message whose line breaks are blanks, with what cannot be printed escaped, and not endless.
+
+    What is not UTF-8 in a file's name is escaped, too.
+    """
+    text = re.sub(r"\s*[\r\n]\s*", " ", message.strip())
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= _MOST else f"{text[: _MOST - 3]}..."
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -22,7 +40,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 def exit_with(message: str) -> NoReturn:
     """Prints `error: message` as one line to stderr and exits with code 2."""
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     raise SystemExit(USER_ERROR)
 
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock, LeaseCompromise, SoftFileLease, Timeout
 
+from drr_jax import limits
 from drr_jax.errors import InputError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -62,14 +63,23 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, json.dumps(value, indent=1) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_at_most(path: Path, most: int) -> bytes:
+    """A file's bytes. Raises OSError if there is none, InputError if it has more than `most`."""
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"{path}: more than {most} bytes, the limit for a file of its kind")
+    return content
+
+
+def read_json(path: Path, most: int = limits.DOCUMENT_BYTES) -> dict[str, Any]:
     """Reads a JSON object. Raises OSError if there is no file, ValueError that says what is wrong.
 
     A name that is there twice is wrong: readers would disagree on which counts. The caller knows
     what the file is for, and what to do about it.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        value = json.loads(read_at_most(path, most).decode(), object_pairs_hook=_once)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):

@@ -24,10 +24,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from absl import flags
+from flax.traverse_util import flatten_dict
 from ml_collections import config_flags
 
 from drr_jax import config as configs
-from drr_jax import config_rules, data, errors, metrics, report, runs, tables, training
+from drr_jax import config_rules, data, errors, files, metrics, report, runs, tables, training
 from drr_jax.errors import InputError, nearest
 
 PREEMPTED = 75  # EX_TEMPFAIL: schedulers requeue on it
@@ -50,10 +51,14 @@ class Command:
 
 def parse(argv: Sequence[str]) -> Command:
     """Reads the command line. Raises InputError, one line, for whatever is wrong in it."""
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file(
-        "config", None, "Config file, as in launch/reactionet.py:demo", values, sys_argv=list(argv)
-    )
+    values, argv = flags.FlagValues(), list(argv)
+    what = "Config file, as in launch/reactionet.py:demo, or a run's config.json"
+    if kept := next((a for a in argv if re.match(r"--?config=[^:]*\.json(:|$)", a)), ""):
+        argv.remove(kept)
+        earlier = _of_run(kept)
+        config_flags.DEFINE_config_dataclass("config", earlier, what, values, sys_argv=argv)
+    else:
+        config_flags.DEFINE_config_file("config", None, what, values, sys_argv=argv)
     flags.DEFINE_string("workdir", None, "Folder of the run: logs, checkpoints, report", values)
     flags.DEFINE_multi_string(
         "runs", [], "With --mode=report: tables of the finished runs in these folders", values
@@ -69,42 +74,78 @@ def parse(argv: Sequence[str]) -> Command:
         print(help_text(values))
         raise SystemExit(0)
     for argument in argv[1:]:
+        if not argument.isprintable():
+            raise InputError(f"{argument!a}: expected UTF-8 without control characters")
         file = Path(argument.removeprefix("--config=").split(":")[0])
         if argument.startswith("--config=") and not file.is_file():
             raise InputError(f"{argument}: {file.absolute()} is no such file")
         if override := OVERRIDE.match(argument):
             configs.check_key(override[1])
     try:
-        positional = values(list(argv))[1:]
+        positional = values(argv)[1:]
     except flags.UnrecognizedFlagError as error:
         flag, known = f"--{error.flagname or ''}", [f"--{name}" for name in FLAGS]
         raise InputError(f"flag {flag} does not exist: {nearest(flag, known)}") from None
-    except flags.Error as error:
+    except (flags.Error, InputError) as error:
         raise InputError(_cause(error)) from None
+    except Exception as error:  # whatever Python says of a file that is no program
+        file = next((a for a in argv if re.match("--?config=", a)), "--config")
+        raise InputError(
+            f"{file}: not a config file ({_cause(error)}); expected one as launch/reactionet.py"
+        ) from None
     if positional:
         hint = "quote the pattern: --runs='DIR/*'" if values["runs"].value else "see --help"
         raise InputError(f"argument {positional[0]!r} is not a flag; {hint}")
     mode = str(values["mode"].value)
     if mode not in MODES:
         raise InputError(f"--mode={mode}: {nearest(mode, MODES)}")
-    runs, reference = tuple(values["runs"].value or ()), str(values["reference"].value)
+    folders, reference = tuple(values["runs"].value or ()), str(values["reference"].value)
     config, workdir = values["config"].value, values["workdir"].value
-    if runs:
+    if folders:
         if mode != "report":
             raise InputError(f"--runs with --mode={mode}: expected --mode=report")
         if config is not None:
             raise InputError("--config and --runs: give one; a run's folder has its config")
-        workdir = Path(workdir or tables.common_parent(runs))
-        return Command(configs.Config(), workdir, mode, False, runs, reference)
+        workdir = Path(workdir or tables.common_parent(folders))
+        return Command(configs.Config(), workdir, mode, False, folders, reference)
     if reference and mode != "report":
         raise InputError(f"--reference with --mode={mode}: expected --mode=report")
-    if config is None:
+    if config is None and not any(a.startswith("--config=") for a in argv):
         raise InputError("--config is missing; try --config=launch/reactionet.py:demo")
+    if not isinstance(config, configs.Config):
+        raise InputError(
+            f"{next(a for a in argv if a.startswith('--config'))}: not a config file; expected one "
+            "whose get_config returns a drr_jax.config.Config, as launch/reactionet.py"
+        )
     if not workdir:
         raise InputError("--workdir is missing; try --workdir=runs/demo")
+    runs.check_path(Path(workdir))
     config_rules.validate(config)
     allow_change = bool(values["allow_config_change"].value)
     return Command(config, Path(workdir), mode, allow_change, reference=reference)
+
+
+def _of_run(argument: str) -> configs.Config:
+    """The config of an earlier run: --config=RUN/config.json, and :KEY=VALUE behind it.
+
+    Raises InputError for any other file.
+    """
+    name, _, behind = argument.partition("=")[2].partition(":")
+    path, config = Path(name), configs.Config()
+    try:
+        said = flatten_dict(files.read_json(path), sep=".")
+    except OSError as error:
+        raise InputError(
+            f"{argument}: {path.absolute()} is {(error.strerror or '').lower()}"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{argument}: not a run's config.json ({_cause(error)})") from None
+    for key, value in said.items():
+        try:
+            configs.set_key(config, str(key), str(value))
+        except InputError as error:
+            raise InputError(f"{argument}: not a run's config.json ({error})") from None
+    return configs.parse_arg(config, behind, {})
 
 
 def help_text(values: flags.FlagValues) -> str:
@@ -120,7 +161,7 @@ def help_text(values: flags.FlagValues) -> str:
 
 def _cause(error: BaseException) -> str:
     """What was first wrong behind an error of the flag libraries, on one line."""
-    message = str(error).split("\n")[0]
+    message = str(error).split("\n")[0] or type(error).__name__
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, InputError) and "\n" not in str(inner):

@@ -7,15 +7,19 @@ import hashlib
 import multiprocessing
 import os
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from drr_jax import files
 from drr_jax.errors import InputError
+from drr_jax.weights import tensor_file
 
 LEASE = 1.0  # seconds
 # On a machine named argv[1] it locks argv[2] until its standard input ends.
@@ -66,6 +70,31 @@ def on_a_machine_without_flock(monkeypatch, host: str, number: int = errno.ENOLC
     monkeypatch.setattr(fcntl, "flock", flock)
     monkeypatch.setattr(socket, "gethostname", lambda: host)
     monkeypatch.setattr(files, "LEASE_SECONDS", LEASE)
+
+
+@pytest.mark.parametrize("mask", [0o002, 0o077])
+def test_what_is_written_has_the_mode_that_the_umask_gives(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        files.write_whole(tmp_path / "a.txt", "a")
+        tensor_file.write_file(tmp_path / "a.safetensors", {"a": np.zeros(2)}, {})
+        with files.whole_folder(tmp_path / "out") as folder:
+            files.write_json(folder / "a.json", {})
+    finally:
+        os.umask(before)
+    for path in tmp_path.rglob("*"):
+        full = 0o777 if path.is_dir() else 0o666
+        assert stat.S_IMODE(path.stat().st_mode) == full & ~mask, path
+
+
+def test_weights_on_a_full_disk_name_their_file_and_leave_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("No space left on device (os error 28)")
+
+    monkeypatch.setattr(tensor_file, "save_file", full)
+    with pytest.raises(InputError, match=r"a\.safetensors cannot be written: .*No space left"):
+        tensor_file.write_file(tmp_path / "a.safetensors", {"a": np.zeros(2)}, {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_is_replaced_whole_or_stays_as_it_was(tmp_path):

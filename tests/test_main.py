@@ -1,5 +1,7 @@
 """The command line: overrides, launch arguments, and one clear line for whatever is wrong."""
 
+import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import config_rules, main
+from drr_jax import config_rules, files, main
 from drr_jax.errors import InputError
+from drr_jax.ranges import ranges
 
 ROOT = Path(__file__).parent.parent
 LAUNCH = f"--config={ROOT}/launch/reactionet.py"
@@ -76,11 +79,111 @@ def test_wrong_command_lines_say_what_is_wrong(arguments, said):
     assert said in str(error.value) and "\n" not in str(error.value)
 
 
-def test_every_key_of_the_tables_exists():
-    flat = configs.flatten(configs.Config())
-    assert {*config_rules.CHOICES, *config_rules.POSITIVE, *config_rules.RANGES} <= set(flat)
-    for key, choices in config_rules.CHOICES.items():
-        assert flat[key] in choices
+# Texts of the user's own: paths and names, which the data or the weights are asked about.
+TEXTS = r"data\.(name|data_dir|manual_dir|classes)|scene\.names|fold|.*\.(weights|mean|std)"
+
+
+def test_every_key_has_its_range_or_its_choices():
+    flat, allowed = configs.flatten(configs.Config()), ranges(configs.Config)
+    assert not (allowed.keys() | config_rules.CHOICES.keys()) - flat.keys()
+    for key, value in flat.items():
+        if isinstance(value, bool) or re.fullmatch(TEXTS, key):
+            continue
+        if isinstance(value, str):
+            assert value in config_rules.CHOICES[key]
+        else:
+            assert value in allowed[key]
+
+
+@pytest.mark.parametrize("key", ranges(configs.Config))
+def test_no_number_outside_its_range_passes(key):
+    """nan, inf and negative numbers ended in tracebacks, of whatever met them first."""
+    allowed, kind = ranges(configs.Config)[key], type(configs.flatten(configs.Config())[key])
+    wrong = ["-1", str(kind(allowed.high) * 2 + 1)]
+    wrong += ["nan", "inf", "-inf", "-1e300"] if kind is float else [str(10**30)]
+    if allowed.above:
+        wrong.append("0")
+    for value in wrong:
+        config = configs.Config()
+        configs.set_key(config, key, value)
+        with pytest.raises(InputError) as error:
+            config_rules.validate(config)
+        said = str(error.value)
+        assert said.startswith(f"config key {key}=") and f"expected {allowed}" in said
+    with pytest.raises(InputError, match=f"config key {key}=.*: expected an? "):
+        configs.set_key(configs.Config(), key, "many")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model.encoders.R.mean", "0.5"),
+        ("model.encoders.R.mean", "0.5+0.5+nan"),
+        ("model.encoders.R.std", "0.5+0.5+0"),
+        ("model.encoders.R.std", "a+b+c"),
+        ("model.encoders.R.std", "1+1+1"),  # without a mean
+        ("data.name", "reactionet/full\n"),
+        ("data.manual_dir", "/data/\udcff"),
+        ("fold", "\u00b2"),
+    ],
+)
+def test_texts_that_cannot_be_are_refused(key, value):
+    config = configs.Config()
+    configs.set_key(config, key, value)
+    with pytest.raises(InputError) as error:
+        config_rules.validate(config)
+    assert f"config key {key}=" in str(error.value) and str(error.value).isprintable()
+
+
+def one_line(*arguments):
+    with pytest.raises(InputError) as error:
+        main.parse(["main", *arguments])
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("README.md", b"# A title\n\nSome text", "not a config file (invalid syntax"),
+        ("a.bin", bytes(range(256)), "not a config file ("),
+        ("none.py", b"def get_config(arg=''):\n    return None\n", "not a config file"),
+        ("dict.py", b"def get_config(arg=''):\n    return {'seed': 1}\n", "not a config file"),
+        ("zero.py", b"def get_config(arg=''):\n    return 1 / 0\n", "(division by zero)"),
+        ("a.json", b"{", "not a run's config.json ("),
+        ("b.json", b"[1]", "not a run's config.json (it holds a list"),
+        ("c.json", b'{"seed": {"a": 1}}', "not a run's config.json (config key 'seed.a'"),
+        ("d.json", b'{"seed": "x"}', "not a run's config.json (config key seed='x'"),
+        ("e.json", b'{"seed": 1e400}', "not a run's config.json (config key seed='inf'"),
+        ("f.json", b"\xff\xfe", "not a run's config.json ("),
+    ],
+)
+def test_a_file_that_is_no_config_is_one_line(tmp_path, name, content, said):
+    file = tmp_path / name
+    file.write_bytes(content)
+    message = one_line(f"--config={file}", "--workdir=x")
+    assert str(file) in message and said in message
+
+
+def test_a_runs_own_config_starts_the_same_run(tmp_path):
+    first = parse(f"{LAUNCH}:demo,optim.lr=0.2").config
+    file = tmp_path / "config.json"
+    files.write_json(file, dataclasses.asdict(first))
+    assert parse(f"--config={file}").config == first
+    changed = parse(f"--config={file}:fold=1", "--config.optim.lr=0.1").config
+    assert (changed.fold, changed.optim.lr, changed.data) == ("1", 0.1, first.data)
+    assert "no such file" in one_line(f"--config={tmp_path}/none.json", "--workdir=x")
+
+
+@pytest.mark.parametrize("letter", [*"[]*?\\", "\udcff", "\n"])
+def test_a_workdir_that_checkpoints_cannot_have_is_refused(tmp_path, monkeypatch, letter):
+    said = one_line(LAUNCH, f"--workdir={tmp_path}/a{letter}b")
+    assert (said.isprintable() and "expected UTF-8" in said) or "choose another folder" in said
+    if letter.isprintable():
+        folder = tmp_path / f"x{letter}y"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert "choose another folder" in one_line(LAUNCH, "--workdir=run")
 
 
 def command(*arguments, cwd):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int32
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from drr_jax import files
+from drr_jax import files, limits
 from drr_jax.errors import InputError
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -73,7 +73,7 @@ def load_tokenizer(path: str | os.PathLike) -> Tokenizer:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = files.read_at_most(path, limits.TOKENIZER_BYTES).decode()
         json.loads(text)
         tokenizer = Tokenizer.from_str(text)
     except FileNotFoundError:
@@ -104,7 +104,8 @@ def load_tokenizer_folder(folder: Path) -> Tokenizer:
     from transformers import BertTokenizer  # takes seconds, which most runs need not spend
 
     try:
-        vocabulary = file.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        text = files.read_at_most(file, limits.DOCUMENT_BYTES).decode()
+        vocabulary = text.rstrip("\n").split("\n")
         tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the library's own, JSON's and the encoding's alike
         raise InputError(f"tokenizer {folder}: damaged files ({error})") from None

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from drr_jax import files, limits
+from drr_jax.cells import plain
 from drr_jax.errors import InputError, nearest
 
 PRIOR_PREFIX = "file:"
-MAX_BYTES = 10_000_000  # a thousand classes fit; a data file given by mistake is not read whole
 
 Prior = Float[np.ndarray, "classes classes"]
 
@@ -92,11 +93,10 @@ def _table(path: Path) -> list[list[str]]:
     """The file's lines as stripped cells, empty lines left out."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a relation prior as CSV")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path}: {path.stat().st_size} bytes are no relation prior")
+    content = files.read_at_most(path, limits.DOCUMENT_BYTES)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
+        text = content.decode("utf-8-sig")
+        rows = [[plain(cell.strip()) for cell in row] for row in csv.reader(text.splitlines())]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
     rows = [row for row in rows if any(row)]

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.facs import PREDICT_DOMAINS
-from drr_jax.models.encoders import PAD, build_image_encoder, build_text_encoder, normalise_image
+from drr_jax.models.encoders import PAD, build_image_encoder, build_text_encoder
 from drr_jax.models.system import System, batch_key
 
 
@@ -18,8 +18,11 @@ class DomainSystem(System):
 
     def setup(self):
         for domain in self.domains:
-            build = build_text_encoder if domain == "T" else build_image_encoder
-            setattr(self, f"encoder_{domain}", build(self.config, self.dtype))
+            if domain == "T":
+                encoder = build_text_encoder(self.config, self.dtype)
+            else:
+                encoder = build_image_encoder(self.config, self.dtype, domain)
+            setattr(self, f"encoder_{domain}", encoder)
 
     @property
     def predicted_domain(self) -> str | None:
@@ -31,10 +34,10 @@ class DomainSystem(System):
         self, domain: str, batch: Mapping[str, Array], train: bool
     ) -> Float[Array, "batch *positions channels"]:
         """What the domain's encoder makes of an image's positions, or of a caption's tokens."""
-        encoder, value = getattr(self, f"encoder_{domain}"), batch[batch_key(domain)]
+        encoder = getattr(self, f"encoder_{domain}")
         if domain == "T":
-            return encoder(value)
-        return encoder(normalise_image(value, self.dtype), train=train)
+            return encoder(batch[batch_key(domain)])
+        return encoder(self.image(domain, batch), train=train)
 
     def class_wise(self, domain: str, batch: Mapping[str, Array], train: bool) -> dict[str, Array]:
         """What the domain's head makes of its features, by class: steps 1 to 7 of method 9.1.
@@ -54,9 +57,8 @@ class DomainSystem(System):
     ) -> Float[Array, "batch features"]:
         """One feature vector an example; of a caption the mean over its word pieces."""
         if domain != "T":
-            image = normalise_image(batch[batch_key(domain)], self.dtype)
             encoder = getattr(self, f"encoder_{domain}")
-            return encoder.pooled(image, train=train).astype(jnp.float32)
+            return encoder.pooled(self.image(domain, batch), train=train).astype(jnp.float32)
         words = (batch[batch_key(domain)] != PAD)[..., None]
         features = self.features(domain, batch, train).astype(jnp.float32)
         return (features * words).sum(1) / jnp.maximum(words.sum(1), 1)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from drr_jax.config import Config, letters
 from drr_jax.facs import DOMAINS, PREDICT_DOMAINS
+from drr_jax.models.encoders import Images, normalise_image
 from drr_jax.models.losses import CLASSIFICATION, Targets
 
 # What a batch holds for an input of the data set, if it is not called the same.
@@ -70,6 +71,14 @@ class System(nn.Module):
     def test_inputs(self) -> tuple[str, ...]:
         """Inputs of the data set that a prediction reads."""
         return self.train_inputs
+
+    @nn.nowrap
+    def image(
+        self, domain: str, batch: Mapping[str, Array], dtype: jnp.dtype | None = None
+    ) -> Images:
+        """The domain's images of a batch, normalised as its encoder's weights want them."""
+        encoder = getattr(self.config.model.encoders, domain)
+        return normalise_image(batch[batch_key(domain)], dtype or self.dtype, encoder)
 
     @nn.nowrap
     def activation(self, logits: Float[Array, "batch classes"]) -> Float[Array, "batch classes"]:

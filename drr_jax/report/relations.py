@@ -24,6 +24,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from drr_jax import files
+from drr_jax.cells import table_csv
 from drr_jax.errors import InputError
 from drr_jax.models.drr import extended_adjacency, starting_compatibility
 from drr_jax.report import relation_figures as figures
@@ -119,7 +120,7 @@ def export(workdir: str | Path, out: str | Path) -> list[Branch]:
 def _csv(kind: str, names: Sequence[str], matrices: Mapping[str, np.ndarray]) -> str:
     tables = {key: pd.DataFrame(matrix, [*names], [*names]) for key, matrix in matrices.items()}
     whole = pd.concat(tables, names=["relation", kind])
-    return whole.to_csv(float_format="%.6g", lineterminator="\n")
+    return table_csv(whole, float_format="%.6g")
 
 
 def _description(

@@ -26,6 +26,7 @@ from .record import RECORD_FILE as RECORD_FILE
 from .record import RUN_FILE as RUN_FILE
 from .record import Damaged as Damaged
 from .record import Record as Record
+from .record import check_path as check_path
 from .record import check_record as check_record
 from .record import commit as commit
 from .record import counts_validation as counts_validation

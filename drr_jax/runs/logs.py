@@ -33,14 +33,16 @@ def read_metrics(workdir: str | Path) -> list[Row]:
     path = Path(workdir) / METRICS_FILE
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     whole = lines[:-1]  # what follows the last line break was cut short
     rows = []
     for number, line in enumerate(whole, 1):
         try:
             row = json.loads(line)
+            if not all(value is None or isinstance(value, int | float) for value in row.values()):
+                raise ValueError("a value is no number")
             rows.append(row | {"step": int(row["step"])})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             if number == len(whole):  # a disk may keep a length it has no content for
                 break
             raise InputError(
@@ -61,6 +63,12 @@ class Metrics:
         if not self.active:
             return
         self.workdir = Path(workdir)
+        if resume_step and not (self.workdir / METRICS_FILE).exists():
+            print(
+                f"warning: {self.workdir / METRICS_FILE} is gone: its curves begin anew at step "
+                f"{resume_step}",
+                file=sys.stderr,
+            )
         rows = [row for row in read_metrics(workdir) if row["step"] <= resume_step]
         files.write_whole(self.workdir / METRICS_FILE, "".join(map(_json_line, rows)))
         self.columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))

@@ -26,6 +26,19 @@ FREE = (
 COUNTED = "counted"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "drr-jax")
 
+_NUMBER = (int, float)
+# What a report, a table or an export reads of run.json.
+_RUN_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("dataset", "version", "task", "model", "title", "commit", "device"), str),
+    **dict.fromkeys(("fold", "parameters", "steps"), int),
+    **dict.fromkeys(("au_names", "test_parts", "test_inputs"), list),
+    **dict.fromkeys(("weights", "normalisation"), dict),
+    "rendered": bool,
+    "seconds": _NUMBER,
+    "step_seconds": (*_NUMBER, type(None)),
+    "class_prior": (list, type(None)),
+}
+
 Record = dict[str, Any]
 
 
@@ -66,14 +79,38 @@ def commit() -> str:
 
 
 def read_file(workdir: str | Path, name: str) -> Record:
-    """A JSON file of a run's folder, {} if it is not there. Raises Damaged if it is no object."""
+    """A JSON file of a run's folder, {} if it is not there.
+
+    Raises Damaged if it is no object, or a run.json whose values are of other types.
+    """
     path = Path(workdir) / name
     try:
-        return files.read_json(path)
+        found = files.read_json(path)
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise Damaged(path, str(error)) from None
+    for key, expected in _RUN_TYPES.items() if name == RUN_FILE else ():
+        if key in found and not isinstance(found[key], expected):
+            raise Damaged(path, f"{key} is {ascii(found[key])[:40]}")
+    return found
+
+
+def check_path(workdir: Path) -> None:
+    """Raises InputError for a folder that no checkpoint can be written to and found in again.
+
+    Orbax takes the whole path for a pattern of names, and others do not write what is not UTF-8.
+    """
+    path = str(workdir.absolute())
+    if found := next((letter for letter in path if letter in "[]*?\\"), ""):
+        raise InputError(
+            f"--workdir={workdir}: {path} has a {found} in it, which checkpoints cannot have in "
+            "their path; choose another folder"
+        )
+    if not path.isprintable():
+        raise InputError(
+            f"--workdir={path!a}: expected UTF-8 without control characters; choose another folder"
+        )
 
 
 def check_record(workdir: str | Path, record: Mapping[str, Any], allow_change: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from drr_jax.cells import table_csv
 from drr_jax.tables import paper
 from drr_jax.tables.grids import Grid, Text
 from drr_jax.tables.runs import System
@@ -59,7 +60,7 @@ def data_files(sections: Sequence[Section], skipped: Sequence[str]) -> dict[str,
 
 def _csv(rows: Sequence[Row]) -> str:
     # As objects, so that a count stays whole beside cells that are empty.
-    return pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")
+    return table_csv(pd.DataFrame(rows, dtype=object), index=False)
 
 
 def _data(section: Section, system: System) -> Row:

@@ -246,6 +246,8 @@ def _unfinished(run: FoldRun) -> str:
     if selection != "validation":
         return ""
     try:
+        if not (run.workdir / runs.METRICS_FILE).exists():
+            return f"{runs.METRICS_FILE} is missing, which says how far the training came"
         rows = runs.read_metrics(run.workdir)
     except InputError as error:
         return str(error)

@@ -149,6 +149,7 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
             )
     if starts:
         weights.check_files(config, model.encoder_domains)
+        weights.with_facts(config)
     for part in (*fold.train_parts, *fold.test_parts):
         records = data.Source(prepared, [part], fold.image_size, fold.names, fold.task)
         for index in (0, len(records) - 1):
@@ -168,6 +169,7 @@ def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment
     runs.check_batch(config.data.batch_size, mesh)
     described = models.SYSTEMS[config.model.name].needs_descriptions
     sentences = class_sentences(fold.names, config.task) if described else ()
+    config = weights.with_facts(config, workdir)
     config, pieces = _word_pieces(config, fold, sentences, workdir)
     on_cpu = jax.default_backend() == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)

@@ -19,7 +19,7 @@ from drr_jax.errors import InputError
 from drr_jax.runs import Checkpoints, Metrics, Preempted, abstract, progress
 from drr_jax.training import evaluation as evaluate
 from drr_jax.training.experiment import Experiment, State
-from drr_jax.weights import describe_origins
+from drr_jax.weights import assumptions, describe_origins, normalisations
 
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
@@ -120,6 +120,8 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         if origins:
             said = "; ".join(f"{domain}: {what}" for domain, what in origins.items())
             print(f"encoders start from {said}", file=sys.stderr)
+            for assumed in assumptions(experiment.config):
+                print(f"warning: {assumed}", file=sys.stderr)
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
     saving = Checkpoints(workdir, log.keep_checkpoints)
     with runs.only_one(workdir), saving as checkpoints, runs.preemption() as preempted:
@@ -237,6 +239,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
         "steps": experiment.steps,
         "weights": dict(origins) or before.get("weights", {}),
+        "normalisation": normalisations(config),
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "seconds": before.get("seconds", 0.0),
         "step_seconds": before.get("step_seconds"),

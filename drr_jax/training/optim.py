@@ -8,14 +8,25 @@ import jax.numpy as jnp
 import optax
 
 from drr_jax.config import Config, Optim
+from drr_jax.errors import InputError
 
 REFERENCE_BATCH = 64  # the batch size `optim.lr` is for (supplement 3.2)
+MOST_STEPS = 2**31 - 1  # a state counts them in int32
 
 
 def total_steps(config: Config, records: int) -> int:
-    """Steps of a run over `records` training tuples: `epochs`, and at most `max_steps` if set."""
+    """Steps of a run over `records` training tuples: `epochs`, and at most `max_steps` if set.
+
+    Raises InputError for more than a step's number can count.
+    """
     steps = max(1, math.ceil(config.optim.epochs * records / config.data.batch_size))
-    return min(steps, config.optim.max_steps or steps)
+    steps = min(steps, config.optim.max_steps or steps)
+    if steps > MOST_STEPS:
+        raise InputError(
+            f"config key optim.epochs={config.optim.epochs}: {steps} steps, expected at most "
+            f"{MOST_STEPS}; set optim.max_steps"
+        )
+    return steps
 
 
 def schedule(
@@ -34,7 +45,7 @@ def schedule(
     warmup = config.warmup_steps
     if not warmup and factor > 1:
         warmup = math.ceil(steps_per_epoch)
-    late = round(config.lr_epochs * steps_per_epoch)
+    late = min(round(config.lr_epochs * steps_per_epoch), MOST_STEPS)
     fall = max(1, total_steps - warmup)
 
     def rate(step: jax.typing.ArrayLike) -> jax.Array:

@@ -3,9 +3,11 @@
     python -m drr_jax.weights show PATH                     what a file or folder holds
     python -m drr_jax.weights export --workdir=RUN --out=DIR  a trained run as a folder to keep
 
-`model.encoders.DOMAIN.weights` is none, hf:ORG/NAME, or the path of a safetensors file, of a folder
-with model.safetensors (or its shards), or of a folder that `export` wrote. An encoder and its
-BatchNorm start from them; heads, projection and graph never do. Nothing is ever unpickled.
+`model.encoders.DOMAIN.weights` is none, hf:ORG/NAME, hf:ORG/NAME@REVISION, or the path of a
+safetensors file, of a folder with model.safetensors (or its shards), or of a folder that `export`
+wrote. An encoder and its BatchNorm start from them; heads, projection and graph never do. What
+config.json and preprocessor_config.json beside them say is honoured or refused (docs/weights.md).
+Nothing is ever unpickled.
 """
 
 import argparse
@@ -22,9 +24,10 @@ from drr_jax.weights.tensor_file import shown
 def show(path: Path) -> str:
     """A table of a file's tensors, after what they are of."""
     tensors = tensor_file.open_weights(path)
-    found = detect(tensors)
+    found, prefix = detect(tensors)
     exported = exported_config(path) is not None
     title = EXPORT if exported else found.name if found else "no known model"
+    title += f" behind the prefix {shown(prefix)}" if prefix else ""
     width = max(map(len, map(shown, tensors)), default=0)
     count = sum(int(np.prod(tensor.shape)) for tensor in tensors.values())
     lines = [

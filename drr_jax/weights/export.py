@@ -144,6 +144,7 @@ def _describe(
         "step": step,
         "results": _results(workdir, selection, step),
         "weights": about.get("weights", {}),
+        "normalisation": about.get("normalisation", {}),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables["params"])),
         "commit": about.get("commit", ""),
         "packages": run.get("packages", {}),

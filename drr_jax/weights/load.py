@@ -13,7 +13,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs import FACE_DOMAINS
 from drr_jax.weights import names as weight_names
 from drr_jax.weights import tensor_file
-from drr_jax.weights.sources import EXPORT, NONE, key_of, locate, source_of
+from drr_jax.weights.sources import EXPORT, NONE, commit_of, key_of, locate, source_of
 from drr_jax.weights.tensor_file import Tensor, Tensors, shown
 
 RANDOM = "random initialisation"
@@ -43,13 +43,15 @@ class Plan:
 
     encoder: str  # "encoder_R"
     source: str  # what the config says
+    commit: str  # of a hub's repository, else empty
     format: str
     parts: tuple[Part, ...]
     dropped: tuple[str, ...]
 
     def __str__(self) -> str:
         dropped = f", dropped {listed(self.dropped, 4)}" if self.dropped else ""
-        return f"{self.source} ({self.format}, {len(self.parts)} arrays{dropped})"
+        commit = f", commit {self.commit}" if self.commit else ""
+        return f"{self.source} ({self.format}, {len(self.parts)} arrays{dropped}{commit})"
 
 
 def listed(names: Sequence[str], count: int) -> str:
@@ -107,42 +109,52 @@ def _plan(config: Config, domain: str, variables: Variables) -> Plan:
         for collection, tree in variables.items()
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree.get(encoder, {}))
     }
-    tensors = tensor_file.open_weights(locate(source, key))
+    place = locate(source, key)
+    tensors = tensor_file.open_weights(place)
     family, wanted = _family(config, domain)
-    own = _own_encoder(tensors, domain, said)
+    own = own_encoder(tensors, domain, said)
     if own:
         start = tuple(f"{collection}/{own}/" for collection in ("params", "batch_stats"))
         tensors = {name: t for name, t in tensors.items() if name.startswith(start)}
         names = {path: ("/".join((path[0], own, *path[1:])),) for path in arrays}
         format, dropped = f"{EXPORT}, {own}", set()
     else:
-        found, tensors = _canonical(tensors, family, said, wanted)
+        found, prefix = format_of(tensors, config, domain)
+        tensors = _canonical(tensors, found, prefix, said)
         names = {path: found.names(path) for path in arrays}
-        format = found.name
+        format = found.name + (f" without the prefix {shown(prefix)}" if prefix else "")
         dropped = {name for name in tensors if re.fullmatch(found.dropped, name)}
     parts = _match(arrays, names, tensors, dropped, family, bool(own), f"{said}: not {wanted}")
     heads_first = sorted(map(shown, dropped), key=lambda name: ("num_batches" in name, name))
-    return Plan(encoder, source, format, parts, tuple(heads_first))
+    return Plan(encoder, source, commit_of(source, place), format, parts, tuple(heads_first))
 
 
-def _canonical(
-    tensors: Tensors, family: str, said: str, wanted: str
-) -> tuple[weight_names.Format, Tensors]:
-    """The format of another program's file, and its tensors by the names of the encoder alone."""
-    found = weight_names.detect(tensors)
+def format_of(tensors: Tensors, config: Config, domain: str) -> tuple[weight_names.Format, str]:
+    """The format of another program's file, and the prefix that all of its names have.
+
+    Raises InputError for a file of no known format, or of no encoder as a domain has it.
+    """
+    said = f"config key {key_of(domain)}={source_of(config, domain)}"
+    family, wanted = _family(config, domain)
+    found, prefix = weight_names.detect(tensors)
     if found is None:
         known = ", ".join(format.name for format in weight_names.FORMATS)
         first = ", ".join(map(shown, sorted(tensors)[:3])) or "none"
         raise InputError(f"{said}: its tensors ({first}, ...) are of no known model: {known}")
     if found.family != family:
         raise InputError(f"{said}: a {found.name}, which has no weights for {wanted}")
+    return found, prefix
+
+
+def _canonical(tensors: Tensors, found: weight_names.Format, prefix: str, said: str) -> Tensors:
+    """Another program's tensors by the names of the encoder alone."""
     named: Tensors = {}
     for name, tensor in tensors.items():
-        canonical = found.canonical(name)
+        canonical = found.canonical(name.removeprefix(prefix))
         if canonical in named:
             raise InputError(f"{said}: {shown(name)} and {shown(named[canonical].name)} are one")
         named[canonical] = tensor
-    return found, named
+    return named
 
 
 def _family(config: Config, domain: str) -> tuple[str, str]:
@@ -157,7 +169,7 @@ def _family(config: Config, domain: str) -> tuple[str, str]:
     return family, f"encoder.backbone={encoder.backbone} {said}"
 
 
-def _own_encoder(tensors: Tensors, domain: str, said: str) -> str:
+def own_encoder(tensors: Tensors, domain: str, said: str) -> str:
     """Which encoder of an exported folder is meant, "" for another program's file."""
     names = {name.split("/")[1] for name in tensors if name.startswith("params/")}
     if not names:

@@ -28,6 +28,10 @@ def card(described: Mapping[str, Any]) -> str:
         "system": f"{system}, domains {config['domains']}, prediction {config['predict']}",
         "encoder": f"{config['encoder']['backbone']}, width {config['encoder']['width']}",
         "images": f"{size}x{size} pixels",
+        "normalised by": "; ".join(
+            f"{domain}: mean {by['mean']}, deviation {by['std']} of grey levels of 0 to 1"
+            for domain, by in described.get("normalisation", {}).items()
+        ),
         "parameters": f"{described['parameters']:,}",
         "started from": "; ".join(f"{d}: {w}" for d, w in described["weights"].items()),
         "data set": f"{described['dataset']} {described['dataset_version']}, fingerprint "

@@ -140,11 +140,23 @@ FORMATS = (
 )
 
 
-def detect(names: Iterable[str]) -> Format | None:
-    """The format of a file with tensors of these names, None if it is none of `FORMATS`."""
-    names = set(names)
-    signs = ((format, {format.sign, format.prefix + format.sign}) for format in FORMATS)
-    return next((format for format, either in signs if either & names), None)
+def detect(names: Iterable[str]) -> tuple[Format | None, str]:
+    """The format of a file with tensors of these names, and what must be cut off all of them.
+
+    That is a prefix such as "module." or "backbone." which every name has, else "". The format is
+    None if it is none of `FORMATS`.
+    """
+    prefix, names = "", set(names)
+    while names:
+        for format in FORMATS:
+            if names & {format.sign, format.prefix + format.sign}:
+                return format, prefix
+        first, *others = {name.partition(".")[0] for name in names}
+        if others or not all("." in name for name in names):
+            break
+        prefix += f"{first}."
+        names = {name.partition(".")[2] for name in names}
+    return None, ""
 
 
 @dataclasses.dataclass(frozen=True)

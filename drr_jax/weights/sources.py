@@ -20,6 +20,7 @@ FILES = (  # what is downloaded
     tensor_file.INDEX,
     "model-*-of-*.safetensors",
     "config.json",
+    "preprocessor_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
@@ -38,26 +39,36 @@ def locate(source: str, key: str) -> Path:
     if not path.exists():
         raise InputError(
             f"config key {key}={source}: no such file or folder; expected a safetensors file, a "
-            "folder with model.safetensors, hf:ORG/NAME or none"
+            "folder with model.safetensors, hf:ORG/NAME, hf:ORG/NAME@REVISION or none"
         )
     return path
 
 
 @functools.cache
 def _download(name: str, key: str) -> Path:
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise InputError(f"config key {key}={HUB}{name}: expected hf:ORG/NAME")
+    parts = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w.-]+(?:/[\w.-]+)*))?", name)
+    if not parts or ".." in name:
+        raise InputError(
+            f"config key {key}={HUB}{name}: expected hf:ORG/NAME, or hf:ORG/NAME@REVISION with a "
+            "branch, tag or commit"
+        )
     from huggingface_hub import snapshot_download
 
+    repository, revision = parts.groups()
     try:
-        return Path(snapshot_download(name, allow_patterns=list(FILES)))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(FILES)))
     except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise InputError(
             f"config key {key}={HUB}{name}: neither in the cache nor to be downloaded ({reason}); "
-            f"get model.safetensors and config.json from https://huggingface.co/{name} by hand and "
-            f"set {key} to their folder"
+            f"get its safetensors and JSON files from https://huggingface.co/{repository} by hand "
+            f"and set {key} to their folder"
         ) from None
+
+
+def commit_of(source: str, place: Path) -> str:
+    """The commit of the hub's repository that lies at `place`, "" for what is no hub's."""
+    return place.name if source.startswith(HUB) else ""
 
 
 def key_of(domain: str) -> str:
@@ -111,11 +122,18 @@ def kept_text(config: Config, workdir: Path | None) -> tuple[Text, Any] | None:
     """As `text_of`, but of a run that began in `workdir` from weights; None if there is none."""
     if workdir is None or source_of(config, "T") == NONE:
         return None
-    file, theirs = workdir / data.TOKENIZER_FILE, read_file(workdir, CONFIG_FILE).get("text")
-    if not (theirs and file.is_file() and Checkpoints(workdir).steps()):
+    file, theirs = workdir / data.TOKENIZER_FILE, (kept_config(workdir) or {}).get("text")
+    if not (theirs and file.is_file()):
         return None
     sizes = {name: theirs[name] for name in SIZES}
     return dataclasses.replace(config.text, **sizes), data.load_tokenizer(file)
+
+
+def kept_config(workdir: Path | None) -> dict[str, Any] | None:
+    """The config of a run that goes on in `workdir`, which weights had their say in; else None."""
+    if workdir is None or not Checkpoints(workdir).steps():
+        return None
+    return read_file(workdir, CONFIG_FILE) or None
 
 
 def exported_config(folder: Path) -> dict[str, Any] | None:

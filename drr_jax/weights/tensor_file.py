@@ -20,10 +20,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from drr_jax import files, limits
 from drr_jax.errors import InputError
 
-MAX_HEADER = 16 << 20  # bytes; a model of a thousand layers needs a tenth of it
-MAX_DIMENSIONS = 32
 _CUT = "the file was cut short, copy or download it again"
 FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
 DTYPES = {
@@ -79,7 +78,7 @@ def open_weights(path: Path) -> Tensors:
         return open_file(path / FILE)
     index = path / INDEX
     try:
-        shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        shards = files.read_json(index, limits.SAFETENSORS_HEADER)["weight_map"]
         pairs = [(str(name), str(shard)) for name, shard in shards.items()]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"weights {index}: not an index of shards ({_reason(error)})") from None
@@ -110,14 +109,14 @@ def open_file(path: Path) -> Tensors:
     with open(path, "rb") as file:
         first = file.read(8)
         length = int.from_bytes(first, "little")
-        if 2 <= length <= min(size, MAX_HEADER):
+        if 2 <= length <= min(size, limits.SAFETENSORS_HEADER):
             text = file.read(length)
             try:
                 return _tensors(path, _header(text), 8 + length, size - length)
             except InputError as error:
                 raise InputError(f"weights {path}: {error}") from None
     if 2 <= length <= size:
-        said = f"its header has {length} bytes, expected at most {MAX_HEADER}"
+        said = f"its header has {length} bytes, expected at most {limits.SAFETENSORS_HEADER}"
     # Not before: a header of 19,280 bytes begins with PK, too.
     elif first[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
         said = (
@@ -188,7 +187,7 @@ def _entry(name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:
         raise InputError(
             f"{name} has the type {shown(str(dtype))}, expected one of {', '.join(DTYPES)}"
         )
-    if not _sizes(shape) or len(shape) > MAX_DIMENSIONS:
+    if not _sizes(shape) or len(shape) > limits.SAFETENSORS_DIMENSIONS:
         raise InputError(f"{name} has the shape {shown(str(shape))}")
     if not _sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise InputError(
@@ -206,8 +205,18 @@ def _reason(error: BaseException) -> str:
 
 
 def write_file(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
-    """Writes arrays (NumPy's or JAX's) as a safetensors file, and waits until it is on disk."""
+    """Writes arrays (NumPy's or JAX's) as a safetensors file, and waits until it is on disk.
+
+    Raises InputError if the disk is full or cannot be written.
+    """
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    save_file(arrays, path, dict(metadata))
+    with open(path, "wb") as file:
+        mode = os.fstat(file.fileno()).st_mode  # as the umask has it; the library's is 0600
+    try:
+        save_file(arrays, path, dict(metadata))
+    except SafetensorError as error:
+        path.unlink()
+        raise InputError(f"{path} cannot be written: {_reason(error)}; make room") from error
+    path.chmod(mode)
     with open(path, "rb") as file:
         os.fsync(file.fileno())

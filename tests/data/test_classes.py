@@ -118,7 +118,7 @@ def test_scene_keys_that_do_not_go_together():
     for scene, words in (
         (Scene(choice="list"), "scene.names=''"),
         (Scene(names="sport/golf"), "scene.choice=sequences"),
-        (Scene(classes=1), "scene.classes=1: expected 2"),
+        (Scene(classes=1), "scene.classes=1: expected 2 to 1000"),
     ):
         with pytest.raises(InputError, match=words):
             config_rules.validate(Config(task="scene", scene=scene))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drr_jax import main
+from drr_jax import limits, main
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.facs import prior_file
@@ -103,8 +103,8 @@ def test_other_classes_than_the_runs_are_refused(tmp_path):
         )
     with pytest.raises(InputError, match="no such file"):
         prior_file.read_prior_file(tmp_path)
-    path.write_bytes(b"," * (prior_file.MAX_BYTES + 1))
-    with pytest.raises(InputError, match="no relation prior"):
+    path.write_bytes(b"," * (limits.DOCUMENT_BYTES + 1))
+    with pytest.raises(InputError, match="the limit for a file of its kind"):
         prior_file.read_prior_file(path)
     with pytest.raises(InputError, match=r"graph\.prior='fiel:x\.csv'.*file:PATH\.csv"):
         main.parse(["main", f"{LAUNCH}:graph.prior=fiel:x.csv", "--workdir=x"])

@@ -133,9 +133,13 @@ def test_images_that_patches_do_not_tile_are_refused():
         vit.ViTS16().init(jax.random.key(0), np.zeros((1, 40, 32, 3), np.float32), train=False)
 
 
-def test_images_are_normalised_as_imagenet():
+def test_images_are_normalised_as_imagenet_unless_the_weights_say_otherwise():
     grey = jnp.full((1, 2, 2, 3), 128, jnp.uint8)
     expected = (128 / 255 - np.array(encoders.IMAGENET_MEAN)) / np.array(encoders.IMAGENET_STD)
-    np.testing.assert_allclose(
-        encoders.normalise_image(grey, jnp.float32)[0, 0, 0], expected, rtol=1e-5
-    )
+    normal = encoders.normalise_image(grey, jnp.float32, configs.ImageEncoder())
+    np.testing.assert_allclose(normal[0, 0, 0], expected, rtol=1e-5)
+    said = configs.ImageEncoder(mean="0.5+0.5+0.25", std="0.5+0.25+0.5")
+    normal = encoders.normalise_image(grey, jnp.float32, said)
+    level = 128 / 255
+    expected = [2 * level - 1, 4 * level - 2, 2 * level - 0.5]
+    np.testing.assert_allclose(normal[0, 0, 0], expected, atol=1e-6)

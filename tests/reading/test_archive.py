@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drr_jax import limits
 from drr_jax.errors import InputError
-from tfds_reactionet.reading import archive
 from tfds_reactionet.reading.archive import Archive, open_archive
 from tfds_reactionet.reading.images import BadImageError, decode
 
@@ -73,7 +73,7 @@ def test_bombs_are_refused_before_they_are_unpacked(
     bomb = Archive(write(tmp_path / "bomb.zip", {"0000.jpg": b"\0" * (4 << 20)}))
     with pytest.raises(InputError, match=r"unpacks 1\d\d\d to 1, expected at most 200 to 1"):
         bomb.read("0000.jpg")
-    monkeypatch.setattr(archive, "MAX_MEMBER_BYTES", 200)
+    monkeypatch.setattr(limits, "ARCHIVE_MEMBER_BYTES", 200)
     large = Archive(write(tmp_path / "large.zip", CONTENT))
     with pytest.raises(InputError, match="has 256 bytes, expected at most 200"):
         large.read("F001/T1/0001.jpg")

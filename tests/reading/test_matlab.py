@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
+from drr_jax import limits
 from drr_jax.errors import InputError
 from tfds_reactionet.reading import matlab
 from tfds_reactionet.reading.matlab import points, read_variable
@@ -58,7 +59,7 @@ def test_unpacking_stops_at_the_limit(tmp_path: Path, monkeypatch: pytest.Monkey
     path = tmp_path / "bomb.mat"
     savemat(path, {"pts": np.zeros((1000, 1000))}, do_compression=True)
     assert read_variable(path, "pts").shape == (1000, 1000)
-    monkeypatch.setattr(matlab, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(limits, "MATLAB_BYTES", 1 << 20)
     assert path.stat().st_size < 1 << 20
     with pytest.raises(InputError, match="a packed variable is cut off or too large"):
         read_variable(path, "pts")
@@ -83,7 +84,7 @@ def test_small_arrays_without_end_are_refused(
     path.write_bytes(b" " * 124 + b"\x00\x01IM" + struct.pack("<II", 15, len(packed)) + packed)
     savemat(good, {"fit": np.eye(2)})
     assert path.stat().st_size < 10_000
-    monkeypatch.setattr(matlab, "MAX_MEMORY", 32 << 20)
+    monkeypatch.setattr(limits, "MATLAB_MEMORY", 32 << 20)
     with pytest.raises(InputError, match=r"a\.mat: .*more than 33554432 bytes of memory needed"):
         read_variable(path, "fit")
     assert read_variable(good, "fit").shape == (2, 2)
@@ -99,7 +100,7 @@ def test_a_file_may_neither_stop_nor_end_the_reading(
     process = worker._process
     assert process
     os.kill(process.pid, signal.SIGSTOP)
-    monkeypatch.setattr(matlab, "MAX_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "MATLAB_SECONDS", 0.1)
     with pytest.raises(InputError, match=r"a\.mat: .*reading it takes longer than 0.1 seconds"):
         read_variable(path, "pts")
     assert process.returncode == -signal.SIGKILL

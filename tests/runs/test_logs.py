@@ -149,3 +149,22 @@ def test_event_files_hold_the_same_values(tmp_path):
     write_steps(tmp_path, 0, 2)
     values = [row for row in events(tmp_path) if row[1] != "purge"]
     assert values == [(1, "loss", 1.0), (2, "loss", 0.5), (2, "test/f1_mean", pytest.approx(0.2))]
+
+
+@pytest.mark.parametrize(
+    "line", ["[1]", "3", '{"step": 1e400}', '{"step": 1, "loss": "low"}', "[" * 9999, "\udcff"]
+)
+def test_a_strange_row_is_named(tmp_path, line):
+    content = f'{{"step": 1}}\n{line}\n{{"step": 2}}\n'.encode(errors="surrogateescape")
+    (tmp_path / logs.METRICS_FILE).write_bytes(content)
+    with pytest.raises(InputError, match=r"metrics\.jsonl line 2: expected a JSON object"):
+        read_metrics(tmp_path)
+
+
+def test_metrics_that_are_gone_are_named_when_a_run_goes_on(tmp_path, capsys):
+    Metrics(tmp_path, 0).close()
+    assert "is gone" not in capsys.readouterr().err
+    (tmp_path / logs.METRICS_FILE).unlink()
+    Metrics(tmp_path, 40).close()
+    said = capsys.readouterr().err
+    assert f"{tmp_path / logs.METRICS_FILE} is gone" in said and "step 40" in said

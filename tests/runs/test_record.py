@@ -165,3 +165,24 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         files.write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "Expecting value"),
+        (b'{"steps": 1', "Expecting ','"),
+        (b"[]", "it holds a list"),
+        (b'{"seconds": "long"}', "seconds is 'long'"),
+        (b'{"steps": null}', "steps is None"),
+        (b'{"class_prior": 3}', "class_prior is 3"),
+        (b'{"test_parts": "part1"}', "test_parts is 'part1'"),
+        (b"\xff", "codec can't decode"),
+    ],
+)
+def test_a_strange_run_json_is_named(tmp_path, content, said):
+    (tmp_path / record.RUN_FILE).write_bytes(content)
+    with pytest.raises(InputError) as error:
+        record.read_file(tmp_path, record.RUN_FILE)
+    assert str(tmp_path / "run.json") in str(error.value) and said in str(error.value)
+    assert "\n" not in str(error.value)

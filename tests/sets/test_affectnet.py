@@ -175,7 +175,7 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "column": (edit("training", "arousal", "calm"), "training.csv: no column 'arousal'"),
     "not utf-8": (
         lambda raw: (raw / LISTS / "training.csv").write_bytes(b"\xff\xfe"),
-        "training.csv: not UTF-8 after line 1",
+        "training.csv: not UTF-8 at byte ",
     ),
     "no list": (
         lambda raw: (raw / LISTS / "validation.csv").unlink(),

@@ -170,9 +170,9 @@ def test_a_text_encoder_comes_with_sizes_and_tokenizer(exported):
 def test_other_modalities_of_a_face_may_start_from_its_encoder(exported):
     tensors = tensor_file.open_weights(exported)
     for domain in ("V", "D", "Th"):
-        assert weights._own_encoder(tensors, domain, "x") == "encoder_R"
+        assert weights.own_encoder(tensors, domain, "x") == "encoder_R"
     own = tensors | {"params/encoder_D/x": tensors["params/head_R/kernel"]}
-    assert weights._own_encoder(own, "D", "x") == "encoder_D"
+    assert weights.own_encoder(own, "D", "x") == "encoder_D"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_another_encoder_is_refused(exported, changes, said):
 def test_what_an_export_does_not_have_is_named(exported):
     tensors = tensor_file.open_weights(exported)
     with pytest.raises(InputError, match="x: it has no encoder_S, but encoder_R, encoder_T"):
-        weights._own_encoder(tensors, "S", "x")
+        weights.own_encoder(tensors, "S", "x")
     config = config_of(**{T: exported, "text.encoder": "bert"})
     with pytest.raises(InputError, match=r"text\.encoder is 'small', the config's 'bert'"):
         weight_sources.text_of(config)

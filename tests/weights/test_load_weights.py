@@ -346,6 +346,33 @@ def test_a_hub_name_is_found_in_the_cache_and_never_asked_for_offline(tmp_path, 
     assert "https://huggingface.co/timm/resnet50.tv_in1k by hand and set" in message
 
 
+def test_a_hubs_revision_is_taken_and_its_commit_recorded(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    repo, commits = tmp_path / "models--org--faces", {"main": "a" * 40, "v1.0": "b" * 40}
+    (repo / "refs").mkdir(parents=True)
+    for number, (name, commit) in enumerate(commits.items()):
+        (repo / "refs" / name).write_text(commit)
+        (repo / "snapshots" / commit).mkdir(parents=True)
+        state, _ = torchvision("resnet18")
+        state["bn1.bias"] = torch.full((8,), float(number))
+        saved(repo / "snapshots" / commit, state)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    weight_sources._download.cache_clear()
+    key = "model.encoders.R.weights"
+    for source, commit in (("", "a" * 40), ("@v1.0", "b" * 40), (f"@{'b' * 40}", "b" * 40)):
+        _, plan, variables = load(config_of(**{key: f"hf:org/faces{source}"}))
+        assert str(plan).startswith(f"hf:org/faces{source} (torchvision or timm ResNet, 100 arrays")
+        assert str(plan).endswith(f"commit {commit})")
+        assert variables["params"]["bn1"]["bias"][0] == (commit[0] == "b")
+    message = refused(config_of(**{key: "hf:org/faces@v2.0"}))
+    assert "hf:org/faces@v2.0: neither in the cache nor to be downloaded" in message
+    for bad in ("hf:org/faces@", "hf:org/faces@../x", "hf:org/faces@a@b"):
+        message = refused(config_of(**{key: bad}))
+        assert "expected hf:ORG/NAME, or hf:ORG/NAME@REVISION" in message
+
+
 def test_show_lists_the_tensors(tmp_path):
     saved(tmp_path, torchvision("resnet18")[0])
     text = show(tmp_path)

@@ -1,6 +1,5 @@
 """AffectNet's lists of 2017 and label arrays of 2021 (docs/datasets.md section 8)."""
 
-import csv
 import io
 import math
 import re
@@ -13,7 +12,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS
-from tfds_reactionet.reading import Box, check_header, readable
+from tfds_reactionet.reading import Box, check_header, csv_rows, readable
 
 COLUMNS = (
     "subDirectory_filePath",
@@ -57,32 +56,23 @@ def read_list(path: Path) -> Iterator[Listed]:
     Raises InputError naming the line.
     """
     header: list[str] | None = None
-    number, line = 0, 1
-    try:
-        with readable(path), open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            for cells in reader:
-                line = reader.line_num
-                cells = [cell.strip() for cell in cells]
-                if not any(cells):
-                    continue
-                if header is None:
-                    header = cells if COLUMNS[0] in cells else list(COLUMNS)
-                    check_header(path, header, COLUMNS)
-                    if header is cells:
-                        continue
-                if len(cells) != len(header):
-                    raise InputError(
-                        f"{path}: line {line} has {len(cells)} columns, expected {len(header)} "
-                        f"({','.join(COLUMNS[:2])}, ...)"
-                    )
-                row = dict(zip(header, cells, strict=True))
-                yield _listed(row, number, line, f"{path}: line {line}")
-                number += 1
-    except csv.Error as error:
-        raise InputError(f"{path}: line {line}: {error}; expected CSV") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 after line {line}; expected CSV") from error
+    number = 0
+    for line, cells in csv_rows(path):
+        if not any(cells):
+            continue
+        if header is None:
+            header = cells if COLUMNS[0] in cells else list(COLUMNS)
+            check_header(path, header, COLUMNS)
+            if header is cells:
+                continue
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}: line {line} has {len(cells)} columns, expected {len(header)} "
+                f"({','.join(COLUMNS[:2])}, ...)"
+            )
+        row = dict(zip(header, cells, strict=True))
+        yield _listed(row, number, line, f"{path}: line {line}")
+        number += 1
 
 
 def _listed(row: dict[str, str], number: int, line: int, where: str) -> Listed:

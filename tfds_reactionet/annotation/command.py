@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from drr_jax.cells import table_csv
 from drr_jax.errors import InputError
 from tfds_reactionet.annotation import agreement, demographics, review, suspicious
 from tfds_reactionet.annotation.suspicious_sheet import Strongest, sheet
@@ -48,7 +49,7 @@ def _suspicious(args: argparse.Namespace) -> None:
         out,
         {
             "review.csv": "".join(lines),
-            "counts.csv": counts.to_csv(index=False, lineterminator="\n"),
+            "counts.csv": table_csv(counts, index=False),
             "contact_sheet.html": sheet(strongest, args.intensity, args.count, summary),
         },
     )

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
+from drr_jax import limits
 from drr_jax.errors import InputError
 from tfds_reactionet.reading import Box, matching, read_text
 
@@ -42,6 +43,8 @@ def read_points(path: Path) -> Float[np.ndarray, "frames 28 2"]:
     """
     rows = []
     for line, text in enumerate(read_text(path).rstrip().splitlines(), 1):
+        if len(text) > limits.LINE:
+            raise InputError(f"{path}: line {line} is longer than {limits.LINE} characters")
         cells = text.replace(",", " ").split()
         if len(cells) != 2 * POINTS or not _NUMBERS.fullmatch(text):
             raise InputError(

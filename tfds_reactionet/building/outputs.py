@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax import files
+from drr_jax.cells import neutral
 from drr_jax.errors import InputError
 
 
 def csv_lines(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as lines of a CSV file."""
+    """Rows as lines of a CSV file; no text in them is a formula."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    csv.writer(buffer, lineterminator="\n").writerows([neutral(v) for v in row] for row in rows)
     return buffer.getvalue()
 
 

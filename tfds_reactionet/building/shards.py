@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drr_jax import files
+from drr_jax import files, limits
 from tfds_reactionet.building.common import Tally
 from tfds_reactionet.building.skipped import Skip
 
@@ -55,6 +55,6 @@ def beam_shard(
 def merge_tallies(scratch: Path, tallies: Mapping[str, Tally]) -> Iterator[list[Any]]:
     """Adds the statistics that Beam workers left to `tallies`; yields each shard's skips."""
     for path in sorted(scratch.glob("*.json")):
-        state = files.read_json(path)
+        state = files.read_json(path, limits.TABLE_BYTES)
         tallies[path.name.split("-")[0]].add(Tally.from_json(state["tally"]))
         yield state["skips"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drr_jax import files
+from drr_jax.cells import neutral
 from drr_jax.errors import InputError
 
 
@@ -51,7 +52,7 @@ class SkipList:
 
     def add(self, skips: Iterable[Skip]) -> None:
         for skip in skips:
-            self._writer.writerow(skip)
+            self._writer.writerow(map(neutral, skip))
             self.counts[skip.reason] += 1
 
     @property

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from drr_jax import files, limits
 from drr_jax.errors import InputError
 from tfds_reactionet.emotionet.labels import AUS, Coded, coded, find_columns
 from tfds_reactionet.reading import open_archive
 
 _PROTECTED = b"\xd0\xcf\x11\xe0"  # the container of a workbook with a password
 _MOST_COLUMNS = AUS + 20
-_MOST_ROWS = 1 << 20  # of any workbook
+_SHEETS, _TEXTS, _PICTURES = "xl/worksheets/", "xl/sharedStrings.xml", "xl/media/"
 
 
 def read_workbook(path: Path) -> Iterator[Coded]:
@@ -30,7 +31,7 @@ def read_workbook(path: Path) -> Iterator[Coded]:
             f"{path.with_suffix('.csv').name}"
         ) from error
     _check(path)
-    content = io.BytesIO(path.read_bytes())
+    content = io.BytesIO(files.read_at_most(path, limits.ARCHIVE_MEMBER_BYTES))
     book = _guard(path, lambda: excel.load_workbook(content, read_only=True, data_only=True))
     found = False
     for sheet in _guard(path, lambda: list(book.worksheets)):
@@ -58,7 +59,12 @@ def _check(path: Path) -> None:
             )
     archive = open_archive(path)
     for name in archive.names():
-        if b"<!DOCTYPE" in archive.read(name):
+        most = limits.WORKBOOK_PART_BYTES
+        if name.startswith((_SHEETS, _PICTURES)):
+            most = limits.ARCHIVE_MEMBER_BYTES
+        elif name == _TEXTS:
+            most = limits.WORKBOOK_TEXTS_BYTES
+        if b"<!DOCTYPE" in archive.read(name, most):
             raise InputError(f"{path}: {name[:80]} defines entities; it is not read")
 
 
@@ -66,13 +72,13 @@ def _rows(sheet: Any, path: Path) -> Iterator[tuple[int, tuple]]:
     """(line, cells) of the rows that are not blank."""
     sheet.reset_dimensions()  # some programs write wrong ones
     rows = sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS)
-    for line in range(1, _MOST_ROWS + 1):
+    for line in range(1, limits.WORKBOOK_ROWS + 1):
         cells = _guard(path, lambda: next(rows, None))
         if cells is None:
             return
         if any(cell is not None and str(cell).strip() for cell in cells):
             yield line, cells
-    raise InputError(f"{path}: more than {_MOST_ROWS} rows")
+    raise InputError(f"{path}: more than {limits.WORKBOOK_ROWS} rows")
 
 
 def _guard(path: Path, function: Any) -> Any:

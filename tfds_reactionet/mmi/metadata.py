@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
+from drr_jax import files, limits
 from drr_jax.errors import InputError
 from tfds_reactionet.reading import readable
 
-MAX_BYTES = 16 << 20  # the largest file of a session has some 100 KB
 VIEWS = ("0", "1", "2")
 _CODES = re.compile(r"[0-9]{1,2}([,;\s]+[0-9]{1,2})*")
 
@@ -28,10 +28,7 @@ def read_elements(path: Path) -> list[tuple[str, dict[str, str], int]]:
     Raises InputError naming the line of a defect, or of a document type.
     """
     with readable(path):
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: {size} bytes, expected an XML file of at most {MAX_BYTES}")
-        content = path.read_bytes()
+        content = files.read_at_most(path, limits.DOCUMENT_BYTES)
     elements = []
     parser = expat.ParserCreate()
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from drr_jax import limits
 from drr_jax.errors import InputError
 from tfds_reactionet.reading import ImageFile, Pixels, ZipImage, file_names, open_archive, read_text
 
@@ -37,7 +38,8 @@ class Store:
         if self.path.is_dir():
             return read_text(self.path / member), self.where(member)
         try:
-            text = open_archive(self.path).read(member).decode().removeprefix("\ufeff")
+            content = open_archive(self.path).read(member, limits.DOCUMENT_BYTES)
+            text = content.decode().removeprefix("\ufeff")
         except UnicodeDecodeError as error:
             raise InputError(f"{self.path}: {member[:80]} is not UTF-8") from error
         return text, self.where(member)

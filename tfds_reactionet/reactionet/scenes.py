@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drr_jax import files, limits
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import SCENES
 
@@ -30,7 +31,7 @@ def read_pool(path: Path = POOL) -> dict[str, tuple[SubScene, ...]]:
     Source: supplement 1.8.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(files.read_at_most(path, limits.DOCUMENT_BYTES).decode())
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: {error}; expected scenes in TOML") from error
     return {scene: _scene(scene, table, path) for scene, table in document.items()}

@@ -5,20 +5,22 @@ that is larger than allowed or packed more than 200 to 1 are refused with one li
 """
 
 import functools
+import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
+from drr_jax import limits
 from drr_jax.errors import InputError
 from tfds_reactionet.reading.tables import readable
 
-MAX_MEMBER_BYTES = 256 << 20  # an uncompressed 8K frame has 100 MB
-MAX_RATIO = 200  # text and black images pack up to about 100 to 1; bombs 1000 to 1
 _DAMAGED = (zipfile.BadZipFile, OSError, ValueError, RuntimeError)
-_RATIO_FROM = 1 << 20  # smaller members cannot do harm
+_END = struct.Struct("<4s4H2LH")  # at the end of a zip file: where its directory is
+_TAIL = _END.size + (1 << 16)  # a comment may follow
 
 
 class Archive:
@@ -26,6 +28,7 @@ class Archive:
 
     def __init__(self, path: Path):
         self.path = path
+        _check_directory(path)
         try:
             self._zip = zipfile.ZipFile(path)
         except _DAMAGED as error:
@@ -43,12 +46,15 @@ class Archive:
         """Names of all files in it, as stored."""
         return iter(self._members)
 
-    def read(self, name: str) -> bytes:
-        """Contents of a member. Raises InputError for one that is damaged, encrypted or a bomb."""
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """Contents of a member, of `most` bytes (limits.ARCHIVE_MEMBER_BYTES) or less.
+
+        Raises InputError for one that is larger, damaged, encrypted or a bomb.
+        """
         info = self._members.get(name)
         if info is None:
             raise InputError(f"{self.path}: no member {name[:80]!r}")
-        self._check_size(info)
+        self._check_size(info, most or limits.ARCHIVE_MEMBER_BYTES)
         try:
             with self._zip.open(info) as file:
                 data = file.read(info.file_size + 1)
@@ -69,17 +75,36 @@ class Archive:
         if info.flag_bits & 1:
             self._refuse(info, "is encrypted; unpack it with its password")
 
-    def _check_size(self, info: zipfile.ZipInfo) -> None:
+    def _check_size(self, info: zipfile.ZipInfo, most: int) -> None:
         size, packed = info.file_size, max(info.compress_size, 1)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             self._refuse(info, "is packed by a method other than deflate; unpack the archive")
-        if size > MAX_MEMBER_BYTES:
-            self._refuse(info, f"has {size} bytes, expected at most {MAX_MEMBER_BYTES}")
-        if size > _RATIO_FROM and size > MAX_RATIO * packed:
-            self._refuse(info, f"unpacks {size // packed} to 1, expected at most {MAX_RATIO} to 1")
+        if size > most:
+            self._refuse(info, f"has {size} bytes, expected at most {most}")
+        ratio = limits.ARCHIVE_RATIO
+        if size > limits.ARCHIVE_RATIO_FROM and size > ratio * packed:
+            self._refuse(info, f"unpacks {size // packed} to 1, expected at most {ratio} to 1")
 
     def _refuse(self, info: zipfile.ZipInfo, why: str) -> NoReturn:
         raise InputError(f"{self.path}: member {info.filename[:80]!r} {why}")
+
+
+def _check_directory(path: Path) -> None:
+    """Raises InputError for a zip file with millions of members, each of which takes memory."""
+    with readable(path), open(path, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if at >= 0 and len(tail) >= at + _END.size:
+        size = _END.unpack_from(tail, at)[5]
+        if size == 0xFFFFFFFF:  # then it stands in the record of 64 bits before
+            record = tail.rfind(b"PK\6\6", 0, at)
+            size = int.from_bytes(tail[record + 40 : record + 48], "little") if record >= 0 else 0
+        if size > limits.ARCHIVE_DIRECTORY_BYTES:
+            raise InputError(
+                f"{path}: its list of members has {size} bytes, expected at most "
+                f"{limits.ARCHIVE_DIRECTORY_BYTES}; unpack it"
+            )
 
 
 def open_archive(path: Path) -> Archive:

@@ -1,6 +1,8 @@
 """Images and videos of a raw release as images of one size."""
 
+import io
 import struct
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -8,14 +10,18 @@ import cv2
 import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
+from drr_jax import limits
 from tfds_reactionet.reading.placing import Fit, Placement
 
 JPEG_QUALITY = 95
-MAX_PIXELS = 1 << 27  # of an image; a larger one is damaged, or made to fill the memory
 _JPEG = b"\xff\xd8\xff"
+_SCAN = b"\xff\xda"  # what begins one; in the data of pixels 0 follows every 255
 _PNG = b"\x89PNG\r\n\x1a\n"
+# What OpenCV and Pillow both read; without headers that only one of them knows.
+_FORMATS = ("BMP", "DIB", "GIF", "JPEG2000", "PPM", "SUN", "TIFF", "WEBP")
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # of a TIFF
 _COLOUR = ("YCbCr", "RGB")  # of a JPEG's header
 
 _ORIENTATION = 0x0112  # EXIF's tag: how the stored rows and columns are to be shown
@@ -45,12 +51,16 @@ def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
         if data.startswith(_JPEG):
             height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
             _check_pixels(int(height), int(width))
+            if data.count(_SCAN) > limits.JPEG_SCANS:
+                raise BadImageError(f"more than {limits.JPEG_SCANS} scans of its pixels")
             if colours != "CMYK":
                 image = simplejpeg.decode_jpeg(data, "RGB")
                 turned = _TURNED.get(_orientation(data))
                 return np.ascontiguousarray(turned(image)) if turned else image
         elif data.startswith(_PNG):
             _check_pixels(*struct.unpack(">8xII", data[8:24].ljust(16, b"\0")))
+        else:
+            _check_header(data)
     except ValueError as error:
         raise BadImageError(str(error)) from error
     try:  # OpenCV turns images itself
@@ -83,9 +93,30 @@ def rgb(raw: bytes | UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "
     return decode(raw) if isinstance(raw, bytes) else raw
 
 
+def _check_header(data: bytes) -> None:
+    """Raises BadImageError for an image of another format that OpenCV would need gigabytes for.
+
+    OpenCV itself refuses no image below 2^30 pixels, however few bytes it has. Pillow reads no more
+    than the header.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about sizes, and metadata
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+            _check_pixels(image.height, image.width)
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
+                tiles = [image.tag_v2.get(tag, 0) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
+                _check_pixels(*(int(side) for side in tiles))
+    except BadImageError:
+        raise
+    except Image.DecompressionBombError as error:  # Pillow's own limit, which is higher
+        raise BadImageError(f"more than {limits.IMAGE_PIXELS} pixels ({error})") from error
+    except Exception as error:  # Pillow raises many kinds
+        raise BadImageError("not an image, or cut off") from error
+
+
 def _check_pixels(height: int, width: int) -> None:
-    if height * width > MAX_PIXELS:
-        raise BadImageError(f"{height} x {width} pixels, more than {MAX_PIXELS}")
+    if height * width > limits.IMAGE_PIXELS:
+        raise BadImageError(f"{height} x {width} pixels, more than {limits.IMAGE_PIXELS}")
 
 
 def encode(image: UInt8[np.ndarray, "height width *channels"], kind: Format = "jpeg") -> bytes:
@@ -154,6 +185,8 @@ class VideoFrames:
 
     def _open(self) -> None:
         self._capture = cv2.VideoCapture(str(self.path))
+        sides = cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH
+        _check_pixels(*(int(self._capture.get(side)) for side in sides))
         self._next = 1
 
 

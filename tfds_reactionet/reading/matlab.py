@@ -19,11 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from drr_jax import limits
 from drr_jax.errors import InputError
 from tfds_reactionet.reading.tables import readable
 
-MAX_BYTES = 128 << 20  # of a file, and of a variable when it is unpacked
-MAX_MEMORY, MAX_SECONDS = 1 << 30, 60  # for reading a file; the largest take two seconds
 _HEAD = 132  # bytes: up to the type of the first element
 _MATRIX, _COMPRESSED = 14, 15  # types of elements
 
@@ -38,14 +37,15 @@ def read_variable(path: Path, name: str) -> Any:
     Raises InputError if the file cannot be read or does not hold the variable.
     """
     with readable(path):
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: larger than {MAX_BYTES} bytes")
+        if path.stat().st_size > limits.MATLAB_BYTES:
+            raise InputError(f"{path}: larger than {limits.MATLAB_BYTES} bytes")
         with open(path, "rb") as file:
             head = file.read(_HEAD)
     try:
         _check(head)
-        request = [str(path.resolve()), name, MAX_BYTES, MAX_MEMORY, MAX_SECONDS]
-        answer = _worker(os.getpid()).ask(request, MAX_SECONDS)
+        seconds = limits.MATLAB_SECONDS
+        most = [limits.MATLAB_BYTES, limits.MATLAB_TEXT, limits.MATLAB_MEMORY, seconds]
+        answer = _worker(os.getpid()).ask([str(path.resolve()), name, *most], seconds)
     except _DefectError as error:
         raise InputError(
             f"{path}: not a readable MATLAB file ({' '.join(str(error).split())[:200]}); expected "

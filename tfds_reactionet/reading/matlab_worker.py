@@ -1,9 +1,9 @@
 """Reads MATLAB files with scipy for matlab.py, in a process of its own that it may end.
 
-A request is a line of JSON: [path, variable, its most bytes, bytes of memory, seconds]. The answer
-is a line with two lengths, a text of JSON, and numbers (float64). The text is {"value": ...}, where
-an array is {"": shape, "at": the first of its numbers}; {"others": names} if there is no such
-variable; or {"error": text, "worn": whether memory ran short}.
+A request is a line of JSON: [path, variable, its most bytes, most characters of the answer, bytes
+of memory, seconds]. The answer is a line with two lengths, a text of JSON, and numbers (float64).
+The text is {"value": ...}, where an array is {"": shape, "at": the first of its numbers};
+{"others": names} if there is no such variable; or {"error": text, "worn": memory ran short}.
 The file is run by its path and imports nothing of the package, so that it starts fast.
 """
 
@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from scipy.io import loadmat, whosmat
 
-_MOST_TEXT = 1 << 24  # characters
 _DEPTH = 6  # of structs in cells in structs
 
 
@@ -34,12 +33,12 @@ def main() -> None:
     out.write(b"ready\n")
     out.flush()
     for line in sys.stdin.buffer:
-        path, name, most, memory, seconds = json.loads(line)
+        path, name, most, most_text, memory, seconds = json.loads(line)
         _limit(start and start + memory, int(time.process_time()) + seconds)
         numbers, error, worn = array.array("d"), "", False
         try:
             text = json.dumps(_answer(path, name, most, numbers)).encode()
-            if len(text) > _MOST_TEXT:
+            if len(text) > most_text:
                 error = "too many arrays"
         except MemoryError:
             error, worn = f"more than {memory} bytes of memory needed", True

@@ -13,18 +13,19 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from drr_jax import files, limits
+from drr_jax.errors import InputError
 from tfds_reactionet.reading.archive import open_archive
 from tfds_reactionet.reading.images import BadImageError
 
-MAX_BYTES = 256 << 20  # BP4D's largest .obj has about 10 MB
-_MAX_WORK = 1 << 28  # pixels times triangles: 1000 times what a face takes
 _BLOCK = 1 << 20  # samples that are tested at a time
 _FRAME_MARGIN = 0.05  # room around an orthographic view
 _COMMENT = re.compile(rb"#[^\n]*")
-_POINTS = rb"\bCoordinate\s*\{\s*point\s*\[([^\]]*)\]"
-_TEXTURE = rb"\bTextureCoordinate\s*\{\s*point\s*\[([^\]]*)\]"
-_FACES = rb"\bcoordIndex\s*\[([^\]]*)\]"
-_TEXTURE_FACES = rb"\btexCoordIndex\s*\[([^\]]*)\]"
+# Beginnings of blocks of numbers, each of which ends with "]".
+_POINTS = rb"\bCoordinate\s*\{\s*point\s*\["
+_TEXTURE = rb"\bTextureCoordinate\s*\{\s*point\s*\["
+_FACES = rb"\bcoordIndex\s*\["
+_TEXTURE_FACES = rb"\btexCoordIndex\s*\["
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def read_obj(path: Path, member: str = "") -> Mesh:
 
     Raises BadImageError for a defect, and InputError for one of the zip file.
     """
-    content = open_archive(path).read(member) if member else _content(path)
+    content = open_archive(path).read(member, limits.MESH_BYTES) if member else _content(path)
     path /= member
     groups: dict[bytes, list[bytes]] = {b"v": [], b"vt": [], b"f": []}
     for line in content.splitlines():
@@ -88,7 +89,7 @@ def z_buffer(
     area = b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0]
     seen = (extent > 0).all(axis=1) & (np.abs(area) > 1e-12)
     sides = 2 ** np.ceil(np.log2(np.maximum(extent.max(axis=1), 1))).astype(int)
-    if np.sum(sides[seen].astype(float) ** 2) > _MAX_WORK:
+    if np.sum(sides[seen].astype(float) ** 2) > limits.MESH_WORK:
         raise BadImageError("a mesh of too many large triangles")
     buffer = np.full(size * size, -np.inf)
     for side in np.unique(sides[seen]):
@@ -177,11 +178,18 @@ def frontal(mesh: Mesh, size: int) -> UInt8[np.ndarray, "size size"]:
 
 def _content(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadImageError(f"{path}: larger than {MAX_BYTES} bytes")
-        return path.read_bytes()
-    except OSError as error:
+        return files.read_at_most(path, limits.MESH_BYTES)
+    except (OSError, InputError) as error:
         raise BadImageError(str(error)) from error
+
+
+def _cells(content: bytes, path: Path) -> list[bytes]:
+    """What blanks separate. Raises BadImageError, before it is cut, for more than a face has."""
+    if len(content) > 2 * limits.MESH_NUMBERS:  # less, and there cannot be too many
+        count = sum(1 for _ in re.finditer(rb"\S+", content))
+        if count > limits.MESH_NUMBERS:
+            raise BadImageError(f"{path}: {count} numbers, more than {limits.MESH_NUMBERS}")
+    return content.split()
 
 
 def _rows(lines: list[bytes], columns: int, path: Path) -> np.ndarray:
@@ -190,7 +198,7 @@ def _rows(lines: list[bytes], columns: int, path: Path) -> np.ndarray:
         return np.zeros((0, columns))
     try:
         width = len(lines[0].split())
-        table = np.array(b" ".join(lines).split(), np.float64).reshape(len(lines), width)
+        table = np.array(_cells(b" ".join(lines), path), np.float64).reshape(len(lines), width)
     except ValueError as error:
         raise BadImageError(f"{path}: {error}") from error
     if width < columns:
@@ -208,10 +216,10 @@ def _obj_corners(lines: list[bytes], path: Path) -> np.ndarray:
         by_shape.setdefault((len(cells), parts), []).append(line.replace(b"//", b"/0/"))
     triangles = []
     for (corners, parts), rows in by_shape.items():
-        if corners < 3 or parts > 3:
+        if not 3 <= corners <= limits.MESH_CORNERS or parts > 3:
             raise BadImageError(f"{path}: a face of {corners} corners")
         try:
-            flat = np.array(b" ".join(rows).replace(b"/", b" ").split(), np.int64)
+            flat = np.array(_cells(b" ".join(rows).replace(b"/", b" "), path), np.int64)
             table = flat.reshape(len(rows), corners, parts)
         except (ValueError, OverflowError) as error:
             raise BadImageError(f"{path}: {error}") from error
@@ -240,10 +248,12 @@ def _finite(values: np.ndarray, path: Path) -> None:
 
 
 def _block(text: bytes, pattern: bytes, kind: type, path: Path) -> np.ndarray:
-    """Numbers of the first block that a pattern finds; empty if there is none."""
+    """Numbers of the block whose beginning a pattern finds first; empty if there is none."""
     found = re.search(pattern, text)
+    end = text.find(b"]", found.end()) if found else -1
+    content = text[found.end() : end] if found and end >= 0 else b""
     try:
-        numbers = np.array(found[1].replace(b",", b" ").split() if found else [], kind)
+        numbers = np.array(_cells(content.replace(b",", b" "), path), kind)
     except (ValueError, OverflowError) as error:
         raise BadImageError(f"{path}: {error}") from error
     _finite(numbers, path)
@@ -258,8 +268,8 @@ def _triangles(indices: np.ndarray, path: Path) -> np.ndarray:
         ends = np.append(ends, len(indices) - 1)
     starts = np.append(0, ends[:-1] + 1)
     lengths = ends - starts
-    if (lengths < 3).any():
-        raise BadImageError(f"{path}: a face of fewer than 3 corners")
+    if (lengths < 3).any() or lengths.max() > limits.MESH_CORNERS:
+        raise BadImageError(f"{path}: a face of fewer than 3 corners or too many")
     pieces = []
     for length in np.unique(lengths):
         rows = indices[starts[lengths == length, None] + np.arange(length)]

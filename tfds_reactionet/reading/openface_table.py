@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from drr_jax import limits
 from drr_jax.errors import InputError
 from drr_jax.facs import OPENFACE_OCCURRENCE_AUS, REACTIONET_AUS
 from tfds_reactionet.reading.tables import check_header, read_text
@@ -58,8 +59,12 @@ class OpenFaceTable:
     def __init__(self, path: Path, needed: Sequence[str] = VIDEO):
         """`needed` is VIDEO, or STILL for the faces of one image."""
         self.path = path
-        text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+        text = read_text(path, limits.TABLE_BYTES).replace("\r\n", "\n").replace("\r", "\n")
+        if text.count("\n") >= limits.TABLE_LINES:
+            raise InputError(f"{path}: more than {limits.TABLE_LINES} lines")
         self._lines = text.replace("-nan(ind)", "nan").split("\n")  # Windows builds write this
+        if len(self._lines[0]) > limits.LINE:
+            raise InputError(f"{path}: line 1 is longer than {limits.LINE} characters")
         filled = [number for number, line in enumerate(self._lines) if line.strip()]
         self._rows = [number for number in filled if number]
         first = self._lines[self._rows[0]] if self._rows else ""

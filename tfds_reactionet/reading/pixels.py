@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from drr_jax import files, limits
+from drr_jax.errors import InputError
 from tfds_reactionet.reading.archive import open_archive
 from tfds_reactionet.reading.images import BadImageError, VideoFrames
 
@@ -50,8 +52,8 @@ class ImageFile:
 
     def read(self) -> bytes:
         try:
-            return self.path.read_bytes()
-        except OSError as error:
+            return files.read_at_most(self.path, limits.IMAGE_BYTES)
+        except (OSError, InputError) as error:
             raise BadImageError(str(error)) from error
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from drr_jax import files, limits
+from drr_jax.cells import plain
 from drr_jax.errors import InputError
 
 T = TypeVar("T")
@@ -23,26 +25,51 @@ def readable(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def read_text(path: Path) -> str:
-    """Text of a UTF-8 file (a byte order mark is dropped).
+def read_text(path: Path, most: int = limits.DOCUMENT_BYTES) -> str:
+    """Text of a UTF-8 file of at most `most` bytes (a byte order mark is dropped).
 
     Raises InputError naming the byte offset if the file is not UTF-8.
     """
     with readable(path):
-        data = path.read_bytes()
+        data = files.read_at_most(path, most)
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: not UTF-8 at byte {error.start}; convert it first, "
-            f"e.g. iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8.tmp"
-        ) from error
+        raise _not_text(path, error.start) from error
+
+
+def _not_text(path: Path, byte: int) -> InputError:
+    return InputError(
+        f"{path}: not UTF-8 at byte {byte}; convert it first, "
+        f"e.g. iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8.tmp"
+    )
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file with their ends, read one at a time; any line end counts.
+
+    Raises InputError, naming the byte or the line, for what is not UTF-8 and for endless lines.
+    """
+    done = 0  # bytes
+    with readable(path), open(path, "rb") as file:
+        for number, raw in enumerate(iter(lambda: file.readline(limits.LINE + 1), b""), 1):
+            if len(raw) > limits.LINE:
+                raise InputError(f"{path}: line {number} is longer than {limits.LINE} bytes")
+            try:
+                text = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise _not_text(path, done + error.start) from error
+            if not done:
+                text = text.removeprefix("\ufeff")
+            done += len(raw)
+            yield from io.StringIO(text, newline="") if "\r" in text else (text,)
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number, text) of the lines of a UTF-8 file that are not blank. Raises InputError."""
-    lines = enumerate(read_text(path).splitlines(), 1)
-    return ((line, text) for line, text in lines if text.strip())
+    for line, text in enumerate(text_lines(path), 1):
+        if text.strip():
+            yield line, text.rstrip("\r\n")
 
 
 def read_pairs(
@@ -86,11 +113,24 @@ def check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> No
 def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """(line number, stripped cells) of the rows of a CSV file that are not blank.
 
-    Raises InputError for a file that is not UTF-8, and for bad quoting.
+    Raises InputError for a file that is not UTF-8, for bad quoting, and for endless rows.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    length = 0  # of the row that is being read, which may have many lines
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        for text in text_lines(path):
+            length += len(text)
+            if length > limits.LINE:
+                raise InputError(
+                    f"{path}: line {reader.line_num}: a row of more than {limits.LINE} characters"
+                )
+            yield text
+
+    reader = csv.reader(lines(), strict=True)
     try:
         for row in reader:
+            length = 0
             cells = [cell.strip() for cell in row]
             if cells not in ([], [""]):
                 yield reader.line_num, cells
@@ -100,6 +140,8 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def read_table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields (line number, {column: stripped cell}) of a CSV file with a header.
+
+    The apostrophe that keeps a spreadsheet from taking a text for a formula is left out.
 
     Raises InputError for a file that is not UTF-8, a missing or repeated column, bad quoting and
     a row of another width.
@@ -115,7 +157,7 @@ def read_table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[st
                 f"{path}: line {line} has {len(cells)} columns, expected "
                 f"{len(header)} ({','.join(header[:4])}...); quote cells that hold commas"
             )
-        yield line, dict(zip(header, cells, strict=True))
+        yield line, dict(zip(header, map(plain, cells), strict=True))
     if header is None:
         check_header(path, [], needed)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from drr_jax import facs
+from drr_jax.cells import table_csv
 from drr_jax.pages import named, plain
 from tfds_reactionet import annotation
 from tfds_reactionet.building import csv_text
@@ -56,8 +57,8 @@ def scenes(study: Study) -> Shown:
     frames = every.groupby(["scene", "sub_scene"])["frames"].sum()
     study.files |= {
         "scenes.png": figures.bars(panels.to_dict()),
-        "scenes.csv": counted.join(paper.add_prefix("paper_")).to_csv(index_label="scene"),
-        "sub_scenes.csv": pd.DataFrame(frames).to_csv(),
+        "scenes.csv": table_csv(counted.join(paper.add_prefix("paper_")), index_label="scene"),
+        "sub_scenes.csv": table_csv(pd.DataFrame(frames)),
     }
     return {"total": counted.sum()}
 
@@ -87,7 +88,7 @@ def rare(study: Study) -> Shown:
     table = pd.DataFrame(shares, RARE).rename_axis(index="au", columns="data_set").unstack()
     study.files |= {
         "less_frequent_aus.png": figures.share_figure(RARE, shares),
-        "less_frequent_aus.csv": table.to_csv(header=["share"], float_format="%.6f"),
+        "less_frequent_aus.csv": table_csv(table, header=["share"], float_format="%.6f"),
     }
     return {}
 
@@ -112,7 +113,7 @@ def occurrence(study: Study) -> Shown:
     shares["all frames"] = table["occurrences"] / table["frames"]
     study.files |= {
         "occurrence.png": figures.share_figure(names, shares, meanings=False),
-        "occurrence.csv": table.to_csv(index_label="au"),
+        "occurrence.csv": table_csv(table, index_label="au"),
     }
     return {}
 
@@ -202,7 +203,9 @@ def intensity(study: Study) -> Shown:
     edges = [f"{n * BIN:g}" for n in range(BINS)]
     study.files |= {
         "intensity.png": figures.intensity_figure(histogram[given], shown),
-        "intensity.csv": pd.DataFrame(histogram, study.au_names, edges).to_csv(index_label="au"),
+        "intensity.csv": table_csv(
+            pd.DataFrame(histogram, study.au_names, edges), index_label="au"
+        ),
     }
     return {"bin": BIN, "lacking": [name for name in study.au_names if name not in shown]}
 
@@ -222,7 +225,7 @@ def delay(study: Study) -> Shown:
     table = table[table["sequences"] > 0]
     study.files |= {
         "delay.png": figures.delay_figure(found),
-        "delay.csv": table.to_csv(index=False, float_format="%.5f"),
+        "delay.csv": table_csv(table, index=False, float_format="%.5f"),
         "delay_sequences.csv": csv_text(["sequence", "lag_frames", "correlation"], found.peaks),
     }
     return {

@@ -2,8 +2,11 @@ from .attention import MLP as MLP
 from .attention import Block as Block
 from .attention import initializer as initializer
 from .bert import read_sizes as read_sizes
+from .build import RESNETS as RESNETS
+from .build import VITS as VITS
 from .build import build_image_encoder as build_image_encoder
 from .build import build_text_encoder as build_text_encoder
+from .build import normalisation as normalisation
 from .build import normalise_image as normalise_image
 from .layers import BatchNorm as BatchNorm
 from .layers import Conv as Conv
@@ -11,5 +14,6 @@ from .layers import How as How
 from .layers import Images as Images
 from .text import PAD as PAD
 from .text import TransformerLayer as TransformerLayer
+from .vit import DEPTH as DEPTH
 from .vit import PATCH as PATCH
 from .vit import resize_positions as resize_positions

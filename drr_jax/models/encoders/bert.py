@@ -26,6 +26,7 @@ EXPECTED = {
     "position_embedding_type": "absolute",
     "layer_norm_eps": EPSILON,
     "pad_token_id": PAD,
+    "is_decoder": False,  # whose words see those before them alone
 }
 
 

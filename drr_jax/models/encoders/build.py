@@ -8,7 +8,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
-from drr_jax.config import Config
+from drr_jax.config import Config, ImageEncoder, channels
+from drr_jax.models.encoders.attention import EPSILON
 from drr_jax.models.encoders.bert import Bert
 from drr_jax.models.encoders.layers import resolve_conv
 from drr_jax.models.encoders.resnet import ResNet18, ResNet50
@@ -21,26 +22,39 @@ RESNETS = {"resnet18": ResNet18, "resnet50": ResNet50}
 VITS = {"vit_s16": ViTS16, "vit_b16": ViTB16}
 
 
+def normalisation(encoder: ImageEncoder) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation by channel that a domain's images are normalised by; ImageNet's."""
+    mean = channels(encoder.mean) if encoder.mean else IMAGENET_MEAN
+    return mean, channels(encoder.std) if encoder.std else IMAGENET_STD
+
+
 def normalise_image(
-    image: UInt8[Array, "batch height width 3"], dtype: jnp.dtype
+    image: UInt8[Array, "batch height width 3"],
+    dtype: jnp.dtype,
+    encoder: ImageEncoder,
 ) -> Float[Array, "batch height width 3"]:
-    """Grey levels 0 to 255 -> ImageNet's mean 0 and deviation 1, computed in float32."""
-    scaled = image.astype(jnp.float32) / 255
-    return ((scaled - jnp.asarray(IMAGENET_MEAN)) / jnp.asarray(IMAGENET_STD)).astype(dtype)
+    """Grey levels 0 to 255 -> mean 0 and deviation 1 of an encoder's images, in float32."""
+    mean, std = map(jnp.asarray, normalisation(encoder))
+    return ((image.astype(jnp.float32) / 255 - mean) / std).astype(dtype)
 
 
 def build_image_encoder(
-    config: Config, dtype: jnp.dtype = jnp.float32, name: str | None = None
+    config: Config, dtype: jnp.dtype = jnp.float32, domain: str = "R", name: str | None = None
 ) -> nn.Module:
-    """The encoder of `encoder.backbone`; each call makes one with weights of its own.
+    """The encoder of `encoder.backbone` for a domain; each call makes one with its own weights.
 
     `encoder.width` is the ResNets' channels of the first stage and the dimension of a ViT's
     attention heads, both 64 as published; `encoder.depth` the layers of a ViT.
     """
     encoder = config.encoder
     if encoder.backbone in VITS:
-        depth = encoder.depth or DEPTH
-        return VITS[encoder.backbone](depth=depth, head_width=encoder.width, dtype=dtype, name=name)
+        return VITS[encoder.backbone](
+            depth=encoder.depth or DEPTH,
+            head_width=encoder.width,
+            epsilon=getattr(config.model.encoders, domain).epsilon or EPSILON,
+            dtype=dtype,
+            name=name,
+        )
     return RESNETS[encoder.backbone](
         width=encoder.width,
         stem=encoder.stem,

@@ -24,6 +24,7 @@ class ViT(nn.Module):
     heads: int
     depth: int = DEPTH
     head_width: int = 64
+    epsilon: float = EPSILON  # of its normalisation
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -45,8 +46,10 @@ class ViT(nn.Module):
         first = jnp.broadcast_to(first.astype(self.dtype), (batch, 1, features))
         tokens = jnp.concatenate([first, patches], axis=1) + positions.astype(self.dtype)
         for layer in range(self.depth):
-            tokens = Block(self.heads, self.dtype, name=f"block{layer}")(tokens)
-        tokens = nn.LayerNorm(EPSILON, dtype=self.dtype, name="norm")(tokens)
+            tokens = Block(self.heads, self.dtype, epsilon=self.epsilon, name=f"block{layer}")(
+                tokens
+            )
+        tokens = nn.LayerNorm(self.epsilon, dtype=self.dtype, name="norm")(tokens)
         return tokens[:, 0], tokens[:, 1:].reshape(batch, rows, columns, features)
 
     def __call__(self, x: Images, train: bool) -> Float[Array, "batch rows columns features"]:

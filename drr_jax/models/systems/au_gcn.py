@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.models.drr import GraphModule
-from drr_jax.models.encoders import How, normalise_image
+from drr_jax.models.encoders import How
 from drr_jax.models.losses import Targets
-from drr_jax.models.system import System, batch_key
+from drr_jax.models.system import System
 from drr_jax.models.systems import au_places, au_regions
 from drr_jax.models.systems.shapes import Batch, Loss, Outputs
 
@@ -74,7 +74,7 @@ class AUGCN(System):
         """Returns logits {"graph": [batch, classes]}; graph {prototype, states,
         relation/heterophily}; patches and reconstructions [batch, classes, 2, 32, 32, 3]."""
         (domain,) = self.domains
-        images = normalise_image(batch[batch_key(domain)], jnp.float32)
+        images = self.image(domain, batch, jnp.float32)
         size = images.shape[1]
         if self.config.au_gcn.landmarks:
             where = au_regions.frames(batch["landmarks"], self.names, size)

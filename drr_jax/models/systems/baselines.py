@@ -8,9 +8,9 @@ from jaxtyping import Array, Float
 from drr_jax.facs import DOMAINS
 from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassEmbedding, GraphModule
-from drr_jax.models.encoders import build_image_encoder, normalise_image
+from drr_jax.models.encoders import build_image_encoder
 from drr_jax.models.losses import Targets
-from drr_jax.models.system import System, batch_key
+from drr_jax.models.system import System
 from drr_jax.models.systems.reversal import reversal_strength, reverse_gradient
 from drr_jax.models.systems.shapes import Batch, ByClass, Loss, Outputs
 
@@ -71,14 +71,14 @@ class EarlyFusion(System):
     """
 
     def setup(self):
-        self.encoder = build_image_encoder(self.config, self.dtype)
+        self.encoder = build_image_encoder(self.config, self.dtype, self.face)
         self.classify = nn.Dense(self.classes)
 
     def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {"fused": [batch, classes]}."""
         channels = []
         for domain in self.domains:
-            image = normalise_image(batch[batch_key(domain)], self.dtype)
+            image = self.image(domain, batch)
             channels.append(image if domain == "V" else image.mean(-1, keepdims=True))
         features = self.encoder.pooled(jnp.concatenate(channels, axis=-1), train=train)
         return {"logits": {"fused": self.classify(features.astype(jnp.float32))}}

@@ -17,9 +17,9 @@ from jaxtyping import Array, Float
 
 from drr_jax.data import INNER_49
 from drr_jax.facs import DOMAINS
-from drr_jax.models.encoders import BatchNorm, Conv, How, Images, normalise_image
+from drr_jax.models.encoders import BatchNorm, Conv, How, Images
 from drr_jax.models.losses import Labels, Targets, landmark_loss, masked_bce
-from drr_jax.models.system import System, batch_key
+from drr_jax.models.system import System
 from drr_jax.models.systems.au_places import check_names, resting_face
 from drr_jax.models.systems.jaa_attention import attention_maps
 from drr_jax.models.systems.shapes import Batch, ByClass, Loss, Outputs
@@ -244,7 +244,7 @@ class JAANet(System):
         refined ones [batch, height, width, classes]; attention {face: the refined maps, each scaled
         to sum 1}.
         """
-        image = normalise_image(batch[batch_key(self.face)], self.dtype)
+        image = self.image(self.face, batch)
         features = halve(self.region1(image, train))
         features = halve(self.region2(features, train))
 

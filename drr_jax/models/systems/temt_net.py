@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.facs import DOMAINS
-from drr_jax.models.encoders import How, build_image_encoder, normalise_image
+from drr_jax.models.encoders import How, build_image_encoder
 from drr_jax.models.losses import Targets, landmark_loss
 from drr_jax.models.system import System
 from drr_jax.models.systems.shapes import Batch, ByClass, Loss, Outputs
@@ -66,7 +66,7 @@ class TEMTNet(System):
 
     def setup(self):
         config = self.config
-        self.encoder_V = build_image_encoder(config, self.dtype)
+        self.encoder_V = build_image_encoder(config, self.dtype, "V")
         self.classify = nn.Dense(self.classes)
         self.landmark_head = LandmarkHead(config.head.embedding)
         for domain in self.targets:
@@ -89,7 +89,7 @@ class TEMTNet(System):
         return (DOMAINS["V"].input,)
 
     def _features(self, batch: Batch, train: bool) -> Array:
-        return self.encoder_V(normalise_image(batch["reaction"], self.dtype), train=train)
+        return self.encoder_V(self.image("V", batch), train=train)
 
     def _logits(self, features: Array) -> ByClass:
         return self.classify(features.mean((1, 2)).astype(jnp.float32))

@@ -1,0 +1,40 @@
+"""Text in CSV files that people open: a spreadsheet takes what begins with = + - @ for a formula.
+
+So such text gets an apostrophe in front, as spreadsheets themselves have it; numbers never do. Text
+that has apostrophes before such a letter gets one more: `plain` gives every text back.
+"""
+
+import re
+from typing import Any
+
+import pandas as pd
+
+_FORMULA = re.compile("'*[=+@-]")
+_GUARDED = re.compile("'+[=+@-]")
+
+
+def neutral(value: Any) -> Any:
+    """A cell as it is written: text with an apostrophe where it needs one, all else as it is."""
+    if not isinstance(value, str) or not _FORMULA.match(value):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def plain(text: str) -> str:
+    """What `neutral` was given."""
+    return text[1:] if _GUARDED.match(text) else text
+
+
+def table_csv(table: pd.DataFrame | pd.Series, **how: Any) -> str:
+    """A table as CSV, `how` as in `DataFrame.to_csv`, with texts, row and column names neutral."""
+    frame = table.to_frame() if isinstance(table, pd.Series) else table.copy()
+    for place, kind in enumerate(frame.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):  # numbers among others stay what they are
+            column = [neutral(value) for value in frame.iloc[:, place]]
+            frame.isetitem(place, pd.Series(column, frame.index, dtype=object))
+    frame = frame.rename(index=neutral, columns=neutral)
+    return frame.to_csv(**{"lineterminator": "\n", **how})

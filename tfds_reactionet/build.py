@@ -164,7 +164,8 @@ def _check_same(
 ) -> None:
     """Raises InputError if a prepared set differs from what is asked for now."""
     metadata = building.read_metadata(path)
-    built_with = metadata["options"]
+    builder, config = _builder_class(name), resolve(name)[1]
+    built_with = {**builder.OPTIONS, **metadata["options"]}  # options that came later have defaults
     remedy = "pass --overwrite to build it again, or another --data_dir"
     for key, value in options.items():
         if value != built_with[key]:
@@ -175,7 +176,6 @@ def _check_same(
         if explicit:
             raise InputError(f"manual_dir {raw} does not exist, but {path} is built; leave it out")
         return
-    builder, config = _builder_class(name), resolve(name)[1]
     used = {key: built_with[key] for key in builder.OPTIONS}
     if builder.release_stamp(raw.resolve(), config, used) != metadata["built_from"]["stamp"]:
         raise InputError(

@@ -1,6 +1,6 @@
 """BP4D+: 140 subjects, four coded tasks, 12 benchmark action units; colour, depth and thermal."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, offset_option
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -23,14 +23,10 @@ DATA_SET = DataSet(
             "subjects: the sorted subjects dealt out to three folds in turn; bigsmall_3fold: the "
             "lists of BigSmall; or a file of lines `F001 2` (subject, part 1 to 3)",
         ),
-        Option(
+        offset_option(
             "frame_offset",
-            None,
-            "image number minus frame number of the AU codes (default -1, the official guide); "
-            "given, the numbers are not doubted",
-            low=-1000,
-            high=1000,
-            kind=int,
+            "image number minus frame number of the AU codes",
+            "-1, the official guide",
         ),
         Option(
             "thermal_fps",

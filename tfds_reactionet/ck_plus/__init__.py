@@ -1,6 +1,6 @@
 """CK+: 123 subjects pose expressions; the 309 sequences of six emotions, with FACS codes."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option
+from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, offset_option
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -17,14 +17,10 @@ DATA_SET = DataSet(
     options=(
         *FACE_OPTIONS,
         Option("last", 3, "frames of a sequence that are taken, counted from its peak", low=1),
-        Option(
+        offset_option(
             "frame_offset",
-            None,
-            "number in an image's name minus that in the names of its labels and landmarks "
-            "(default 0); given, the numbers are not doubted",
-            low=-1000,
-            high=1000,
-            kind=int,
+            "number in an image's name minus that in the names of its labels and landmarks",
+            "0",
         ),
         Option("folds", 3, "number of subject-exclusive folds", low=2, high=10),
         Option(

@@ -1,5 +1,6 @@
 """FER+ from tiny releases in the official formats: every value and rule, both layouts, defects."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -168,6 +169,16 @@ def test_same_set_from_two_processes_in_small_blocks(
     two = build("fer_plus/votes", release[0], tmp_path / "2", size=None, jobs=2)
     assert read_metadata(one)["fingerprint"] == read_metadata(two)["fingerprint"]
     assert list(read(one)) == list(read(two))
+
+
+def test_a_set_of_before_an_option_came_is_taken_as_it_is(raw: Path) -> None:
+    prepared = build("fer_plus", raw, raw.parent / "data", size=48)
+    metadata = json.loads((prepared / "metadata.json").read_text())
+    del metadata["options"]["fit"]
+    (prepared / "metadata.json").write_text(json.dumps(metadata))
+    assert build("fer_plus", raw, raw.parent / "data", size=48) == prepared
+    with pytest.raises(InputError, match="was built with fit=letterbox, not centre"):
+        build("fer_plus", raw, raw.parent / "data", size=48, fit="centre")
 
 
 def test_tree_of_images(tmp_path: Path) -> None:

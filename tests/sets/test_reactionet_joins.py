@@ -62,7 +62,9 @@ def test_images_from_zero_and_openface_from_one(raw: Path, name: str) -> None:
         for side in ("reaction", "stimulus"):
             renumber(folder / side, NAMES[name])
         move_rows(folder / "captions.csv", -1)
-    said = r"images are numbered from 0 to 3, its frames from 1 to 4; .*pass --frame_offset=-1;"
+    said = (
+        r"images are numbered from 0 to 3, OpenFace's frames from 1 to 4; .*pass --frame_offset=-1;"
+    )
     with pytest.raises(InputError, match=said):
         built(raw)
     with pytest.raises(InputError, match=r"pass --label_offset=-1 if as openface\.csv"):
@@ -94,9 +96,7 @@ def test_openface_that_counted_images_with_gaps(raw: Path) -> None:
     """OpenFace counts the images of a folder, whatever their names."""
     for side in ("reaction", "stimulus"):
         renumber(raw / KEY / side, lambda number: f"{number + number // 3:06d}")
-    with pytest.raises(
-        InputError, match=r"4 images numbered from 1 to 5 with gaps, and its frames"
-    ):
+    with pytest.raises(InputError, match=r"4 images numbered from 1 to 5 with gaps, and OpenFace"):
         built(raw, max_skipped=1)
 
 

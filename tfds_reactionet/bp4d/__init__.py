@@ -1,6 +1,11 @@
 """BP4D-Spontaneous: 41 subjects, 8 tasks, 12 benchmark action units."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
+from tfds_reactionet.building import (
+    FACE_OPTIONS,
+    DataSet,
+    folds_option,
+    offset_option,
+)
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -17,14 +22,10 @@ DATA_SET = DataSet(
     options=(
         *FACE_OPTIONS,
         folds_option("published", "published: the three parts of JAA-Net and ME-GraphAU"),
-        Option(
+        offset_option(
             "frame_offset",
-            None,
-            "image number minus frame number of the AU codes (default -1, the official guide; 0: "
-            "FERA 2015, and lists of JAA-Net and ME-GraphAU); given, the numbers are not doubted",
-            low=-1000,
-            high=1000,
-            kind=int,
+            "image number minus frame number of the AU codes",
+            "-1, the official guide; 0: FERA 2015, and lists of JAA-Net and ME-GraphAU",
         ),
     ),
 )

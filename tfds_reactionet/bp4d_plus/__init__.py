@@ -1,6 +1,12 @@
 """BP4D+: 140 subjects, four coded tasks, 12 benchmark action units; colour, depth and thermal."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
+from tfds_reactionet.building import (
+    FACE_OPTIONS,
+    DataSet,
+    Option,
+    folds_option,
+    offset_option,
+)
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -22,14 +28,10 @@ DATA_SET = DataSet(
             "subjects: the 140 subjects dealt out to three folds in turn; bigsmall_3fold: the "
             "lists of BigSmall",
         ),
-        Option(
+        offset_option(
             "frame_offset",
-            None,
-            "image number minus frame number of the AU codes (default -1, the official guide); "
-            "given, the numbers are not doubted",
-            low=-1000,
-            high=1000,
-            kind=int,
+            "image number minus frame number of the AU codes",
+            "-1, the official guide",
         ),
         Option(
             "thermal_fps",

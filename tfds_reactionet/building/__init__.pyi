@@ -13,6 +13,7 @@ from .catalog import checked_options as checked_options
 from .catalog import data_set_names as data_set_names
 from .catalog import find_data_set as find_data_set
 from .catalog import folds_option as folds_option
+from .catalog import offset_option as offset_option
 from .common import LABEL_SOURCES as LABEL_SOURCES
 from .common import caption_words as caption_words
 from .common import default_data_dir as default_data_dir

@@ -62,6 +62,14 @@ SHAPES_KEPT = (
     "stand upright are as they were."
 )
 SIZE = Option("size", 256, "side of the stored images", low=8, high=4096, why=" pixels")
+
+
+def offset_option(name: str, what: str, usual: str) -> Option:
+    """How much higher images are numbered than what belongs to them (`reading.Offset`)."""
+    text = f"{what} (default {usual}); given, the numbers are not doubted"
+    return Option(name, None, text, low=-1_000_000, high=1_000_000, kind=int)
+
+
 FIT = Option(
     "fit",
     "letterbox",

@@ -7,6 +7,7 @@ from tfds_reactionet.building import (
     DataSet,
     Option,
     folds_option,
+    offset_option,
 )
 
 DATA_SET = DataSet(
@@ -25,14 +26,10 @@ DATA_SET = DataSet(
     options=(
         *FACE_OPTIONS,
         Option("last", 3, "frames of a sequence that are taken, counted from its peak", low=1),
-        Option(
+        offset_option(
             "frame_offset",
-            None,
-            "number in an image's name minus that in the names of its labels and landmarks "
-            "(default 0); given, the numbers are not doubted",
-            low=-1000,
-            high=1000,
-            kind=int,
+            "number in an image's name minus that in the names of its labels and landmarks",
+            "0",
         ),
         folds_option("3", "2 to 10: so many folds, by the number in a subject's id"),
         Option(

@@ -1,6 +1,12 @@
 """DISFA: 27 subjects watch one film; intensities of 12 action units, 8 of them evaluated."""
 
-from tfds_reactionet.building import FACE_OPTIONS, DataSet, Option, folds_option
+from tfds_reactionet.building import (
+    FACE_OPTIONS,
+    DataSet,
+    Option,
+    folds_option,
+    offset_option,
+)
 
 DATA_SET = DataSet(
     version="1.1.0",
@@ -17,22 +23,15 @@ DATA_SET = DataSet(
         *FACE_OPTIONS,
         folds_option("published", "published: the three parts of JAA-Net and ME-GraphAU"),
         Option("threshold", 2, "least intensity that counts as occurrence", low=1, high=5),
-        Option(
+        offset_option(
             "frame_offset",
-            None,
-            "image number minus label row (default -1: images numbered from 0, as frames of the "
-            "videos always are; 0: images extracted from 1); given, the numbers are not doubted",
-            low=-1,
-            high=0,
-            kind=int,
+            "image number minus label row",
+            "-1: images numbered from 0, as frames of the videos always are; 0: extracted from 1",
         ),
-        Option(
+        offset_option(
             "landmark_offset",
-            None,
-            "number of a landmark file minus label row (default -1: files numbered from 0)",
-            low=-1,
-            high=0,
-            kind=int,
+            "number of a landmark file minus label row",
+            "-1: files numbered from 0",
         ),
     ),
 )

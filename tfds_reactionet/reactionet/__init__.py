@@ -11,9 +11,8 @@ from tfds_reactionet.building import (
     DataSet,
     Option,
     folds_option,
+    offset_option,
 )
-
-_MOST = 1_000_000  # between two numberings
 
 DATA_SET = DataSet(
     version="1.2.0",
@@ -38,32 +37,20 @@ DATA_SET = DataSet(
         ),
         MARGIN,
         FACE_CHOICE,
-        Option(
+        offset_option(
             "frame_offset",
-            None,
-            "number of a reaction image minus frame in openface.csv (default 0; -1: images from 0, "
-            "and OpenFace's frames from 1); given, the numbers are not doubted",
-            low=-_MOST,
-            high=_MOST,
-            kind=int,
+            "number of a reaction image minus frame in openface.csv",
+            "0; -1: images from 0, and OpenFace's frames from 1",
         ),
-        Option(
+        offset_option(
             "label_offset",
-            None,
-            "number of an image minus frame in keyframes.csv and in the captions (default 0); has "
-            "to be said where frame_offset is not 0",
-            low=-_MOST,
-            high=_MOST,
-            kind=int,
+            "number of an image minus frame in keyframes.csv and in the captions",
+            "0, but it has to be said where frame_offset is not 0",
         ),
-        Option(
+        offset_option(
             "stimulus_offset",
-            None,
-            "number of a reaction image minus that of the stimulus image of the same instant "
-            "(default 0)",
-            low=-_MOST,
-            high=_MOST,
-            kind=int,
+            "number of a reaction image minus that of the stimulus image of the same instant",
+            "0",
         ),
         folds_option(
             "automatic",

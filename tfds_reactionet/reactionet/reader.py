@@ -252,9 +252,9 @@ class Reader(FoldReader):
         images, shown = set(sides["reaction"]), set(sides["stimulus"])
         if faces is not None:
             numbers = faces.frames.tolist()
-            frame.check(sequence.openface, images, numbers, "its frames")
+            frame.check(sequence.openface, images, numbers, "OpenFace's frames")
             if sides["reaction"].files is not None:
-                frame.check_ranks(sequence.openface, images, numbers, "its frames")
+                frame.check_ranks(sequence.openface, images, numbers, "OpenFace's frames")
         stimulus.check(sequence.folder, images, shown, "stimuli", ours="reaction images")
         label.check(sequence.folder, shown, captions.frames, "captions", ours="stimulus images")
         if coded is not None:

@@ -121,7 +121,7 @@ class Offset:
         last = max(images)
         return InputError(
             f"{place}: {ours} are numbered from {min(images)} to {last}, {what} from "
-            f"{min(labels)} to {max(labels)}; if {last} of the {ours} belongs to {last - found} of "
-            f"the {what}, pass --{self.option}={found}; if to {last - self.value}, pass "
+            f"{min(labels)} to {max(labels)}; if {last} of {ours} goes with {last - found} of "
+            f"{what}, pass --{self.option}={found}; if with {last - self.value}, pass "
             f"--{self.option}={self.value}"
         )

@@ -15,6 +15,7 @@ from tfds_reactionet.building.faces import Spec
 from tfds_reactionet.reactionet import reactionet_dataset_builder as reactionet
 
 SEQUENCE_RECORDS = 5
+OPTIONS = reactionet.Builder.OPTIONS
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -40,7 +41,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     @property
     def _spec(self) -> Spec:
-        return reactionet.Builder.spec("demo_multimodal" if self._modalities else "demo", {})
+        return reactionet.Builder.spec("demo_multimodal" if self._modalities else "demo", OPTIONS)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(

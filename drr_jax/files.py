@@ -5,10 +5,12 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +24,7 @@ NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what file systems w
 # Without flock a holder is dead once it has been silent for so long; a living one speaks three
 # times in that time. All processes that share a lock must agree on it.
 LEASE_SECONDS = 60.0
+SEAL = "crc32"  # the last key of a sealed object
 PART = ".part"  # the end of a name that stands for an unfinished file
 
 
@@ -72,6 +75,23 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"it holds a {type(value).__name__}")
     return value
+
+
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object with a CRC-32 of it as its last key, so that `unsealed` finds a flipped bit."""
+    return {**value, SEAL: f"{zlib.crc32(json.dumps(value).encode()):08x}"}
+
+
+def unsealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sealed. Raises ValueError if it was changed; what never had a seal passes."""
+    content = dict(value)
+    key, seal = content.popitem() if content else ("", None)
+    # The name of the key may be what was hit; nothing else of ours ends with such a text.
+    if key != SEAL and not (isinstance(seal, str) and re.fullmatch("[0-9a-f]{8}", seal)):
+        return dict(value)
+    if sealed(content) != {**content, key: seal}:
+        raise ValueError(f"it does not match its {SEAL}: a bit of it was changed")
+    return content
 
 
 def digest(path: Path) -> str:

@@ -464,7 +464,7 @@ def test_a_checkpoint_of_an_earlier_version_opens_with_a_warning(saved, mesh, ca
     assert step == 30
     assert_same(state, make_state(30))
     [line] = warnings_of(caplog)
-    assert "checkpoints/30 does not say of which run" in line
+    assert "checkpoints/30 is of an earlier version" in line
 
 
 def test_a_worse_one_does_not_take_the_place_of_a_damaged_best(tmp_path):

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint faults clean
 
 demo: .venv/installed
 	$(BIN)/python -m drr_jax.main --config=launch/reactionet.py:demo --workdir=runs/demo
@@ -15,6 +15,10 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports importlinter.toml
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# Hours, and goes on where it was stopped; its last line is that of docs/trust.md.
+faults: .venv/installed-dev
+	nice -n 19 $(BIN)/python tests/faults/long.py --kills=1000 --flips=1000 --inputs=1000000 --suspend
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -1,10 +1,13 @@
-"""What a user did wrong, as one line and exit code 2."""
+"""What a user did wrong, as one line and exit code 2; how every command ends."""
 
+import io
 import re
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
+
+from drr_jax import stops
 
 USER_ERROR = 2  # exit code
 _MOST = 2000  # characters of a message
@@ -38,25 +41,51 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"known: {', '.join(known)}"
 
 
-def exit_with(message: str) -> NoReturn:
-    """Prints `error: message` as one line to stderr and exits with code 2."""
-    print(f"error: {one_line(message)}", file=sys.stderr)
-    raise SystemExit(USER_ERROR)
-
-
 def run(main: Callable[[], int | None]) -> NoReturn:
-    """Runs a command-line entry point; user and disk errors become one line and exit code 2."""
+    """Runs a command-line entry point and exits with its code.
+
+    Wrong input and disk errors become one line and exit code 2, SIGTERM one line and 75, Ctrl-C one
+    line and 130. Whatever fails once one of the two has arrived, fails because of it: schedulers
+    send it to the processes that a command started, too.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # in a terminal that has no arrows or umlauts
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with stops.listening():
+        code, line = _outcome(main)
+    # Beyond the except clauses: what their tracebacks hold, such as worker processes, is let go.
+    if line:
+        print(one_line(line), file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _outcome(main: Callable[[], int | None]) -> tuple[int | str | None, str]:
+    """The exit code of `main`, and what there is to say about it."""
     try:
-        code = main()
-    except InputError as error:
-        exit_with(str(error))
-    except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        exit_with(f"{error.filename}: {error.strerror}")
-    except OSError as error:
-        if error.filename is None and error.errno is None:
-            raise
-        exit_with(f"{error.filename or 'disk'}: {error.strerror or error}")
+        return main() or 0, ""
+    except stops.Stopped as stop:
+        return stops.exit_code(), stop.line
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
-    raise SystemExit(code or 0)
+        return stops.INTERRUPTED, "interrupted"
+    except SystemExit as end:
+        return end.code, ""
+    except Exception as error:
+        if stops.asked():
+            return stops.exit_code(), stops.Stopped().line
+        said = _said(error)
+        if said is None:
+            raise
+        return USER_ERROR, f"error: {said}"
+
+
+def _said(error: Exception) -> str | None:
+    """The line of an error that is the user's to mend, None of any other."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, UnicodeEncodeError):  # a Latin-1 name on a UTF-8 system, or vice versa
+        return (
+            f"the name {ascii(error.object)[:200]} cannot be written in {error.encoding}; rename "
+            "it, or set LC_ALL to a locale of UTF-8"
+        )
+    if isinstance(error, OSError) and (error.filename is not None or error.errno is not None):
+        return f"{error.filename or 'disk'}: {error.strerror or error}"
+    return None

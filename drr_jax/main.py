@@ -13,9 +13,11 @@ into a table of paired differences from one of them. Without --runs a report is 
 The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
 behind the config file: launch/reactionet.py:demo,optim.lr=0.02,fold=1
 
-Exit codes: 0 done, 2 wrong input (one line says what), 75 pre-empted: start the command again.
+Exit codes: 0 done, 2 wrong input (one line says what), 75 SIGTERM and 130 Ctrl-C: what was trained
+is saved, start the command again.
 """
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -28,10 +30,20 @@ from flax.traverse_util import flatten_dict
 from ml_collections import config_flags
 
 from drr_jax import config as configs
-from drr_jax import config_rules, data, errors, files, metrics, report, runs, tables, training
+from drr_jax import (
+    config_rules,
+    data,
+    errors,
+    files,
+    metrics,
+    report,
+    runs,
+    stops,
+    tables,
+    training,
+)
 from drr_jax.errors import InputError, nearest
 
-PREEMPTED = 75  # EX_TEMPFAIL: schedulers requeue on it
 MODES = ("all", "train", "evaluate", "report")
 FLAGS = ("config", "workdir", "mode", "allow_config_change", "runs", "reference")
 OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
@@ -179,9 +191,7 @@ def run(command: Command) -> int:
     if command.mode == "report":  # which does not start JAX
         writes = int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
     else:
-        code = _train_and_evaluate(command)
-        if code:
-            return code
+        _train_and_evaluate(command)
         writes = command.mode == "all" and runs.is_main_process()
     if writes:
         page = report.write_report(command.workdir, reference=command.reference)
@@ -189,7 +199,7 @@ def run(command: Command) -> int:
     return 0
 
 
-def _train_and_evaluate(command: Command) -> int:
+def _train_and_evaluate(command: Command) -> None:
     config = command.config
     began_with = runs.recorded_version(command.workdir)
     prepared = data.open_dataset(data.find_data(config, began_with))
@@ -205,13 +215,8 @@ def _train_and_evaluate(command: Command) -> int:
         starts = command.mode in ("all", "train") and not runs.Checkpoints(workdir).steps()
         training.check(config, folds[workdir], starts)
     runs.start_devices(config.data.data_dir)
-    try:
-        with runs.interruptible():
-            _do_folds(command, folds)
-    except runs.Preempted as stop:
-        print(f"pre-empted: {stop}; the same command goes on from there", file=sys.stderr)
-        return PREEMPTED
-    return 0
+    with stops.held():
+        _do_folds(command, folds)
 
 
 def _check_folder(workdir: Path, several: bool) -> None:
@@ -227,14 +232,20 @@ def _check_folder(workdir: Path, several: bool) -> None:
 
 
 def _do_folds(command: Command, folds: "Mapping[Path, data.Fold]") -> None:
-    evaluates = command.mode in ("all", "evaluate")
-    for workdir, fold in folds.items():
-        experiment = training.build(command.config, fold, workdir)
-        if command.mode in ("all", "train"):
-            training.train(experiment, workdir, command.allow_config_change)
-        if evaluates:
-            result = training.evaluate(experiment, workdir, command.allow_config_change)
-            if runs.is_main_process():
+    config, allow_change = command.config, command.allow_config_change
+    trains, evaluates = command.mode in ("all", "train"), command.mode in ("all", "evaluate")
+    experiments = {at: training.build(config, fold, at) for at, fold in folds.items()}
+    with contextlib.ExitStack() as locks:
+        for workdir in folds if trains else ():  # all, before anything is written into one
+            locks.enter_context(runs.only_one(workdir))
+        for workdir, experiment in experiments.items():
+            runs.look()
+            result = training.finished(experiment, workdir) if command.mode == "all" else None
+            if trains and result is None:
+                training.train(experiment, workdir, allow_change)
+            if evaluates and result is None:
+                result = training.evaluate(experiment, workdir, allow_change)
+            if result is not None and runs.is_main_process():
                 print(summary_line(result))
     if evaluates and len(folds) > 1 and runs.is_main_process():
         print(summary_line(training.combine_folds(command.workdir)))

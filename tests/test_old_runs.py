@@ -93,7 +93,7 @@ def test_a_run_of_before_goes_on_and_loses_as_if_never_stopped(made, name):
         # Made on another machine, whose sums may round otherwise.
         np.testing.assert_allclose(list(ours.values()), list(theirs.values()), rtol=2e-3)
     result, before = (json.loads((at / "results.json").read_text()) for at in (run, whole))
-    assert result.keys() - {"people"} == before.keys() and result["step"] == 6
+    assert before.keys() <= result.keys() and result["step"] == 6
     assert result["people"]["groups"].keys() == ({"age", "race"} if name == "reactionet" else set())
     assert result["f1_mean"] == pytest.approx(before["f1_mean"], abs=0.02)
 

@@ -21,6 +21,7 @@ the package, but starts no backend).
 """
 
 import functools
+import os
 import queue
 import threading
 import weakref
@@ -34,6 +35,7 @@ from absl import flags
 from jaxtyping import UInt8
 from tokenizers import Tokenizer
 
+from drr_jax import stops
 from drr_jax.config import Augment, Config, Data
 from drr_jax.data import augment
 from drr_jax.data.landmarks import POINTS
@@ -121,10 +123,36 @@ def _iterate(
     )
     stream = batches.to_iter_dataset(options)
     if data.worker_count:
+        check_shared_memory(data, assemble.bytes_of(data.batch_size // host.step))
         if not flags.FLAGS.is_parsed():  # Grain's workers read absl flags; notebooks have none
             flags.FLAGS.mark_as_parsed()
-        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=data.worker_count))
+        workers = grain.MultiprocessingOptions(num_workers=data.worker_count)
+        stream = stream.mp_prefetch(workers, worker_init_fn=_begin_worker)
     return iter(stream)
+
+
+def check_shared_memory(data: Data, batch_bytes: int, folder: str = "/dev/shm") -> None:
+    """Raises InputError if `folder` is too small for worker processes to hand batches over.
+
+    The system would end them for the first write beyond it. Each has a batch that waits to be taken
+    and one in the making, and one more is being read.
+    """
+    try:
+        disk = os.statvfs(folder)
+    except OSError:  # not a Linux
+        return
+    needed = (2 * data.worker_count + 1) * batch_bytes
+    free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    if needed > free:
+        raise InputError(
+            f"{folder} has {free / 1e6:,.1f} of {size / 1e6:,.1f} MB free, and data.worker_count="
+            f"{data.worker_count} needs {needed / 1e6:,.1f} MB of it; make it larger (docker run "
+            "--shm-size), or set data.worker_count=0, which needs none"
+        )
+
+
+def _begin_worker(number: int, count: int) -> None:
+    stops.end_with_parent()
 
 
 class _Records:
@@ -159,6 +187,10 @@ class _Assemble:
     def __init__(self, source: Source, tokenizer: Tokenizer, max_tokens: int, augments: bool):
         self._source, self._tokenizer = source, tokenizer
         self._max_tokens, self._augments = max_tokens, augments
+
+    def bytes_of(self, rows: int) -> int:
+        """Bytes of a batch's images, next to which the rest is small."""
+        return rows * len(self._source.domains) * 3 * self._source.image_size**2
 
     def __call__(self, records: Sequence[dict[str, Any]]) -> Batch:
         rows, records = len(records), [record for record in records if record]
@@ -212,8 +244,15 @@ class Prefetch(Iterator[Placed], Generic[Placed]):
     `close()`, when it is garbage, and at interpreter exit; closes the iterator it reads.
     """
 
-    def __init__(self, items: Iterable[Local], put: Callable[[Local], Placed], depth: int):
+    def __init__(
+        self,
+        items: Iterable[Local],
+        put: Callable[[Local], Placed],
+        depth: int,
+        look: Callable[[], None],
+    ):
         self._ready: queue.Queue = queue.Queue(maxsize=depth)
+        self._look = look
         self._ended = False
         stop = threading.Event()
         # the thread must not hold `self`, or it would keep a forgotten iterator alive;
@@ -227,7 +266,12 @@ class Prefetch(Iterator[Placed], Generic[Placed]):
     def __next__(self) -> Placed:
         if self._ended or not self.close.alive:
             raise StopIteration
-        value, error = self._ready.get()
+        while True:
+            try:
+                value, error = self._ready.get(timeout=1)
+                break
+            except queue.Empty:
+                self._look()
         if error is not None:
             self._ended = True
             raise error
@@ -235,10 +279,16 @@ class Prefetch(Iterator[Placed], Generic[Placed]):
 
 
 def prefetch_to_device(
-    items: Iterable[Local], put: Callable[[Local], Placed], depth: int = 2
+    items: Iterable[Local],
+    put: Callable[[Local], Placed],
+    depth: int = 2,
+    look: Callable[[], None] = stops.look,
 ) -> Prefetch[Placed]:
-    """Runs `put` (host batch -> device arrays) `depth` items ahead, on a thread of its own."""
-    return Prefetch(items, put, depth)
+    """Runs `put` (host batch -> device arrays) `depth` items ahead, on a thread of its own.
+
+    Who waits for an item calls `look` once a second.
+    """
+    return Prefetch(items, put, depth, look)
 
 
 def _produce(

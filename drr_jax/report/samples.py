@@ -148,9 +148,14 @@ def read_reference(run: Run, workdir: Path) -> Run:
     return other
 
 
+def samples_file(fold: int) -> str:
+    """The name of the file that `save_samples` writes."""
+    return f"samples-fold{fold}.npz"
+
+
 def save_samples(workdir: Path, fold: int, samples: Samples) -> Path:
     """Stores the sampled tuples as samples-fold{fold}.npz, without pickle."""
-    path = Path(workdir) / f"samples-fold{fold}.npz"
+    path = Path(workdir) / samples_file(fold)
     with files.whole(path) as file:
         np.savez_compressed(file, allow_pickle=False, **dict(samples))
     return path

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from drr_jax import files, pages
+from drr_jax import files, pages, stops
 from drr_jax.facs import DOMAINS
 from drr_jax.pages import Images
 from drr_jax.report import classes, figures, people, tuples
@@ -48,6 +48,7 @@ def write_report(
     }
     sections = {}
     for key, (title, build) in SECTIONS.items():
+        stops.look()
         shown = build(run, images)
         if shown is not None:
             sections[key] = title.format_map(names), shown

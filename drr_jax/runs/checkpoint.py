@@ -21,7 +21,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from drr_jax import files
 from drr_jax.errors import InputError
-from drr_jax.runs import distributed
+from drr_jax.runs import distributed, record
 from drr_jax.runs.digest import Manifest, damage, describe_leaves, manifest, read_manifest
 from drr_jax.runs.orbax_quirks import Manager, one_line, read_arrays, read_some_arrays, silence
 
@@ -47,6 +47,7 @@ class Checkpoints:
         self.keep = keep
         self.read_only = read_only
         self._managers: dict[str, Manager] = {}
+        self._told: set[Path] = set()
         silence()
 
     def steps(self, kind: str = LATEST) -> list[int]:
@@ -57,14 +58,25 @@ class Checkpoints:
         return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
 
     def best_score(self) -> float | None:
-        """The score of the best checkpoint, or None if there is none that can be read.
+        """The score of the best checkpoint, None if there is none.
 
-        F1 or, of softmax tasks, accuracy; its manifest calls both f1.
+        F1 or, of softmax tasks, accuracy; its manifest calls both f1. Raises InputError on all
+        processes if its manifest is damaged: a worse one must not take its place.
         """
-        for step in reversed(self.steps(BEST)):
-            with contextlib.suppress(OSError, ValueError):
-                return float(self._manifest(BEST, step)["facts"]["f1"])
-        return None
+
+        def read() -> float | None:
+            for step in self.steps(BEST)[-1:]:
+                stored, problem = self._whole_manifest(BEST, step)
+                if problem:
+                    raise self._damaged_best(step, problem)
+                return float(stored["facts"]["f1"])
+            return None
+
+        return distributed.from_main(read)
+
+    def seal(self, kind: str, step: int) -> str:
+        """The digest of a checkpoint's manifest, "" if it cannot be read."""
+        return self._whole_manifest(kind, step)[0].get("crc32", "")
 
     def save(self, step: int, state: Any) -> None:
         """Starts saving `state`; returns once it is copied, so that it may be donated.
@@ -83,13 +95,9 @@ class Checkpoints:
         """
         self.wait()
         best = self.best_score()
-        if best is not None and score <= best:
+        if best is not None and not distributed.from_main(lambda: score > best):
             return False
-        # A step that is not the highest would be the first that Orbax removes.
-        later = [old for old in self.steps(BEST) if old >= step]
-        for old in later:
-            distributed.on_main(partial(shutil.rmtree, self._path(BEST, old)))
-        if later and BEST in self._managers:
+        if distributed.from_main(partial(self._remove_later, step)) and BEST in self._managers:
             self._managers[BEST].reload()
         self._save(BEST, step, state, {"step": step, "f1": float(score)})
         return True
@@ -103,12 +111,13 @@ class Checkpoints:
         """
         self.wait(LATEST)
         self._name_half_written()
-        steps, read = self.steps(), partial(self._read, LATEST, abstract_state=abstract_state)
-        found = self._newest(LATEST, read, ", or start again with another --workdir")
+        steps = distributed.from_main(self.steps)
+        read = partial(self._read, LATEST, abstract_state=abstract_state)
+        found = self._newest(LATEST, steps, read, ", or start again with another --workdir")
         later = [step for step in reversed(steps) if found is not None and step > found[1]]
         if later and not self.read_only:  # damaged, and in the way of the steps to come
             for step in later:
-                distributed.on_main(partial(self._move_damaged, step))
+                distributed.from_main(partial(self._move_damaged, step))
             if LATEST in self._managers:
                 self._managers[LATEST].reload()
         return found
@@ -119,13 +128,10 @@ class Checkpoints:
         Raises InputError if it is damaged or holds another model.
         """
         self.wait(BEST)
-        for step in self.steps(BEST)[-1:]:
+        for step in distributed.from_main(partial(self.steps, BEST))[-1:]:
             state, problem = self._read(BEST, step, abstract_state)
             if problem:
-                raise InputError(
-                    f"checkpoint {self._path(BEST, step)} is damaged: {problem}; put back a copy, "
-                    "or remove that folder to go on without a best checkpoint"
-                )
+                raise self._damaged_best(step, problem)
             return state, step
         return None
 
@@ -150,7 +156,7 @@ class Checkpoints:
             problem = problem or damage(variables, stored)
             return None if problem else {"batch_stats": {}, **variables}, problem
 
-        return self._newest(kind, read, "")
+        return self._newest(kind, self.steps(kind), read, "")
 
     def wait(self, kind: str | None = None) -> None:
         """Waits until all saves are on disk. Raises InputError if one failed.
@@ -171,14 +177,14 @@ class Checkpoints:
                 manager.close()
 
     def _newest(
-        self, kind: str, read: Callable[[int], tuple[Any, str]], advice: str
+        self, kind: str, steps: list[int], read: Callable[[int], tuple[Any, str]], advice: str
     ) -> tuple[Any, int] | None:
-        """(content, step) of the newest checkpoint of which `read` gives (content, "").
+        """(content, step) of the newest of `steps` of which `read` gives (content, "").
 
         None if there is no checkpoint. Raises InputError if all are damaged.
         """
         problems = []
-        for step in reversed(self.steps(kind)):
+        for step in reversed(steps):
             content, problem = read(step)
             if not problem:
                 return content, step
@@ -200,17 +206,27 @@ class Checkpoints:
     def _path(self, kind: str, step: int) -> Path:
         return self.workdir / kind / str(step)
 
-    def _manifest(self, kind: str, step: int) -> Manifest:
-        return read_manifest(self._path(kind, step) / MANIFEST / "metadata")
-
     def _whole_manifest(self, kind: str, step: int) -> tuple[Manifest, str]:
-        """Returns (manifest, "") or ({}, what is wrong)."""
+        """Returns (manifest, "") or ({}, what is wrong): damage, another step's, another run's."""
+        path = self._path(kind, step)
         try:
-            return self._manifest(kind, step), ""
+            stored = read_manifest(path / MANIFEST / "metadata")
         except PermissionError:
             raise
         except (OSError, ValueError) as error:
-            return {}, one_line(error, self._path(kind, step))
+            return {}, one_line(error, path)
+        facts, names = stored["facts"], record.run_names(self.workdir)
+        if facts.get("step") != step:
+            return {}, f"it is that of step {facts.get('step')}"
+        if "run" in facts:
+            if names and facts["run"] not in names:
+                return {}, "it is of another run (config, fold or data set)"
+        elif names and path not in self._told:
+            self._told.add(path)
+            logging.warning(
+                "checkpoint %s is of an earlier version: of which run, is unknown", path
+            )
+        return stored, ""
 
     def _manager(self, kind: str) -> Manager:
         if kind not in self._managers:
@@ -226,6 +242,8 @@ class Checkpoints:
     def _save(self, kind: str, step: int, state: Any, facts: dict[str, Any]) -> None:
         if self.read_only:
             raise ValueError(f"{self.workdir} was opened read-only")
+        for name in record.run_names(self.workdir)[:1]:
+            facts["run"] = name
         about = ocp.args.JsonSave(manifest(state, facts))
         args = ocp.args.Composite(**{STATE: ocp.args.StandardSave(state), MANIFEST: about})
         with self._disk(kind):
@@ -242,6 +260,8 @@ class Checkpoints:
         if not distributed.everywhere(not problem):
             return None, problem or "another process could not read it"
         problem = damage(state, stored)
+        if not problem and (trained := int(getattr(state, "step", step))) != step:
+            problem = f"its state is that of step {trained}"
         if not distributed.everywhere(not problem):
             return None, problem or "another process read other bytes"
         return state, ""
@@ -252,6 +272,24 @@ class Checkpoints:
             for part in sorted((self.workdir / kind).glob("*.orbax-checkpoint-tmp*")):
                 path = part.with_name(part.name.partition(".")[0])
                 logging.warning("checkpoint %s was left half written and is not used", path)
+
+    def _damaged_best(self, step: int, problem: str) -> InputError:
+        return InputError(
+            f"checkpoint {self._path(BEST, step)} is damaged: {problem}; put back a copy, or "
+            "remove that folder to go on without a best checkpoint"
+        )
+
+    def _remove_later(self, first: int) -> bool:
+        """Removes best ones from step `first` on, and says whether there was any.
+
+        One that is not the highest would be the first that Orbax removes.
+        """
+        later = [self._path(BEST, step) for step in self.steps(BEST) if step >= first]
+        for path in later:
+            part = path.with_name(f"{path.name}{files.PART}")  # no step's name, should we die now
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(path.rename(part))
+        return bool(later)
 
     def _move_damaged(self, step: int) -> None:
         folder = self.workdir / DAMAGED

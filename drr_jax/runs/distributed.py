@@ -1,62 +1,71 @@
 """Processes, mesh and shardings: one code path for one CPU, eight GPUs and many hosts."""
 
-import contextlib
+import functools
 import itertools
+import json
 import os
 import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax._src.distributed import global_state  # no public name says how many processes there are
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from drr_jax import files
+from drr_jax import stops
 from drr_jax.errors import InputError
 
 AXES = ("data", "fsdp")
 CONNECT_SECONDS = 300  # how long process 0 may take to start
 FSDP_MIN_SIZE = 4096  # elements; smaller leaves cost more in messages than they save in memory
-NO_PROXY = "no_grpc_proxy"
 VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+
+Answer = TypeVar("Answer")
 _polls = itertools.count(1)  # of all folds: JAX may have fixed its sync point between two of them
 
 
-class Preempted(Exception):
-    """SIGTERM arrived; the state was saved and the same command goes on from there."""
-
-
+@functools.cache  # a second call does nothing
 def start() -> None:
-    """Starts jax.distributed, also for one process: there is one code path.
+    """Starts jax.distributed where there is more than one process.
 
     Looks for JAX_COORDINATOR_ADDRESS + JAX_NUM_PROCESSES + JAX_PROCESS_ID (JAX itself reads only
-    the first), then for a cluster JAX knows (SLURM, Open MPI, TPU, Kubernetes), else runs as one
-    process on a free loopback port. JAX shuts the service down by itself at exit.
+    the first), then for a cluster JAX knows (SLURM, Open MPI, TPU, Kubernetes). A process alone has
+    no service: that would abort it when it was suspended for longer than a heartbeat may be late.
+    JAX shuts the service down by itself at exit.
     Call it before anything touches a device. Raises InputError if the three variables are
     incomplete or wrong, or if the coordinator cannot be reached.
     """
-    if jax.distributed.is_initialized():
-        return
     # the only CPU collectives that need no other library; without effect on accelerators
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     explicit = read_variables(os.environ)
-    if explicit:
-        address, count, index = explicit
-        if index:
-            _wait_for(address, index, count)
-        jax.distributed.initialize(address, num_processes=count, process_id=index)
+    if explicit and explicit[1] == 1:
         return
+    if explicit and explicit[2]:
+        _wait_for(*explicit)
+    stops.unhear()  # JAX may wait for others, and lets no handler run meanwhile
+    many = _initialize(explicit)
+    stops.hear(*[signal.SIGINT] if many else [])  # SIGTERM is JAX's own, see `look`
+
+
+def _initialize(explicit: tuple[str, int, int] | None) -> bool:
+    """Starts jax.distributed unless the process is alone; returns whether it is not."""
     try:
-        jax.distributed.initialize()
+        if explicit:
+            jax.distributed.initialize(*explicit)
+        else:
+            jax.distributed.initialize()
     except ValueError as error:
         if "coordinator_address" not in str(error):  # what JAX says if it knows no cluster
             raise
-        _start_alone()
+        return False
+    if global_state.num_processes == 1:
+        jax.distributed.shutdown()
+        return False
+    return True
 
 
 def read_variables(environ: Mapping[str, str]) -> tuple[str, int, int] | None:
@@ -91,7 +100,7 @@ def read_variables(environ: Mapping[str, str]) -> tuple[str, int, int] | None:
     return address, count, index
 
 
-def _wait_for(address: str, index: int, count: int) -> None:
+def _wait_for(address: str, count: int, index: int) -> None:
     """Waits for process 0 to listen; JAX itself would abort the process, with a stack trace."""
     host, _, port = address.rpartition(":")
     deadline = time.monotonic() + CONNECT_SECONDS
@@ -109,105 +118,53 @@ def _wait_for(address: str, index: int, count: int) -> None:
         time.sleep(0.2)
 
 
-def _start_alone() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    before = os.environ.pop(NO_PROXY, None)
-    os.environ[NO_PROXY] = "127.0.0.1"  # a proxy must not stand between a process and itself
-    try:
-        jax.config.update("jax_check_proxy_envs", False)
-        jax.distributed.initialize(
-            address, num_processes=1, process_id=0, coordinator_bind_address=address
-        )
-    finally:
-        del os.environ[NO_PROXY]
-        if before is not None:
-            os.environ[NO_PROXY] = before
-
-
 def is_main_process() -> bool:
     """Whether this process writes the logs and tables (process 0)."""
     return jax.process_index() == 0
 
 
-@contextlib.contextmanager
-def preemption() -> Iterator[Callable[[], bool]]:
-    """Within it SIGTERM asks for a save: yields preempted(), to be called after every step.
+def look() -> None:
+    """Raises Stopped if SIGTERM or Ctrl-C arrived; called after every step and batch.
 
-    Of many processes all get True at the same step, some steps after the signal (JAX's protocol).
-    One process alone gets it at once, by a handler of its own: JAX's takes a second to arrive, and
-    would keep swallowing SIGTERM afterwards.
+    Of many processes all raise it at the same call, some calls after the signal (JAX's protocol,
+    which knows SIGTERM alone and takes it for itself).
     """
-    if jax.process_count() > 1:
-        yield lambda: multihost_utils.reached_preemption_sync_point(next(_polls))
+    if jax.process_count() == 1:
+        stops.look()
         return
-    asked = threading.Event()
-    with _on_sigterm(asked.set):
-        yield asked.is_set
+    if stops.asked():
+        signal.raise_signal(signal.SIGTERM)
+    if multihost_utils.reached_preemption_sync_point(next(_polls)):
+        raise stops.Stopped
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Within it, but outside of `preemption`, SIGTERM raises Preempted: nothing needs saving.
+def look_alone() -> None:
+    """As `look`, at any time and as often as one likes: of many processes none stops alone."""
+    if jax.process_count() == 1:
+        stops.look()
 
-    Of many processes none is interrupted alone, the others would wait for it: the next `preemption`
-    hears of the signal.
+
+def from_main(task: Callable[[], Answer]) -> Answer:
+    """What `task`, run on process 0 alone, returns: JSON values. All processes wait for it.
+
+    All raise its InputError or its disk error, as InputError.
     """
-
-    def stop() -> None:
-        raise Preempted("nothing was being trained")
-
-    with _on_sigterm(stop) if jax.process_count() == 1 else contextlib.nullcontext():
-        yield
-
-
-@contextlib.contextmanager
-def _on_sigterm(act: Callable[[], None]) -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, lambda *_: act())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Within it no other process on this file system may train in `folder`.
-
-    A process that dies loses the lock (`files.locked`). Raises InputError on every process if
-    another has it.
-    """
-
-    def refuse() -> None:
-        raise InputError(
-            f"--workdir={folder}: another process is training there; wait for it, stop it, or give "
-            "another --workdir"
-        )
-
-    with contextlib.ExitStack() as stack:
-        on_main(lambda: stack.enter_context(files.locked(folder / ".lock", refuse)))
-        yield
-
-
-def on_main(task: Callable[[], None]) -> None:
-    """Runs `task` on process 0 alone; all processes wait for it and all raise its InputError."""
-    message = ""
+    answer: dict[str, Any] = {}
     if is_main_process():
         try:
-            task()
+            answer["value"] = task()
         except InputError as error:
-            message = str(error)
+            answer["error"] = str(error)
         except OSError as error:
-            message = f"{error.filename or 'disk'}: {error.strerror or error}"
+            answer["error"] = f"{error.filename or 'disk'}: {error.strerror or error}"
     if jax.process_count() > 1:
-        text = np.zeros(1000, np.uint8)
-        encoded = message.encode()[: text.size]
-        text[: len(encoded)] = np.frombuffer(encoded, np.uint8)
-        text = np.asarray(multihost_utils.broadcast_one_to_all(text), np.uint8)
-        message = text.tobytes().rstrip(b"\0").decode(errors="ignore")
-    if message:
-        raise InputError(message)
+        text = np.frombuffer(json.dumps(answer).encode(), np.uint8)
+        size = int(multihost_utils.broadcast_one_to_all(np.asarray(text.size)))
+        text = np.asarray(multihost_utils.broadcast_one_to_all(np.resize(text, size)), np.uint8)
+        answer = json.loads(text.tobytes())
+    if "error" in answer:
+        raise InputError(answer["error"])
+    return answer["value"]
 
 
 def everywhere(condition: bool) -> bool:

@@ -23,31 +23,36 @@ from drr_jax.runs.distributed import is_main_process
 METRICS_FILE, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
 
 Row = dict[str, Any]
+_NOT_A_ROW = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def read_metrics(workdir: str | Path) -> list[Row]:
-    """Returns the rows of metrics.jsonl, in the order written; a half-written last line is not one.
+    """Returns the rows of metrics.jsonl, in the order written.
 
-    Raises InputError, naming the line, if another line is not a row.
+    A last line that was cut short is left out, with a warning. Raises InputError, naming the line,
+    if another line is not the row that was written.
     """
     path = Path(workdir) / METRICS_FILE
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    whole = lines[:-1]  # what follows the last line break was cut short
+    if not lines[-1]:
+        lines.pop()
     rows = []
-    for number, line in enumerate(whole, 1):
+    for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
+            row = files.unsealed(json.loads(line))
             if not all(value is None or isinstance(value, int | float) for value in row.values()):
                 raise ValueError("a value is no number")
             rows.append(row | {"step": int(row["step"])})
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-            if number == len(whole):  # a disk may keep a length it has no content for
-                break
-            raise InputError(
-                f"{path} line {number}: expected a JSON object with a step; remove the line"
-            ) from None
+        except _NOT_A_ROW as error:
+            if number < len(lines):
+                raise InputError(
+                    f"{path} line {number}: expected a JSON object with a step ({error}); remove "
+                    "the line"
+                ) from None
+            # a disk may keep a length it has no content for
+            print(f"warning: {path}: its last line is damaged and left out", file=sys.stderr)
     return rows
 
 
@@ -156,7 +161,7 @@ def _exact(value: SupportsFloat) -> int | float | None:
 
 
 def _json_line(row: Row) -> str:
-    return json.dumps(row, allow_nan=False) + "\n"
+    return json.dumps(files.sealed(row), allow_nan=False) + "\n"
 
 
 def progress(total: int, initial: int, desc: str) -> tqdm:

@@ -1,10 +1,13 @@
 """The run record: what a workdir holds, so that nobody resumes one run as another by mistake."""
 
+import contextlib
 import fnmatch
+import hashlib
 import json
+import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,11 @@ from drr_jax.runs import distributed
 
 # What the run is, what the report says of it, and its configuration.
 RECORD_FILE, RUN_FILE, CONFIG_FILE = "record.json", "run.json", "config.json"
+LOCK = ".lock"
 # These change where a run reads and how often it writes, never what it computes.
 FREE = (
     *("data.data_dir", "data.manual_dir", "data.worker_count", "data.read_threads"),
-    *("data.prefetch", "fsdp", "packages"),
+    *("data.prefetch", "fsdp", "packages", "run"),
 )
 # In the record of a run that leaves people held out for validation out of its counts of labels.
 COUNTED = "counted"
@@ -43,7 +47,7 @@ Record = dict[str, Any]
 
 
 class Damaged(InputError):
-    """A file of a run's folder that is no JSON object."""
+    """A file of a run's folder that is no JSON object, or not the one that was written."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path}: not JSON ({why}); run that stage again")
@@ -85,8 +89,8 @@ def read_file(workdir: str | Path, name: str) -> Record:
     """
     path = Path(workdir) / name
     try:
-        found = files.read_json(path)
-    except FileNotFoundError:
+        found = files.unsealed(files.read_json(path))
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
         raise Damaged(path, str(error)) from None
@@ -113,6 +117,20 @@ def check_path(workdir: Path) -> None:
         )
 
 
+def write_file(workdir: str | Path, name: str, value: Mapping[str, Any]) -> None:
+    """Writes a JSON file of a run's folder, whole or not at all, which `read_file` can check."""
+    files.write_json(Path(workdir) / name, files.sealed(value))
+
+
+def run_names(workdir: str | Path) -> list[str]:
+    """Digests of the run in `workdir` and of those it was before changes that were allowed.
+
+    The run's own is the first. Empty if there is no record, or one of an earlier version.
+    """
+    about = read_file(workdir, RECORD_FILE).get("run")
+    return [about["name"], *about["before"]] if about else []
+
+
 def check_record(workdir: str | Path, record: Mapping[str, Any], allow_change: bool) -> None:
     """Makes `workdir` the folder of this run, or finds that it is.
 
@@ -120,7 +138,7 @@ def check_record(workdir: str | Path, record: Mapping[str, Any], allow_change: b
     fingerprint, AU names. Raises InputError on every process, with nothing written, if the folder
     holds a different run (unless `allow_change`) or files of something else.
     """
-    distributed.on_main(lambda: _claim(Path(workdir), dict(record), allow_change))
+    distributed.from_main(lambda: _claim(Path(workdir), dict(record), allow_change))
 
 
 def require_record(workdir: str | Path, record: Mapping[str, Any], allow_change: bool) -> None:
@@ -178,7 +196,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 100 else text[:97] + "..."
 
 
-def _compare(workdir: Path, old: Record, new: Record, allow_change: bool) -> None:
+def _compare(workdir: Path, old: Record, new: Record, allow_change: bool) -> str:
+    """The first difference. Raises InputError for one, unless `allow_change`."""
     new = json.loads(json.dumps(new))  # tuples become lists, as they are when read back
     changed = difference(old, new)
     if changed and not allow_change:
@@ -186,17 +205,50 @@ def _compare(workdir: Path, old: Record, new: Record, allow_change: bool) -> Non
             f"--workdir={workdir} holds a different run: {changed}; give another --workdir, or "
             "--allow_config_change to go on with the new value"
         )
+    return changed
 
 
-def _claim(workdir: Path, record: Record, allow_change: bool) -> None:
-    path = workdir / RECORD_FILE
+@contextlib.contextmanager
+def only_one(workdir: Path) -> Iterator[None]:
+    """Within it no other process on this file system may train in `workdir`.
+
+    Made if it is new, and gone again if nothing was put into it. A process that dies loses the lock
+    (`files.locked`). Raises InputError on every process if another has it, or if `workdir` is
+    neither a new folder nor that of a run.
+    """
+
+    def refuse() -> None:
+        raise InputError(
+            f"--workdir={workdir}: another process is training there; wait for it, stop it, or "
+            "give another --workdir"
+        )
+
+    def lock() -> None:
+        _make(workdir)
+        stack.enter_context(files.locked(workdir / LOCK, refuse))
+        stack.callback(_leave_nothing, workdir)
+
+    with contextlib.ExitStack() as stack:
+        distributed.from_main(lock)
+        yield
+
+
+def _leave_nothing(workdir: Path) -> None:
+    """Removes a folder that holds nothing but our lock."""
+    with contextlib.suppress(OSError):
+        if os.listdir(workdir) == [LOCK]:
+            (workdir / LOCK).unlink()
+            workdir.rmdir()
+
+
+def _make(workdir: Path) -> None:
+    """Makes a work folder. Raises InputError for a file, or files of something else in it."""
     if workdir.exists() and not workdir.is_dir():
         raise InputError(f"--workdir={workdir} is a file: expected a folder")
-    if path.exists():
-        _compare(workdir, read_record(workdir), record, allow_change)
-    elif workdir.is_dir():
+    if workdir.is_dir() and not (workdir / RECORD_FILE).exists():
         names = sorted(file.name for file in workdir.iterdir())
-        unfinished = fnmatch.filter(names, f".{RECORD_FILE}*{files.PART}")
+        ours = (f".{RECORD_FILE}*{files.PART}", f"{LOCK}*")  # of a start that died at once
+        unfinished = [name for pattern in ours for name in fnmatch.filter(names, pattern)]
         if others := [name for name in names if name not in unfinished]:
             raise InputError(
                 f"--workdir={workdir} holds {others[0]} but no {RECORD_FILE}: expected a new "
@@ -206,4 +258,22 @@ def _claim(workdir: Path, record: Record, allow_change: bool) -> None:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--workdir={workdir} cannot be made: {error.strerror}") from None
-    files.write_json(path, record | {"packages": versions()})
+
+
+def _name(record: Record) -> str:
+    """A digest of what makes it this run: config, fold, data set and classes."""
+    fixed = {key: value for key, value in record.items() if not is_free(key, record)}
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _claim(workdir: Path, record: Record, allow_change: bool) -> None:
+    about = {"name": _name(record), "before": []}
+    _make(workdir)
+    if (workdir / RECORD_FILE).exists():
+        old = read_record(workdir)
+        changed = _compare(workdir, old, record, allow_change)
+        # Kept as it is while nothing changes: a newer program may have more keys.
+        was = old.get("run", {"name": _name(old), "before": []})
+        before = [name for name in (was["name"], *was["before"]) if name != about["name"]]
+        about = about | {"before": before} if changed else was
+    write_file(workdir, RECORD_FILE, record | {"packages": versions(), "run": about})

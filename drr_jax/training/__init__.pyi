@@ -1,5 +1,6 @@
 from .evaluation import combine_folds as combine_folds
 from .evaluation import evaluate as evaluate
+from .evaluation import finished as finished
 from .experiment import Experiment as Experiment
 from .experiment import build as build
 from .experiment import check as check

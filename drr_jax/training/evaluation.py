@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int8
 
-from drr_jax import data, files, metrics, models, report, runs, weights
+from drr_jax import data, metrics, models, report, runs, weights
 from drr_jax.data import TUPLE
 from drr_jax.errors import InputError
 from drr_jax.facs import IMAGES
@@ -18,6 +18,7 @@ from drr_jax.runs import Checkpoints, abstract
 from drr_jax.training import people
 from drr_jax.training.experiment import Experiment, State
 
+RESULTS, RESULTS_BEST = "results.json", "results-best.json"
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
 
 
@@ -76,6 +77,7 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
         batches = experiment.held_out_batches(which)
         try:
             for batch in batches:
+                runs.look()
                 out = score(weights.variables(state), batch)
                 counts, batch_loss, p, y, index = jax.device_get(out)
                 total = total + counts.astype(np.int64)
@@ -122,6 +124,7 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                 "fold": experiment.fold.number,
                 "selection": selection,
                 "step": step,
+                "checkpoint": checkpoints.seal(_kind(selection), step),
                 "model": experiment.config.model.name,
                 "title": models.system_title(experiment.config),
                 "domains": experiment.config.domains,
@@ -144,9 +147,9 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
         )
     counted = results[experiment.config.selection]
     if runs.is_main_process():
-        files.write_json(workdir / "results.json", counted)
+        runs.write_file(workdir, RESULTS, counted)
         if "best" in results:
-            files.write_json(workdir / "results-best.json", results["best"])
+            runs.write_file(workdir, RESULTS_BEST, results["best"])
     return counted
 
 
@@ -160,13 +163,63 @@ def _people(experiment: Experiment, result: Result) -> dict[str, Any] | None:
     return people.scores(result.probability, result.label, subjects, groups, softmax)
 
 
+def was_evaluated(workdir: Path, step: int) -> bool:
+    """Whether a run's log has the evaluation of `step`; the same on all processes."""
+
+    def read() -> bool:
+        rows = runs.read_metrics(workdir)
+        return any(row["step"] == step and "eval/loss" in row for row in rows)
+
+    return runs.from_main(read)
+
+
+def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
+    """The results of a run that `train` and `evaluate` have nothing to add to; else None.
+
+    It is trained to its last step, and the results in `workdir` are this run's and those of the
+    checkpoints that are there. The same on all processes; no array is read.
+    """
+    names = {RESULTS: "last", RESULTS_BEST: "best"}
+    if experiment.config.selection == "validation":
+        names = {RESULTS: "validation"}
+
+    def read() -> dict[str, Any] | None:
+        checkpoints = Checkpoints(workdir, read_only=True)
+        if checkpoints.steps()[-1:] != [experiment.steps]:
+            return None
+        if not (workdir / report.samples_file(experiment.fold.number)).exists():
+            return None
+        try:
+            runs.require_record(workdir, experiment.identity, allow_change=False)
+            found = {name: runs.read_file(workdir, name) for name in names}
+            kinds = {name: _kind(which) for name, which in names.items()}
+            seals = {
+                name: checkpoints.seal(kind, checkpoints.steps(kind)[-1])
+                for name, kind in kinds.items()
+                if checkpoints.steps(kind)
+            }
+            logged = runs.read_metrics(workdir)
+        except InputError:  # what is damaged is done again, or named by those who do it
+            return None
+        if {name: result.get("checkpoint") for name, result in found.items()} != seals:
+            return None
+        evaluated = [row["step"] for row in logged if "eval/loss" in row]
+        return found[RESULTS] if experiment.steps in evaluated else None
+
+    return runs.from_main(read)
+
+
+def _kind(selection: str) -> str:
+    return runs.LATEST if selection == "last" else runs.BEST
+
+
 def combine_folds(workdir: Path) -> dict[str, Any]:
     """Writes the tables over all folds, of the last and of the best checkpoints; returns the first.
 
     Per-AU means and spread over fold0/, fold1/, fold2/, and scores pooled over them.
     """
     tables = {}
-    for name in ("results.json", "results-best.json"):
+    for name in (RESULTS, RESULTS_BEST):
         paths = sorted(workdir.glob(f"fold?/{name}"))
         folds = [runs.read_file(path.parent, name) for path in paths]
         if not folds:  # selection=validation has no best by the test part
@@ -181,8 +234,8 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
         judged = _all_people([path.parent for path in paths], folds)
         tables[name] |= {"people": judged} if judged else {}
         if runs.is_main_process():
-            files.write_json(workdir / name, tables[name])
-    return tables["results.json"]
+            runs.write_file(workdir, name, tables[name])
+    return tables[RESULTS]
 
 
 def _all_people(
@@ -262,10 +315,11 @@ def _mean_prototype(
     train = experiment.fold.source("train", _shown(experiment))
     drawn = np.random.default_rng(experiment.config.seed).permutation(len(train))
     batches = max(1, min(PROTOTYPE_TUPLES, len(drawn)) // size)
-    prototypes = [
-        apply(_batch(experiment, [train[int(row)] for row in rows]))["graph"]["prototype"]
-        for rows in np.resize(drawn, (batches, size))
-    ]
+    prototypes = []
+    for rows in np.resize(drawn, (batches, size)):
+        runs.look()
+        batch = _batch(experiment, [train[int(row)] for row in rows])
+        prototypes.append(apply(batch)["graph"]["prototype"])
     return np.mean(prototypes, axis=(0, 1))
 
 

@@ -129,7 +129,7 @@ class Experiment:
         hosts = {"process_index": jax.process_index(), "process_count": jax.process_count()}
         batches = dataset(self.config, self.tokenizer, **hosts)
         put = partial(runs.to_global, mesh=self.mesh)
-        return data.prefetch_to_device(batches, put, self.config.data.prefetch)
+        return data.prefetch_to_device(batches, put, self.config.data.prefetch, runs.look_alone)
 
 
 def check(config: Config, fold: Fold, starts: bool = False) -> None:

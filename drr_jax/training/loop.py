@@ -14,9 +14,10 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from drr_jax import data, files, models, runs
+from drr_jax import data, models, runs
 from drr_jax.errors import InputError
-from drr_jax.runs import Checkpoints, Metrics, Preempted, abstract, progress
+from drr_jax.runs import Checkpoints, Metrics, abstract, progress
+from drr_jax.stops import Stopped
 from drr_jax.training import evaluation as evaluate
 from drr_jax.training.experiment import Experiment, State
 from drr_jax.weights import assumptions, describe_origins, normalisations
@@ -105,8 +106,9 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
     """Trains to the last step, going on from the newest whole checkpoint in `workdir`.
 
     Evaluates the test part, or with selection=validation that part, every `log.eval_every_epochs`
-    and at the end, keeps the latest checkpoints and the best. Raises Preempted after SIGTERM, when
-    all is saved, and InputError if the workdir holds another run or a loss term is not finite.
+    and at the end, keeps the latest checkpoints and the best. The caller holds the folder's lock
+    (`runs.only_one`). Raises Stopped after SIGTERM or Ctrl-C, when all is saved, and InputError if
+    the workdir holds another run or a loss term is not finite.
     """
     log = experiment.config.log
     origins: dict[str, str] = {}
@@ -114,7 +116,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         origins = describe_origins(experiment.starting_weights, experiment.model.encoder_domains)
     runs.check_record(workdir, experiment.identity, allow_change)
     if runs.is_main_process():
-        files.write_json(workdir / runs.CONFIG_FILE, dataclasses.asdict(experiment.config))
+        runs.write_file(workdir, runs.CONFIG_FILE, dataclasses.asdict(experiment.config))
         if "T" in experiment.model.encoder_domains:
             data.save_tokenizer(experiment.tokenizer, workdir / data.TOKENIZER_FILE)
         if origins:
@@ -123,8 +125,8 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             for assumed in assumptions(experiment.config):
                 print(f"warning: {assumed}", file=sys.stderr)
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
-    saving = Checkpoints(workdir, log.keep_checkpoints)
-    with runs.only_one(workdir), saving as checkpoints, runs.preemption() as preempted:
+    with Checkpoints(workdir, log.keep_checkpoints) as checkpoints:
+        checkpoints.best_score()  # if it cannot be read, that is found before any step
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
         describe_run(experiment, workdir, origins)
@@ -136,44 +138,57 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         started, batches = time.monotonic(), experiment.train_batches(first)
         bar = progress(experiment.steps, first, f"fold {experiment.fold.number}")
         metrics = Metrics(workdir, first)
-        running: tuple[int, Terms] | None = None  # the step whose terms are not yet looked at
+        done = first  # the step that `state` is of
+        running: Terms | None = None  # terms of that step, not yet looked at
         ends: list[float] = []  # when steps were done
 
         def settle() -> None:
             nonlocal running
             if running is None:
                 return
-            step, terms = running
-            running = None
-            values = check_finite(step, terms, checkpoints)
+            terms, running = running, None
+            values = check_finite(done, terms, checkpoints)
             bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
-            if step % log.every_steps == 0 or step == experiment.steps:
-                epoch = step / experiment.steps_per_epoch
-                rate = (step - first) / (time.monotonic() - started)
-                metrics.write(step, {"epoch": epoch, **values, "steps_per_second": rate})
+            if done % log.every_steps == 0 or done == experiment.steps:
+                epoch = done / experiment.steps_per_epoch
+                rate = (done - first) / (time.monotonic() - started)
+                metrics.write(done, {"epoch": epoch, **values, "steps_per_second": rate})
+
+        def assess() -> None:
+            """Evaluates the state, at some steps; its row says that the best one is saved, too."""
+            if not done or not (done == experiment.steps or done % eval_every == 0):
+                return
+            settle()
+            result = test(state)
+            checkpoints.save_best(done, state, result.score)
+            checkpoints.wait()
+            metrics.write(done, result.logged())
+
+        def save() -> None:
+            settle()
+            checkpoints.save(done, state)
+            note_time(workdir, earlier + time.monotonic() - started, median_gap(ends))
 
         try:
-            for step in range(first + 1, experiment.steps + 1):
-                state, terms = step_function(state, next(batches))
+            if not evaluate.was_evaluated(workdir, first):
+                assess()
+            while done < experiment.steps:
+                batch = next(batches)
+                after, terms = step_function(state, batch)
                 settle()  # looks at the step before while this one runs
                 ends.append(time.monotonic())
-                running = step, terms
+                state, done, running = after, done + 1, terms
                 bar.update()
-                last = step == experiment.steps
-                stop = preempted()
-                if last or step % eval_every == 0:
-                    settle()
-                    result = test(state)
-                    metrics.write(step, result.logged())
-                    checkpoints.save_best(step, state, result.score)
-                if last or stop or step % log.checkpoint_every_steps == 0:
-                    settle()
-                    checkpoints.save(step, state)
-                    seconds = earlier + time.monotonic() - started
-                    note_time(workdir, seconds, median_gap(ends))
-                if stop and not last:
-                    checkpoints.wait()
-                    raise Preempted(f"step {step} saved")
+                runs.look()
+                assess()
+                if done == experiment.steps or done % log.checkpoint_every_steps == 0:
+                    save()
+        except Stopped:
+            if not done:
+                raise
+            save()
+            checkpoints.wait()
+            raise Stopped(f"step {done} saved") from None
         finally:
             batches.close()
             bar.close()
@@ -194,8 +209,8 @@ def note_time(workdir: Path, seconds: float, step_seconds: float | None) -> None
     """Puts into run.json the seconds of training over all starts, and a step's in this one."""
     if runs.is_main_process():
         about = runs.read_file(workdir, runs.RUN_FILE)
-        about |= {"seconds": seconds, "step_seconds": step_seconds or about["step_seconds"]}
-        files.write_json(workdir / runs.RUN_FILE, about)
+        about |= {"seconds": seconds, "step_seconds": step_seconds or about.get("step_seconds")}
+        runs.write_file(workdir, runs.RUN_FILE, about)
 
 
 def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, str]) -> None:
@@ -244,4 +259,4 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         "seconds": before.get("seconds", 0.0),
         "step_seconds": before.get("step_seconds"),
     }
-    files.write_json(workdir / runs.RUN_FILE, described)
+    runs.write_file(workdir, runs.RUN_FILE, described)

@@ -25,7 +25,7 @@ from drr_jax.weights.sources import EXPORT
 SELECTIONS = ("last", "best", "validation")
 CARD = "README.md"
 _BESIDE = (  # no part of the config; the last two are the machine's, not the model's
-    *("fold", "dataset", "version", "fingerprint", "classes", "packages"),
+    *("fold", "dataset", "version", "fingerprint", "classes", "packages", "run"),
     *("data.data_dir", "data.manual_dir"),
 )
 

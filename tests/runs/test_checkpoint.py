@@ -14,8 +14,9 @@ import optax
 import pytest
 from jax.sharding import SingleDeviceSharding
 
+from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
-from drr_jax.runs import distributed
+from drr_jax.runs import distributed, record
 from drr_jax.runs.checkpoint import Checkpoints, abstract
 from drr_jax.runs.digest import digest
 
@@ -30,7 +31,7 @@ class State:
     opt_state: optax.OptState
 
 
-def make_state(seed, rows=64):
+def make_state(seed, rows=64, step=None):
     rng = np.random.default_rng(seed)
     params = {
         "dense": {"kernel": rng.standard_normal((rows, 128), np.float32), "bias": np.ones(128)},
@@ -38,7 +39,12 @@ def make_state(seed, rows=64):
     }
     params = jax.tree.map(jnp.asarray, params)
     opt_state = jax.tree.map(lambda x: x + seed, OPTIMISER.init(params))
-    return State(jnp.asarray(seed), params, {"mean": jnp.full(3, np.nan)}, opt_state)
+    return State(
+        jnp.asarray(seed if step is None else step),
+        params,
+        {"mean": jnp.full(3, np.nan)},
+        opt_state,
+    )
 
 
 def placed(state, mesh):
@@ -130,11 +136,11 @@ def test_keeps_the_best(tmp_path, mesh):
         assert step == 2
         assert_same(state, make_state(2))
         # a run that went back to an earlier step, and does better there or at the same step
-        assert checkpoints.save_best(2, make_state(7), 0.6)
-        assert checkpoints.save_best(1, make_state(8), 0.7)
+        assert checkpoints.save_best(2, make_state(7, step=2), 0.6)
+        assert checkpoints.save_best(1, make_state(8, step=1), 0.7)
         checkpoints.wait()
         assert checkpoints.steps("best") == [1]
-        assert_same(checkpoints.restore_best(target(make_state(0), mesh))[0], make_state(8))
+        assert_same(checkpoints.restore_best(target(make_state(0), mesh))[0], make_state(8, step=1))
 
 
 @pytest.mark.parametrize("fsdp", [1, 4])
@@ -170,13 +176,14 @@ def test_digest_does_not_depend_on_the_sharding():
 def test_donating_a_state_does_not_reach_its_checkpoint(tmp_path, mesh):
     """Steps that overwrite the buffers while they are being written, and after they are read."""
     step = jax.jit(lambda s: jax.tree.map(lambda x: x * 2 + 1, s), donate_argnums=0)
+    names = [1, 3, 7, 15]  # what that makes of the state's own step
     state = placed(make_state(1, rows=20_000), mesh)
     expected = [jax.tree.map(np.array, state)]
     for _ in range(4):
         expected.append(jax.tree.map(lambda x: np.array(x * 2 + 1), expected[-1]))
     with Checkpoints(tmp_path, keep=9) as checkpoints:
-        for number in range(4):
-            checkpoints.save(number, state)
+        for name in names:
+            checkpoints.save(name, state)
             state = step(state)
         jax.block_until_ready(state)
         checkpoints.wait()
@@ -188,7 +195,7 @@ def test_donating_a_state_does_not_reach_its_checkpoint(tmp_path, mesh):
             for x, y in pairs:
                 for shard in x.addressable_shards:
                     np.testing.assert_array_equal(np.asarray(shard.data), np.asarray(y))
-            shutil.rmtree(tmp_path / "checkpoints" / str(number))
+            shutil.rmtree(tmp_path / "checkpoints" / str(names[number]))
 
 
 def array_files(step):
@@ -276,11 +283,11 @@ def test_damage_is_named_and_the_previous_one_used(saved, mesh, caplog, damage):
     with Checkpoints(saved) as checkpoints:  # training goes on from there, past the damaged step
         assert checkpoints.restore(target(make_state(0), mesh))[1] == 20
         assert (saved / "damaged" / "30-0").is_dir()
-        checkpoints.save(30, make_state(31))
+        checkpoints.save(30, make_state(31, step=30))
         checkpoints.wait()
         state, step = checkpoints.restore(target(make_state(0), mesh))
         assert step == 30
-        assert_same(state, make_state(31))
+        assert_same(state, make_state(31, step=30))
 
 
 def test_every_flipped_byte_is_harmless_or_found(saved, mesh):
@@ -398,3 +405,88 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_good_one(tmp_path, mesh):
 def test_a_folder_that_cannot_be_written_is_one_line(workdir):
     with pytest.raises(InputError, match=rf"{workdir}/checkpoints: .*no checkpoint yet"):
         Checkpoints(workdir).save(1, {"x": jnp.ones(3)})
+
+
+def swap(one, other):
+    one.rename(one.with_name("aside"))
+    other.rename(one)
+    one.with_name("aside").rename(other)
+
+
+def test_swapped_checkpoints_are_found(saved, mesh):
+    """Folder, manifest and state say one step; whole folders and single items are swapped."""
+    steps = saved / "checkpoints"
+    swap(steps / "20", steps / "30")
+    with Checkpoints(saved, read_only=True) as checkpoints:
+        state, step = checkpoints.restore(target(make_state(0), mesh))
+        assert step == 10
+        assert_same(state, make_state(10))
+        with pytest.raises(InputError, match="it is that of step 2"):
+            (steps / "10").rename(steps / "25")
+            checkpoints.restore(target(make_state(0), mesh))
+        (steps / "25").rename(steps / "10")
+    swap(steps / "20", steps / "30")
+    swap(steps / "10" / "state", steps / "30" / "state")
+    assert restore(saved, mesh, read_only=True)[1] == 20
+    with Checkpoints(saved) as checkpoints:
+        checkpoints.save(40, make_state(39))
+    assert restore(saved, mesh, read_only=True)[1] == 20
+
+
+def claim(workdir, allow_change=False, **changes):
+    record.check_record(workdir, flatten(Config()) | {"fold": 0} | changes, allow_change)
+
+
+def test_a_checkpoint_of_another_run_is_found(tmp_path, mesh):
+    one, other = tmp_path / "one", tmp_path / "other"
+    claim(one)
+    claim(other, fold=1)
+    with Checkpoints(one) as ours, Checkpoints(other) as theirs:
+        ours.save(10, make_state(10))
+        theirs.save(20, make_state(20))
+        theirs.save_best(20, make_state(20), 0.5)
+    for kind in ("checkpoints", "best"):
+        shutil.copytree(other / kind / "20", one / kind / "20")
+    assert restore(one, mesh, read_only=True)[1] == 10
+    with Checkpoints(one) as checkpoints, pytest.raises(InputError, match="it is of another run"):
+        checkpoints.restore_best(target(make_state(0), mesh))
+    # A change that was allowed: what was saved before it counts, whatever comes afterwards.
+    claim(other, allow_change=True, fold=1, seed=5)
+    claim(other, fold=1, seed=5)
+    assert restore(other, mesh)[1] == 20
+
+
+def test_a_checkpoint_of_an_earlier_version_opens_with_a_warning(saved, mesh, caplog):
+    (saved / "checkpoints").rename(saved.parent / "kept")
+    claim(saved / "run")
+    (saved.parent / "kept").rename(saved / "run" / "checkpoints")
+    state, step = restore(saved / "run", mesh)
+    assert step == 30
+    assert_same(state, make_state(30))
+    [line] = warnings_of(caplog)
+    assert "checkpoints/30 is of an earlier version" in line
+
+
+def test_a_worse_one_does_not_take_the_place_of_a_damaged_best(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save_best(5, make_state(5), 0.5)
+        checkpoints.wait()
+        path = tmp_path / "best" / "5" / "manifest" / "metadata"
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"0.5", b"0.4"))
+        for ask in (checkpoints.best_score, lambda: checkpoints.save_best(6, make_state(6), 0.45)):
+            with pytest.raises(InputError, match=r"best/5 is damaged: .*; put back a copy"):
+                ask()
+    assert Checkpoints(tmp_path).steps("best") == [5]
+
+
+def test_a_best_that_was_being_removed_is_no_checkpoint(tmp_path, mesh):
+    """Killed between the two: what is left of it is in nobody's way."""
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save_best(5, make_state(5), 0.5)
+    (tmp_path / "best" / "5").rename(tmp_path / "best" / "5.part")
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_score() is None
+        for score in (0.5, 0.6):
+            assert checkpoints.save_best(5, make_state(5), score)
+    assert Checkpoints(tmp_path).best_score() == 0.6

@@ -23,12 +23,13 @@ GOOD = {
     "JAX_PROCESS_ID": "3",
 }
 
-HELPERS = str(Path(__file__).parents[1] / "helpers")
+ROOT = Path(__file__).parents[2]
+HELPERS = str(ROOT / "tests" / "helpers")
 
 
 def environment(**changes):
     plain = {name: value for name, value in os.environ.items() if name not in GOOD}
-    return plain | {"PYTHONPATH": HELPERS} | changes
+    return plain | {"PYTHONPATH": f"{HELPERS}{os.pathsep}{ROOT}"} | changes
 
 
 def test_the_three_variables():
@@ -119,19 +120,17 @@ def test_a_batch_goes_to_every_device_once(fsdp):
     np.testing.assert_allclose(product, batch["z"] @ batch["z"].T)
 
 
-def test_on_main_passes_errors_on():
-    done = []
-    distributed.on_main(lambda: done.append(1))
-    assert done == [1]
+def test_from_main_passes_answers_and_errors_on():
+    assert distributed.from_main(lambda: [1, "zwölf"]) == [1, "zwölf"]
 
     def fails():
         raise InputError("no such folder")
 
     with pytest.raises(InputError, match="no such folder"):
-        distributed.on_main(fails)
+        distributed.from_main(fails)
 
     with pytest.raises(InputError, match="/nowhere: No such file or directory"):
-        distributed.on_main(lambda: os.rmdir("/nowhere"))
+        distributed.from_main(lambda: os.rmdir("/nowhere"))
 
 
 def free_port():
@@ -179,58 +178,83 @@ def test_two_processes_act_as_one(tmp_path):
         }
 
 
-SIGTERM = """
+WAITING = """
 import time
-from drr_jax.runs import distributed
-distributed.start()
-distributed.start()  # a second call does nothing
 import jax
-step = 0
-with distributed.preemption() as preempted:
-    while not preempted():
-        step += 1
-        if step == 1:
-            print(jax.process_count(), flush=True)
-        time.sleep(0.002)
-raise SystemExit(75)
+from drr_jax import errors, stops
+from drr_jax.runs import distributed
+from jax.experimental import multihost_utils
+
+def main():
+    distributed.start()
+    distributed.start()  # a second call does nothing
+    with stops.held():
+        print(jax.process_count(), jax.distributed.is_initialized(), flush=True)
+        while True:
+            multihost_utils.sync_global_devices("step")
+            time.sleep(0.002)  # a step waits for its devices; Python 3.11 may need it to hear
+            distributed.look()
+
+errors.run(main)
 """
+SLURM = {  # of a job of one task
+    "SLURM_JOB_ID": "4711",
+    "SLURM_NTASKS": "1",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_STEP_NODELIST": "127.0.0.1",
+}
 
 
-def test_sigterm_reaches_a_run_of_one_process():
-    # a proxy must not stand between the process and itself
-    env = environment(http_proxy="http://10.255.255.1:9", https_proxy="http://10.255.255.1:9")
-    with subprocess.Popen(
-        [sys.executable, "-c", SIGTERM],
-        env=env,
+def waiting(**variables):
+    return subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        env=environment(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
-        assert process.stdout.readline() == "1\n"
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 75, err
-    assert "Traceback" not in err
+    )
 
 
-def test_sigterm_interrupts_what_needs_no_saving():
-    """Outside of a training the signal ends the work at once; inside it waits to be asked for."""
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(distributed.Preempted), distributed.interruptible():
-        with distributed.preemption() as preempted:
-            assert not preempted()
-            signal.raise_signal(signal.SIGTERM)
-            assert preempted()
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == before
+def ended(process):
+    """stderr of a process that comes to its end, and does not outlive the test."""
+    try:
+        return process.communicate(timeout=120)[1]
+    finally:
+        process.kill()
 
 
-def test_a_folder_is_trained_in_once_at_a_time(tmp_path):
-    second = pytest.raises(InputError, match="another process is training there")
-    with distributed.only_one(tmp_path), second, distributed.only_one(tmp_path):
-        raise AssertionError("two at once")
-    with distributed.only_one(tmp_path):
-        pass
+@pytest.mark.parametrize("variables", [{}, SLURM], ids=["plain", "slurm"])
+@pytest.mark.parametrize(
+    "number, code, said",
+    [(signal.SIGTERM, 75, "pre-empted\n"), (signal.SIGINT, 130, "interrupted\n")],
+)
+def test_one_process_hears_both_signals_and_has_no_service(number, code, said, variables):
+    """A service would abort it when it was suspended, with the stack of its heartbeat."""
+    if variables:  # JAX makes a port of it, and tests run side by side
+        variables = variables | {"SLURM_JOB_ID": str(free_port())}
+    with waiting(**variables) as process:
+        assert process.stdout.readline() == "1 False\n"
+        process.send_signal(number)
+        assert ended(process) == said
+    assert process.returncode == code
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_two_processes_stop_together(number, code):
+    """One of them hears the signal; the other would wait for it in the next step."""
+    variables = {
+        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{free_port()}",
+        "JAX_NUM_PROCESSES": "2",
+    }
+    first, second = (waiting(**variables, JAX_PROCESS_ID=index) for index in "01")
+    with first as one, second as two:
+        for process in (one, two):
+            assert process.stdout.readline() == "2 True\n"
+        two.send_signal(number)
+        said = [ended(process) for process in (one, two)]
+    assert (one.returncode, two.returncode) == (75, code), said
+    assert "Traceback" not in said[0] + said[1]
 
 
 def test_a_coordinator_that_is_not_there():

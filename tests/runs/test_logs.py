@@ -9,6 +9,7 @@ import pytest
 from tensorboardX.proto import event_pb2
 from tensorboardX.record_writer import masked_crc32c
 
+from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.runs import logs
 from drr_jax.runs.logs import Metrics, read_metrics
@@ -64,7 +65,8 @@ def test_rows_are_there_at_once_and_strict_json(tmp_path):
     metrics.write(1, {"loss": math.nan, "grad_norm": math.inf, "count": 3})
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     expected = {"step": 1, "loss": None, "grad_norm": None, "count": 3}
-    assert [json.loads(line, parse_constant=pytest.fail) for line in lines] == [expected]
+    [row] = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert files.unsealed(row) == expected and read_metrics(tmp_path) == [expected]
     assert table(tmp_path) == [{"step": "1", "loss": "", "grad_norm": "", "count": "3"}]
     assert len(events(tmp_path)) == 4  # the purge and three values
     metrics.close()

@@ -52,6 +52,7 @@ def test_a_new_folder_gets_the_record_and_the_same_run_finds_it(workdir):
         record.require_record(workdir, make(), allow_change=False)
     stored = record.read_record(workdir)
     assert stored.pop("packages") == record.versions()
+    assert stored.pop("run") == {"name": record.run_names(workdir)[0], "before": []}
     assert stored == make()
     assert [path.name for path in workdir.iterdir()] == ["record.json"]
 
@@ -128,7 +129,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("name", [".record.json.part", ".record.json.0a1b2c3d.part"])
+@pytest.mark.parametrize("name", [".record.json.part", ".record.json.0a1b2c3d.part", ".lock"])
 def test_a_start_that_died_at_once_can_be_repeated(tmp_path, name):
     (tmp_path / name).write_text('{"seed"')
     record.check_record(tmp_path, make(), allow_change=False)
@@ -186,3 +187,54 @@ def test_a_strange_run_json_is_named(tmp_path, content, said):
         record.read_file(tmp_path, record.RUN_FILE)
     assert str(tmp_path / "run.json") in str(error.value) and said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_flipped_bit_of_any_file_is_found(tmp_path):
+    """Also one that leaves JSON behind: a digit, a letter of a name, of the seal or of its key."""
+    path = tmp_path / "results.json"
+    value = {"f1_mean": 0.61, "au": {"AU05": {"f1": 0.5}}, "note": "ä", "checkpoint": None}
+    record.write_file(tmp_path, path.name, value)
+    assert record.read_file(tmp_path, path.name) == value
+    written = path.read_bytes()
+    for place in range(len(written)):
+        for bit in range(8):
+            flipped = bytearray(written)
+            flipped[place] ^= 1 << bit
+            path.write_bytes(flipped)
+            try:
+                assert record.read_file(tmp_path, path.name) == value
+            except record.Damaged as damaged:
+                assert str(path) in str(damaged)
+
+
+def test_a_run_has_a_name_that_a_newer_program_keeps(workdir):
+    [name] = record.run_names(workdir)
+    stored = record.read_record(workdir)
+    del stored["graph.readout"]  # as if that key were new
+    record.write_file(workdir, "record.json", stored)
+    record.check_record(workdir, make(), allow_change=False)
+    assert record.run_names(workdir) == [name]
+    record.check_record(workdir, make(fold=1), allow_change=True)
+    other, *before = record.run_names(workdir)
+    assert other != name and before == [name]
+    record.check_record(workdir, make(), allow_change=True)
+    assert record.run_names(workdir) == [name, other]
+
+
+def test_a_folder_is_trained_in_once_at_a_time(tmp_path):
+    workdir = tmp_path / "new"
+    second = pytest.raises(InputError, match="another process is training there")
+    with record.only_one(workdir), second, record.only_one(workdir):
+        raise AssertionError("two at once")
+    assert not workdir.exists()  # nothing was put into it
+    with record.only_one(workdir):
+        record.check_record(workdir, make(), allow_change=False)
+    assert (workdir / "record.json").exists()
+
+
+def test_the_folder_of_something_else_gets_no_lock(tmp_path):
+    (tmp_path / "thesis.tex").write_text("dear to me")
+    refused = pytest.raises(InputError, match=r"holds thesis.tex but no record.json")
+    with refused, record.only_one(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

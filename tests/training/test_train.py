@@ -13,13 +13,14 @@ import small_run
 
 import drr_jax
 from drr_jax import config as configs
-from drr_jax import main, metrics
+from drr_jax import main, metrics, runs, training
 from drr_jax.data import source
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.report import relations
-from drr_jax.runs import distributed, record
+from drr_jax.runs import distributed, logs, record
 from drr_jax.runs.checkpoint import Checkpoints, abstract
+from drr_jax.stops import Stopped
 from drr_jax.training import evaluation as evaluate
 from drr_jax.training import loop as train
 
@@ -165,9 +166,20 @@ def test_nan_stops_with_step_and_term_and_leaves_the_last_checkpoint(data_dir, t
     assert f"step {restored[1] + 1}:" in message
 
 
-def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
+def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys, monkeypatch):
     workdir = tmp_path / "run"
     assert run(data_dir, workdir, fold="all", **{"graph.prior": "learned"}) == 0
+    said = capsys.readouterr().out
+    with monkeypatch.context() as patch:  # the same command has nothing left to do
+        for name in ("train", "evaluate"):
+            patch.setattr(training, name, pytest.fail)
+        assert run(data_dir, workdir, fold="all", **{"graph.prior": "learned"}) == 0
+    assert capsys.readouterr().out == said
+    path = workdir / "fold1" / "results.json"
+    kept = path.read_text()
+    path.write_text(kept.replace('"step": 5', '"step": 4'))  # of another checkpoint
+    assert run(data_dir, workdir, fold="all", **{"graph.prior": "learned"}) == 0
+    assert path.read_text() == kept
     folds = [json.loads((workdir / f"fold{k}" / "results.json").read_text()) for k in range(3)]
     table = json.loads((workdir / "results.json").read_text())
     assert [fold["fold"] for fold in folds] == [0, 1, 2] and table["fold"] == "all"
@@ -190,7 +202,7 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys):
     assert json.loads((workdir / "results-best.json").read_text())["selection"] == "best"
     assert (workdir / "report.html").stat().st_size > 10_000
     assert (workdir / "report" / "learned.png").exists()
-    assert "report:" in capsys.readouterr().out
+    assert "report:" in said
     with pytest.raises(InputError, match="holds the runs of fold=all, fold0, fold1, fold2"):
         run(data_dir, workdir)
     with pytest.raises(InputError, match="holds the run of one fold"):
@@ -305,3 +317,49 @@ def test_a_prior_from_a_file_is_the_graphs_and_belongs_to_the_run(data_dir, tmp_
     names[0] = "AU27"
     with pytest.raises(InputError, match=r"prior\.csv: column AU27 is none of .* mean AU26"):
         built(0.5)
+
+
+def test_a_refused_start_changes_nothing(data_dir, tmp_path):
+    """The lock of every fold comes before anything is written into one."""
+    workdir = tmp_path / "run"
+    assert run(data_dir, workdir, "--mode=train", fold="all", domains="R") == 0
+    before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    again = ("--mode=train", "--allow_config_change")
+    second = pytest.raises(InputError, match="fold2: another process is training there")
+    with record.only_one(workdir / "fold2"), second:
+        run(data_dir, workdir, *again, fold="all", domains="R", seed=7)
+    after = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_what_a_stop_in_the_last_evaluation_leaves_is_evaluated(data_dir, tmp_path, monkeypatch):
+    """The step is saved; the next start evaluates it first, and its log is that of a whole run."""
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    changes = {"domains": "R", "log.eval_every_epochs": 0.5}  # of 61 tuples: every second step
+    assert run(data_dir, whole, **changes) == 0
+    for step in (2, 5):
+
+        def look(until=step):
+            """Hears a signal at the first batch of the evaluation of a step."""
+            rows = record.read_file(stopped, "run.json") and logs.read_metrics(stopped)
+            done = [row["step"] for row in rows if "loss" in row]
+            if (
+                done
+                and done[-1] == until
+                and not any(row["step"] == until and "eval/loss" in row for row in rows)
+            ):
+                raise Stopped
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runs, "look", look)
+            with pytest.raises(Stopped, match=f"step {step} saved"):
+                run(data_dir, stopped, **changes)
+    assert run(data_dir, stopped, **changes) == 0
+    timed = ("steps_per_second",)
+    found, expected = (
+        [{k: v for k, v in row.items() if k not in timed} for row in logs.read_metrics(at)]
+        for at in (stopped, whole)
+    )
+    assert found == expected
+    for name in ("results.json", "results-best.json"):
+        assert record.read_file(stopped, name) == record.read_file(whole, name)

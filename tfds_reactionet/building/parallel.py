@@ -2,15 +2,13 @@
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
 from typing import TypeVar
 
+from drr_jax import stops
 from drr_jax.errors import InputError
 
 Item = TypeVar("Item")
@@ -29,38 +27,35 @@ def ordered_map(
 
     At most jobs + 2 results exist at a time. With one job nothing is started. Processes are
     spawned, not forked: the caller may have threads (JAX), and `function` must be importable.
-    Raises what `function` raises, and InputError if a process is killed.
+    Raises what `function` raises, InputError if a process is killed, and Stopped after SIGTERM or
+    Ctrl-C; what the processes are doing is then given up.
     """
     if jobs <= 1:
-        yield from map(function, items)
+        for item in items:
+            stops.look()
+            yield function(item)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=stops.end_with_parent, initargs=(theirs,)
+    )
     pending: deque[Future[Result]] = deque()
     try:
         for item in items:
+            stops.look()
             pending.append(pool.submit(function, item))
             if len(pending) >= jobs + 2:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
     except BrokenProcessPool as error:
+        stops.look()
         raise InputError(
             "a worker process was ended from outside (memory?); try again with fewer --jobs"
         ) from error
+    except BaseException:  # the caller's, too, who wants no more
+        ours.close()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """Lets a worker end when its parent is killed, instead of waiting for work for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

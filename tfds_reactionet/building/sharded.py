@@ -150,7 +150,7 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             files.DESCRIBED: files.described_digests(folder),
             "shards": {part: list(self.info.splits[part].shard_lengths) for part in tallies},
         }
-        cast(dict[str, Any], self.info.metadata).update(files.seal(metadata))
+        cast(dict[str, Any], self.info.metadata).update(files.sealed(metadata))
 
     def _write(
         self, plan: Plan, skips: SkipList, dl_manager: Any, download_config: Any

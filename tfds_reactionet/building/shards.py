@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drr_jax import files, limits
+from drr_jax import files, limits, stops
 from tfds_reactionet.building.common import Tally
 from tfds_reactionet.building.skipped import Skip
 
@@ -30,6 +30,7 @@ def local_shard(
     `record` is told of each result.
     """
     for built in itertools.islice(results, chunks):
+        stops.look()
         record(built)
         yield from built.records
 

@@ -27,7 +27,8 @@ _DEPTH = 6  # of structs in cells in structs
 
 def main() -> None:
     """Answers requests until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the parent's to handle
     warnings.simplefilter("ignore")
     start, out = _memory(), sys.stdout.buffer
     out.write(b"ready\n")

@@ -1,0 +1,125 @@
+"""SIGTERM and Ctrl-C: remembered, and acted upon where nothing is lost by it."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+from types import FrameType
+
+TERMINATED, INTERRUPTED = 75, 130  # exit codes; schedulers requeue on 75, EX_TEMPFAIL
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class _Ear:
+    """What was heard so far, and how many `held` blocks the program is in."""
+
+    listening = False
+    heard: int | None = None
+    holds = 0
+
+
+class Stopped(BaseException):
+    """SIGTERM or Ctrl-C arrived; the text says what of the work is saved, if anything is.
+
+    No Exception: what libraries catch and retry must not swallow it.
+    """
+
+    @property
+    def line(self) -> str:
+        """The exit, in one line for stderr."""
+        what = "pre-empted" if exit_code() == TERMINATED else "interrupted"
+        saved = str(self)
+        return f"{what}: {saved}; the same command goes on from there" if saved else what
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Within it both signals raise Stopped in the main thread: at once, or out of `held`'s `look`.
+
+    A signal that is ignored, as nohup and shells do for jobs in the background, stays ignored.
+    """
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    _Ear.listening, _Ear.heard = True, None
+    hear()
+    try:
+        yield
+    finally:
+        _Ear.listening = False
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Within it a signal is only remembered, until the program calls `look`, or is through.
+
+    For work that would lose what it has done, and callbacks of libraries that swallow exceptions.
+    """
+    _Ear.holds += 1
+    try:
+        yield
+    finally:
+        _Ear.holds -= 1
+        hear()  # JAX takes SIGTERM for itself on many hosts
+    look()
+
+
+def unhear() -> None:
+    """Lets both signals end the process, until `hear`: for calls that let no handler run."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _remember:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def hear(*numbers: signal.Signals) -> None:
+    """Takes signals, or both, from whoever has them now; does nothing out of `listening`."""
+    for number in numbers or _SIGNALS:
+        if _Ear.listening and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _remember)
+
+
+def end_with_parent(told: Connection | None = None) -> None:
+    """What a worker process begins with: both signals are the parent's to hear.
+
+    It ends with its parent, even if that is killed, and when the other end of `told` is closed.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    awaited = [told] if told is not None else []
+    if parent is not None:
+        threading.Thread(
+            target=_end_after, args=([parent.sentinel, *awaited],), daemon=True
+        ).start()
+
+
+def _end_after(awaited: list) -> None:
+    wait(awaited)
+    os._exit(1)
+
+
+def look() -> None:
+    """Raises Stopped if a signal arrived."""
+    if asked():
+        raise Stopped
+
+
+def asked() -> bool:
+    """Whether a signal arrived."""
+    return _Ear.heard is not None
+
+
+def exit_code() -> int:
+    """That of the signal that arrived; SIGTERM's if it arrived on another host."""
+    return INTERRUPTED if _Ear.heard == signal.SIGINT else TERMINATED
+
+
+def _remember(number: int, frame: FrameType | None) -> None:
+    again = asked()
+    _Ear.heard = _Ear.heard or number
+    # A scheduler's second SIGTERM must not interrupt the tidying up; a person's Ctrl-C may.
+    if not _Ear.holds and (number == signal.SIGINT or not again):
+        raise Stopped

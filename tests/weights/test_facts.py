@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ R = "model.encoders.R.weights"
 HALF = "0.5+0.5+0.5"
 HEADS = 6
 VIT = {"encoder.backbone": "vit_s16", "encoder.width": 4, "encoder.depth": 1}
-HUGGING_FACE_VIT = {
+HUGGING_FACE_VIT: dict[str, Any] = {
     "hidden_size": 24,
     "num_hidden_layers": 1,
     "num_attention_heads": HEADS,
@@ -61,7 +62,7 @@ def written(folder, **documents):
 def vit(tmp_path):
     """A ViT as transformers saves it, with normalisation layers of consequence."""
     torch.manual_seed(0)
-    sizes = HUGGING_FACE_VIT | {"layer_norm_eps": 1e-3, "initializer_range": 0.2}
+    sizes: dict[str, Any] = HUGGING_FACE_VIT | {"layer_norm_eps": 1e-3, "initializer_range": 0.2}
     model = transformers.ViTModel(transformers.ViTConfig(**sizes), add_pooling_layer=False)
     model.save_pretrained(tmp_path)
     written(tmp_path, preprocessor_config=PROCESSOR)
@@ -77,7 +78,7 @@ def timm(tmp_path):
 
 @pytest.fixture
 def resnet(tmp_path):
-    sizes = {"embedding_size": 8, "hidden_sizes": [8, 16, 32, 64], "depths": [2, 2, 2, 2]}
+    sizes: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8, 16, 32, 64], "depths": [2, 2, 2, 2]}
     config = transformers.ResNetConfig(**sizes, layer_type="basic")
     transformers.ResNetModel(config).save_pretrained(tmp_path)
     written(tmp_path, preprocessor_config=PROCESSOR)

@@ -234,7 +234,7 @@ def test_transformers_weights_without_their_preprocessor_need_the_users_word(tmp
 
 
 def test_a_key_that_contradicts_the_weights_is_refused(tmp_path, vit):
-    said = {"model.encoders.R.mean": "0.1+0.1+0.1"}
+    said = {"model.encoders.R.mean": "0.1+0.1+0.1", "model.encoders.R.std": HALF}
     message = refused(config_of(**VIT, **{R: tmp_path}, **said))
     assert "model.encoders.R.mean=0.1+0.1+0.1: the weights" in message and HALF in message
 

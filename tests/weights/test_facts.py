@@ -78,8 +78,8 @@ def timm(tmp_path):
 
 @pytest.fixture
 def resnet(tmp_path):
-    sizes: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8, 16, 32, 64], "depths": [2, 2, 2, 2]}
-    config = transformers.ResNetConfig(**sizes, layer_type="basic")
+    sizes: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8, 16, 32, 64]}
+    config = transformers.ResNetConfig(**sizes, depths=[2, 2, 2, 2], layer_type="basic")
     transformers.ResNetModel(config).save_pretrained(tmp_path)
     written(tmp_path, preprocessor_config=PROCESSOR)
     return tmp_path

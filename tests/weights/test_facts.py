@@ -78,12 +78,8 @@ def timm(tmp_path):
 
 @pytest.fixture
 def resnet(tmp_path):
-    sizes: dict[str, Any] = {
-        "embedding_size": 8,
-        "hidden_sizes": [8, 16, 32, 64],
-        "depths": [2, 2, 2, 2],
-    }
-    config = transformers.ResNetConfig(**sizes, layer_type="basic")
+    sizes: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8, 16, 32, 64]}
+    config = transformers.ResNetConfig(**sizes, depths=[2, 2, 2, 2], layer_type="basic")
     transformers.ResNetModel(config).save_pretrained(tmp_path)
     written(tmp_path, preprocessor_config=PROCESSOR)
     return tmp_path
@@ -238,7 +234,7 @@ def test_transformers_weights_without_their_preprocessor_need_the_users_word(tmp
 
 
 def test_a_key_that_contradicts_the_weights_is_refused(tmp_path, vit):
-    said = {"model.encoders.R.mean": "0.1+0.1+0.1"}
+    said = {"model.encoders.R.mean": "0.1+0.1+0.1", "model.encoders.R.std": HALF}
     message = refused(config_of(**VIT, **{R: tmp_path}, **said))
     assert "model.encoders.R.mean=0.1+0.1+0.1: the weights" in message and HALF in message
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from drr_jax.training import people
+from drr_jax import metrics, report
+from drr_jax.training import evaluation, people
 
 CLASSES = 4
 
@@ -105,3 +106,29 @@ def test_groups_are_those_that_all_people_of_a_sequence_share():
     assert people.groups_of("a+b", known) == {"race": "x"}
     assert people.groups_of("a", known) == known["a"]
     assert people.groups_of("a+c", known) == people.groups_of("", known) == {}
+
+
+def test_folds_are_put_together_with_everybody_scored_by_the_model_that_was_tested_on_him(tmp_path):
+    groups = {f"S{n:02d}": {"age": "20-29" if n % 2 else "30-39"} for n in range(60)}
+    every = []
+    for k in range(2):
+        probability, truth, named = made(seed=k)
+        named = [f"S{int(name[1:]) + 30 * k:02d}" for name in named]
+        weight = np.ones(len(truth), np.float32)
+        results = {
+            "dataset": "faces",
+            "fold": k,
+            "selection": "last",
+            **metrics.summary(np.asarray(metrics.counts(probability, truth, weight)), "abcd"),
+            "people": people.scores(probability, truth, named, groups, False),
+        }
+        (tmp_path / f"fold{k}").mkdir()
+        (tmp_path / f"fold{k}" / "results.json").write_text(json.dumps(results))
+        samples = {"all_probability": probability, "all_label": truth, "all_subject": named}
+        report.save_samples(tmp_path / f"fold{k}", k, samples)
+        every.append((probability, truth, named))
+    table = evaluation.combine_folds(tmp_path)
+    probability, truth = (np.concatenate([one[at] for one in every]) for at in (0, 1))
+    named = every[0][2] + every[1][2]
+    assert table["people"] == people.scores(probability, truth, named, groups, False)
+    assert table["people"]["all"]["subjects"] == 60

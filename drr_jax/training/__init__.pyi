@@ -1,6 +1,6 @@
+from .done import finished as finished
 from .evaluation import combine_folds as combine_folds
 from .evaluation import evaluate as evaluate
-from .evaluation import finished as finished
 from .experiment import Experiment as Experiment
 from .experiment import build as build
 from .experiment import check as check

@@ -163,56 +163,6 @@ def _people(experiment: Experiment, result: Result) -> dict[str, Any] | None:
     return people.scores(result.probability, result.label, subjects, groups, softmax)
 
 
-def was_evaluated(workdir: Path, step: int) -> bool:
-    """Whether a run's log has the evaluation of `step`; the same on all processes."""
-
-    def read() -> bool:
-        rows = runs.read_metrics(workdir)
-        return any(row["step"] == step and "eval/loss" in row for row in rows)
-
-    return runs.from_main(read)
-
-
-def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
-    """The results of a run that `train` and `evaluate` have nothing to add to; else None.
-
-    It is trained to its last step, and the results in `workdir` are this run's and those of the
-    checkpoints that are there. The same on all processes; no array is read.
-    """
-    names = {RESULTS: "last", RESULTS_BEST: "best"}
-    if experiment.config.selection == "validation":
-        names = {RESULTS: "validation"}
-
-    def read() -> dict[str, Any] | None:
-        checkpoints = Checkpoints(workdir, read_only=True)
-        if checkpoints.steps()[-1:] != [experiment.steps]:
-            return None
-        if not (workdir / report.samples_file(experiment.fold.number)).exists():
-            return None
-        try:
-            runs.require_record(workdir, experiment.identity, allow_change=False)
-            found = {name: runs.read_file(workdir, name) for name in names}
-            kinds = {name: _kind(which) for name, which in names.items()}
-            seals = {
-                name: checkpoints.seal(kind, checkpoints.steps(kind)[-1])
-                for name, kind in kinds.items()
-                if checkpoints.steps(kind)
-            }
-            logged = runs.read_metrics(workdir)
-        except InputError:  # what is damaged is done again, or named by those who do it
-            return None
-        if {name: result.get("checkpoint") for name, result in found.items()} != seals:
-            return None
-        evaluated = [row["step"] for row in logged if "eval/loss" in row]
-        return found[RESULTS] if experiment.steps in evaluated else None
-
-    return runs.from_main(read)
-
-
-def _kind(selection: str) -> str:
-    return runs.LATEST if selection == "last" else runs.BEST
-
-
 def combine_folds(workdir: Path) -> dict[str, Any]:
     """Writes the tables over all folds, of the last and of the best checkpoints; returns the first.
 

@@ -19,6 +19,7 @@ from drr_jax.errors import InputError
 from drr_jax.runs import Checkpoints, Metrics, abstract, progress
 from drr_jax.stops import Stopped
 from drr_jax.training import evaluation as evaluate
+from drr_jax.training.done import was_evaluated
 from drr_jax.training.experiment import Experiment, State
 from drr_jax.weights import assumptions, describe_origins, normalisations
 
@@ -170,7 +171,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
             note_time(workdir, earlier + time.monotonic() - started, median_gap(ends))
 
         try:
-            if not evaluate.was_evaluated(workdir, first):
+            if not was_evaluated(workdir, first):
                 assess()
             while done < experiment.steps:
                 batch = next(batches)

@@ -5,9 +5,10 @@ that has apostrophes before such a letter gets one more: `plain` gives every tex
 """
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FORMULA = re.compile("'*[=+@-]")
 _GUARDED = re.compile("'+[=+@-]")
@@ -29,8 +30,10 @@ def plain(text: str) -> str:
     return text[1:] if _GUARDED.match(text) else text
 
 
-def table_csv(table: pd.DataFrame | pd.Series, **how: Any) -> str:
+def table_csv(table: "pd.DataFrame | pd.Series", **how: Any) -> str:
     """A table as CSV, `how` as in `DataFrame.to_csv`, with texts, row and column names neutral."""
+    import pandas as pd  # half a second, which builders' workers need not wait for
+
     frame = table.to_frame() if isinstance(table, pd.Series) else table.copy()
     for place, kind in enumerate(frame.dtypes):
         if not pd.api.types.is_numeric_dtype(kind):  # numbers among others stay what they are

@@ -111,12 +111,13 @@ def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
 def unsealed(value: Mapping[str, Any]) -> dict[str, Any]:
     """What was sealed. Raises ValueError if it was changed; what never had a seal passes."""
     content = {key: one for key, one in value.items() if key != SEAL}
-    last = next(reversed(value.values()), None)
+    last = list(value.values())[-1] if value else None
     # The name of the key may be what was hit; nothing else of ours ends with such a text.
-    if SEAL not in value and not (isinstance(last, str) and re.fullmatch("[0-9a-f]{16}", last)):
-        return content
-    if SEAL not in value or value[SEAL] != sealed(content)[SEAL]:
-        raise ValueError(f"its {SEAL} is not that of what it says: something in it was changed")
+    if SEAL in value:
+        if value[SEAL] != sealed(content)[SEAL]:
+            raise ValueError(f"its {SEAL} is not that of what it says: something in it was changed")
+    elif DESCRIBED in value or (isinstance(last, str) and re.fullmatch("[0-9a-f]{16}", last)):
+        raise ValueError(f"it has no {SEAL!r}, although it was written with one")
     return content
 
 
@@ -141,8 +142,6 @@ def check_description(folder: Path, metadata: Mapping[str, Any]) -> None:
     """
     unsealed(metadata)
     if SEAL not in metadata:
-        if DESCRIBED in metadata:
-            raise ValueError(f"it has no {SEAL!r}, although it was written with one")
         return
     found, written = described_digests(folder), metadata[DESCRIBED]
     for name in sorted({*found, *written}):

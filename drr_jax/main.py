@@ -121,7 +121,7 @@ def parse(argv: Sequence[str]) -> Command:
         workdir = Path(workdir or tables.common_parent(folders))
         return Command(configs.Config(), workdir, mode, False, folders, reference)
     if reference and mode != "report":
-        raise InputError(f"--reference with --mode={mode}: expected --mode=report")
+        raise InputError(f"--reference is for --mode=report, and --mode={mode} was given")
     if config is None and not any(a.startswith("--config=") for a in argv):
         raise InputError("--config is missing; try --config=launch/reactionet.py:demo")
     if not isinstance(config, configs.Config):

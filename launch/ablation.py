@@ -59,7 +59,7 @@ RECIPE: dict[str, Settings] = {
     for suffix, domains in (("", "RST"), ("_r", "R"))
     for epochs in (12, 36)
 }
-ROWS = CLAIMS | SWITCHES | LAMBDA_GRAPH
+ROWS = CLAIMS | SWITCHES
 
 
 # A fold in half a minute on one core, so that all rows and seeds are an hour's work.
@@ -82,6 +82,6 @@ SMALL: Settings = {
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: a row, then KEY=VALUE pairs, with commas."""
     row, _, rest = arg.partition(",")
-    config = table(f"{row},demo", ROWS | RECIPE)
+    config = table(f"{row},demo", ROWS | LAMBDA_GRAPH | RECIPE)
     apply(config, {**SMALL, **RECIPE.get(row, {})})
     return parse_arg(config, rest, {})

@@ -1,6 +1,7 @@
 """Eight virtual CPU devices, one compilation cache for all processes, JAX started as main does."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def pytest_configure() -> None:
 
     from drr_jax.runs import cpu, distributed
 
+    # A shell's jobs in the background ignore it, and so would the commands that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     cpu.tune_xla()  # both as the command does
     flags.FLAGS.mark_as_parsed()  # Grain's worker processes read absl flags
     distributed.start()  # not possible once a test has touched a device

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -76,7 +77,9 @@ def _not_orbax(record: logging.LogRecord) -> bool:
 def _not_abandoned_read(record: logging.LogRecord) -> bool:
     """asyncio reports, at times, that nobody asked a read beside the failed one for its error."""
     text = record.getMessage()  # of a task of Orbax's, or of a future of TensorStore's
-    theirs = f"{os.sep}orbax{os.sep}" in text or "tensorstore_spec=" in text
+    frames = traceback.extract_tb(record.exc_info[2]) if record.exc_info else ()
+    places = (text, *(frame.filename for frame in frames))
+    theirs = any(f"{os.sep}orbax{os.sep}" in at for at in places) or "tensorstore_spec=" in text
     return not ("never retrieved" in text and theirs)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from drr_jax import report, runs
 from drr_jax.errors import InputError
 from drr_jax.runs import Checkpoints
-from drr_jax.training.evaluation import RESULTS, RESULTS_BEST
+from drr_jax.training.evaluation import RESULTS, RESULTS_BEST, kind_of
 from drr_jax.training.experiment import Experiment
 
 
@@ -39,7 +39,7 @@ def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
         try:
             runs.require_record(workdir, experiment.identity, allow_change=False)
             found = {name: runs.read_file(workdir, name) for name in names}
-            kinds = {name: _kind(which) for name, which in names.items()}
+            kinds = {name: kind_of(which) for name, which in names.items()}
             seals = {
                 name: checkpoints.seal(kind, checkpoints.steps(kind)[-1])
                 for name, kind in kinds.items()
@@ -54,7 +54,3 @@ def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
         return found[RESULTS] if experiment.steps in evaluated else None
 
     return runs.from_main(read)
-
-
-def _kind(selection: str) -> str:
-    return runs.LATEST if selection == "last" else runs.BEST

@@ -124,7 +124,7 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                 "fold": experiment.fold.number,
                 "selection": selection,
                 "step": step,
-                "checkpoint": checkpoints.seal(_kind(selection), step),
+                "checkpoint": checkpoints.seal(kind_of(selection), step),
                 "model": experiment.config.model.name,
                 "title": models.system_title(experiment.config),
                 "domains": experiment.config.domains,
@@ -161,6 +161,11 @@ def _people(experiment: Experiment, result: Result) -> dict[str, Any] | None:
     groups = {name: people.groups_of(name, demographics) for name in set(subjects)}
     softmax = experiment.config.task != "au"
     return people.scores(result.probability, result.label, subjects, groups, softmax)
+
+
+def kind_of(selection: str) -> str:
+    """Which checkpoints a selection of results.json is of."""
+    return runs.LATEST if selection == "last" else runs.BEST
 
 
 def combine_folds(workdir: Path) -> dict[str, Any]:

@@ -148,7 +148,9 @@ def test_two_systems_are_held_against_each_other_on_the_same_tuples(tmp_path):
     save_samples(theirs, 0, {})
     with pytest.raises(InputError, match=f"{theirs} has no predictions of its test part"):
         report.write_report(ours, reference=theirs)
-    with pytest.raises(InputError, match="--reference with --mode=all: expected --mode=report"):
+    with pytest.raises(
+        InputError, match="--reference is for --mode=report, and --mode=all was given"
+    ):
         main.parse(["m", config, f"--workdir={ours}", f"--reference={theirs}"])
 
 

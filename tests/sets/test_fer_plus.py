@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from prepared_faces import build, pixels, read
 from raw_fer_plus import FOLDERS, HEADER, ROWS, write_pair, write_tree
 
+from drr_jax import files
 from drr_jax.errors import InputError
 from tfds_reactionet.building import stills
 from tfds_reactionet.building.face_records import BAD_IMAGE
@@ -173,9 +174,9 @@ def test_same_set_from_two_processes_in_small_blocks(
 
 def test_a_set_of_before_an_option_came_is_taken_as_it_is(raw: Path) -> None:
     prepared = build("fer_plus", raw, raw.parent / "data", size=48)
-    metadata = json.loads((prepared / "metadata.json").read_text())
+    metadata = files.unsealed(json.loads((prepared / "metadata.json").read_text()))
     del metadata["options"]["fit"]
-    (prepared / "metadata.json").write_text(json.dumps(metadata))
+    (prepared / "metadata.json").write_text(json.dumps(files.sealed(metadata)))
     assert build("fer_plus", raw, raw.parent / "data", size=48) == prepared
     with pytest.raises(InputError, match="was built with fit=letterbox, not centre"):
         build("fer_plus", raw, raw.parent / "data", size=48, fit="centre")

@@ -121,6 +121,7 @@ def test_mmi_is_cut_out_in_turned_and_halved_clips(sessions: Path, tmp_path: Pat
     options = {
         "landmarks": str(write_clips(tmp_path, sessions, points)),
         "rotation": str(tmp_path / "turns.txt"),
+        "folds": "3",
         "max_skipped": 0.2,
     }
     prepared = build("mmi", sessions, tmp_path / "data", **options)

@@ -15,6 +15,7 @@ from finished_runs import STEPS, VALIDATION, read, write_evaluations, write_run
 from drr_jax import files, main
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
+from drr_jax.runs import record
 from drr_jax.tables import runs as tables_runs
 from drr_jax.tables import stats as tables_stats
 from drr_jax.tables import write as tables
@@ -456,8 +457,8 @@ def test_weights_of_an_encoder_that_a_run_does_not_have_tell_no_systems_apart(tm
 def test_an_older_record_without_a_key_has_its_default(tmp_path):
     write_run(tmp_path / "a", hits(), seed=0)
     old = write_run(tmp_path / "b", hits(1), seed=1)
-    kept = {k: v for k, v in read(old / "record.json").items() if k != "graph.readout"}
-    files.write_json(old / "record.json", kept)
+    kept = {k: v for k, v in record.read_record(old).items() if k != "graph.readout"}
+    record.write_file(old, "record.json", kept)
     table, _ = collect(tmp_path, "?")
     assert [row["seeds"] for row in table["systems"]] == ["0 1"]
 
@@ -471,7 +472,7 @@ def parse(*arguments):
     [
         (["--runs=x/*"], "--runs with --mode=all: expected --mode=report"),
         (["--mode=report", "--runs=x", "y"], "quote the pattern"),
-        (["--mode=report", "--reference=x"], "--reference is for"),
+        (["--reference=x"], "--reference is for --mode=report"),
         (["--mode=report", "--run=x"], "did you mean --runs"),
         (["--mode=report", "--runs=x", "--config=launch/bp4d.py"], "no such file"),
     ],

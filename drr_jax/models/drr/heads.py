@@ -74,7 +74,8 @@ def class_scores(module: nn.Module, features: Array, kernel: str, bias: str) -> 
     initialiser = nn.initializers.lecun_normal(in_axis=1, out_axis=0)
     weight = module.param(kernel, initialiser, features.shape[1:])
     offset = module.param(bias, nn.initializers.zeros, features.shape[1:2])
-    return jnp.einsum("bnk,nk->bn", features.astype(jnp.float32), weight) + offset
+    features = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+    return jnp.einsum("bnk,nk->bn", features, weight) + offset
 
 
 class Projection(nn.Module):

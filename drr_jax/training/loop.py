@@ -21,7 +21,7 @@ from drr_jax.stops import Stopped
 from drr_jax.training import evaluation as evaluate
 from drr_jax.training.done import was_evaluated
 from drr_jax.training.experiment import Experiment, State
-from drr_jax.weights import assumptions, describe_origins, normalisations
+from drr_jax.weights import RANDOM, assumptions, describe_origins, normalisations
 
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
@@ -123,6 +123,13 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         if origins:
             said = "; ".join(f"{domain}: {what}" for domain, what in origins.items())
             print(f"encoders start from {said}", file=sys.stderr)
+            images = {what for domain, what in origins.items() if domain != "T"}
+            if RANDOM in images and experiment.config.optim.name == "sgd":
+                print(
+                    "warning: from random numbers SGD may stay at F1 0 for thousands of steps "
+                    "(docs/results.md); model.encoders.R.weights=... starts from weights",
+                    file=sys.stderr,
+                )
             for assumed in assumptions(experiment.config):
                 print(f"warning: {assumed}", file=sys.stderr)
     eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))

@@ -1,6 +1,7 @@
 from .facts import assumptions as assumptions
 from .facts import normalisations as normalisations
 from .facts import with_facts as with_facts
+from .load import RANDOM as RANDOM
 from .load import Plan as Plan
 from .load import check_files as check_files
 from .load import describe_origins as describe_origins

@@ -118,7 +118,11 @@ def test_the_next_run_starts_from_an_export_with_heads_of_its_own(data_dir, trai
 def test_without_weights_the_run_says_that_too(data_dir, tmp_path, capsys):
     changes = {"domains": "R", "text.encoder": "small", "text.frozen": "false"}
     main.run(parse(data_dir, tmp_path / "run", "--mode=train", **changes))
-    assert "encoders start from R: random initialisation\n" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "encoders start from R: random initialisation\n" in told
+    assert "F1 0 for thousands of steps" not in told  # the demo's optimiser is AdamW
+    main.run(parse(data_dir, tmp_path / "sgd", "--mode=train", **changes, **{"optim.name": "sgd"}))
+    assert "F1 0 for thousands of steps" in capsys.readouterr().err
     said = json.loads((tmp_path / "run" / "run.json").read_text())["weights"]
     assert said == {"R": "random initialisation"}
 

@@ -12,6 +12,7 @@ from .prepared import TUPLE as TUPLE
 from .prepared import Prepared as Prepared
 from .prepared import open_dataset as open_dataset
 from .source import Source as Source
+from .split import connected as connected
 from .split import sequence_numbers as sequence_numbers
 from .tokenizer import TOKENIZER_FILE as TOKENIZER_FILE
 from .tokenizer import build_vocabulary as build_vocabulary

@@ -12,12 +12,12 @@ from drr_jax.training.experiment import Experiment
 
 def was_evaluated(workdir: Path, step: int) -> bool:
     """Whether a run's log has the evaluation of `step`; the same on all processes."""
+    return runs.from_main(lambda: step in _evaluated(workdir))
 
-    def read() -> bool:
-        rows = runs.read_metrics(workdir)
-        return any(row["step"] == step and "eval/loss" in row for row in rows)
 
-    return runs.from_main(read)
+def _evaluated(workdir: Path) -> set[int]:
+    """The steps whose evaluation a run's log has."""
+    return {row["step"] for row in runs.read_metrics(workdir) if "eval/loss" in row}
 
 
 def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
@@ -45,12 +45,11 @@ def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
                 for name, kind in kinds.items()
                 if checkpoints.steps(kind)
             }
-            logged = runs.read_metrics(workdir)
+            evaluated = _evaluated(workdir)
         except InputError:  # what is damaged is done again, or named by those who do it
             return None
         if {name: result.get("checkpoint") for name, result in found.items()} != seals:
             return None
-        evaluated = [row["step"] for row in logged if "eval/loss" in row]
         return found[RESULTS] if experiment.steps in evaluated else None
 
     return runs.from_main(read)

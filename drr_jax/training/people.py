@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int8
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from drr_jax import data
 
 RESAMPLES, LEVEL = 1000, 0.95
 THRESHOLD = 0.5  # as metrics.counts has it
@@ -42,7 +43,8 @@ def scores(
     counts = _counts(_flags(probability, label, softmax), owner, len(names))[known]
     records = np.bincount(owner, minlength=len(names))[known]
     people = names[known].tolist()
-    unit = _units(people)
+    # What is drawn as one: subjects with a person in common.
+    unit = data.connected(name.split("+") for name in people)
     draws = np.random.default_rng(0).multinomial(
         unit.max() + 1, np.full(unit.max() + 1, 1 / (unit.max() + 1)), RESAMPLES
     )
@@ -108,19 +110,6 @@ def _counts(flags: np.ndarray, owner: np.ndarray, owners: int) -> Counts:
     records = np.arange(len(owner))
     sums = coo_array((np.ones(len(owner), np.int64), (owner, records)), (owners, len(owner)))
     return (sums.tocsr() @ flags.reshape(len(owner), -1)).reshape(owners, *flags.shape[1:])
-
-
-def _units(people: Sequence[str]) -> Int[np.ndarray, " subjects"]:
-    """What is drawn as one: subjects with a person in common."""
-    number: dict[str, int] = {}
-    edges = [
-        (row, len(people) + number.setdefault(name, len(number)))
-        for row, several in enumerate(people)
-        for name in several.split("+")
-    ]
-    size = len(people) + len(number)
-    graph = coo_array((np.ones(len(edges)), tuple(np.array(edges).T)), shape=(size, size))
-    return connected_components(graph, directed=False)[1][: len(people)]
 
 
 def _score(counts: np.ndarray, softmax: bool) -> np.ndarray:

@@ -61,23 +61,24 @@ def scores(
         # Sums of whole numbers are exact in double precision, in any order.
         return _score(np.tensordot(draws.astype(float), of_units.astype(float), 1), softmax)
 
-    def entry(inside: Bool[np.ndarray, " subjects"]) -> dict[str, Any]:
-        low, high = _interval(drawn(inside), unit[inside])
+    def entry(inside: Bool[np.ndarray, " subjects"], resampled: np.ndarray) -> dict[str, Any]:
+        low, high = _interval(resampled, unit[inside])
         value = _number(_score(counts[inside].sum(0), softmax))
         size = {"records": int(records[inside].sum()), "subjects": int(inside.sum())}
         return size | {"value": value, "low": low, "high": high}
 
-    found["all"] = entry(np.ones(len(people), bool))
+    everyone = np.ones(len(people), bool)
+    found["all"] = entry(everyone, drawn(everyone))
     found["groups"] = {}
     for kind in sorted({kind for name in people for kind in groups.get(name, {})}):
         of = np.array([groups.get(name, {}).get(kind, "") for name in people])
         listed = found["groups"][kind] = {}
         for group in sorted(set(of.tolist()) - {""}):
             inside, others = of == group, (of != group) & (of != "")
-            listed[group] = entry(inside)
+            ours = drawn(inside)
+            listed[group] = entry(inside, ours)
             if others.any():
-                apart = drawn(inside) - drawn(others)
-                low, high = _interval(apart, unit[inside], unit[others])
+                low, high = _interval(ours - drawn(others), unit[inside], unit[others])
                 both = [_score(counts[some].sum(0), softmax) for some in (inside, others)]
                 listed[group] |= {
                     "difference": _number(np.subtract(*both)),

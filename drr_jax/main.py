@@ -26,7 +26,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from absl import flags
-from flax.traverse_util import flatten_dict
 from ml_collections import config_flags
 
 from drr_jax import config as configs
@@ -143,20 +142,15 @@ def _of_run(argument: str) -> configs.Config:
     Raises InputError for any other file.
     """
     name, _, behind = argument.partition("=")[2].partition(":")
-    path, config = Path(name), configs.Config()
+    path = Path(name)
     try:
-        said = flatten_dict(files.read_json(path), sep=".")
+        config = configs.of_dict(files.read_json(path))
     except OSError as error:
         raise InputError(
             f"{argument}: {path.absolute()} is {(error.strerror or '').lower()}"
         ) from None
     except ValueError as error:
         raise InputError(f"{argument}: not a run's config.json ({_cause(error)})") from None
-    for key, value in said.items():
-        try:
-            configs.set_key(config, str(key), str(value))
-        except InputError as error:
-            raise InputError(f"{argument}: not a run's config.json ({error})") from None
     return configs.parse_arg(config, behind, {})
 
 

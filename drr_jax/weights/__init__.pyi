@@ -1,3 +1,7 @@
+from .export import Exported as Exported
+from .export import export_run as export_run
+from .export import load_folder as load_folder
+from .export import read_run as read_run
 from .facts import assumptions as assumptions
 from .facts import normalisations as normalisations
 from .facts import with_facts as with_facts

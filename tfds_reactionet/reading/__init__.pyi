@@ -14,9 +14,12 @@ from .bp4d_tree import find_bp4d_folders as find_bp4d_folders
 from .bp4d_tree import holds_bp4d_images as holds_bp4d_images
 from .crop import CROP_VERSION as CROP_VERSION
 from .crop import Box as Box
+from .crop import anchors as anchors
 from .crop import box_transform as box_transform
+from .crop import face_template as face_template
 from .crop import face_transform as face_transform
 from .crop import move as move
+from .crop import template_transform as template_transform
 from .crop import warp as warp
 from .fold_choice import NUMBERED as NUMBERED
 from .fold_choice import FoldChoice as FoldChoice

@@ -307,17 +307,6 @@ def set_key(config: Config, key: str, text: str) -> None:
     setattr(owner, name, value)
 
 
-def of_dict(said: typing.Mapping[str, typing.Any]) -> Config:
-    """The config that a config.json holds, nested or flat. Raises InputError for a key or value."""
-    config, flat = Config(), dict(said)
-    while nested := [key for key, value in flat.items() if isinstance(value, dict)]:
-        for key in nested:
-            flat |= {f"{key}.{inner}": value for inner, value in flat.pop(key).items()}
-    for key, value in flat.items():
-        set_key(config, str(key), str(value))
-    return config
-
-
 _BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 
 

@@ -16,6 +16,8 @@ from .source import Source as Source
 from .source import resize as resize
 from .split import connected as connected
 from .split import sequence_numbers as sequence_numbers
+from .split import sequences as sequences
+from .split import subjects as subjects
 from .tokenizer import TOKENIZER_FILE as TOKENIZER_FILE
 from .tokenizer import build_vocabulary as build_vocabulary
 from .tokenizer import encode_texts as encode_texts

@@ -17,7 +17,8 @@ def crop_facts(fold: Fold) -> Mapping[str, Any]:
     transform; margin and fit the builder's options; size the stored image's side in pixels.
     template is where the centres of both eyes and the middle of the mouth corners lie in the unit
     square, [3, 2], None if nothing tells: of faces that were cut out by the margin, of whole images
-    the median over training records, by their landmarks. Raises InputError for a record that cannot be read.
+    the median over training records, by their landmarks. Raises InputError for a record that cannot
+    be read.
     """
     from tfds_reactionet import reading
 

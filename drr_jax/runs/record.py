@@ -15,11 +15,12 @@ from typing import Any
 import drr_jax
 from drr_jax import files
 from drr_jax.config import Config, flatten
+from drr_jax.config_files import CONFIG_FILE as CONFIG_FILE
 from drr_jax.errors import InputError
 from drr_jax.runs import distributed
 
 # What the run is, what the report says of it, and its configuration.
-RECORD_FILE, RUN_FILE, CONFIG_FILE = "record.json", "run.json", "config.json"
+RECORD_FILE, RUN_FILE = "record.json", "run.json"
 LOCK = ".lock"
 # These change where a run reads and how often it writes, never what it computes.
 FREE = (

@@ -106,8 +106,9 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
     one, chosen by the test part's own F1 as the literature does, hence optimistic. With
     selection=validation: results.json is that of the checkpoint which was best on the validation
     part, with its score there and the thresholds that are best there, and the test part is read
-    this once. Writes samples-fold{k}.npz and predictions.csv, too, and returns results.json. Raises InputError if `workdir` has no checkpoint or holds another
-    run: a model must not be scored on parts it was trained on.
+    this once. Writes samples-fold{k}.npz and predictions.csv, too, and returns results.json. Raises
+    InputError if `workdir` has no checkpoint or holds another run: a model must not be scored on
+    parts it was trained on.
     """
     runs.require_record(workdir, experiment.identity, allow_change)
     target = abstract(experiment.abstract_state, experiment.shardings)
@@ -142,7 +143,10 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                     thresholds = dict(zip(experiment.fold.names, best, strict=True))
                     results[selection]["validation_thresholds"] = thresholds
             if selection == experiment.config.selection:
-                judged = _people(experiment, result)
+                who = experiment.fold.subjects("test")
+                softmax = experiment.config.task != "au"
+                said = result.probability, result.label, softmax
+                judged = people.judge_people(experiment.fold.prepared, who, *said)
                 results[selection] |= {"people": judged} if judged else {}
                 samples = collect_samples(experiment, state, result)
                 if runs.is_main_process():
@@ -166,16 +170,6 @@ def _write_predictions(experiment: Experiment, workdir: Path, result: Result) ->
     records = fold.sequences("test"), result.frame, fold.subjects("test")
     said = result.probability, result.label
     write_predictions(workdir / PREDICTIONS, fold.task, fold.names, records, *said)
-
-
-def _people(experiment: Experiment, result: Result) -> dict[str, Any] | None:
-    """Scores by subject and group, where the data set says who is who."""
-    fold = experiment.fold
-    subjects = fold.subjects("test")
-    demographics = fold.prepared.metadata.get("demographics", {})
-    groups = {name: people.groups_of(name, demographics) for name in set(subjects)}
-    softmax = experiment.config.task != "au"
-    return people.scores(result.probability, result.label, subjects, groups, softmax)
 
 
 def kind_of(selection: str) -> str:

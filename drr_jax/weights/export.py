@@ -16,7 +16,7 @@ import jax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from drr_jax import data, files, runs
-from drr_jax.config import letters
+from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError
 from drr_jax.runs import BEST, CONFIG_FILE, LATEST, Checkpoints, describe_leaves
 from drr_jax.weights import tensor_file
@@ -27,10 +27,8 @@ SELECTIONS = ("last", "best", "validation")
 CARD = "README.md"
 VERSION = 2  # of config.json; 1 has no crop and no thresholds
 EVEN = 0.5  # the threshold of a class that no validation part chose one for
-_BESIDE = (  # no part of the config; the last two are the machine's, not the model's
-    *("fold", "dataset", "version", "fingerprint", "classes", "packages", "run"),
-    *("data.data_dir", "data.manual_dir"),
-)
+# The run's and the machine's, not the model's.
+_BESIDE = ("fold", "data.data_dir", "data.manual_dir")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,13 +143,15 @@ def _describe(
     """What config.json says: the run, the checkpoint, its results, and every array's shape."""
     about = runs.read_file(workdir, runs.RUN_FILE)
     results = _results(workdir, selection, step)
+    kept = [key for key in flatten(Config()) if key in run and key not in _BESIDE]
     captions = (workdir / data.TOKENIZER_FILE).is_file()
     if "T" in letters(str(run.get("domains", ""))) and not captions:
         raise InputError(f"{workdir / data.TOKENIZER_FILE} is missing: this run reads captions")
     return {
         "format": EXPORT,
         "format_version": VERSION,
-        "config": unflatten_dict({k: run[k] for k in run if k not in _BESIDE}, sep="."),
+        "config": unflatten_dict({key: run[key] for key in kept}, sep="."),
+        "model_title": about.get("title", ""),
         "dataset": run["dataset"],
         "dataset_version": run["version"],
         "fingerprint": run["fingerprint"],

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from drr_jax import config as configs
-from drr_jax import config_rules, data, facs, models
+from drr_jax import config_files, config_rules, data, facs, models
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.models import System
@@ -25,7 +24,7 @@ def system_of(exported: Exported, where: str, dtype: Any = jnp.float32) -> tuple
     """
     described = exported.described
     try:
-        config = configs.of_dict(described["config"])
+        config = config_files.of_dict(described["config"])
         config_rules.validate(config)
     except InputError as error:
         raise InputError(
@@ -44,7 +43,7 @@ def system_of(exported: Exported, where: str, dtype: Any = jnp.float32) -> tuple
     return config, system
 
 
-def example_batch(config: Config, inputs: tuple[str, ...], rows: int) -> dict[str, Any]:
+def example_batch(config: Config, inputs: tuple[str, ...], rows: Any) -> dict[str, Any]:
     """Shapes and types of a batch with some inputs."""
     size = config.data.image_size
     shapes: dict[str, tuple[tuple[Any, ...], Any]] = {

@@ -47,10 +47,15 @@ from .mesh import TexturedMesh as TexturedMesh
 from .numbering import Offset as Offset
 from .numbering import moved as moved
 from .numbering import shift as shift
+from .openface import MIN_CONFIDENCE as MIN_CONFIDENCE
 from .openface import Choice as Choice
 from .openface import OpenFaceFile as OpenFaceFile
 from .openface import Track as Track
 from .openface import read_openface as read_openface
+from .openface_table import LANDMARKS as LANDMARKS
+from .openface_table import STILL as STILL
+from .openface_table import VIDEO as VIDEO
+from .openface_table import OpenFaceTable as OpenFaceTable
 from .pixels import ROTATIONS as ROTATIONS
 from .pixels import ImageFile as ImageFile
 from .pixels import Pixels as Pixels
@@ -58,6 +63,7 @@ from .pixels import VideoImage as VideoImage
 from .pixels import ZipImage as ZipImage
 from .pixels import rotated as rotated
 from .placing import Fit as Fit
+from .placing import Placement as Placement
 from .placing import full_transform as full_transform
 from .protocols import Protocol as Protocol
 from .protocols import listed as listed

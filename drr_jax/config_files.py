@@ -25,7 +25,7 @@ def of_dict(said: Mapping[str, Any]) -> Config:
 def read(path: Path, what: str) -> Config:
     """The config in a run's config.json. Raises InputError, which begins with `what`."""
     try:
-        return of_dict(files.read_json(path))
+        return of_dict(files.unsealed(files.read_json(path)))
     except OSError as error:
         raise InputError(f"{what}: {path.absolute()} is {(error.strerror or '').lower()}") from None
     except ValueError as error:

@@ -15,8 +15,8 @@ from tfds_reactionet.reading import Box
 
 _STEP = 0.709  # from one image of the pyramid to the next: half the area
 _CELL, _STRIDE = 12, 2  # pixels that a place of the first network's output sees, and between two
-# Of the pyramid's largest image: at 4 to 3 enough for faces of a 50th of the shorter side; beyond, and
-# on long strips, the smallest are given up.
+# Of the pyramid's largest image: at 4 to 3 enough for faces of a 50th of the shorter side. Smaller
+# ones are given up, and so are the smallest on long strips.
 _LEVEL_PIXELS = 1 << 19
 _MOST = 500  # boxes that go on to the second network: noise would propose thousands
 _BATCH_PIXELS = 48 * 48  # that go through a network at once: what it takes stays in the cache

@@ -72,7 +72,9 @@ class _Layer:
         x = rows @ self.weight
         x += self.bias
         if self.slope is not None:
-            x = np.maximum(x, 0) + self.slope * np.minimum(x, 0)
+            below = np.minimum(x, 0)
+            below *= self.slope - 1
+            x += below
         return _pooled(x, self.pool) if self.pool else x
 
 

@@ -27,6 +27,19 @@ class Face:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Found:
+    """A face of a picture, as it is cut out and written down.
+
+    box and points as in `Face`, in pixels of the picture; both None: the picture is the face.
+    """
+
+    box: Box | None = None
+    points: Float[np.ndarray, "points 2"] | None = None
+    confidence: float = 1.0
+    face: int = 0  # face_id
+
+
 class Detector(Protocol):
     """Finds faces. One object serves one thread: OpenCV's networks hold the image they work on."""
 

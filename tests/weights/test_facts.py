@@ -281,8 +281,8 @@ def test_a_run_remembers_the_normalisation_of_weights_that_are_gone(tmp_path, vi
     assert main.run(start(workdir, **{"log.samples": 3})) == 0  # goes on, and is the same run
     kept = runs.read_file(workdir, runs.CONFIG_FILE)["model"]["encoders"]["R"]
     assert (kept["mean"], kept["epsilon"]) == (HALF, 1e-3)
-    export.export(workdir, out)
-    assert export.load(out).described["normalisation"]["R"]["mean"] == [0.5] * 3
+    export.export_run(workdir, out)
+    assert export.load_folder(out).described["normalisation"]["R"]["mean"] == [0.5] * 3
     assert "R: mean [0.5, 0.5, 0.5], deviation" in (out / "README.md").read_text()
     after = facts.with_facts(start(tmp_path / "next", **{R: out}).config).model.encoders.R
     assert (after.mean, after.std, after.epsilon) == (HALF, HALF, 1e-3)

@@ -277,7 +277,7 @@ def test_what_cannot_be_read_is_one_line(asked, people, video, tmp_path):
             arguments[wrong.split("=")[0]] = wrong
             command(*arguments.values(), out)
         assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="ends at frame .* has the rows up to there"):
+    with pytest.raises(InputError, match=r"ends at frame .* has the rows up to there"):
         command(f"--model={asked.name}", f"--input={cut}", out, "--faces=none")
     assert 0 < len(table(tmp_path / "out")) < 20
 

@@ -17,6 +17,11 @@ Exit codes: 0 done, 2 wrong input (one line says what), 75 SIGTERM and 130 Ctrl-
 is saved, start the command again.
 """
 
+from drr_jax import stops
+
+if __name__ == "__main__":
+    stops.end_at_once()  # while all this is imported
+
 import contextlib
 import dataclasses
 import os
@@ -38,7 +43,6 @@ from drr_jax import (
     metrics,
     report,
     runs,
-    stops,
     tables,
     training,
 )

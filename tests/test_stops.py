@@ -84,9 +84,11 @@ def test_an_ignored_signal_stays_ignored(capsys):
 @BOTH
 @pytest.mark.parametrize(
     "module",
-    ("drr_jax.main", "drr_jax.costs", "drr_jax.relations", "drr_jax.weights")
-    + ("tfds_reactionet.annotation", "tfds_reactionet.statistics", "tfds_reactionet.demo")
-    + ("tfds_reactionet.openface", "tfds_reactionet.reactionet.demo"),
+    [
+        *("drr_jax.main", "drr_jax.costs", "drr_jax.relations", "drr_jax.weights"),
+        *("tfds_reactionet.annotation", "tfds_reactionet.statistics", "tfds_reactionet.demo"),
+        *("tfds_reactionet.openface", "tfds_reactionet.reactionet.demo"),
+    ],
 )
 def test_a_signal_while_python_imports_is_heard(module, number, code, tmp_path):
     """It arrives when NumPy is imported, by a library that takes every exception for its own."""

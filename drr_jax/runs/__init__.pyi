@@ -4,7 +4,8 @@ from .checkpoint import Checkpoints as Checkpoints
 from .checkpoint import abstract as abstract
 from .cpu import has_eigen as has_eigen
 from .devices import start_devices as start_devices
-from .digest import describe_leaves as describe_leaves
+from .digest import crc32 as crc32
+from .digest import digested_leaves as digested_leaves
 from .distributed import batch_sharding as batch_sharding
 from .distributed import check_batch as check_batch
 from .distributed import from_main as from_main

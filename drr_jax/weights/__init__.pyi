@@ -9,5 +9,6 @@ from .load import filled_domains as filled_domains
 from .load import place as place
 from .load import plan_all as plan_all
 from .load import variables as variables
+from .sources import TOKENIZER_DIGEST as TOKENIZER_DIGEST
 from .sources import kept_text as kept_text
 from .sources import text_of as text_of

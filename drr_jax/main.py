@@ -39,7 +39,6 @@ from drr_jax import (
     config_rules,
     data,
     errors,
-    files,
     metrics,
     report,
     runs,
@@ -149,11 +148,13 @@ def _of_run(argument: str) -> configs.Config:
     name, _, behind = argument.partition("=")[2].partition(":")
     path, config = Path(name), configs.Config()
     try:
-        said = flatten_dict(files.read_json(path), sep=".")
+        if not path.is_file():
+            raise InputError(f"{argument}: {path.absolute()} is no such file")
+        said = flatten_dict(runs.read_file(path.parent, path.name), sep=".")
     except OSError as error:
-        raise InputError(
-            f"{argument}: {path.absolute()} is {(error.strerror or '').lower()}"
-        ) from None
+        raise InputError(f"{argument}: {path.absolute()}: {error.strerror}") from None
+    except runs.Damaged as damaged:
+        raise InputError(f"{argument}: not a run's config.json ({damaged.why})") from None
     except ValueError as error:
         raise InputError(f"{argument}: not a run's config.json ({_cause(error)})") from None
     for key, value in said.items():

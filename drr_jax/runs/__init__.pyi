@@ -23,14 +23,17 @@ from .logs import read_metrics as read_metrics
 from .record import CONFIG_FILE as CONFIG_FILE
 from .record import COUNTED as COUNTED
 from .record import RECORD_FILE as RECORD_FILE
+from .record import RUN as RUN
 from .record import RUN_FILE as RUN_FILE
 from .record import Damaged as Damaged
 from .record import Record as Record
 from .record import check_path as check_path
 from .record import check_record as check_record
+from .record import check_run as check_run
 from .record import commit as commit
 from .record import counts_validation as counts_validation
 from .record import is_free as is_free
+from .record import of_run as of_run
 from .record import only_one as only_one
 from .record import read_file as read_file
 from .record import read_record as read_record

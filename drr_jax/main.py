@@ -17,6 +17,11 @@ Exit codes: 0 done, 2 wrong input (one line says what), 75 SIGTERM and 130 Ctrl-
 is saved, start the command again.
 """
 
+from drr_jax import stops
+
+if __name__ == "__main__":
+    stops.end_at_once()  # while all this is imported
+
 import dataclasses
 import os
 import re
@@ -35,7 +40,6 @@ from drr_jax import (
     predict,
     report,
     runs,
-    stops,
     tables,
     training,
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import config_rules, files, main
+from drr_jax import config_rules, files, main, runs
 from drr_jax.errors import InputError
 from drr_jax.ranges import ranges
 
@@ -168,8 +168,15 @@ def test_a_file_that_is_no_config_is_one_line(tmp_path, name, content, said):
 def test_a_runs_own_config_starts_the_same_run(tmp_path):
     first = parse(f"{LAUNCH}:demo,optim.lr=0.2").config
     file = tmp_path / "config.json"
-    files.write_json(file, dataclasses.asdict(first))
-    assert parse(f"--config={file}").config == first
+    for write in (
+        files.write_json,
+        lambda path, value: runs.write_file(tmp_path, path.name, value),
+    ):
+        write(file, dataclasses.asdict(first))  # as it was written before, and is now
+        assert parse(f"--config={file}").config == first
+    changed = file.with_name("changed.json")
+    changed.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
+    assert "something in it was changed" in one_line(f"--config={changed}", "--workdir=x")
     changed = parse(f"--config={file}:fold=1", "--config.optim.lr=0.1").config
     assert (changed.fold, changed.optim.lr, changed.data) == ("1", 0.1, first.data)
     assert "no such file" in one_line(f"--config={tmp_path}/none.json", "--workdir=x")

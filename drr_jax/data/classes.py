@@ -23,6 +23,8 @@ def class_names(config: Config, prepared: Prepared) -> tuple[str, ...]:
     known = prepared.classes(config.task)
     wanted = config.data.classes.split("+") if config.data.classes else known
     for name in wanted:
+        if list(wanted).count(name) > 1:
+            raise InputError(f"config key data.classes: {name} is there twice; name each once")
         if name not in known:
             raise InputError(
                 f"config key data.classes: data set {prepared.name} is not evaluated on {name!r}: "

@@ -19,7 +19,6 @@ from drr_jax.config import Config, ImageEncoder, letters
 from drr_jax.errors import InputError
 from drr_jax.models import encoders
 from drr_jax.runs import CONFIG_FILE
-from drr_jax.weights import tensor_file
 from drr_jax.weights.fact_keys import (
     HUGGING_FACE_DEFAULTS,
     HUGGING_FACE_FREE,
@@ -38,6 +37,7 @@ from drr_jax.weights.sources import (
     kept_config,
     key_of,
     locate,
+    open_weights,
     source_of,
 )
 from drr_jax.weights.tensor_file import shown
@@ -108,7 +108,7 @@ def read(config: Config, domain: str) -> Facts:
     source, key = source_of(config, domain), key_of(domain)
     path = locate(source, key)
     folder = path if path.is_dir() else path.parent
-    tensors = tensor_file.open_weights(path)
+    tensors = open_weights(path)
     own = own_encoder(tensors, domain, f"config key {key}={source}")
     file = folder / CONFIG_FILE
     with named(file):

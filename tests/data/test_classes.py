@@ -187,6 +187,9 @@ def test_an_au_without_positives_is_refused_with_a_way_out():
     config.data.classes = "AU12+AU01"
     assert classes.class_names(config, faces) == ("AU01", "AU12")
     assert check(config, faces, 0) == []
+    config.data.classes = "AU12+AU01+AU12"
+    with pytest.raises(InputError, match=r"data.classes: AU12 is there twice"):
+        classes.class_names(config, faces)
     config.data.classes = "AU1"
     with pytest.raises(InputError, match=r"not evaluated on 'AU1': did you mean AU12 or AU01"):
         classes.class_names(config, faces)

@@ -100,7 +100,7 @@ def _check_header(data: bytes) -> None:
     """Raises BadImageError for an image of another format that OpenCV would need gigabytes for.
 
     OpenCV itself refuses no image below 2^30 pixels, however few bytes it has. Pillow reads no more
-    than the header.
+    than the header, but of a TIFF, whose pixels OpenCV does not check.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # about sizes, and metadata
@@ -109,6 +109,7 @@ def _check_header(data: bytes) -> None:
             if isinstance(image, TiffImagePlugin.TiffImageFile):
                 tiles = [image.tag_v2.get(tag, 0) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
                 _check_pixels(*(int(side) for side in tiles))
+                image.load()  # OpenCV gives black where strips are damaged or missing
     except BadImageError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, which is higher

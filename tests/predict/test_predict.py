@@ -120,7 +120,7 @@ def test_images_give_a_row_a_face_with_named_columns(asked, people, tmp_path, ca
     found = table(out)
     assert found["input"].tolist() == ["face8.jpg", "face9.jpg", "face10.jpg", "nobody.png"]
     assert found.columns[:5].tolist() == ["frame", "face_id", "timestamp", "confidence", "success"]
-    assert found.columns[10:].tolist() == [f"{n}_{kind}" for n in AUS for kind in "pc"]
+    assert found.columns[11:].tolist() == [f"{n}_{kind}" for n in AUS for kind in "pc"]
     assert found["success"].tolist() == [1, 1, 1, 0] and found.loc[3, "AU01_p":].isna().all()
     for name in AUS:
         counts = found.loc[:2, f"{name}_p"] >= asked.threshold[name]

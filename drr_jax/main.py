@@ -183,11 +183,11 @@ def _of_run(argument: str) -> configs.Config:
 
 
 def help_text(values: flags.FlagValues) -> str:
-    """The module's text, the flags, and every config key with its default."""
+    """The module's text, the flags, and every config key: its default and what it is for."""
+    described = config_rules.describe()
     keys = "\n".join(
-        f"  --config.{key}={value}" + (f"  ({', '.join(choices)})" if choices else "")
+        f"  --config.{key}={value}\n      {described[key]}"
         for key, value in configs.flatten(configs.Config()).items()
-        for choices in [config_rules.CHOICES.get(key, ())]
     )
     lines = [f"  --{name}: {values[name].help}" for name in FLAGS]
     return f"{__doc__}\nFlags\n" + "\n".join(lines) + f"\n\nConfig keys and defaults\n{keys}"

@@ -1,9 +1,9 @@
 """What any installation must do, told by it alone, in a minute: python tests/smoke.py [--parse]
 
-In the environment whose Python runs it: every module is imported, `drr --help` has its keys, a launch
-file is found by its name, and the rendered release is built, trained on, evaluated and reported in
-three steps. --parse leaves the training out. `make package`, `make lowest` and `make pythons` run it
-in environments of their own; pytest does not.
+In the environment whose Python runs it: every module is imported, `drr --help` has its keys, a
+launch file is found by its name, and the rendered release is built, trained on, evaluated and
+reported in three steps. --parse leaves the training out. `make package`, `make lowest` and
+`make pythons` run it in environments of their own; pytest does not.
 """
 
 import importlib
@@ -14,10 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).with_name("helpers"))  # the installation is found, not the checkout
+# Of this folder only the helpers: the packages are those of the installation, not the checkout's.
+sys.path[0] = str(Path(__file__).with_name("helpers"))
 
-import drr_jax
-import tfds_reactionet
+import drr_jax  # noqa: E402
+import tfds_reactionet  # noqa: E402
 
 WORKERS = {"__main__", "matlab_worker"}  # programs, not modules
 

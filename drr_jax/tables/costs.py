@@ -3,9 +3,9 @@
     python -m drr_jax.costs --reference=table4:resnet18 --config=table4:drr
     python -m drr_jax.costs --reference='runs/resnet18/seed0' --config='runs/*/seed0'
 
-A config is a launch file, by name or path, with its argument or, with * for many, the folder of a finished run, which
-then keeps its costs in costs.json for `drr_jax.main --mode=report --runs`. Only data shapes matter,
-so one batch of the config's data set is read. Nothing is trained.
+A config is a launch file, by name or path, with its argument or, with * for many, the folder of a
+finished run, which then keeps its costs in costs.json for `drr_jax.main --mode=report --runs`. Only
+data shapes matter, so one batch of the config's data set is read. Nothing is trained.
 """
 
 import argparse

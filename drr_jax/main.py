@@ -223,6 +223,8 @@ def run(command: Command) -> int:
 
 def _train_and_evaluate(command: Command) -> None:
     config = command.config
+    if command.mode in ("all", "train"):
+        runs.check_tracker(config.log.also)
     began_with = runs.recorded_version(command.workdir)
     prepared = data.open_dataset(data.find_data(config, began_with))
     numbers = range(len(prepared.folds)) if config.fold == "all" else [int(config.fold)]

@@ -1,41 +1,12 @@
-"""What setup.cfg cannot say: launch/ goes into the wheel, and the README's links out of it.
-
-An editable install stays a plain path to the checkout: a mapped package would make setuptools put
-an import hook there, which type checkers do not follow.
-"""
+"""What setup.cfg cannot say: launch/ is a package of the wheel, and the README's links lead out."""
 
 import configparser
 import re
 from pathlib import Path
 
-from setuptools import setup
-from setuptools.command.build_py import build_py
+from setuptools import find_packages, setup
 
 HOME = Path(__file__).parent
-KINDS = (".py", ".ipynb")
-
-
-class BuildPy(build_py):
-    """Lays the launch files beside the modules of a wheel, as drr_jax/launch."""
-
-    def run(self) -> None:
-        super().run()
-        for source, target in self._launch_files().items():
-            self.mkpath(str(Path(target).parent))
-            self.copy_file(source, target)
-
-    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
-        return [*super().get_outputs(include_bytecode), *self._launch_files().values()]
-
-    def _launch_files(self) -> dict[str, str]:
-        if self.editable_mode:
-            return {}
-        files = (path for path in sorted((HOME / "launch").rglob("*")) if path.suffix in KINDS)
-        return {
-            str(path): str(Path(self.build_lib, "drr_jax", path.relative_to(HOME)))
-            for path in files
-            if not any(part.startswith(".") for part in path.parts)
-        }
 
 
 def description() -> str:
@@ -50,7 +21,8 @@ def description() -> str:
 
 
 setup(
-    cmdclass={"build_py": BuildPy},
+    packages=[*find_packages(include=("drr_jax*", "tfds_reactionet*")), "drr_jax.launch"],
+    package_dir={"drr_jax.launch": "launch"},
     long_description=description(),
     long_description_content_type="text/markdown",
 )

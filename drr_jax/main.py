@@ -20,27 +20,24 @@ Exit codes: 0 done, 2 wrong input (one line says what), 75 SIGTERM and 130 Ctrl-
 is saved, start the command again.
 """
 
-import contextlib
 import dataclasses
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from absl import flags
-from flax.traverse_util import flatten_dict
 from ml_collections import config_flags
 
 from drr_jax import config as configs
 from drr_jax import (
+    config_files,
     config_rules,
-    data,
     errors,
-    files,
     launches,
-    metrics,
+    predict,
     report,
     runs,
     stops,
@@ -49,8 +46,11 @@ from drr_jax import (
 )
 from drr_jax.errors import InputError, nearest
 
-MODES = ("all", "train", "evaluate", "report")
-FLAGS = ("config", "workdir", "mode", "allow_config_change", "runs", "reference")
+MODES = ("all", "train", "evaluate", "report", "predict")
+FLAGS = (
+    *("config", "workdir", "mode", "allow_config_change", "runs", "reference"),
+    *predict.NAMES,
+)
 OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 
 
@@ -64,6 +64,7 @@ class Command:
     allow_config_change: bool
     runs: tuple[str, ...] = ()  # folders to put into tables, instead of one run to do
     reference: str = ""
+    asked: predict.Options | None = None  # of a trained model, instead of a run
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -87,6 +88,7 @@ def parse(argv: Sequence[str]) -> Command:
     flags.DEFINE_bool(
         "allow_config_change", False, "Go on in a workdir whose config was another", values
     )
+    predict.define_flags(values)
     if {"--help", "-h", "--helpfull"} & set(argv):
         print(help_text(values))
         raise SystemExit(0)
@@ -116,6 +118,10 @@ def parse(argv: Sequence[str]) -> Command:
     mode = str(values["mode"].value)
     if mode not in MODES:
         raise InputError(f"--mode={mode}: {nearest(mode, MODES)}")
+    if asked := predict.options_of(values, mode, values["workdir"].value or ""):
+        if any(re.match("--?config", argument) for argument in argv):
+            raise InputError(f"--config with --mode={mode} of a model: its folder has its config")
+        return Command(configs.Config(), Path(asked.out), mode, False, asked=asked)
     folders, reference = tuple(values["runs"].value or ()), str(values["reference"].value)
     config, workdir = values["config"].value, values["workdir"].value
     if folders:
@@ -128,7 +134,11 @@ def parse(argv: Sequence[str]) -> Command:
     if reference and mode != "report":
         raise InputError(f"--reference is for --mode=report, and --mode={mode} was given")
     if config is None and not any(a.startswith("--config=") for a in argv):
-        raise InputError("--config is missing; try --config=reactionet:demo")
+        config = config_files.of_run(Path(workdir)) if workdir else None
+        if config is None and workdir and mode == "report":
+            config = configs.Config()  # a report is of what the folder holds
+        if config is None:
+            raise InputError("--config is missing; try --config=reactionet:demo")
     if not isinstance(config, configs.Config):
         raise InputError(
             f"{next(a for a in argv if a.startswith('--config'))}: not a config file; expected one "
@@ -165,21 +175,7 @@ def _of_run(argument: str) -> configs.Config:
     Raises InputError for any other file.
     """
     name, _, behind = argument.partition("=")[2].partition(":")
-    path, config = Path(name), configs.Config()
-    try:
-        said = flatten_dict(files.read_json(path), sep=".")
-    except OSError as error:
-        raise InputError(
-            f"{argument}: {path.absolute()} is {(error.strerror or '').lower()}"
-        ) from None
-    except ValueError as error:
-        raise InputError(f"{argument}: not a run's config.json ({_cause(error)})") from None
-    for key, value in said.items():
-        try:
-            configs.set_key(config, str(key), str(value))
-        except InputError as error:
-            raise InputError(f"{argument}: not a run's config.json ({error})") from None
-    return configs.parse_arg(config, behind, {})
+    return configs.parse_arg(config_files.read(Path(name), argument), behind, {})
 
 
 def help_text(values: flags.FlagValues) -> str:
@@ -206,6 +202,10 @@ def _cause(error: BaseException) -> str:
 
 def run(command: Command) -> int:
     """Runs the asked stages on every asked fold; returns the exit code."""
+    if command.asked:
+        with stops.held():
+            print(predict.run_options(command.asked))
+        return 0
     if command.runs:
         page = tables.write_tables(command.runs, command.reference, command.workdir)
         print(f"tables: {page}")
@@ -213,82 +213,13 @@ def run(command: Command) -> int:
     if command.mode == "report":  # which does not start JAX
         writes = int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
     else:
-        _train_and_evaluate(command)
+        stages = training.STAGES if command.mode == "all" else (command.mode,)
+        training.run_stages(command.config, command.workdir, stages, command.allow_config_change)
         writes = command.mode == "all" and runs.is_main_process()
     if writes:
         page = report.write_report(command.workdir, reference=command.reference)
         print(f"report: {page}")
     return 0
-
-
-def _train_and_evaluate(command: Command) -> None:
-    config = command.config
-    if command.mode in ("all", "train"):
-        runs.check_tracker(config.log.also)
-    began_with = runs.recorded_version(command.workdir)
-    prepared = data.open_dataset(data.find_data(config, began_with))
-    numbers = range(len(prepared.folds)) if config.fold == "all" else [int(config.fold)]
-    several = len(numbers) > 1
-    _check_folder(command.workdir, several)
-    folds = {}
-    for number in numbers:  # before any device has work, or hours go into the first
-        workdir = command.workdir / f"fold{number}" if several else command.workdir
-        folds[workdir] = data.read_fold(
-            config, prepared, number, counts_validation=runs.counts_validation(workdir)
-        )
-        starts = command.mode in ("all", "train") and not runs.Checkpoints(workdir).steps()
-        training.check(config, folds[workdir], starts)
-    runs.start_devices(config.data.data_dir)
-    with stops.held():
-        _do_folds(command, folds)
-
-
-def _check_folder(workdir: Path, several: bool) -> None:
-    """Raises InputError if `workdir` has one run where those of several folds go, or vice versa."""
-    folds = sorted(path.parent.name for path in workdir.glob(f"fold*/{runs.RECORD_FILE}"))
-    if several and (workdir / runs.RECORD_FILE).exists():
-        found = "holds the run of one fold, and those of fold=all go into folders inside"
-    elif not several and folds:
-        found = f"holds the runs of fold=all, {', '.join(folds)}"
-    else:
-        return
-    raise InputError(f"--workdir={workdir} {found}; give another --workdir")
-
-
-def _do_folds(command: Command, folds: "Mapping[Path, data.Fold]") -> None:
-    config, allow_change = command.config, command.allow_config_change
-    trains, evaluates = command.mode in ("all", "train"), command.mode in ("all", "evaluate")
-    experiments = {at: training.build(config, fold, at) for at, fold in folds.items()}
-    with contextlib.ExitStack() as locks:
-        for workdir in folds if trains else ():  # all, before anything is written into one
-            locks.enter_context(runs.only_one(workdir))
-        for workdir, experiment in experiments.items():
-            runs.look()
-            result = training.finished(experiment, workdir) if command.mode == "all" else None
-            if trains and result is None:
-                training.train(experiment, workdir, allow_change)
-            if evaluates and result is None:
-                result = training.evaluate(experiment, workdir, allow_change)
-            if result is not None and runs.is_main_process():
-                print(summary_line(result))
-    if evaluates and len(folds) > 1 and runs.is_main_process():
-        print(summary_line(training.combine_folds(command.workdir)))
-
-
-def summary_line(result: dict) -> str:
-    """One line: the score beside that of the simplest guess, and how many classes it is over."""
-    task = metrics.task_of(result)
-    head = f"{result['dataset']} fold {result['fold']} ({result['selection']} checkpoint)"
-    if "confusion" in result:
-        return (
-            f"{head}: accuracy {result['accuracy']:.3f}, always the most frequent "
-            f"{result['majority_accuracy']:.3f}, F1 {result['f1_mean_occurring']:.3f} over the "
-            f"{task}s that occur, {result['f1_mean']:.3f} over {len(result[task])} {task}s"
-        )
-    return (
-        f"{head}: F1 {result['f1_mean']:.3f}, always yes {result['all_positive_f1_mean']:.3f}, "
-        f"accuracy {result['accuracy_mean']:.3f}, mean of {len(result['au'])} AUs"
-    )
 
 
 def main() -> int:

@@ -145,6 +145,32 @@ def summary(
     }
 
 
+def best_thresholds(
+    probability: Float[np.ndarray, "records classes"], label: Int8[np.ndarray, "records classes"]
+) -> list[float]:
+    """For each class the threshold of the highest F1, half-way between two probabilities.
+
+    Of equally good ones that nearest to 0.5, which a class without a positive keeps.
+    """
+    return [_best_threshold(*column) for column in zip(probability.T, label.T, strict=True)]
+
+
+def _best_threshold(
+    probability: Float[np.ndarray, " records"], label: Int8[np.ndarray, " records"]
+) -> float:
+    known = label >= 0
+    order = np.argsort(-probability[known], kind="stable")
+    p, positive = probability[known][order].astype(np.float64), label[known][order] == 1
+    if not positive.any():
+        return 0.5
+    last = np.flatnonzero(np.append(p[1:] != p[:-1], True))  # of records that are claimed together
+    claimed = last + 1
+    score = 2 * np.cumsum(positive)[last] / (claimed + positive.sum())
+    middle = (p[last] + np.append(p[claimed[:-1]], 0.0)) / 2
+    best = middle[score == score.max()]
+    return float(best[np.argmin(np.abs(best - 0.5))])
+
+
 def counts_of(result: Mapping[str, Any]) -> Int[np.ndarray, "classes 4"]:
     """The counts behind one `summary`, recovered exactly from its ratios (below 10^7 positives)."""
     rows = []

@@ -102,7 +102,7 @@ def test_a_run_of_before_goes_on_and_loses_as_if_never_stopped(made, name):
 def test_an_export_of_before_is_read(made, name):
     folder = made / name / "export"
     stored = safetensors.numpy.load_file(folder / "model.safetensors")
-    exported = export.load(folder)
+    exported = export.load_folder(folder)
     leaves = jax.tree_util.tree_leaves_with_path(exported.variables)
     read = {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
     assert read.keys() == stored.keys()

@@ -1,3 +1,4 @@
+from .crop_facts import crop_facts as crop_facts
 from .device_augment import augment_batch as augment_batch
 from .find import find_data as find_data
 from .fold import Fold as Fold
@@ -12,8 +13,11 @@ from .prepared import TUPLE as TUPLE
 from .prepared import Prepared as Prepared
 from .prepared import open_dataset as open_dataset
 from .source import Source as Source
+from .source import resize as resize
 from .split import connected as connected
 from .split import sequence_numbers as sequence_numbers
+from .split import sequences as sequences
+from .split import subjects as subjects
 from .tokenizer import TOKENIZER_FILE as TOKENIZER_FILE
 from .tokenizer import build_vocabulary as build_vocabulary
 from .tokenizer import encode_texts as encode_texts

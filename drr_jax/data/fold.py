@@ -1,7 +1,7 @@
 """What a prepared data set says of one fold of a run, asked once."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -44,8 +44,17 @@ class Fold:
 
     def subjects(self, which: str) -> list[str]:
         """Who each record of `source(which)` shows, "" if unknown."""
+        return self._by_record(split.subjects, which)
+
+    def sequences(self, which: str) -> list[str]:
+        """The sequence of each record of `source(which)`."""
+        return self._by_record(split.sequences, which)
+
+    def _by_record(
+        self, what: Callable[[Prepared, Sequence[str]], list[str]], which: str
+    ) -> list[str]:
         parts = self.test_parts if which == "test" else self.train_parts
-        every, rows = split.subjects(self.prepared, parts), self.rows[which]
+        every, rows = what(self.prepared, parts), self.rows[which]
         return every if rows is None else [every[row] for row in rows.tolist()]
 
     def source(self, which: str, inputs: tuple[str, ...] = INPUTS) -> Source:

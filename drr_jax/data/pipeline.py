@@ -8,6 +8,7 @@ first four only what the source reads:
   landmarks            float32[b,68,2]  x, y in the augmented reaction image, NaN where unknown
   labels               int8[b,N]        1, 0 or -1 (unknown): AU occurrence, or one expression
   index                int32[b]         record number over the parts read, -1 in padding
+  frame                int32[b]         in evaluations its number in its sequence, -1 in padding
   weight               float32[b]       1, or 0 in the padding of an evaluation's last batch
   reaction_draw, stimulus_draw, depth_draw, thermal_draw   float32[b,5]
                                         of each image, if the device augments (augment.DRAW_SIZE)
@@ -103,7 +104,7 @@ def eval_dataset(
     """
     padded = -(-len(source) // config.data.batch_size) * config.data.batch_size
     records = grain.MapDataset.source(_Records(source, padded))
-    assemble = _Assemble(source, tokenizer, config.text.max_tokens, augments=False)
+    assemble = _Assemble(source, tokenizer, config.text.max_tokens, False, numbered=True)
     return _iterate(records, assemble, config.data, slice(process_index, None, process_count))
 
 
@@ -184,9 +185,17 @@ class _Assemble:
     The draws of records that have any are applied, or passed on with the batch.
     """
 
-    def __init__(self, source: Source, tokenizer: Tokenizer, max_tokens: int, augments: bool):
+    def __init__(
+        self,
+        source: Source,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        augments: bool,
+        numbered: bool = False,
+    ):
         self._source, self._tokenizer = source, tokenizer
         self._max_tokens, self._augments = max_tokens, augments
+        self._numbered = numbered  # whether batches tell the frame of each record
 
     def bytes_of(self, rows: int) -> int:
         """Bytes of a batch's images, next to which the rest is small."""
@@ -205,8 +214,10 @@ class _Assemble:
             captions = [record["caption"] for record in records]
             batch["tokens"] = np.zeros((rows, self._max_tokens), np.int32)
             batch["tokens"][:count] = encode_texts(self._tokenizer, captions, self._max_tokens)
-        for name in ("labels", "index"):
-            for row, record in enumerate(records):
+        if self._numbered:
+            batch["frame"] = np.full(rows, -1, np.int32)
+        for name in ("labels", "index", "frame"):
+            for row, record in enumerate(records if name in batch else ()):
                 batch[name][row] = record[name]
         if self._source.has_landmarks:
             batch["landmarks"] = np.full((rows, POINTS, 2), np.nan, np.float32)

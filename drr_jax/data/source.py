@@ -34,9 +34,10 @@ class Source:
     """Random access to the decoded records of some parts, one after the other.
 
     `source[i]` is {"reaction", "stimulus", "depth", "thermal": uint8[S,S,3], "caption": str,
-    "landmarks": float32[68,2], "labels": int8[N], "index": int32}, with S = image_size and N
-    classes; but for labels and index only what is among `inputs` and what the set has. A grey image
-    (depth, most thermal ones) has three equal channels. Landmarks are x, y in pixels of the scaled
+    "landmarks": float32[68,2], "labels": int8[N], "index": int32, "frame": int32}, with
+    S = image_size and N classes; but for the last three only what is among `inputs` and what the
+    set has. A grey image (depth, most thermal ones) has three equal channels. `frame` is the number
+    in the sequence. Landmarks are x, y in pixels of the scaled
     reaction image (centres are whole numbers) in the 68-point scheme, NaN where unknown. Labels are
     1, 0 or -1 (unknown); of an expression or a sub-scene, 1 for one class, or -1 for all if it is
     none of `names`. With `rows` it holds only those of the parts' records; `index` is still the
@@ -123,7 +124,8 @@ class Source:
             labels = self._labels(fields)
         except Exception as error:  # array_record and protobuf have their own
             raise InputError(self._describe(number, "", error)) from None
-        return {**record, "labels": labels, "index": np.int32(number)}
+        frame = np.int32(fields["frame"].int64_list.value[0])
+        return {**record, "labels": labels, "index": np.int32(number), "frame": frame}
 
     def _labels(self, fields: Any) -> Int8[np.ndarray, "classes"]:
         if self._task == "au":

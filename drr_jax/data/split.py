@@ -63,6 +63,12 @@ def subjects(prepared: Prepared, parts: Sequence[str]) -> list[str]:
     return [subject for _, subject, _, count in listed for _ in range(count)]
 
 
+def sequences(prepared: Prepared, parts: Sequence[str]) -> list[str]:
+    """The sequence of each record of `parts`."""
+    listed = (entry for part in parts for entry in prepared.sequences(part))
+    return [sequence for sequence, *_, count in listed for _ in range(count)]
+
+
 def validation_rows(
     prepared: Prepared, parts: Sequence[str], share: float, seed: int, among: Rows | None = None
 ) -> tuple[Rows, Rows]:

@@ -23,6 +23,7 @@ from .labels import check_prior as check_prior
 from .labels import conditional_half_sums as conditional_half_sums
 from .labels import expression_prior as expression_prior
 from .labels import fixed_relation as fixed_relation
+from .labels import probability_columns as probability_columns
 from .labels import relation as relation
 from .labels import scene_prior as scene_prior
 from .prior_file import PRIOR_PREFIX as PRIOR_PREFIX

@@ -9,6 +9,11 @@ from drr_jax.errors import InputError, nearest
 from drr_jax.facs import prior_file
 
 
+def probability_columns(task: str, names: Sequence[str]) -> list[str]:
+    """What tables of predictions call the probability of each class: AU01_p, expression_happy."""
+    return [f"{name}_p" if task == "au" else f"{task}_{name}" for name in names]
+
+
 def au_names(*numbers: int) -> tuple[str, ...]:
     """Names of action units by FACS number: 1 -> "AU01"."""
     return tuple(f"AU{number:02d}" for number in numbers)

@@ -95,6 +95,18 @@ class System(nn.Module):
         """Class probabilities; `batch` has the test inputs."""
         return self.probabilities(self(batch, train=False))
 
+    def explain(
+        self, batch: Mapping[str, Array]
+    ) -> tuple[Float[Array, "batch classes"], Float[Array, "batch height width classes"] | None]:
+        """The prediction, and where in the face it looked for each class, if the system tells.
+
+        A system that trains on more than it predicts from tells only if it overrides this.
+        """
+        if self.test_inputs != self.train_inputs:
+            return self.predict(batch), None
+        outputs = self(batch, train=False)
+        return self.probabilities(outputs), outputs.get("attention", {}).get(self.face)
+
     @nn.nowrap
     def loss(
         self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets

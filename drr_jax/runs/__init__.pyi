@@ -3,6 +3,7 @@ from .checkpoint import LATEST as LATEST
 from .checkpoint import Checkpoints as Checkpoints
 from .checkpoint import abstract as abstract
 from .cpu import has_eigen as has_eigen
+from .devices import start_alone as start_alone
 from .devices import start_devices as start_devices
 from .digest import describe_leaves as describe_leaves
 from .distributed import batch_sharding as batch_sharding

@@ -176,8 +176,8 @@ def _json_line(row: Row) -> str:
     return json.dumps(files.sealed(row), allow_nan=False) + "\n"
 
 
-def progress(total: int, initial: int, desc: str) -> tqdm:
-    """Returns a bar over `total` steps of which `initial` are done, shown by process 0 alone.
+def progress(total: int | None, initial: int, desc: str, unit: str = "steps") -> tqdm:
+    """Returns a bar over `total` steps, of which `initial` are done, shown by process 0 alone.
 
     Per step: bar.update(); bar.set_postfix(loss=..., refresh=False).
     """
@@ -185,7 +185,7 @@ def progress(total: int, initial: int, desc: str) -> tqdm:
         total=total,
         initial=initial,
         desc=desc,
-        unit=" steps",
+        unit=f" {unit}",
         disable=not is_main_process(),
         dynamic_ncols=True,
         # a log file does not need ten lines a second

@@ -15,11 +15,12 @@ from typing import Any
 import drr_jax
 from drr_jax import files
 from drr_jax.config import Config, flatten
+from drr_jax.config_files import CONFIG_FILE as CONFIG_FILE
 from drr_jax.errors import InputError
 from drr_jax.runs import distributed
 
 # What the run is, what the report says of it, and its configuration.
-RECORD_FILE, RUN_FILE, CONFIG_FILE = "record.json", "run.json", "config.json"
+RECORD_FILE, RUN_FILE = "record.json", "run.json"
 LOCK = ".lock"
 # These change where a run reads and how often it writes, never what it computes.
 FREE = (
@@ -36,7 +37,7 @@ _RUN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("dataset", "version", "task", "model", "title", "commit", "device"), str),
     **dict.fromkeys(("fold", "parameters", "steps"), int),
     **dict.fromkeys(("au_names", "test_parts", "test_inputs"), list),
-    **dict.fromkeys(("weights", "normalisation"), dict),
+    **dict.fromkeys(("weights", "normalisation", "crop"), dict),
     "rendered": bool,
     "seconds": _NUMBER,
     "step_seconds": (*_NUMBER, type(None)),

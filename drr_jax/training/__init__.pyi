@@ -6,3 +6,9 @@ from .experiment import build as build
 from .experiment import check as check
 from .loop import jit_step as jit_step
 from .loop import train as train
+from .people import judge_people as judge_people
+from .predictions import PREDICTIONS as PREDICTIONS
+from .predictions import write_predictions as write_predictions
+from .stages import STAGES as STAGES
+from .stages import run_stages as run_stages
+from .stages import summary_line as summary_line

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int, Int8
 
 from drr_jax import data, metrics, models, report, runs, weights
 from drr_jax.data import TUPLE
@@ -17,6 +17,7 @@ from drr_jax.facs import IMAGES
 from drr_jax.runs import Checkpoints, abstract
 from drr_jax.training import people
 from drr_jax.training.experiment import Experiment, State
+from drr_jax.training.predictions import PREDICTIONS, write_predictions
 
 RESULTS, RESULTS_BEST = "results.json", "results-best.json"
 PROTOTYPE_TUPLES = 256  # training tuples whose mean is the reported U-SR prototype
@@ -30,6 +31,7 @@ class Result:
     loss: float  # cross-entropy of the probabilities, no class weights
     probability: Float[np.ndarray, "records classes"]
     label: Int8[np.ndarray, "records classes"]
+    frame: Int[np.ndarray, " records"]
 
     @property
     def score(self) -> float:
@@ -66,7 +68,7 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
         loss = ((each * counted).sum(1) / number).sum()
         count = metrics.counts if config.task == "au" else metrics.confusion
         counts = count(probability, labels, weight)
-        return counts, loss, probability, batch["labels"], batch["index"]
+        return counts, loss, probability, batch["labels"], batch["frame"], batch["index"]
 
     score = jax.jit(score, out_shardings=everywhere)
 
@@ -74,24 +76,25 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
         total, loss = 0, 0.0
         probability = np.zeros((records, classes), np.float32)
         label = np.full((records, classes), -1, np.int8)
+        frame = np.full(records, -1, np.int32)
         batches = experiment.held_out_batches(which)
         try:
             for batch in batches:
                 runs.look()
                 out = score(weights.variables(state), batch)
-                counts, batch_loss, p, y, index = jax.device_get(out)
+                counts, batch_loss, p, y, number, index = jax.device_get(out)
                 total = total + counts.astype(np.int64)
                 loss += float(batch_loss)
                 real = index >= 0
                 place = index[real] if rows is None else np.searchsorted(rows, index[real])
-                probability[place], label[place] = p[real], y[real]
+                probability[place], label[place], frame[place] = p[real], y[real], number[real]
         finally:
             batches.close()
         summarise = metrics.summary if config.task == "au" else metrics.softmax_summary
         summary = summarise(total, experiment.fold.names, config.task)
         # Of a softmax only the records that show a class count, as in training.
         counted = records if config.task == "au" else int((label == 1).any(1).sum())
-        return Result(summary, loss / max(counted, 1), probability, label)
+        return Result(summary, loss / max(counted, 1), probability, label, frame)
 
     return evaluation
 
@@ -102,9 +105,10 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
     With selection=last: results.json is the last checkpoint's, results-best.json that of the best
     one, chosen by the test part's own F1 as the literature does, hence optimistic. With
     selection=validation: results.json is that of the checkpoint which was best on the validation
-    part, with its score there, and the test part is read this once. Writes samples-fold{k}.npz,
-    too, and returns results.json. Raises InputError if `workdir` has no checkpoint or holds another
-    run: a model must not be scored on parts it was trained on.
+    part, with its score there and the thresholds that are best there, and the test part is read
+    this once. Writes samples-fold{k}.npz and predictions.csv, too, and returns results.json. Raises
+    InputError if `workdir` has no checkpoint or holds another run: a model must not be scored on
+    parts it was trained on.
     """
     runs.require_record(workdir, experiment.identity, allow_change)
     target = abstract(experiment.abstract_state, experiment.shardings)
@@ -134,12 +138,20 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
             if selection == "validation":
                 chosen = make_evaluation(experiment, "validation")(state)
                 results[selection]["validation_score"] = chosen.score
+                if experiment.config.task == "au":
+                    best = metrics.best_thresholds(chosen.probability, chosen.label)
+                    thresholds = dict(zip(experiment.fold.names, best, strict=True))
+                    results[selection]["validation_thresholds"] = thresholds
             if selection == experiment.config.selection:
-                judged = _people(experiment, result)
+                who = experiment.fold.subjects("test")
+                softmax = experiment.config.task != "au"
+                said = result.probability, result.label, softmax
+                judged = people.judge_people(experiment.fold.prepared, who, *said)
                 results[selection] |= {"people": judged} if judged else {}
                 samples = collect_samples(experiment, state, result)
                 if runs.is_main_process():
                     report.save_samples(workdir, experiment.fold.number, samples)
+                    _write_predictions(experiment, workdir, result)
     if experiment.config.selection not in results:
         raise InputError(
             f"{workdir} holds no checkpoint to evaluate; train first: python -m drr_jax.main "
@@ -153,14 +165,11 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
     return counted
 
 
-def _people(experiment: Experiment, result: Result) -> dict[str, Any] | None:
-    """Scores by subject and group, where the data set says who is who."""
+def _write_predictions(experiment: Experiment, workdir: Path, result: Result) -> None:
     fold = experiment.fold
-    subjects = fold.subjects("test")
-    demographics = fold.prepared.metadata.get("demographics", {})
-    groups = {name: people.groups_of(name, demographics) for name in set(subjects)}
-    softmax = experiment.config.task != "au"
-    return people.scores(result.probability, result.label, subjects, groups, softmax)
+    records = fold.sequences("test"), result.frame, fold.subjects("test")
+    said = result.probability, result.label
+    write_predictions(workdir / PREDICTIONS, fold.task, fold.names, records, *said)
 
 
 def kind_of(selection: str) -> str:

@@ -263,6 +263,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         "steps": experiment.steps,
         "weights": dict(origins) or before.get("weights", {}),
         "normalisation": normalisations(config),
+        "crop": before.get("crop") or data.crop_facts(fold),
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "seconds": before.get("seconds", 0.0),
         "step_seconds": before.get("step_seconds"),

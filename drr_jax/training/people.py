@@ -21,6 +21,19 @@ def groups_of(subject: str, demographics: Mapping[str, Groups]) -> dict[str, str
     return {kind: of for kind, of in first.items() if all(o.get(kind) == of for o in others)}
 
 
+def judge_people(
+    prepared: data.Prepared,
+    subjects: Sequence[str],
+    probability: Float[np.ndarray, "records classes"],
+    label: Int8[np.ndarray, "records classes"],
+    softmax: bool,
+) -> dict[str, Any] | None:
+    """`scores` of records of `subjects`, in the groups that the data set's demographics name."""
+    demographics = prepared.metadata.get("demographics", {})
+    groups = {name: groups_of(name, demographics) for name in set(subjects)}
+    return scores(probability, label, subjects, groups, softmax)
+
+
 def scores(
     probability: Float[np.ndarray, "records classes"],
     label: Int8[np.ndarray, "records classes"],

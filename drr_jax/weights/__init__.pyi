@@ -1,6 +1,11 @@
+from .export import Exported as Exported
+from .export import export_run as export_run
+from .export import load_folder as load_folder
+from .export import read_run as read_run
 from .facts import assumptions as assumptions
 from .facts import normalisations as normalisations
 from .facts import with_facts as with_facts
+from .found import find_model as find_model
 from .load import RANDOM as RANDOM
 from .load import Plan as Plan
 from .load import check_files as check_files
@@ -9,5 +14,7 @@ from .load import filled_domains as filled_domains
 from .load import place as place
 from .load import plan_all as plan_all
 from .load import variables as variables
+from .model_card import card as card
+from .rebuild import system_of as system_of
 from .sources import kept_text as kept_text
 from .sources import text_of as text_of

@@ -60,5 +60,5 @@ def main() -> int:
     if args.command == "show":
         print(show(args.path))
     else:
-        print(export.export(args.workdir, args.out, args.selection))
+        print(export.export_run(args.workdir, args.out, args.selection))
     return 0

@@ -1,13 +1,14 @@
 """A trained run as a folder to keep or to hand on: weights, config, model card; and back.
 
 model.safetensors has params/... and batch_stats/..., named as in the model; config.json what the
-run was; tokenizer.json its word pieces, if captions were read; README.md the model card. The folder
-is also what `model.encoders.DOMAIN.weights` takes.
+run was, and all that a prediction needs: class names, crop, normalisation, thresholds;
+tokenizer.json its word pieces, if captions were read; README.md the model card. The folder is what
+`drr_jax.load` and `model.encoders.DOMAIN.weights` take.
 """
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import jax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from drr_jax import data, files, runs
-from drr_jax.config import letters
+from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError
 from drr_jax.runs import BEST, CONFIG_FILE, LATEST, Checkpoints, describe_leaves
 from drr_jax.weights import tensor_file
@@ -24,47 +25,35 @@ from drr_jax.weights.sources import EXPORT
 
 SELECTIONS = ("last", "best", "validation")
 CARD = "README.md"
-_BESIDE = (  # no part of the config; the last two are the machine's, not the model's
-    *("fold", "dataset", "version", "fingerprint", "classes", "packages", "run"),
-    *("data.data_dir", "data.manual_dir"),
-)
+VERSION = 2  # of config.json; 1 has no crop and no thresholds
+EVEN = 0.5  # the threshold of a class that no validation part chose one for
+# The run's and the machine's, not the model's.
+_BESIDE = ("fold", "data.data_dir", "data.manual_dir")
 
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """An exported folder, read back."""
+    """An exported folder, or a run as it would be exported."""
 
     variables: dict[str, Any]  # {"params", "batch_stats"}, nested dicts of NumPy arrays
     described: dict[str, Any]  # config.json
     tokenizer: Any  # None if the run read no captions
 
 
-def export(workdir: Path, out: Path, selection: str | None = None) -> str:
+def export_run(workdir: Path, out: Path, selection: str | None = None) -> str:
     """Writes the model of a run to the new folder `out`, whole or not at all; returns a summary.
 
     `selection` is last, best (by the test part's own score) or validation (best on the validation
     part); None is the one whose results the run reports. Raises InputError if `workdir` is no run
     or has no such checkpoint, and if `out` exists.
     """
-    if not (workdir / runs.RECORD_FILE).exists() and (folds := sorted(workdir.glob("fold?"))):
-        raise InputError(
-            f"--workdir={workdir} holds {len(folds)} runs: name one, as in --workdir={folds[0]}"
-        )
-    run = runs.read_record(workdir)
-    selection = selection or str(run.get("selection", "last"))
-    _check_selection(workdir, run, selection)
     if out.exists():
         raise InputError(f"--out={out} exists: expected the name of a new folder")
-    kind = LATEST if selection == "last" else BEST
-    with Checkpoints(workdir, read_only=True) as checkpoints:
-        found = checkpoints.read_model(kind)
-    if found is None:
-        raise InputError(f"{workdir / kind}: no checkpoint to export; train first")
-    variables, step = found
-    described = _describe(workdir, run, selection, step, variables)
+    found = read_run(workdir, selection)
+    described = found.described
     try:
         with files.whole_folder(out) as folder:
-            arrays = flatten_dict(variables, sep="/")
+            arrays = flatten_dict(found.variables, sep="/")
             tensor_file.write_file(folder / tensor_file.FILE, arrays, {"format": EXPORT})
             if described["tokenizer"]:
                 shutil.copyfile(workdir / data.TOKENIZER_FILE, folder / data.TOKENIZER_FILE)
@@ -74,10 +63,32 @@ def export(workdir: Path, out: Path, selection: str | None = None) -> str:
         raise InputError(
             f"{out} cannot be written: {error.strerror}; make room or make its folder writable"
         ) from error
+    step, selection = described["step"], described["selection"]
     return f"{out}: {described['parameters']:,} parameters, step {step} ({selection})"
 
 
-def load(folder: str | Path) -> Exported:
+def read_run(workdir: Path, selection: str | None = None) -> Exported:
+    """A run's model as `export_run` would write it, read from its checkpoint. Raises InputError."""
+    if not (workdir / runs.RECORD_FILE).exists() and (folds := sorted(workdir.glob("fold?"))):
+        raise InputError(
+            f"--workdir={workdir} holds {len(folds)} runs: name one, as in --workdir={folds[0]}"
+        )
+    run = runs.read_record(workdir)
+    selection = selection or str(run.get("selection", "last"))
+    _check_selection(workdir, run, selection)
+    kind = LATEST if selection == "last" else BEST
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        found = checkpoints.read_model(kind)
+    if found is None:
+        raise InputError(f"{workdir / kind}: no checkpoint to export; train first")
+    variables, step = found
+    described = _describe(workdir, run, selection, step, variables)
+    kept = workdir / data.TOKENIZER_FILE
+    pieces = data.load_tokenizer(kept) if described["tokenizer"] else None
+    return Exported({"params": {}, "batch_stats": {}, **variables}, described, pieces)
+
+
+def load_folder(folder: str | Path) -> Exported:
     """Reads an exported folder: every array as it was saved, bit for bit.
 
     Raises InputError if the folder or a file in it is missing or damaged.
@@ -94,6 +105,11 @@ def load(folder: str | Path) -> Exported:
         raise InputError(f"{path}: not that of an exported folder ({error!r})") from None
     if not exported:
         raise InputError(f"{path}: its format is not {EXPORT!r}")
+    if int(described.get("format_version", 1)) > VERSION:
+        raise InputError(
+            f"{path}: of format {described['format_version']}, and this drr-jax reads formats up "
+            f"to {VERSION}; install a newer one: pip install --upgrade drr-jax"
+        )
     tensors = tensor_file.open_weights(folder)
     shapes = {n: {"shape": list(t.shape), "dtype": str(t.dtype)} for n, t in tensors.items()}
     for name in [*stored, *shapes]:
@@ -126,23 +142,31 @@ def _describe(
 ) -> dict[str, Any]:
     """What config.json says: the run, the checkpoint, its results, and every array's shape."""
     about = runs.read_file(workdir, runs.RUN_FILE)
+    results = _results(workdir, selection, step)
+    kept = [key for key in flatten(Config()) if key in run and key not in _BESIDE]
     captions = (workdir / data.TOKENIZER_FILE).is_file()
     if "T" in letters(str(run.get("domains", ""))) and not captions:
         raise InputError(f"{workdir / data.TOKENIZER_FILE} is missing: this run reads captions")
     return {
         "format": EXPORT,
-        "config": unflatten_dict({k: run[k] for k in run if k not in _BESIDE}, sep="."),
+        "format_version": VERSION,
+        "config": unflatten_dict({key: run[key] for key in kept}, sep="."),
+        "model_title": about.get("title", ""),
         "dataset": run["dataset"],
         "dataset_version": run["version"],
         "fingerprint": run["fingerprint"],
         "rendered": bool(about.get("rendered", False)),
+        "licence": _licence(bool(about.get("rendered", False))),
         "fold": run["fold"],
         "test_parts": about.get("test_parts", []),
         "classes": run["classes"],
         "class_prior": about.get("class_prior"),
+        "inputs": about.get("test_inputs", []),
+        "crop": about.get("crop"),
+        **_thresholds(run["classes"], str(run.get("task", "au")), results),
         "selection": selection,
         "step": step,
-        "results": _results(workdir, selection, step),
+        "results": results,
         "weights": about.get("weights", {}),
         "normalisation": about.get("normalisation", {}),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables["params"])),
@@ -151,6 +175,22 @@ def _describe(
         "tokenizer": data.TOKENIZER_FILE if captions else None,
         "arrays": describe_leaves(dict(variables)),
     }
+
+
+def _thresholds(
+    names: Sequence[str], task: str, results: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The probability from which each class counts as present, and where it comes from."""
+    if task != "au":
+        return {"thresholds": None, "thresholds_from": "the most probable class counts"}
+    chosen = (results or {}).get("validation_thresholds")
+    if chosen:
+        return {"thresholds": dict(chosen), "thresholds_from": "best F1 on the validation part"}
+    return {"thresholds": dict.fromkeys(names, EVEN), "thresholds_from": str(EVEN)}
+
+
+def _licence(rendered: bool) -> str:
+    return "apache-2.0" if rendered else "the data set's owners decide; see the model card"
 
 
 def _results(workdir: Path, selection: str, step: int) -> dict[str, Any] | None:

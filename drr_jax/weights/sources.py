@@ -34,7 +34,7 @@ def locate(source: str, key: str) -> Path:
     Raises InputError if there is none.
     """
     if source.startswith(HUB):
-        return _download(source.removeprefix(HUB), key)
+        return download(source.removeprefix(HUB), f"config key {key}={source}")
     path = Path(source).expanduser()
     if not path.exists():
         raise InputError(
@@ -45,12 +45,15 @@ def locate(source: str, key: str) -> Path:
 
 
 @functools.cache
-def _download(name: str, key: str) -> Path:
+def download(name: str, what: str) -> Path:
+    """The folder of a hub's repository, ORG/NAME or ORG/NAME@REVISION, in the local cache.
+
+    Safetensors and JSON files alone are fetched. Raises InputError, which begins with `what`.
+    """
     parts = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w.-]+(?:/[\w.-]+)*))?", name)
     if not parts or ".." in name:
         raise InputError(
-            f"config key {key}={HUB}{name}: expected hf:ORG/NAME, or hf:ORG/NAME@REVISION with a "
-            "branch, tag or commit"
+            f"{what}: expected hf:ORG/NAME, or hf:ORG/NAME@REVISION with a branch, tag or commit"
         )
     from huggingface_hub import snapshot_download
 
@@ -60,9 +63,9 @@ def _download(name: str, key: str) -> Path:
     except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise InputError(
-            f"config key {key}={HUB}{name}: neither in the cache nor to be downloaded ({reason}); "
-            f"get its safetensors and JSON files from https://huggingface.co/{repository} by hand "
-            f"and set {key} to their folder"
+            f"{what}: neither in the cache nor to be downloaded ({reason}); get its safetensors "
+            f"and JSON files from https://huggingface.co/{repository} by hand and name their "
+            "folder instead"
         ) from None
 
 

@@ -167,6 +167,9 @@ def test_an_au_without_positives_may_have_weight_0_which_is_said():
     config.loss.no_positive = "zero"
     (warning,) = check(config, faces, 2)
     assert "no positive of AU04 in the training parts" in warning and "weight 0" in warning
+    faces = labelled([(0, 0, 0), (0, 0, 0), (1, 5, 1)])
+    with pytest.raises(InputError, match=r"no positive of AU01, AU04, AU12 in the .*; split the"):
+        check(config, faces, 2)  # nothing would be learnt
 
 
 def test_an_au_without_positives_is_refused_with_a_way_out():

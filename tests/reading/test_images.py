@@ -32,6 +32,12 @@ def test_images_are_turned_as_their_exif_says(kind: str, orientation: int) -> No
     assert np.abs(found.astype(int) - shown).mean() < 3
 
 
+def test_bytes_may_fill_what_is_before_a_marker() -> None:
+    data, shown = photograph(40, 60, "JPEG", 6)
+    at = data.index(b"\xff\xe1")
+    assert decode(data[:at] + b"\xff\xff" + data[at:]).shape == shown.shape == (60, 40, 3)
+
+
 @pytest.mark.parametrize("tag", [b"\0\0", b"\0\x09", b"\xff\xff"])
 def test_a_damaged_orientation_is_none(tag: bytes) -> None:
     data, _ = photograph(40, 60, "JPEG", 6)

@@ -96,7 +96,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(run, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "model"
-    export.export(run, out)
+    export.export_run(run, out)
     return out
 
 
@@ -106,7 +106,7 @@ def flat(tree):
 
 
 def test_an_export_comes_back_bit_for_bit(exported):
-    back = export.load(exported)
+    back = export.load_folder(exported)
     ours, theirs = flat(back.variables), flat(variables_of(config_of(), 7))
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
@@ -118,7 +118,7 @@ def test_an_export_comes_back_bit_for_bit(exported):
 
 
 def test_it_says_what_it_is(run, exported):
-    described = export.load(exported).described
+    described = export.load_folder(exported).described
     assert described["classes"] == list(AUS) and described["config"]["encoder"]["width"] == 4
     assert (described["dataset"], described["fold"], described["step"]) == ("reactionet/demo", 0, 7)
     assert described["results"] == json.loads((run / "results.json").read_text())
@@ -215,7 +215,7 @@ def test_the_command_exports_what_is_asked_for(run, tmp_path):
     done = command(f"--workdir={run}", f"--out={out}", "--selection=best")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(rf"{out}: [\d,]+ parameters, step 3 \(best\)\n", done.stdout)
-    back = export.load(out)
+    back = export.load_folder(out)
     assert back.described["results"]["selection"] == back.described["selection"] == "best"
     expected = variables_of(config_of(), 3)["params"]["head_R"]["kernel"]
     np.testing.assert_array_equal(back.variables["params"]["head_R"]["kernel"], expected)
@@ -230,22 +230,22 @@ def test_it_is_written_whole_or_not_at_all(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(files, "write_json", full)
     with pytest.raises(InputError, match="No space left on device; make room"):
-        export.export(run, tmp_path / "out")
+        export.export_run(run, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 def test_without_an_evaluation_the_card_says_so(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "results.json").unlink()
-    export.export(tmp_path / "run", tmp_path / "out")
+    export.export_run(tmp_path / "run", tmp_path / "out")
     assert "This checkpoint was not evaluated." in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_a_run_chosen_on_a_validation_part(tmp_path):
     workdir = write_run(tmp_path / "run", config_of(selection="validation"))
-    assert export.export(workdir, tmp_path / "out").endswith("step 3 (validation)")
+    assert export.export_run(workdir, tmp_path / "out").endswith("step 3 (validation)")
     with pytest.raises(InputError, match="chosen on a validation part; give --selection=valid"):
-        export.export(workdir, tmp_path / "out2", "best")
+        export.export_run(workdir, tmp_path / "out2", "best")
 
 
 def test_what_cannot_be_exported_is_said(run, tmp_path):
@@ -256,7 +256,7 @@ def test_what_cannot_be_exported_is_said(run, tmp_path):
         (run, "newest", "--selection=newest: expected last, best, validation"),
     ):
         with pytest.raises(InputError, match=said):
-            export.export(workdir, out, selection)
+            export.export_run(workdir, out, selection)
     for copy, gone, said in (
         ("a", "checkpoints", "no checkpoint to export"),
         ("b", "tokenizer.json", r"tokenizer\.json is missing: this run reads captions"),
@@ -265,10 +265,10 @@ def test_what_cannot_be_exported_is_said(run, tmp_path):
         path = tmp_path / copy / gone
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         with pytest.raises(InputError, match=said):
-            export.export(tmp_path / copy, out)
+            export.export_run(tmp_path / copy, out)
     (tmp_path / "fold0").mkdir()
     with pytest.raises(InputError, match="holds 1 runs: name one"):
-        export.export(tmp_path, out)
+        export.export_run(tmp_path, out)
     assert not out.exists()
 
 
@@ -278,7 +278,7 @@ def test_damaged_exports_are_refused(exported, tmp_path):
         shutil.copytree(exported, copy)
         edit(copy)
         with pytest.raises(InputError) as error:
-            export.load(copy)
+            export.load_folder(copy)
         assert "\n" not in str(error.value)
         return str(error.value)
 
@@ -312,7 +312,7 @@ def test_damaged_checkpoints_are_passed_over(run, tmp_path):
     """The newest whole one is exported, and nothing if there is none."""
     shutil.copytree(run, tmp_path / "run")
     flip(tmp_path / "run" / "checkpoints" / "7")
-    assert "step 3 (last)" in export.export(tmp_path / "run", tmp_path / "out")
+    assert "step 3 (last)" in export.export_run(tmp_path / "run", tmp_path / "out")
     flip(tmp_path / "run" / "checkpoints" / "3")
     with pytest.raises(InputError, match="none of its checkpoints can be used"):
-        export.export(tmp_path / "run", tmp_path / "out2")
+        export.export_run(tmp_path / "run", tmp_path / "out2")

@@ -337,7 +337,7 @@ def test_a_hub_name_is_found_in_the_cache_and_never_asked_for_offline(tmp_path, 
     saved(snapshot, torchvision("resnet18")[0])
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    weight_sources._download.cache_clear()
+    weight_sources.download.cache_clear()
     key = "model.encoders.R.weights"
     _, plan, _ = load(config_of(**{key: "hf:timm/resnet18.tv_in1k"}))
     assert str(plan).startswith("hf:timm/resnet18.tv_in1k (torchvision or timm ResNet, 100 arrays")
@@ -359,7 +359,7 @@ def test_a_hubs_revision_is_taken_and_its_commit_recorded(tmp_path, monkeypatch)
         saved(repo / "snapshots" / commit, state)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    weight_sources._download.cache_clear()
+    weight_sources.download.cache_clear()
     key = "model.encoders.R.weights"
     for source, commit in (("", "a" * 40), ("@v1.0", "b" * 40), (f"@{'b' * 40}", "b" * 40)):
         _, plan, variables = load(config_of(**{key: f"hf:org/faces{source}"}))

@@ -89,8 +89,8 @@ def test_a_run_says_what_it_started_from_and_keeps_it(data_dir, face, text, trai
 
 def test_frozen_weights_stay_and_the_others_are_trained(data_dir, face, text, trained, tmp_path):
     start = experiment_of(data_dir, **{R: face, T: text}).init().params
-    export.export(trained, tmp_path / "out")
-    end = export.load(tmp_path / "out").variables["params"]
+    export.export_run(trained, tmp_path / "out")
+    end = export.load_folder(tmp_path / "out").variables["params"]
     words = transformers.BertModel.from_pretrained(text).get_input_embeddings().weight
     np.testing.assert_array_equal(start["encoder_T"]["words"]["embedding"], words.detach())
     jax.tree.map(np.testing.assert_array_equal, end["encoder_T"], dict(start["encoder_T"]))
@@ -104,8 +104,8 @@ def test_frozen_weights_stay_and_the_others_are_trained(data_dir, face, text, tr
 def test_the_next_run_starts_from_an_export_with_heads_of_its_own(data_dir, trained, tmp_path):
     """As sets of faces alone fine-tune from ReactioNet."""
     out = tmp_path / "out"
-    export.export(trained, out)
-    end = export.load(out).variables["params"]
+    export.export_run(trained, out)
+    end = export.load_folder(out).variables["params"]
     parts = experiment_of(data_dir, **{R: out, T: out, "seed": 5})
     state = parts.init()
     for name in ("encoder_R", "encoder_T"):

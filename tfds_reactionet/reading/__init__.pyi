@@ -14,9 +14,12 @@ from .bp4d_tree import find_bp4d_folders as find_bp4d_folders
 from .bp4d_tree import holds_bp4d_images as holds_bp4d_images
 from .crop import CROP_VERSION as CROP_VERSION
 from .crop import Box as Box
+from .crop import anchors as anchors
 from .crop import box_transform as box_transform
+from .crop import face_template as face_template
 from .crop import face_transform as face_transform
 from .crop import move as move
+from .crop import template_transform as template_transform
 from .crop import warp as warp
 from .fold_choice import NUMBERED as NUMBERED
 from .fold_choice import FoldChoice as FoldChoice
@@ -44,10 +47,15 @@ from .mesh import TexturedMesh as TexturedMesh
 from .numbering import Offset as Offset
 from .numbering import moved as moved
 from .numbering import shift as shift
+from .openface import MIN_CONFIDENCE as MIN_CONFIDENCE
 from .openface import Choice as Choice
 from .openface import OpenFaceFile as OpenFaceFile
 from .openface import Track as Track
 from .openface import read_openface as read_openface
+from .openface_table import LANDMARKS as LANDMARKS
+from .openface_table import STILL as STILL
+from .openface_table import VIDEO as VIDEO
+from .openface_table import OpenFaceTable as OpenFaceTable
 from .pixels import ROTATIONS as ROTATIONS
 from .pixels import ImageFile as ImageFile
 from .pixels import Pixels as Pixels
@@ -55,6 +63,7 @@ from .pixels import VideoImage as VideoImage
 from .pixels import ZipImage as ZipImage
 from .pixels import rotated as rotated
 from .placing import Fit as Fit
+from .placing import Placement as Placement
 from .placing import full_transform as full_transform
 from .protocols import Protocol as Protocol
 from .protocols import listed as listed

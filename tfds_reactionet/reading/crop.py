@@ -65,15 +65,26 @@ def anchors(landmarks: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "3 2"
     return np.array([points[list(group)].mean(axis=0) for group in groups])
 
 
+def face_template(margin: float) -> Float[np.ndarray, "3 2"]:
+    """Where the anchors of a face come to lie in the unit square that is cut out with a margin."""
+    return 0.5 + (_TEMPLATE - 0.5) / (1 + 2 * margin)
+
+
 def face_transform(landmarks: Float[np.ndarray, "points 2"], size: int, margin: float) -> Transform:
     """The similarity transform that cuts a face out to size x size pixels.
 
     Raises BadImageError for landmarks that are not finite or lie in one place.
     """
+    return template_transform(landmarks, size, face_template(margin))
+
+
+def template_transform(
+    landmarks: Float[np.ndarray, "points 2"], size: int, target: Float[np.ndarray, "3 2"]
+) -> Transform:
+    """As `face_transform`, onto any template: anchors in the unit square."""
     source = anchors(landmarks)
     if not np.isfinite(source).all():
         raise BadImageError("landmarks are not finite")
-    target = 0.5 + (_TEMPLATE - 0.5) / (1 + 2 * margin)
     # Umeyama's least squares with complex numbers: target = a * source + b, |a| the scale.
     here = source[:, 0] + 1j * source[:, 1]
     there = target[:, 0] + 1j * target[:, 1]

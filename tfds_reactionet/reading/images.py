@@ -76,6 +76,9 @@ def _orientation(data: bytes) -> int:
     """The orientation in a JPEG's EXIF, 1 to 8; 1 if it has none, or a damaged one."""
     at = 2
     while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # the pixels
+        if data[at + 1 : at + 2] == b"\xff":  # any number of them may stand before a marker
+            at += 1
+            continue
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
         if data[at + 1 : at + 2] == b"\xe1" and data[at + 4 : at + 10] == b"Exif\0\0":
             exif = Image.Exif()

@@ -75,6 +75,17 @@ class DRR(DomainSystem):
             return self.activation(self.class_wise(domain, batch, train=False)["logits"])
         return self.probabilities(self(batch))
 
+    def explain(
+        self, batch: Mapping[str, Array]
+    ) -> tuple[Float[Array, "batch classes"], Float[Array, "batch height width classes"] | None]:
+        """As the base has it; by the face's own head where that is the prediction."""
+        domain = self.predicted_domain
+        if domain is None:
+            outputs = self(batch)
+            return self.probabilities(outputs), outputs["attention"].get(self.face)
+        head = self.class_wise(domain, batch, train=False)
+        return self.activation(head["logits"]), head["attention"]
+
     @nn.nowrap
     def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:
         """Class probabilities from a call's outputs, chosen by `predict`.

@@ -237,6 +237,11 @@ class JAANet(System):
     def test_inputs(self) -> tuple[str, ...]:
         return (DOMAINS[self.face].input,)
 
+    def explain(self, batch: Batch) -> tuple[Array, Array]:
+        """As the base has it: it learns from landmarks, and needs none to predict."""
+        outputs = self(batch)
+        return self.probabilities(outputs), outputs["attention"][self.face]
+
     def __call__(self, batch: Batch, train: bool = False) -> dict:
         """Returns logits {face: [batch, classes]} and what lies between.
 

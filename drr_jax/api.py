@@ -1,0 +1,80 @@
+"""The functions behind the command line: `drr_jax.train`, `evaluate`, `export` and `load`."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+from drr_jax import config as configs
+from drr_jax import config_files, config_rules, launches, predict, report, training, weights
+from drr_jax.config import Config
+from drr_jax.errors import InputError
+from drr_jax.predict import Model
+
+Source = str | Path
+
+
+def load(source: Source, selection: str | None = None) -> Model:
+    """The model in an exported folder, a run's folder, or hf:ORG/NAME@REVISION.
+
+    selection: of a run, which checkpoint: last, best or validation; None is the one whose results
+    it reports. Raises InputError for what is not there, is damaged, or was made by a newer version.
+    """
+    return predict.load(source, selection)
+
+
+def train(config: Config | Source, workdir: Source, *, allow_change: bool = False) -> Path:
+    """Trains, going on from what `workdir` holds, and returns that folder.
+
+    config: a Config, or what stands behind --config: reactionet:demo,optim.lr=0.02, or a
+    run's config.json. A data set that is not prepared is built. With config.fold=all each fold has
+    a folder. Raises InputError; `drr_jax.stops.Stopped` after a signal, with all saved.
+    """
+    chosen = read_config(config)
+    training.run_stages(chosen, Path(workdir), ("train",), allow_change)
+    return Path(workdir)
+
+
+def evaluate(
+    run: Source, data_set: str = "", *, out: Source | None = None, data_dir: Source = "data"
+) -> dict[str, Any]:
+    """Scores a run on its own test part, or a model on another data set.
+
+    Without `data_set` the run's folder gets results.json, predictions.csv and report.html; with one
+    (NAME or NAME:PART+PART, prepared in `data_dir`) nothing of the run is touched, `run` may be an
+    exported folder, too, and results.json and predictions.csv go into the new folder `out`. Returns
+    what results.json holds. Raises InputError.
+    """
+    if data_set:
+        if out is None:
+            raise InputError("evaluate on another data set: expected out=NEW FOLDER")
+        return predict.evaluate_on(predict.load(run), data_set, Path(out), str(data_dir))
+    workdir = Path(run)
+    config = config_files.of_run(workdir)
+    if config is None:
+        raise InputError(f"{workdir}: no config.json, expected the folder of a run")
+    results = training.run_stages(config, workdir, ("evaluate",))
+    report.write_report(workdir)
+    assert results is not None
+    return results
+
+
+def export(run: Source, folder: Source, selection: str | None = None) -> Path:
+    """Writes a run's model to a new folder to keep or to share; returns it. Raises InputError."""
+    weights.export_run(Path(run), Path(folder), selection)
+    return Path(folder)
+
+
+def read_config(config: Config | Source) -> Config:
+    """A config as `train` takes it. Raises InputError for what is none."""
+    if isinstance(config, Config):
+        chosen = config
+    else:
+        name, _, behind = launches.find(str(config)).partition(":")
+        if not Path(name).is_file():
+            raise InputError(f"config {name}: no such file; expected one as launch/reactionet.py")
+        if name.endswith(".json"):
+            chosen = configs.parse_arg(config_files.read(Path(name), name), behind, {})
+        else:
+            chosen = runpy.run_path(name)["get_config"](behind)
+    config_rules.validate(chosen)
+    return chosen

@@ -1,0 +1,40 @@
+"""Configs as runs keep them: config.json, nested or flat."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from drr_jax import files
+from drr_jax.config import Config, set_key
+from drr_jax.errors import InputError
+
+CONFIG_FILE = "config.json"
+
+
+def of_dict(said: Mapping[str, Any]) -> Config:
+    """The config that a config.json holds. Raises InputError for a key or a value."""
+    config, flat = Config(), dict(said)
+    while nested := [key for key, value in flat.items() if isinstance(value, dict)]:
+        for key in nested:
+            flat |= {f"{key}.{inner}": value for inner, value in flat.pop(key).items()}
+    for key, value in flat.items():
+        set_key(config, str(key), str(value))
+    return config
+
+
+def read(path: Path, what: str) -> Config:
+    """The config in a run's config.json. Raises InputError, which begins with `what`."""
+    try:
+        return of_dict(files.unsealed(files.read_json(path)))
+    except OSError as error:
+        raise InputError(f"{what}: {path.absolute()} is {(error.strerror or '').lower()}") from None
+    except ValueError as error:
+        raise InputError(f"{what}: not a run's config.json ({error})") from None
+
+
+def of_run(workdir: Path) -> Config | None:
+    """The config of the run, or of the folds, in a work folder; None if there is none."""
+    for place in (workdir, *sorted(workdir.glob("fold?"))):
+        if (path := place / CONFIG_FILE).is_file():
+            return read(path, str(path))
+    return None

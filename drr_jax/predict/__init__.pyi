@@ -1,0 +1,14 @@
+from .command import NAMES as NAMES
+from .command import Options as Options
+from .command import define_flags as define_flags
+from .command import options_of as options_of
+from .command import run_options as run_options
+from .detectors import DETECTORS as DETECTORS
+from .detectors import make_detector as make_detector
+from .faces import SMALLEST as SMALLEST
+from .faces import Detector as Detector
+from .faces import Face as Face
+from .model import Model as Model
+from .model import load as load
+from .prepared import evaluate_on as evaluate_on
+from .tracks import Tracks as Tracks

@@ -1,0 +1,153 @@
+"""Pictures with boxes around the faces, bars of the classes beside them, and where it looked."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from drr_jax import files
+from drr_jax.errors import InputError
+from drr_jax.predict.inputs import Input, Video
+from drr_jax.predict.model import Model
+from drr_jax.predict.stream import Said
+from tfds_reactionet import reading
+
+Image = UInt8[np.ndarray, "height width 3"]
+
+FOLDER, VIDEO = "annotated", "annotated.mp4"
+# RGB; Okabe and Ito's, as on the pages
+ON, OFF, INK, PAPER = (213, 94, 0), (0, 114, 178), (29, 36, 48), (255, 255, 255)
+COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (204, 121, 167), (240, 228, 66))
+PANEL = 168  # pixels of the bars beside a picture
+ROW = 15  # pixels of a bar
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+LARGEST = 1920  # pixels of the longer side of what is written
+
+
+class Annotator:
+    """Writes annotated pictures: images one by one into annotated/, a video into one file."""
+
+    def __init__(self, out: Path, model: Model, over: Input) -> None:
+        self._out, self._model, self._over = out, model, over
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+
+    def add(self, said: Said) -> None:
+        """Writes a picture. Raises InputError for a disk that cannot take it."""
+        if said.picture.pixels is None:
+            return
+        drawn = draw(self._model, said)
+        if self._over.video:
+            self._frame(drawn)
+            return
+        name = Path(said.picture.name.lstrip("/")).as_posix().replace("..", "_")
+        target = (self._out / FOLDER / name).with_suffix(".jpg")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files.write_whole(target, reading.encode(drawn))
+
+    def _frame(self, drawn: Image) -> None:
+        if self._writer is None:
+            height, width = drawn.shape[:2]
+            self._size = (width // 2 * 2, height // 2 * 2)
+            rate = self._over.rate if isinstance(self._over, Video) else 25.0
+            code = cv2.VideoWriter.fourcc(*"mp4v")
+            self._writer = cv2.VideoWriter(str(self._out / VIDEO), code, rate, self._size)
+            if not self._writer.isOpened():
+                raise InputError(f"{self._out / VIDEO} cannot be written; leave out --annotate")
+        if drawn.shape[1::-1] != self._size:
+            drawn = cv2.resize(drawn, self._size, interpolation=cv2.INTER_AREA)
+        self._writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        """Ends the video."""
+        if self._writer is not None:
+            self._writer.release()
+
+
+def draw(model: Model, said: Said) -> Image:
+    """A picture with its faces' boxes and, to its right, the bars of the first faces."""
+    pixels = said.picture.pixels
+    assert pixels is not None
+    picture = pixels.copy()
+    if said.attention is not None:
+        picture = _attended(model, said, picture)
+    shrink = min(1.0, LARGEST / max(picture.shape[:2]))
+    if shrink < 1:
+        picture = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    grow = max(1.0, (len(model.names) + 2) * ROW / picture.shape[0])
+    if grow > 1:
+        picture = cv2.resize(picture, None, fx=grow, fy=grow, interpolation=cv2.INTER_LINEAR)
+    scale, height = shrink * grow, picture.shape[0]
+    thickness = max(1, round(height / 300))
+    for face in said.found:
+        if face.box is None:
+            continue
+        left, top = round(face.box.left * scale), round(face.box.top * scale)
+        right = round((face.box.left + face.box.width) * scale)
+        bottom = round((face.box.top + face.box.height) * scale)
+        colour = COLOURS[face.face % len(COLOURS)]
+        cv2.rectangle(picture, (left, top), (right, bottom), colour, thickness)
+        _text(picture, str(face.face), (left + 3, max(top - 5, 12)), colour)
+    fits = max(1, height // ((len(model.names) + 2) * ROW))
+    panel = np.full((height, PANEL, 3), PAPER, np.uint8)
+    for number, (face, row) in enumerate(zip(said.found, said.probability, strict=True)):
+        if number == fits:
+            break
+        top = number * (len(model.names) + 2) * ROW
+        _bars(panel, top, model, f"face {face.face}", COLOURS[face.face % len(COLOURS)], row)
+    if not said.found:
+        _text(panel, "no face", (8, ROW), INK)
+    return np.concatenate([picture, panel], axis=1)
+
+
+def _bars(
+    panel: Image,
+    top: int,
+    model: Model,
+    title: str,
+    colour: tuple[int, int, int],
+    probability: Float[np.ndarray, " classes"],
+) -> None:
+    _text(panel, title, (8, top + ROW), colour)
+    left, width = 66, PANEL - 74
+    best = int(np.argmax(probability))
+    for row, (name, p) in enumerate(zip(model.names, probability.tolist(), strict=True), 1):
+        y = top + (row + 1) * ROW
+        limit = model.threshold.get(name)
+        on = row - 1 == best if limit is None else p >= limit
+        _text(panel, name.rsplit("/", 1)[-1][:9], (8, y), INK)
+        cv2.rectangle(panel, (left, y - 9), (left + width, y), (232, 235, 239), -1)
+        cv2.rectangle(panel, (left, y - 9), (left + round(width * p), y), ON if on else OFF, -1)
+        if limit is not None:
+            at = left + round(width * limit)
+            cv2.line(panel, (at, y - 10), (at, y + 1), INK, 1)
+
+
+def _text(image: Image, words: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    plain = words.encode("ascii", "replace").decode()
+    cv2.putText(image, plain, at, FONT, 0.4, colour, 1, cv2.LINE_AA)
+
+
+def _attended(model: Model, said: Said, picture: Image) -> Image:
+    """Where it looked, laid over the faces: the mean over the classes that count, or over all."""
+    assert said.attention is not None
+    height, width = picture.shape[:2]
+    heat = np.zeros((height, width), np.float32)
+    limits = np.array([model.threshold.get(name, 0.5) for name in model.names])
+    side = model.crop.stored
+    for face, maps, row in zip(said.found, said.attention, said.probability, strict=True):
+        on = row >= limits if model.threshold else row == row.max()
+        mean = maps[..., on if on.any() else slice(None)].mean(axis=-1).astype(np.float32)
+        mean = cv2.resize(mean / max(float(mean.max()), 1e-9), (side, side))
+        back = model.crop.transform((height, width), face)
+        heat = np.maximum(
+            heat,
+            cv2.warpAffine(
+                mean, back, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            ),
+        )
+    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    colours = cv2.cvtColor(colours, cv2.COLOR_BGR2RGB)
+    share = (0.55 * heat)[..., None]
+    return (picture * (1 - share) + colours * share).astype(np.uint8)

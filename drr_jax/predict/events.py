@@ -1,0 +1,197 @@
+"""events.csv: when each action unit began, peaked and ended on each face; and the traces to draw.
+
+Probabilities of a face are averaged over WINDOW frames in a row; an event is MIN_FRAMES or more
+frames in a row whose average is at least the model's threshold (of expressions and scenes: the
+highest of all). A frame in which the face was not found ends it. Source: reconstruction; onset,
+apex and offset as behaviour research counts them.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from drr_jax import cells, files
+from drr_jax.facs import probability_columns
+from drr_jax.predict.model import Model
+from drr_jax.predict.rows import TABLE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EVENTS = "events.csv"
+WINDOW, MIN_FRAMES = 5, 3
+COLUMNS = (
+    *("face_id", "class", "onset_frame", "apex_frame", "offset_frame"),
+    *("onset", "apex", "offset", "duration", "frames", "peak"),
+)
+BINS = 500  # of a drawn trace
+FACES = 24  # whose traces are kept to be drawn
+CHUNK = 20_000  # rows in memory
+
+
+@dataclass
+class Traces:
+    """Mean probabilities over stretches of a video, by face; what is drawn."""
+
+    seconds: float = 0.0
+    frames_per_bin: int = 1
+    sums: dict[int, Float[np.ndarray, "bins classes"]] = field(default_factory=dict)
+    counts: dict[int, Float[np.ndarray, " bins"]] = field(default_factory=dict)
+    time: Float[np.ndarray, " bins"] = field(default_factory=lambda: np.full(BINS, np.nan))
+
+    def add(self, face: int, frame: int, time: float, probability: np.ndarray) -> None:
+        if face not in self.sums:
+            if len(self.sums) >= FACES:
+                return
+            self.sums[face] = np.zeros((BINS, len(probability)))
+            self.counts[face] = np.zeros(BINS)
+        place = min((frame - 1) // self.frames_per_bin, BINS - 1)
+        self.sums[face][place] += probability
+        self.counts[face][place] += 1
+        if np.isnan(self.time[place]):
+            self.time[place] = time
+        self.seconds = max(self.seconds, time)
+
+    def of(self, face: int) -> Float[np.ndarray, "bins classes"]:
+        """A face's trace, NaN where it was not seen."""
+        count = self.counts[face][:, None]
+        return np.divide(
+            self.sums[face], count, out=np.full(self.sums[face].shape, np.nan), where=count > 0
+        )
+
+    @property
+    def faces(self) -> list[int]:
+        """Those that are seen in most frames first."""
+        return sorted(self.counts, key=lambda face: (-self.counts[face].sum(), face))
+
+
+@dataclass
+class Found:
+    """What one reading of the table gives."""
+
+    events: int = 0
+    first: list[list[Any]] = field(default_factory=list)  # rows of events.csv, to be shown
+    traces: Traces = field(default_factory=Traces)
+
+
+SHOWN = 60  # events on the page
+
+
+def write_events(folder: Path, model: Model, frames: int) -> Found:
+    """Writes events.csv from the folder's predictions.csv of `frames` frames, in one pass."""
+    found = Found()
+    found.traces.frames_per_bin = -(-frames // BINS) or 1
+    faces: dict[int, _Face] = {}
+    with files.whole(folder / EVENTS) as raw:
+
+        def write(rows: list[list[Any]]) -> None:
+            found.events += len(rows)
+            found.first += rows[: SHOWN - len(found.first)]
+            for row in rows:
+                raw.write((",".join(_text(cell) for cell in row) + "\n").encode())
+
+        raw.write((",".join(COLUMNS) + "\n").encode())
+        for frame, face, time, probability in _read(folder / TABLE, model):
+            found.traces.add(face, frame, time, probability)
+            if face not in faces:
+                faces[face] = _Face(face, model)
+            write(faces[face].add(frame, time, probability))
+        for face in sorted(faces):
+            write(faces[face].end())
+    return found
+
+
+def _text(cell: Any) -> str:
+    return f"{cell:.3f}" if isinstance(cell, float) else str(cells.neutral(cell))
+
+
+def tables(path: Path, names: list[str]) -> Iterator["pd.DataFrame"]:
+    """The columns of a predictions.csv, some rows at a time."""
+    import pandas as pd
+
+    yield from pd.read_csv(path, usecols=names, chunksize=CHUNK)
+
+
+def _read(path: Path, model: Model) -> Iterator[tuple[int, int, float, np.ndarray]]:
+    """(frame, face, seconds, probabilities) of every row with a face."""
+    columns = probability_columns(model.task, model.names)
+    names = ["frame", "face_id", "timestamp", "success", *columns]
+    for table in tables(path, names):
+        table = table.loc[table["success"] > 0]
+        values = np.asarray(table[columns], np.float64)
+        times = np.asarray(table["timestamp"], np.float64)
+        keys = zip(table["frame"].tolist(), table["face_id"].tolist(), strict=True)
+        for (frame, face), time, row in zip(keys, times.tolist(), values, strict=True):
+            yield int(frame), int(face), time, row
+
+
+class _Face:
+    """Smoothing and events of one face; remembers WINDOW rows and the events that go on."""
+
+    def __init__(self, face: int, model: Model) -> None:
+        self.face, self._names = face, model.names
+        self._limits = np.array([model.threshold.get(name, 0.5) for name in model.names])
+        self._softmax = model.task != "au"
+        self._rows: deque[tuple[int, float, np.ndarray]] = deque()
+        self._next = 0  # of the rows in the window, the one whose average is due
+        self._going: dict[int, list[Any]] = {}
+
+    def add(self, frame: int, time: float, probability: np.ndarray) -> list[list[Any]]:
+        """Takes a frame; returns the events that have ended."""
+        ended = []
+        if self._rows and frame != self._rows[-1][0] + 1:
+            ended = self.end()
+        self._rows.append((frame, time, probability))
+        half = WINDOW // 2
+        while len(self._rows) - 1 - self._next >= half:
+            ended += self._look()
+        return ended
+
+    def end(self) -> list[list[Any]]:
+        """The face is lost: what remains of it."""
+        ended = []
+        while self._next < len(self._rows):
+            ended += self._look()
+        for name in list(self._going):
+            ended += self._close(name)
+        self._rows.clear()
+        self._next = 0
+        return ended
+
+    def _look(self) -> list[list[Any]]:
+        """Looks at the average around the row that is due."""
+        half, at = WINDOW // 2, self._next
+        stop = min(at + half + 1, len(self._rows))
+        around = [self._rows[k][2] for k in range(max(0, at - half), stop)]
+        mean = np.mean(around, axis=0)
+        frame, time, _ = self._rows[at]
+        ended = []
+        for k, on in enumerate(self._present(mean).tolist()):
+            if on:
+                event = self._going.setdefault(k, [frame, time, frame, time, -1.0, frame, time])
+                event[2:4] = [frame, time]
+                if mean[k] > event[4]:
+                    event[4:] = [float(mean[k]), frame, time]
+            elif k in self._going:
+                ended += self._close(k)
+        if at >= half:
+            self._rows.popleft()
+        else:
+            self._next += 1
+        return ended
+
+    def _present(self, mean: Float[np.ndarray, " classes"]) -> Bool[np.ndarray, " classes"]:
+        return mean == mean.max() if self._softmax else mean >= self._limits
+
+    def _close(self, k: int) -> list[list[Any]]:
+        onset, start, offset, end, peak, apex, at = self._going.pop(k)
+        frames = offset - onset + 1
+        if frames < MIN_FRAMES:
+            return []
+        times = [start, at, end, end - start]
+        return [[self.face, self._names[k], onset, apex, offset, *times, frames, peak]]

@@ -1,0 +1,158 @@
+"""Whose faces are read: those that a detector finds, those of OpenFace's CSVs, or whole images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from drr_jax.errors import InputError, nearest
+from drr_jax.predict.detectors import DETECTORS, make_detector
+from drr_jax.predict.faces import Found
+from drr_jax.predict.inputs import Images, Input, Picture
+from drr_jax.predict.tracks import Tracks
+from tfds_reactionet import reading
+from tfds_reactionet.reading import Box
+
+NONE = "none"
+DECIMALS = 2  # of boxes, in the tables and so for whoever goes on from them
+
+
+class Finder(Protocol):
+    """Says which faces of a picture are read. Pictures are asked for in order."""
+
+    def find(self, picture: Picture) -> list[Found]: ...
+
+    def recall(self, frame: int, boxes: Sequence[Box]) -> None:
+        """Takes what an earlier process found in a picture, so that ids go on from there."""
+        ...
+
+
+def make_finder(faces: str, over: Input, largest: bool = False) -> Finder:
+    """The finder that `--faces` names, for the pictures of an input.
+
+    faces: auto, mtcnn, yunet or yunet:FILE; none; or OpenFace's CSV, or a folder of them. With
+    `largest` the largest face of a picture alone counts. Raises InputError for what is not there.
+    """
+    if faces == NONE:
+        return Whole()
+    path = Path(faces).expanduser()
+    if path.suffix.lower() == ".csv" or path.is_dir():
+        return OpenFaceFaces(path, over, largest)
+    name, _, model = faces.partition(":")
+    if name not in DETECTORS:
+        known = [*DETECTORS, NONE]
+        raise InputError(
+            f"--faces={faces}: no such file, and no such detector; {nearest(faces, known)}; or "
+            "name OpenFace's CSV, as in --faces=video.csv"
+        )
+    return Detected(name, model, over.video, largest)
+
+
+class Whole:
+    """Every picture is a face already."""
+
+    def find(self, picture: Picture) -> list[Found]:
+        return [Found()]
+
+    def recall(self, frame: int, boxes: Sequence[Box]) -> None:
+        """Nothing to remember."""
+
+
+class Detected:
+    """What a detector finds; in a video the same face keeps its id, by overlap."""
+
+    def __init__(self, name: str, model: str, video: bool, largest: bool) -> None:
+        self._detector = make_detector(name, model)
+        self._tracks, self._largest = Tracks() if video else None, largest
+
+    def find(self, picture: Picture) -> list[Found]:
+        assert picture.pixels is not None
+        faces = self._detector.find(picture.pixels)[: 1 if self._largest else None]
+        boxes = [_rounded(face.box) for face in faces]
+        ids = self._tracks.update(picture.frame, boxes) if self._tracks else range(len(faces))
+        found = [
+            Found(box, face.points, face.confidence, number)
+            for box, face, number in zip(boxes, faces, ids, strict=True)
+        ]
+        return sorted(found, key=lambda face: face.face)
+
+    def recall(self, frame: int, boxes: Sequence[Box]) -> None:
+        if self._tracks:
+            self._tracks.update(frame, boxes)
+
+
+class OpenFaceFaces:
+    """The faces of OpenFace's CSVs, with its landmarks and its ids.
+
+    One CSV for a video, whose frames count from 1, or for a folder of images in their order; or a
+    folder with a CSV for each image, by its name.
+    """
+
+    def __init__(self, path: Path, over: Input, largest: bool) -> None:
+        self._path, self._largest = path, largest
+        self._folder: reading.LandmarkFolder | None = None
+        self._by_frame: dict[int, list[Found]] = {}
+        if path.is_dir():
+            if not isinstance(over, Images):
+                raise InputError(f"--faces={path}: a folder, and one CSV is expected for a video")
+            self._folder, self._images = reading.LandmarkFolder(path), over
+            return
+        if not path.is_file():
+            raise InputError(f"--faces={path}: no such file; expected a CSV that OpenFace wrote")
+        self._by_frame = _read(path, reading.VIDEO)
+        if not self._by_frame:
+            raise InputError(f"--faces={path}: no rows; expected one for each frame and face")
+        first, last = min(self._by_frame), max(self._by_frame)
+        length = over.length
+        if first < 1 or (length is not None and last > length):
+            raise InputError(
+                f"--faces={path}: frames {first} to {last}, and {over.name} has frames 1 to "
+                f"{length}; expected the CSV of this {'video' if over.video else 'folder'}, as "
+                "OpenFace counts: from 1"
+            )
+
+    def find(self, picture: Picture) -> list[Found]:
+        found = self._by_frame.get(picture.frame, [])
+        if self._folder is not None:
+            path = self._folder.find(self._images.paths[picture.frame - 1])
+            if path is None:
+                raise InputError(
+                    f"--faces={self._path}: no CSV for {picture.name}; expected one for each image"
+                )
+            found = [face for faces in _read(path, reading.STILL).values() for face in faces]
+        if self._largest and found:
+            found = [max(found, key=lambda face: face.box.width * face.box.height)]  # type: ignore[union-attr]
+        return found
+
+    def recall(self, frame: int, boxes: Sequence[Box]) -> None:
+        """Nothing to remember: the ids are OpenFace's."""
+
+
+def _read(path: Path, needed: Sequence[str]) -> dict[int, list[Found]]:
+    """The faces that OpenFace is sure of, by frame; frames without one are there and empty."""
+    table = reading.OpenFaceTable(path, needed)
+    if not table.has(reading.LANDMARKS):
+        raise InputError(f"{path}: no columns x_0 ... y_67; run OpenFace with -2Dfp")
+    points = np.moveaxis(table.group(reading.LANDMARKS).reshape(-1, 2, 68), 1, 2)
+    frames = _column(table, "frame", 1)
+    ids = _column(table, "face_id" if needed == reading.VIDEO else "face", 0)
+    sure, success = _column(table, "confidence", 0), _column(table, "success", 1)
+    found: dict[int, list[Found]] = {}
+    for row, frame in enumerate(frames.astype(int).tolist()):
+        faces = found.setdefault(frame, [])
+        if success[row] > 0 and sure[row] >= reading.MIN_CONFIDENCE:
+            low, high = points[row].min(axis=0), points[row].max(axis=0)
+            box = _rounded(Box(*map(float, low), *map(float, high - low)))
+            faces.append(Found(box, points[row], float(sure[row]), int(ids[row])))
+    return found
+
+
+def _column(table: reading.OpenFaceTable, name: str, lacking: float) -> np.ndarray:
+    column = table.column(name)
+    return np.full(len(table), float(lacking)) if column is None else column
+
+
+def _rounded(box: Box) -> Box:
+    """A box as the tables have it."""
+    return Box(*(round(side, DECIMALS) for side in (box.left, box.top, box.width, box.height)))

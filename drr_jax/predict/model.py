@@ -1,0 +1,174 @@
+"""A trained model, ready to be asked: `load` finds it, `Model` says what it is and predicts."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from drr_jax import runs, weights
+from drr_jax.config import Config
+from drr_jax.errors import InputError
+from drr_jax.models import System
+from drr_jax.predict.cut import Crop
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 32  # faces in a batch
+Batch = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model with all that a prediction needs. Made by `load`.
+
+    name: what it was loaded from. described: config.json of its folder, see `weights.export_run`.
+    """
+
+    name: str
+    config: Config
+    described: Mapping[str, Any]
+    card: str  # Markdown
+    crop: Crop
+    system: System
+    variables: Mapping[str, Any]
+    tokenizer: Any  # None if it reads no captions
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes, in the order of the probabilities."""
+        return tuple(self.described["classes"])
+
+    @property
+    def task(self) -> str:
+        """What the classes are: au, expression or scene."""
+        return self.config.task
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it reads to predict: reaction, depth, thermal, stimulus, caption."""
+        return tuple(self.described.get("inputs") or self.system.test_inputs)
+
+    @property
+    def threshold(self) -> dict[str, float]:
+        """From which probability each action unit counts; {} where the most probable class does."""
+        return dict(self.described.get("thresholds") or {})
+
+    def probabilities(self, batch: Batch) -> Float[np.ndarray, "rows classes"]:
+        """Class probabilities of any number of rows, in batches of ROWS.
+
+        `batch` has uint8 images [rows, S, S, 3] under the names of the inputs, S being the size of
+        `crop`; for a caption int32 tokens [rows, tokens]. Rows do not depend on each other, nor on
+        what else is asked.
+        """
+        return self._apply(batch, "predict")[0]
+
+    def explain(
+        self, batch: Batch
+    ) -> tuple[Float[np.ndarray, "rows classes"], Float[np.ndarray, "rows h w classes"] | None]:
+        """As `probabilities`; and where in the image it looked for each class, if it tells."""
+        return self._apply(batch, "explain")
+
+    def predict(self, what: Any, *, faces: str = "auto", largest: bool = False) -> "pd.DataFrame":
+        """A row for every face of every image or frame.
+
+        `what` is an array uint8 [height, width, 3] or [images, height, width, 3] of RGB pixels, a
+        path (an image, a folder of images, a pattern of names, a video), or a list of paths. The
+        columns are those that `python -m drr_jax.main --mode=predict` writes, and `faces` and
+        `largest` its options. Raises InputError for what cannot be read.
+        """
+        from drr_jax.predict.job import table_of
+
+        return table_of(self, what, faces, largest)
+
+    def _apply(self, batch: Batch, method: str) -> tuple[np.ndarray, Any]:
+        total = len(next(iter(batch.values())))
+        parts: list[tuple[np.ndarray, Any]] = []
+        rows = 1 if total == 1 else ROWS
+        for first in range(0, total, rows):
+            piece = {name: array[first : first + rows] for name, array in batch.items()}
+            real = len(next(iter(piece.values())))
+            if real < rows:
+                piece = {name: _padded(array, rows) for name, array in piece.items()}
+            done = jax.device_get(self._compiled(self.variables, piece, method))
+            parts.append(jax.tree.map(lambda leaf, n=real: np.asarray(leaf[:n]), done))
+        if not parts:
+            return np.zeros((0, len(self.names)), np.float32), None
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+    @cached_property
+    def _compiled(self) -> Any:
+        def apply(variables: Any, batch: Batch, method: str) -> Any:
+            found = self.system.apply(variables, batch, method=method)
+            return (found, None) if method == "predict" else found
+
+        return jax.jit(apply, static_argnames="method")
+
+
+def _padded(array: np.ndarray, rows: int) -> np.ndarray:
+    """The array with rows of zeros behind its own."""
+    return np.concatenate([array, np.zeros((rows - len(array), *array.shape[1:]), array.dtype)])
+
+
+def load(source: str | Path, selection: str | None = None) -> Model:
+    """The model in an exported folder, a run's folder, or hf:ORG/NAME@REVISION.
+
+    selection: of a run, which checkpoint: last, best or validation; None is the one whose results
+    it reports. Nothing is unpickled; weights are safetensors, or a checkpoint of our own. Raises
+    InputError for what is not there, is damaged, or was made by a newer version.
+    """
+    runs.start_alone()
+    where, folder = str(source), weights.find_model(str(source))
+    is_run = (folder / runs.RECORD_FILE).exists() or any(folder.glob("fold?"))
+    if selection and not is_run:
+        raise InputError(f"{where}: an exported folder has one checkpoint; leave out --selection")
+    exported = weights.read_run(folder, selection) if is_run else weights.load_folder(folder)
+    precision = exported.described.get("config", {}).get("precision", "auto")
+    on_cpu = jax.default_backend() == "cpu"
+    half = precision == "bfloat16" or (precision == "auto" and not on_cpu)
+    dtype = jnp.dtype(jnp.bfloat16 if half else jnp.float32)
+    config, system = weights.system_of(exported, where, dtype)
+    described = exported.described
+    return Model(
+        name=where,
+        config=config,
+        described=described,
+        card=weights.card(described),
+        crop=Crop.of(described.get("crop"), config.data.image_size, where),
+        system=system,
+        variables=jax.device_put(exported.variables),
+        tokenizer=exported.tokenizer,
+    )
+
+
+def class_columns(model: Model) -> list[str]:
+    """The columns of a table that hold what the model says of a face, in order.
+
+    Of action units AU01_p, a probability, and AU01_c, whether it counts; of the other tasks the
+    most probable class and all probabilities, as in expression, expression_anger, ...
+    """
+    if model.task == "au":
+        return [f"{name}_{kind}" for name in model.names for kind in "pc"]
+    return [model.task, *(f"{model.task}_{name}" for name in model.names)]
+
+
+def class_cells(
+    model: Model, probability: Float[np.ndarray, "rows classes"]
+) -> Iterable[list[float | int | str]]:
+    """The cells of `class_columns` for every row of probabilities."""
+    if model.task != "au":
+        for row in probability.tolist():
+            yield [model.names[int(np.argmax(row))], *row]
+        return
+    limits = np.array([model.threshold.get(name, 0.5) for name in model.names])
+    for row, counts in zip(probability.tolist(), probability >= limits, strict=True):
+        cells: list[float | int | str] = []
+        for p, count in zip(row, counts.tolist(), strict=True):
+            cells += [p, int(count)]
+        yield cells

@@ -1,0 +1,172 @@
+"""predictions.csv: a row a face a picture, written as the model speaks, and gone on with later."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from drr_jax import cells, files
+from drr_jax.errors import InputError
+from drr_jax.predict.model import Model, class_cells, class_columns
+from drr_jax.predict.stream import Said
+from tfds_reactionet.reading import Box
+
+TABLE, JOB = "predictions.csv", "predict.json"
+# As OpenFace has them; then the box, as py-feat has it, and the file that a picture is of.
+BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
+HEAD = ("frame", "face_id", "timestamp", "confidence", "success", *BOX, "input")
+
+
+def columns(model: Model) -> list[str]:
+    """The columns of predictions.csv.
+
+    frame counts from 1; face_id tells the faces of a picture apart, and in a video is the same for
+    the same face; timestamp is in seconds, empty for images; success is 0 where no face was found,
+    and then all that follows is empty; the box is in pixels.
+    """
+    return [*HEAD, *class_columns(model)]
+
+
+def rows_of(model: Model, said: Said) -> Iterator[list[Any]]:
+    """The rows of a picture; floats as they are, None for what is not known."""
+    picture = said.picture
+    time = None if math.isnan(picture.timestamp) else round(picture.timestamp, 3)
+    if not said.found:
+        empty = [None] * (len(BOX))
+        yield [picture.frame, 0, time, 0.0, 0, *empty, picture.name] + [None] * len(
+            class_columns(model)
+        )
+        return
+    for face, classes in zip(said.found, class_cells(model, said.probability), strict=True):
+        box = face.box
+        sides = [None] * 4 if box is None else [box.left, box.top, box.width, box.height]
+        about = [picture.frame, face.face, time, round(face.confidence, 3), 1, *sides]
+        yield [*about, picture.name, *classes]
+
+
+def as_text(cell: Any) -> Any:
+    """A cell of the CSV: probabilities with seven decimals, texts that no spreadsheet computes."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.7f}".rstrip("0").rstrip(".")
+    return cells.neutral(cell)
+
+
+class Table:
+    """predictions.csv in a folder, at its end. Use as a context manager.
+
+    `start` is the picture to go on with, `boxes` what was found in those before it, by frame.
+    """
+
+    def __init__(self, folder: Path, model: Model) -> None:
+        self.path, self._model = folder / TABLE, model
+        self.start, self.boxes, self.written = 1, {}, 0
+        self.counts = {"pictures": 0, "faces": 0, "without": 0}
+        if self.path.exists():
+            self._take_up()
+        else:
+            files.write_whole(self.path, ",".join(columns(model)) + "\n")
+        self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
+        self._csv = csv.writer(self._file, lineterminator="\n")
+
+    def write(self, said: Iterable[Said]) -> None:
+        """Writes the rows of some pictures, and sees that the system has them."""
+        try:
+            for one in said:
+                self._count(len(one.found))
+                for row in rows_of(self._model, one):
+                    self._csv.writerow([as_text(cell) for cell in row])
+            self._file.flush()
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written: {error.strerror}; make room and give the same "
+                "command again: it goes on from there"
+            ) from error
+
+    def _count(self, faces: int) -> None:
+        self.counts["pictures"] += 1
+        self.counts["faces"] += faces
+        self.counts["without"] += not faces
+
+    def __enter__(self) -> "Table":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _take_up(self) -> None:
+        """Keeps the rows of the pictures that are complete: all but the last."""
+        text = self.path.read_bytes()
+        head, _, body = text.partition(b"\n")
+        if head.decode(errors="replace") != ",".join(columns(self._model)):
+            raise InputError(f"{self.path}: columns of another model; give another --out")
+        ends = body.rfind(b"\n") + 1
+        kept = list(csv.reader(io.StringIO(body[:ends].decode(errors="replace"), newline="")))
+        last = kept[-1][0] if kept else ""
+        while kept and kept[-1][0] == last:
+            kept.pop()
+        faces: dict[int, int] = {}
+        try:
+            for row in kept:
+                frame, sides = int(row[0]), row[5:9]
+                found = self.boxes.setdefault(frame, [])
+                if all(sides):
+                    found.append(Box(*map(float, sides)))
+                faces[frame] = faces.get(frame, 0) + int(row[4])
+        except (ValueError, IndexError):
+            raise InputError(
+                f"{self.path}: row {row!r:.60} is none of ours; move the folder away, or give "
+                "another --out"
+            ) from None
+        for count in faces.values():
+            self._count(count)
+        self.start = int(kept[-1][0]) + 1 if kept else 1
+        again = io.StringIO(newline="")
+        csv.writer(again, lineterminator="\n").writerows(kept)
+        files.write_whole(self.path, head + b"\n" + again.getvalue().encode())
+
+
+def claim(folder: Path, job: Mapping[str, Any]) -> bool:
+    """Makes `folder` that of this job, or finds that it is; returns whether the job is done.
+
+    Raises InputError, with nothing written, for a folder of something else.
+    """
+    kept = folder / JOB
+    mine = json.loads(json.dumps(dict(job)))
+    if kept.exists():
+        try:
+            found = files.unsealed(files.read_json(kept))
+        except ValueError as error:
+            raise InputError(f"{kept}: damaged ({error}); give another --out") from None
+        for key, value in mine.items():
+            if found.get(key) != value:
+                raise InputError(
+                    f"--out={folder} holds another prediction: its {key} was "
+                    f"{_short(found.get(key))}, is {_short(value)}; give another --out"
+                )
+        return bool(found.get("done"))
+    if folder.exists() and (names := sorted(path.name for path in folder.iterdir())):
+        raise InputError(
+            f"--out={folder} holds {names[0]} but no {JOB}: expected a new folder or that of an "
+            "earlier prediction; give another --out"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out={folder} cannot be made: {error.strerror}") from None
+    files.write_json(kept, files.sealed({**mine, "done": False}))
+    return False
+
+
+def finish(folder: Path, job: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+    """Notes that the job is done, and what came of it."""
+    files.write_json(folder / JOB, files.sealed({**job, "done": True, "summary": dict(summary)}))
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 100 else text[:97] + "..."

@@ -1,0 +1,117 @@
+"""From pictures to what the model says of their faces: decoding, finding and asking overlap."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from drr_jax import data, facs
+from drr_jax.config import letters
+from drr_jax.errors import InputError
+from drr_jax.predict.faces import Found
+from drr_jax.predict.finders import Finder
+from drr_jax.predict.inputs import Input, Picture
+from drr_jax.predict.model import ROWS, Model
+from tfds_reactionet import reading
+
+AHEAD = 2  # chunks that wait to be asked
+
+
+@dataclass(frozen=True)
+class Said:
+    """A picture, its faces, and what the model says of each; no face: empty lists."""
+
+    picture: Picture
+    found: list[Found]
+    probability: Float[np.ndarray, "faces classes"]
+    crops: UInt8[np.ndarray, "faces size size 3"]
+    attention: Float[np.ndarray, "faces h w classes"] | None = None
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Some pictures in a row with their faces, cut out."""
+
+    pictures: list[tuple[Picture, list[Found]]]
+    crops: UInt8[np.ndarray, "faces size size 3"]
+
+
+def check_inputs(model: Model) -> None:
+    """Raises InputError for a model that reads more than a face."""
+    face = next((facs.DOMAINS[d].input for d in letters(model.config.domains) if d in "RV"), "")
+    if others := [name for name in model.inputs if name != face]:
+        raise InputError(
+            f"model {model.name}: it reads {', '.join(others)} beside the face, which an image or "
+            "a video does not have; expected a model of faces, or --input=SET:PART of a prepared "
+            "data set"
+        )
+
+
+def read(
+    model: Model, over: Input, finder: Finder, first: int = 1, attention: bool = False
+) -> Iterator[Said]:
+    """What the model says of each picture from number `first` on, in order.
+
+    A thread decodes, finds faces and cuts them out while the model is asked; what waits is bounded,
+    so that memory does not grow with the number of pictures. Raises InputError as the input and the
+    finder do; what came before is given first.
+    """
+    (name,) = model.inputs
+    chunks = data.prefetch_to_device(_chunks(model, over, finder, first), lambda c: c, AHEAD)
+    try:
+        for chunk in chunks:
+            maps = None
+            if attention and len(chunk.crops):
+                probability, maps = model.explain({name: chunk.crops})
+            else:
+                probability = model.probabilities({name: chunk.crops})
+            start = 0
+            for picture, found in chunk.pictures:
+                rows = slice(start, start + len(found))
+                start = rows.stop
+                shown = None if maps is None else maps[rows]
+                yield Said(picture, found, probability[rows], chunk.crops[rows], shown)
+    finally:
+        chunks.close()
+
+
+def _chunks(model: Model, over: Input, finder: Finder, first: int) -> Iterator[_Chunk]:
+    """Pictures until they fill a batch; a video that ends in an error gives what it has before."""
+    pictures: list[tuple[Picture, list[Found]]] = []
+    crops: list[np.ndarray] = []
+
+    def chunk() -> _Chunk:
+        size = model.crop.size
+        array = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
+        return _Chunk(list(pictures), array)
+
+    try:
+        for picture in over.pictures(first):
+            found, cut = _faces(model, finder, picture)
+            if len(crops) + len(cut) > ROWS or len(pictures) >= ROWS:
+                yield chunk()
+                pictures.clear()
+                crops.clear()
+            pictures.append((picture, found))
+            crops.extend(cut)
+    except InputError:
+        yield chunk()
+        raise
+    if pictures:
+        yield chunk()
+
+
+def _faces(
+    model: Model, finder: Finder, picture: Picture
+) -> tuple[list[Found], list[UInt8[np.ndarray, "size size 3"]]]:
+    found, crops = [], []
+    if picture.pixels is None:
+        return found, crops
+    for face in finder.find(picture):
+        try:
+            crops.append(model.crop.cut(picture.pixels, face))
+        except reading.BadImageError:  # points in one place: cut out by the box
+            crops.append(model.crop.cut(picture.pixels, replace(face, points=None)))
+        found.append(face)
+    return found, crops

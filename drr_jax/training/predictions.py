@@ -1,0 +1,46 @@
+"""predictions.csv: what a model said of every record of a held-out part, beside its labels."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, Int8
+
+from drr_jax import cells, facs, files
+
+PREDICTIONS = "predictions.csv"
+
+
+def write_predictions(
+    path: Path,
+    task: str,
+    names: Sequence[str],
+    records: tuple[Sequence[str], Int[np.ndarray, " records"], Sequence[str]],
+    probability: Float[np.ndarray, "records classes"],
+    label: Int8[np.ndarray, "records classes"],
+) -> None:
+    """One row a record: sequence, frame, subject, label, probability of every class.
+
+    `records` are their sequences, frame numbers and subjects. Action units have a label each,
+    AU01_label, empty where unknown; of expressions and scenes `label` is the name of the right one.
+    Whole or not at all. Raises InputError for a disk that cannot take it.
+    """
+    head = ["sequence", "frame", "subject"]
+    head += [f"{name}_label" for name in names] if task == "au" else ["label"]
+    with files.whole(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow([*head, *facs.probability_columns(task, names)])
+        for sequence, frame, subject, truth, row in zip(
+            *records, label.tolist(), probability.tolist(), strict=True
+        ):
+            if task == "au":
+                said = ["" if value < 0 else value for value in truth]
+            else:
+                said = [cells.neutral(names[truth.index(1)]) if 1 in truth else ""]
+            about = cells.neutral(sequence), frame, cells.neutral(subject)
+            rows.writerow([*about, *said, *(f"{value:.7f}" for value in row)])
+        text.flush()
+        text.detach()

@@ -1,0 +1,26 @@
+"""Where a model is: an exported folder, a run's folder, or a repository of the hub."""
+
+from pathlib import Path
+
+from drr_jax.errors import InputError
+from drr_jax.runs import CONFIG_FILE, RECORD_FILE
+from drr_jax.weights.sources import HUB, download
+
+
+def find_model(source: str) -> Path:
+    """The folder that `source` names; hf:ORG/NAME@REVISION is downloaded or found in the cache.
+
+    Raises InputError for what is no folder of a model.
+    """
+    if source.startswith(HUB):
+        return download(source.removeprefix(HUB), f"model {source}")
+    folder = Path(source).expanduser()
+    expected = "expected a folder that `drr_jax.weights export` wrote, or that of a run"
+    if not folder.exists():
+        raise InputError(f"model {source}: no such folder; {expected}, or hf:ORG/NAME@REVISION")
+    if not folder.is_dir():
+        raise InputError(f"model {source}: this is a file; {expected}")
+    known = (CONFIG_FILE, RECORD_FILE)
+    if not any((folder / name).exists() for name in known) and not any(folder.glob("fold?")):
+        raise InputError(f"model {source}: it has no {' and no '.join(known)}; {expected}")
+    return folder

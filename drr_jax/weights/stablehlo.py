@@ -1,0 +1,52 @@
+"""An exported model as StableHLO, which JAX alone can run: `python -m drr_jax.weights stablehlo`.
+
+The file is a function of the arrays of model.safetensors, by their names, and of a batch, by the
+names of the model's inputs, of any number of rows; it gives class probabilities, float32. It is
+compiled where it is called, on a CPU, an NVIDIA GPU or a TPU. docs/weights.md has a program that
+runs it without this package.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export  # the module is not part of `jax` until it is imported
+from flax.traverse_util import unflatten_dict
+
+from drr_jax import files
+from drr_jax.errors import InputError
+from drr_jax.weights.export import load_folder
+from drr_jax.weights.rebuild import example_batch, flatten, system_of
+
+STABLEHLO = "model.stablehlo"
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def write_stablehlo(folder: Path) -> str:
+    """Writes model.stablehlo into an exported folder; returns a summary. Raises InputError."""
+    exported = load_folder(folder)
+    config, system = system_of(exported, str(folder))
+    # im2col is a choice for CPUs alone.
+    system = system.clone(config=dataclasses.replace(config, conv="lax"))
+    inputs = tuple(exported.described.get("inputs") or system.test_inputs)
+    (rows,) = jax.export.symbolic_shape("batch")
+    shapes = {
+        name: jax.ShapeDtypeStruct(array.shape, array.dtype)
+        for name, array in flatten(exported.variables).items()
+    }
+
+    def predict(arrays: dict[str, jax.Array], batch: dict[str, jax.Array]) -> Any:
+        variables = {"batch_stats": {}, **unflatten_dict(arrays, sep="/")}
+        return system.apply(variables, batch, method="predict")
+
+    try:
+        made = jax.export.export(jax.jit(predict), platforms=PLATFORMS)
+        content = made(shapes, example_batch(config, inputs, rows)).serialize()
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{folder / STABLEHLO} cannot be written: {error.name} is not installed; "
+            "pip install flatbuffers"
+        ) from None
+    files.write_whole(folder / STABLEHLO, bytes(content))
+    return f"{folder / STABLEHLO}: {len(content):,} bytes, inputs {', '.join(inputs)}"

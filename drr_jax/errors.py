@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from drr_jax import stops
 
@@ -62,7 +62,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 class _Pipe(io.FileIO):
     """What a command prints to; once its reader is gone, as `| head` is, the rest goes nowhere."""
 
-    def write(self, content: bytes | memoryview, /) -> int:
+    def write(self, content: Any, /) -> int:
         try:
             return super().write(content) or 0
         except BrokenPipeError:

@@ -84,9 +84,10 @@ class Metrics:
         self._rewrite_csv(rows)
         self._open_events(self.workdir / TENSORBOARD, resume_step)
         self._tracker = tracker
-        for row in rows if tracker and tracker.fresh else ():
-            known = {name: value for name, value in row.items() if value is not None}
-            tracker.write(known.pop("step"), known)
+        if tracker and tracker.fresh:
+            for row in rows:
+                known = {name: value for name, value in row.items() if value is not None}
+                tracker.write(known.pop("step"), known)
 
     def write(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         """Appends a row {"step": step, **values} to all three and flushes it.

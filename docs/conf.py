@@ -93,7 +93,7 @@ def as_rst(app, what, name, obj, options, lines: list[str]) -> None:
     """Docstrings are plain text: backticks are code, what is indented is quoted."""
     made, quoted = [], False
     for line in lines:
-        block = line.startswith("    ")
+        block = line.startswith(" ")
         if block and not quoted:
             made += ["", "::", ""]
         elif quoted and line.strip() and not block:

@@ -6,6 +6,7 @@ of modules and copies of notebooks, goes into docs/_made, which git ignores.
 
 import configparser
 import importlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -77,16 +78,19 @@ def outside_links(app, name: str, source: list[str]) -> None:
     if name == "index" and not (DOCS / "predict.md").exists():
         source[0] = source[0].replace("\npredict\n", "\n")
     here = (DOCS / name).parent
+    # A notebook's links are those of the place that it was copied from.
+    origin = HOME / "launch" / "notebooks" if here == MADE / "notebooks" else here
 
-    def absolute(match: re.Match) -> str:
+    def lead(match: re.Match) -> str:
         target, anchor = re.fullmatch("([^#]*)(#.*)?", match[1]).groups("")
-        path = (here / target).resolve()
-        inside = path.is_relative_to(DOCS) and path.suffix in (".md", ".webp", ".svg", ".png")
-        if not target or inside or not path.exists():
+        path = (origin / target).resolve()
+        if not target or not path.exists():
             return match[0]
+        if path.is_relative_to(DOCS) and path.suffix in (".md", ".webp", ".svg", ".png"):
+            return f"]({os.path.relpath(path, here)}{anchor})"
         return f"]({ADDRESS}/blob/main/{path.relative_to(HOME)}{anchor})"
 
-    source[0] = re.sub(r"\]\((?!\w+:)([^)\s]+)\)", absolute, source[0])
+    source[0] = re.sub(r"\]\((?!\w+:)([^)\s]+)\)", lead, source[0])
 
 
 def as_rst(app, what, name, obj, options, lines: list[str]) -> None:

@@ -232,7 +232,7 @@ def choose_samples(
 
 
 def _command(workdir: Path) -> str:
-    return f"`python -m drr_jax.main --config=launch/reactionet.py:demo --workdir={workdir}`"
+    return f"`python -m drr_jax.main --config=reactionet:demo --workdir={workdir}`"
 
 
 def _check_finished(workdir: Path) -> None:

@@ -43,3 +43,5 @@ from .record import require_record as require_record
 from .record import run_names as run_names
 from .record import versions as versions
 from .record import write_file as write_file
+from .trackers import check_tracker as check_tracker
+from .trackers import open_tracker as open_tracker

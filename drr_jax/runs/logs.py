@@ -20,6 +20,7 @@ from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.runs.distributed import is_main_process
 from drr_jax.runs.record import RUN, Damaged, check_run, of_run, run_names
+from drr_jax.runs.trackers import Tracker
 
 METRICS_FILE, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
 
@@ -64,9 +65,12 @@ def read_metrics(workdir: str | Path) -> list[Row]:
 class Metrics:
     """Writes rows of metrics; on processes other than 0 it does nothing."""
 
-    def __init__(self, workdir: str | Path, resume_step: int) -> None:
+    def __init__(
+        self, workdir: str | Path, resume_step: int, tracker: Tracker | None = None
+    ) -> None:
         """Keeps the rows up to `resume_step`, the step restored (0: a new run), drops the others.
 
+        A `tracker` gets the rows, too, and those kept, if the run is new to it.
         Raises InputError if the folder cannot be written.
         """
         self.active = is_main_process()
@@ -85,6 +89,11 @@ class Metrics:
         self.columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
         self._rewrite_csv(rows)
         self._open_events(self.workdir / TENSORBOARD, resume_step)
+        self._tracker = tracker
+        if tracker and tracker.fresh:
+            for row in rows:
+                known = {name: value for name, value in row.items() if value is not None}
+                tracker.write(known.pop("step"), known)
 
     def write(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         """Appends a row {"step": step, **values} to all three and flushes it.
@@ -106,6 +115,8 @@ class Metrics:
             for name, value in values.items():
                 self._write_event(int(step), summary=self._scalar(name, float(value)))
             self._events.flush()
+            if self._tracker:
+                self._tracker.write(int(step), values)
         except OSError as error:
             raise InputError(
                 f"{error.filename or self.workdir / METRICS_FILE}: {error.strerror}; make room, "
@@ -113,9 +124,11 @@ class Metrics:
             ) from error
 
     def close(self) -> None:
-        """Closes the event file."""
+        """Closes the event file, and the tracker's run."""
         if self.active:
             self._events.close()
+            if self._tracker:
+                self._tracker.close()
 
     def __enter__(self) -> "Metrics":
         return self

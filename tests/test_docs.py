@@ -120,7 +120,9 @@ def test_links_lead_somewhere(document):
 def test_files_and_folders_are_where_texts_say():
     named = found(rf"{START}(?:{'|'.join((*FOLDERS, 'tests'))})/[\w./-]*[\w/]")
     assert len(named) > 80
-    assert {name: path for name, path in named.items() if not (HOME / name).exists()} == {}
+    made = ("docs/_made",)  # by commands
+    lost = {name: path for name, path in named.items() if not (HOME / name).exists()}
+    assert {name: path for name, path in lost.items() if name not in made} == {}
     inner = found(rf"{START}(?:{'|'.join(WINGS)})/[\w/]+\.py\b")
     assert len(inner) > 5
     places = [HOME / name for name in PACKAGES]

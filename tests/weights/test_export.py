@@ -342,7 +342,10 @@ def test_a_changed_export_is_named_by_whoever_reads_it(exported, tmp_path, edit,
     copy = shutil.copytree(exported, tmp_path / "copy")
     edit(copy)
     config = config_of(**{f"model.encoders.{domain}.weights": copy})
-    for read in (export.load, lambda _: (weight_sources.text_of(config), fill(config, domain))):
+    for read in (
+        export.load_folder,
+        lambda _: (weight_sources.text_of(config), fill(config, domain)),
+    ):
         with pytest.raises(InputError) as error:
             read(copy)
         assert said in str(error.value) and str(copy) in str(error.value)
@@ -353,10 +356,10 @@ def test_word_pieces_that_were_changed_are_not_exported(run, tmp_path):
     about = record.read_file(copy, "run.json")
     about[weight_sources.TOKENIZER_DIGEST] = files.digest(copy / "tokenizer.json")
     record.write_file(copy, "run.json", about)
-    export.export(copy, tmp_path / "whole")
+    export.export_run(copy, tmp_path / "whole")
     replaced("tokenizer.json", "person", "parson")(copy)
     with pytest.raises(InputError, match=r"tokenizer\.json: it is not what was written"):
-        export.export(copy, tmp_path / "out")
+        export.export_run(copy, tmp_path / "out")
 
 
 def flip(folder):

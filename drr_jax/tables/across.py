@@ -1,4 +1,4 @@
-"""Models on data sets that they were not trained on: the folders that `drr evaluate --on` writes."""
+"""Models on data sets that they were not trained on: what `drr evaluate --on` writes."""
 
 import glob
 from collections.abc import Sequence

@@ -43,7 +43,8 @@ def data_files(
 ) -> dict[str, str]:
     """tables.csv with a line a system, ablation.csv with one for each held against a reference.
 
-    tables.json has both, the single runs behind them, and models on other data sets. Scores and their spreads are shares.
+    tables.json has both, the single runs behind them, and models on other data sets. Scores and
+    their spreads are shares.
     """
     systems = [(one, _system(section, one)) for section in sections for one in section.systems]
     contrasts = [_contrast(section, one) for section in sections for one in section.contrasts]

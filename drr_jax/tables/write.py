@@ -20,8 +20,8 @@ from drr_jax.tables import runs as tables_runs
 def write_tables(patterns: Sequence[str], reference: str, workdir: Path) -> Path:
     """Writes tables.html, .md, .csv, .json and ablation.csv into `workdir`; returns the page.
 
-    Models that were put on other data sets (`drr evaluate --on`) have a
-    section of their own. Prints the Markdown. Folders that match but hold no finished run are named on stderr and left
+    Models that were put on other data sets (`drr evaluate --on`) have a section of their own.
+    Prints the Markdown. Folders that match but hold no finished run are named on stderr and left
     out. Raises InputError if none is left, if `reference`, the folder of a run (with "" one is
     chosen), is no finished run, or if `workdir` cannot be made or written.
     """

@@ -5,10 +5,10 @@ from .command import options_of as options_of
 from .command import run_options as run_options
 from .detectors import DETECTORS as DETECTORS
 from .detectors import make_detector as make_detector
-from .faces import SMALLEST as SMALLEST
-from .faces import Detector as Detector
 from .events import EVENTS as EVENTS
 from .events import write_events as write_events
+from .faces import SMALLEST as SMALLEST
+from .faces import Detector as Detector
 from .faces import Face as Face
 from .faces import Found as Found
 from .finders import NONE as NONE

@@ -9,8 +9,9 @@ from typing import Any
 
 import fastapi
 import gradio as gr
+from gradio import themes
 
-from drr_jax import pages, predict
+from drr_jax import pages
 from drr_jax.errors import InputError, one_line
 from drr_jax.predict import Model
 from drr_jax.tryout import asking, keeping, video, views
@@ -19,6 +20,7 @@ from drr_jax.tryout.examples import Example
 
 FACES = [("Find the faces", asking.FIND), ("The picture is one face", asking.WHOLE)]
 FORGOTTEN = 900  # seconds after which the server forgets what an open page has shown it
+Updates = tuple[Any, ...]  # what becomes of an event's outputs, in their order
 PHOTO, VIDEO, DEMO, CARD = "photo", "video", "examples", "card"
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
@@ -27,12 +29,12 @@ LIGHT = "() => document.body.classList.remove('dark')"  # the charts are drawn f
 
 def application(model: Model, examples: Sequence[Example], folder: Path, most: int) -> Any:
     """The page as an ASGI application; uploads of at most `most` MB pass through `folder`."""
-    theme = gr.themes.Base(
-        primary_hue=gr.themes.colors.blue,
-        neutral_hue=gr.themes.colors.slate,
+    theme = themes.Base(
+        primary_hue=themes.colors.blue,
+        neutral_hue=themes.colors.slate,
         font=FONTS,
         font_mono=["ui-monospace", "monospace"],
-        radius_size=gr.themes.sizes.radius_sm,
+        radius_size=themes.sizes.radius_sm,
     )
     return gr.mount_gradio_app(
         fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
@@ -42,12 +44,14 @@ def application(model: Model, examples: Sequence[Example], folder: Path, most: i
         run_history=False,  # which would keep pictures in the browser
         allowed_paths=[],
         show_error=False,
-        max_file_size=most * 1_000_000,
+        max_file_size=most << 20,
         ssr_mode=False,
         enable_monitoring=False,
         mcp_server=False,
         theme=theme,
         css=pages.text("tryout.css"),
+        # Gradio keeps `css` to what lies in the page's middle.
+        head=f"<style>{pages.text('tryout_frame.css')}</style>",
         js=LIGHT,
     )
 
@@ -64,7 +68,7 @@ def _blocks(model: Model, examples: Sequence[Example], folder: Path, most: int) 
             if examples:
                 with gr.Tab("Examples", id=DEMO):
                     _example_tab(model, examples, photo, tabs)
-            with gr.Tab("About the model", id=CARD):
+            with gr.Tab("Model", id=CARD):
                 gr.Markdown(_card(model), elem_classes="card")
     return page
 
@@ -107,22 +111,23 @@ class _PhotoTab:
             with gr.Column(scale=1, min_width=300):
                 self.photo = _picture("Photo", ["upload", "webcam", "clipboard"], "photo")
                 self.faces = gr.Radio(FACES, value=asking.FIND, label="Faces", elem_id="faces")
-                with gr.Group(visible=bool(beyond)):
-                    self.stimulus = _picture(
-                        "What the person saw (optional)", ["upload", "clipboard"], "stimulus"
-                    )
+                with gr.Accordion(
+                    "What the person saw (optional)", open=False, visible=bool(beyond)
+                ):
+                    self.stimulus = _picture("Its picture", ["upload", "clipboard"], "stimulus")
                     self.stimulus.visible = "stimulus" in beyond
+                    self.given = gr.HTML()
                     self.caption = gr.Textbox(
-                        label="A caption of it (optional)",
+                        value="",
+                        label="A caption of it",
                         placeholder="a dog chases its tail",
                         max_length=asking.CAPTION,
+                        lines=2,
                         visible="caption" in beyond,
                         elem_id="caption",
                     )
-                self.given = gr.HTML()
-                with gr.Row():
-                    again = gr.Button("Read again", variant="primary", visible=bool(beyond))
-                    clear = gr.Button("Forget it")
+                    again = gr.Button("Use this caption", visible="caption" in beyond)
+                clear = gr.Button("Forget it all", size="sm", elem_id="forget")
             with gr.Column(scale=3, min_width=320):
                 self.face = gr.Radio([0], value=0, label="Face", visible=False, elem_id="face")
                 self.result = gr.HTML(views.photo(model, Asked(), 0, ""), elem_id="result")
@@ -136,6 +141,7 @@ class _PhotoTab:
             self._photo,
             [self.photo, self.asked, self.faces, self.caption],
             [self.photo, *shown],
+            scroll_to_output=True,
             **how,
         )
         self.stimulus.input(
@@ -145,7 +151,7 @@ class _PhotoTab:
             event(self._again, words, shown[2:], **how)
         clear.click(self._clear, None, [*shown, self.caption], **QUIET)
 
-    def _photo(self, payload: Any, asked: Asked, faces: str, caption: str) -> tuple[Any, ...]:
+    def _photo(self, payload: Any, asked: Asked, faces: str, caption: str | None) -> Updates:
         if payload is None:
             return (gr.skip(),) * 5
         try:
@@ -157,7 +163,7 @@ class _PhotoTab:
             return None, gr.skip(), gr.skip(), views.problem(str(error)), gr.skip()
         return None, *self.show(asked, caption)
 
-    def _stimulus(self, payload: Any, asked: Asked, face: int, caption: str) -> tuple[Any, ...]:
+    def _stimulus(self, payload: Any, asked: Asked, face: int, caption: str | None) -> Updates:
         if payload is None:
             return (gr.skip(),) * 4
         try:
@@ -166,15 +172,16 @@ class _PhotoTab:
             return None, gr.skip(), views.problem(str(error)), gr.skip()
         return None, asked, *self._again(asked, face, caption)
 
-    def _again(self, asked: Asked, face: int, caption: str) -> tuple[str, str]:
+    def _again(self, asked: Asked, face: int, caption: str | None) -> tuple[str, str]:
+        caption = caption or ""  # None until its part of the page was opened
         found = len(asked.said.found) if asked.said else 0
         face = face if face in range(found) else 0
-        return views.photo(self._model, asked, face, caption), views.given(asked, caption)
+        return views.photo(self._model, asked, face, caption), views.given(asked)
 
-    def _clear(self) -> tuple[Any, ...]:
+    def _clear(self) -> Updates:
         return *self.show(Asked(), ""), ""
 
-    def show(self, asked: Asked, caption: str) -> tuple[Any, ...]:
+    def show(self, asked: Asked, caption: str | None) -> Updates:
         """What `asked`, `face`, `result` and `given` become."""
         found = len(asked.said.found) if asked.said else 0
         choices = [(f"{number + 1}", number) for number in range(found)] or [("1", 0)]
@@ -185,7 +192,7 @@ class _PhotoTab:
 def _picture(label: str, sources: list[Any], name: str) -> gr.Image:
     """A place to drop a picture, which is empty again once it is read: nothing is kept to show."""
     place = gr.Image(
-        label=label, sources=sources, type="filepath", height=210, buttons=[], elem_id=name
+        label=label, sources=sources, type="filepath", height=170, buttons=[], elem_id=name
     )
     place.preprocess = _received  # type: ignore[method-assign]
     return place
@@ -194,10 +201,10 @@ def _picture(label: str, sources: list[Any], name: str) -> gr.Image:
 def _video_tab(model: Model, folder: Path) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            place = gr.File(label="Video", file_types=["video"], height=210, elem_id="video")
+            place = gr.File(label="Video", file_types=["video"], height=170, elem_id="video")
             place.preprocess = _received  # type: ignore[method-assign]
             faces = gr.Radio(FACES, value=asking.FIND, label="Faces")
-            stop = gr.Button("Stop", variant="stop")
+            stop = gr.Button("Stop", size="sm")
         with gr.Column(scale=3, min_width=320):
             start = views.waiting("A video gives traces over time, events, and tables to keep.")
             result = gr.HTML(start, elem_id="watched")
@@ -234,12 +241,15 @@ def _example_tab(
         )
     )
 
-    def fill(example: Example) -> tuple[Any, ...]:
+    def fill(example: Example) -> Updates:
         said = asking.ask(model, example.reaction, asking.WHOLE)
         stimulus = example.stimulus if "stimulus" in asking.beyond(model) else None
         caption = example.caption if "caption" in asking.beyond(model) else ""
         asked = Asked(example.name, said, example.labelled, stimulus)
-        return gr.Tabs(selected=PHOTO), caption, *photo.show(asked, caption)
+        return caption, *photo.show(asked, caption)
+
+    def turn() -> Updates:
+        return gr.Tabs(selected=PHOTO), views.waiting("Reading the example ...")
 
     shown = [photo.asked, photo.face, photo.result, photo.given]
     with gr.Row(elem_classes="examples"):
@@ -247,6 +257,7 @@ def _example_tab(
             with gr.Column(min_width=280, scale=1):
                 gr.HTML(views.example(example))
                 button = gr.Button("Try it", elem_classes="try")
-                button.click(
-                    functools.partial(fill, example), None, [tabs, photo.caption, *shown], **QUIET
+                turned = button.click(turn, None, [tabs, photo.result], **QUIET)
+                turned.then(
+                    functools.partial(fill, example), None, [photo.caption, *shown], **QUIET
                 )

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "python -m drr_jax.page", description=__doc__, formatter_class=text
     )
-    parser.add_argument("--model", required=True, help="an exported or a run's folder, or the hub's")
+    parser.add_argument("--model", required=True, help="an exported or a run's folder, hf:NAME")
     parser.add_argument("--selection", help="which checkpoint of a run: last, best or validation")
     parser.add_argument("--host", default="127.0.0.1", help="who may open it; 0.0.0.0 is everybody")
     parser.add_argument("--port", type=int, default=PORT, help="0 is any that is free")
@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     asked = parser.parse_args(argv)
     if find_spec("gradio") is None:
-        raise InputError("the page needs Gradio, which is not installed: pip install 'drr-jax[page]'")
+        raise InputError(
+            "the page needs Gradio, which is not installed: pip install 'drr-jax[page]'"
+        )
     if asked.max_upload_mb < 1:
         raise InputError(f"--max_upload_mb={asked.max_upload_mb}: expected 1 or more")
     if not 0 <= asked.port < 1 << 16:

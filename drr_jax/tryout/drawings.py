@@ -31,6 +31,11 @@ def _anchor(x: float) -> str:
     return "middle" if abs(x - MIDDLE) < 12 else "start" if x > MIDDLE else "end"
 
 
+def _long(names: Sequence[str]) -> bool:
+    """Whether some name takes more room than a node has."""
+    return max(len(pages.short(name)) for name in names) > LONG
+
+
 def _corners(points: Sequence[Point]) -> str:
     return " ".join(f"{x},{y}" for x, y in points)
 
@@ -45,7 +50,7 @@ def radar(
 
     `limits` are the thresholds, joined by a dashed line; None where there are none.
     """
-    count, radius = len(names), 150.0
+    count, radius = len(names), 105.0 if _long(names) else 150.0
     places = [_on_circle(k, count, radius * p) for k, p in enumerate(probability.tolist())]
     ends = [_on_circle(k, count, radius + 18) for k in range(count)]
     joined = [_on_circle(k, count, radius * (limit or 0.5)) for k, limit in enumerate(limits)]
@@ -78,7 +83,7 @@ def graph(
     pairs = np.argwhere(np.triu(related, 1)).tolist()
     if not pairs:
         return None
-    long = max(len(pages.short(name)) for name in names) > LONG
+    long = _long(names)
     count, radius = len(names), 120.0 if long else 168.0
     places = [_on_circle(k, count, radius) for k in range(count)]
     outside = [_on_circle(k, count, radius + NODE + 14) for k in range(count)]

@@ -66,7 +66,7 @@ def _of(model: Model, prepared: data.Prepared, parts: tuple[str, ...]) -> list[E
 
 
 def _sequences(of_rows: list[str]) -> list[tuple[str, list[int]]]:
-    """Sequences with their rows: the first of every scene, then the second, as many as are shown."""
+    """Sequences with their rows: the first of every scene, then the second, SHOWN in all."""
     grouped = [
         (sequence, [row for row, _ in rows])
         for sequence, rows in itertools.groupby(enumerate(of_rows), key=lambda pair: pair[1])

@@ -15,7 +15,7 @@ from drr_jax.tryout.asking import Asked, Image
 from drr_jax.tryout.examples import Example
 from drr_jax.tryout.video import Progress, Watched
 
-MAPS = 6  # classes whose attention is shown
+MAPS = 5  # classes whose attention is shown
 THUMB = 96  # pixels of a small picture
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#f0e442")  # of faces, as on annotated ones
 
@@ -35,14 +35,12 @@ def head(model: Model, most: int) -> str:
     return pages.render("tryout_head.html", model=model, most=most)
 
 
-def given(asked: Asked, caption: str) -> str:
-    """What the person saw, as far as it was given."""
-    return pages.render(
-        "tryout_given.html",
-        stimulus=None if asked.stimulus is None else _small(asked.stimulus, 2 * THUMB),
-        caption=caption,
-        side=2 * THUMB,
-    )
+def given(asked: Asked) -> str:
+    """The picture of what the person saw, if there is one."""
+    if asked.stimulus is None:
+        return ""
+    shown = _small(asked.stimulus, 2 * THUMB)
+    return pages.render("tryout_given.html", stimulus=shown, side=2 * THUMB)
 
 
 def photo(model: Model, asked: Asked, face: int, caption: str) -> str:
@@ -138,18 +136,20 @@ def _branches(
     seen = []
     if found.stimulus is not None and asked.stimulus is not None:
         picture = model.crop.cut(asked.stimulus, predict.Found())
-        seen = [(model.names[k], _heat(picture, found.stimulus[..., k])) for k in looked[:3]]
+        maps = [(model.names[k], _heat(picture, found.stimulus[..., k])) for k in looked[:MAPS]]
+        seen = [("what the person saw", picture), *maps]
     return {
         "titles": list(found.columns),
         "rows": [
             (
-                pages.named(name),
+                pages.plain(name),
+                pages.MEANING.get(name, ""),
                 [(float(found.columns[t][k]), columns[t][k]) for t in found.columns],
             )
             for k, name in enumerate(model.names)
         ],
         "seen": seen,
-        "words": [(model.names[k], found.words[k]) for k in looked[:3] if found.words],
+        "words": [(model.names[k], found.words[k]) for k in looked[:MAPS] if found.words],
     }
 
 

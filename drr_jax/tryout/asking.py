@@ -62,8 +62,15 @@ def ask(model: Model, pixels: Image, faces: str) -> predict.Said:
     faces: FIND, or WHOLE for a photo that is one face. The numbers are those of `--mode=predict`.
     """
     over = predict.Arrays([pixels])
+    check(faces)
     (said,) = predict.read(model, over, predict.make_finder(faces, over), attention=True)
     return said
+
+
+def check(faces: str) -> None:
+    """Raises InputError for what the page does not offer: a browser may send anything."""
+    if faces not in (FIND, WHOLE):
+        raise InputError(f"faces {faces!r:.40}: expected {FIND} or {WHOLE}")
 
 
 def beyond(model: Model) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import functools
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,14 @@ from drr_jax.tryout.examples import Example
 
 FACES = [("Find the faces", asking.FIND), ("The picture is one face", asking.WHOLE)]
 FORGOTTEN = 900  # seconds after which the server forgets what an open page has shown it
+Upload = Mapping[str, Any]
+Given = Upload | None  # what a place holds
 Updates = tuple[Any, ...]  # what becomes of an event's outputs, in their order
 PHOTO, VIDEO, DEMO, CARD = "photo", "video", "examples", "card"
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+# An upload as it came, a path and its first name: Gradio would convert it, and leave a second copy.
+RAW: dict[str, Any] = {**QUIET, "preprocess": False}
 LIGHT = "() => document.body.classList.remove('dark')"  # the charts are drawn for paper
 
 
@@ -79,22 +83,17 @@ def _card(model: Model) -> str:
     return text if model.card.startswith("---\n") else model.card
 
 
-def _received(payload: Any) -> Any:
-    """An upload as it came: Gradio would convert it, and leave a second copy."""
-    return payload
+def _name(payload: Upload) -> str:
+    return one_line(Path(payload.get("orig_name") or payload.get("path") or "picture").name)[:200]
 
 
-def _name(payload: Any) -> str:
-    return one_line(Path(payload.orig_name or payload.path or "picture").name)[:200]
-
-
-def _pixels(folder: Path, payload: Any) -> asking.Image:
+def _pixels(folder: Path, payload: Upload) -> asking.Image:
     """An uploaded picture, which is removed. Raises InputError."""
-    name = _name(payload)
-    if not payload.path:
+    name, path = _name(payload), payload.get("path")
+    if not path:
         raise InputError(f"{name}: it did not arrive; give it again")
     try:
-        content = keeping.take(folder, payload.path)
+        content = keeping.take(folder, path)
     except OSError:
         raise InputError(f"{name}: it is not there any more; give it again") from None
     return asking.pixels_of(content, name)
@@ -109,7 +108,7 @@ class _PhotoTab:
         self.asked = gr.State(Asked(), time_to_live=FORGOTTEN)
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
-                self.photo = _picture("Photo", ["upload", "webcam", "clipboard"], "photo")
+                self.photo = _picture("Photo", ["upload", "webcam", "clipboard"], "photo", 225)
                 self.faces = gr.Radio(FACES, value=asking.FIND, label="Faces", elem_id="faces")
                 with gr.Accordion(
                     "What the person saw (optional)", open=False, visible=bool(beyond)
@@ -134,7 +133,7 @@ class _PhotoTab:
         self._wire(again, clear)
 
     def _wire(self, again: gr.Button, clear: gr.Button) -> None:
-        how = {**QUIET, "concurrency_id": "photo", "concurrency_limit": 1}
+        how = {**RAW, "concurrency_id": "photo", "concurrency_limit": 1}
         shown = [self.asked, self.face, self.result, self.given]
         words = [self.asked, self.face, self.caption]
         self.photo.input(
@@ -151,9 +150,9 @@ class _PhotoTab:
             event(self._again, words, shown[2:], **how)
         clear.click(self._clear, None, [*shown, self.caption], **QUIET)
 
-    def _photo(self, payload: Any, asked: Asked, faces: str, caption: str | None) -> Updates:
+    def _photo(self, payload: Given, asked: Asked, faces: str, caption: str | None) -> Updates:
         if payload is None:
-            return (gr.skip(),) * 5
+            return None, *((gr.skip(),) * 4)
         try:
             pixels = _pixels(self._folder, payload)
             asked = Asked(
@@ -163,9 +162,9 @@ class _PhotoTab:
             return None, gr.skip(), gr.skip(), views.problem(str(error)), gr.skip()
         return None, *self.show(asked, caption)
 
-    def _stimulus(self, payload: Any, asked: Asked, face: int, caption: str | None) -> Updates:
+    def _stimulus(self, payload: Given, asked: Asked, face: int, caption: str | None) -> Updates:
         if payload is None:
-            return (gr.skip(),) * 4
+            return None, *((gr.skip(),) * 3)
         try:
             asked = replace(asked, stimulus=_pixels(self._folder, payload))
         except InputError as error:
@@ -189,35 +188,32 @@ class _PhotoTab:
         return asked, face, *self._again(asked, 0, caption)
 
 
-def _picture(label: str, sources: list[Any], name: str) -> gr.Image:
+def _picture(label: str, sources: list[Any], name: str, height: int = 170) -> gr.Image:
     """A place to drop a picture, which is empty again once it is read: nothing is kept to show."""
-    place = gr.Image(
-        label=label, sources=sources, type="filepath", height=170, buttons=[], elem_id=name
+    return gr.Image(
+        label=label, sources=sources, type="filepath", height=height, buttons=[], elem_id=name
     )
-    place.preprocess = _received  # type: ignore[method-assign]
-    return place
 
 
 def _video_tab(model: Model, folder: Path) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             place = gr.File(label="Video", file_types=["video"], height=170, elem_id="video")
-            place.preprocess = _received  # type: ignore[method-assign]
             faces = gr.Radio(FACES, value=asking.FIND, label="Faces")
             stop = gr.Button("Stop", size="sm")
         with gr.Column(scale=3, min_width=320):
             start = views.waiting("A video gives traces over time, events, and tables to keep.")
             result = gr.HTML(start, elem_id="watched")
 
-    def watch(payload: Any, faces: str) -> Iterator[tuple[Any, str]]:
+    def watch(payload: Given, faces: str) -> Iterator[tuple[Any, str]]:
         if payload is None:
             return
         name = _name(payload)
         with keeping.work_folder(folder) as work:
             try:
-                moved = work / f"video{Path(payload.path).suffix.lower()}"
-                shutil.move(payload.path, moved)
-                keeping.forget(folder, payload.path)
+                moved = work / f"video{Path(payload['path']).suffix.lower()}"
+                shutil.move(payload["path"], moved)
+                keeping.forget(folder, payload["path"])
                 (work / "out").mkdir()
                 for told in video.watch(model, moved, name, work / "out", faces):
                     yield None, views.video(model, told)
@@ -226,7 +222,7 @@ def _video_tab(model: Model, folder: Path) -> None:
             except InputError as error:
                 yield None, views.problem(str(error))
 
-    how = {**QUIET, "concurrency_id": "video", "concurrency_limit": 1}
+    how = {**RAW, "concurrency_id": "video", "concurrency_limit": 1}
     running = place.upload(watch, [place, faces], [place, result], **how)
     stop.click(lambda: views.waiting("Stopped."), None, result, cancels=[running], **QUIET)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from drr_jax import predict
 from drr_jax.errors import InputError
 from drr_jax.predict import Model
+from drr_jax.tryout import asking
 
 EVERY = 0.5  # seconds between two words about how far it is
 
@@ -45,6 +46,7 @@ def watch(
     `name` is what the video is called, `folder` an empty one that the tables are written into.
     A video that is cut off gives what comes before. Raises InputError for what is no video.
     """
+    asking.check(faces)
     try:
         over = predict.Video(path)
     except InputError as error:

@@ -51,7 +51,10 @@ def served(trained, rendered, tmp_path_factory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        camera = [f"--use-fake-{what}-for-media-stream" for what in ("device", "ui")]
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", *camera]
+        )
         yield started
         started.close()
 
@@ -59,7 +62,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(served, browser) -> Iterator[Page]:
     """The page, just opened. It must ask for nothing that lies elsewhere, and fail nowhere."""
-    context = browser.new_context()
+    context = browser.new_context(permissions=["camera"])
     opened = context.new_page()
     elsewhere: list[str] = []
     own = (served.address, "data:", "blob:")

@@ -121,6 +121,17 @@ def test_a_picture_without_a_face_says_so(page, tmp_path, photo):
     assert "taken as one face" in page.locator(RESULT).inner_text()
 
 
+def test_the_camera_gives_a_photo(page, served):
+    page.locator("#photo .source-selection button").nth(1).click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("() => document.querySelector('#photo video')?.videoWidth > 0")
+    page.locator("#photo [aria-label='capture photo']").click()
+    page.wait_for_selector(RESULT)
+    assert "No face was found" in page.locator(RESULT).inner_text()
+    page.wait_for_selector("#photo :text('Click to Access Webcam')")
+    assert left(served.temporary) == []
+
+
 def test_a_name_that_holds_html_stays_text(page, photo, tmp_path):
     named = tmp_path / "<img src=x onerror=alert(1)>.png"
     shutil.copy(photo, named)

@@ -41,7 +41,7 @@ class Found:
 
 
 class Detector(Protocol):
-    """Finds faces. One object serves one thread: OpenCV's networks hold the images they work on."""
+    """Finds faces. One object serves one thread: OpenCV's networks hold the image they work on."""
 
     def find(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
         """The faces of an RGB image of any size, the largest first."""

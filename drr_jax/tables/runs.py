@@ -224,7 +224,7 @@ def _fold_run(workdir: Path) -> FoldRun | str:
     try:
         run = FoldRun(workdir, *(runs.read_file(workdir, name) for name in names))
     except runs.Damaged as damaged:
-        return f"{damaged.name} is not JSON ({damaged.why})"
+        return f"{damaged.name} is {damaged.what} ({damaged.why})"
     lacking = [key for key in DESCRIBED if key not in run.record]
     if lacking:
         return f"{runs.RECORD_FILE} has no {lacking[0]}"

@@ -16,6 +16,7 @@ HOME = Path(__file__).parents[1]
 PACKAGES = ("drr_jax", "tfds_reactionet")
 COMMANDS = (
     "drr_jax.main",
+    "drr_jax.page",
     "drr_jax.costs",
     "drr_jax.relations",
     "drr_jax.weights",

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"--port={asked.port}: expected 0 to 65535")
     with serving.listen(asked.host, asked.port) as place, keeping.private_folder() as folder:
         model = predict.load(asked.model, asked.selection)
-        predict.check_inputs(model)
+        predict.check_inputs(model, "auto")
         found = examples.find(model, asked.data_dir)
         from drr_jax.tryout import blocks  # imports Gradio, once the folder is there
 

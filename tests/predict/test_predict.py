@@ -1,5 +1,6 @@
 """Prediction: the command, the call, and what they write; the same numbers wherever they are."""
 
+import dataclasses
 import io
 import json
 import shutil
@@ -329,3 +330,12 @@ def test_a_run_needs_no_config_to_be_evaluated_and_reported(trained, tmp_path):
     (copy / "report.html").unlink()
     assert main.run(main.parse(["main", "--mode=report", f"--workdir={copy}"])) == 0
     assert (copy / "report.html").exists()
+
+
+def test_a_model_that_reads_no_face_is_asked_about_whole_images(asked, people):
+    other = dataclasses.replace(asked, described={**asked.described, "inputs": ["stimulus"]})
+    with pytest.raises(InputError, match="--faces=none asks it about whole images"):
+        other.predict(people[0])
+    several = {**asked.described, "inputs": ["reaction", "caption"]}
+    with pytest.raises(InputError, match="it reads caption beside the face"):
+        dataclasses.replace(asked, described=several).predict(people[0])

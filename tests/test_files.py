@@ -240,3 +240,9 @@ def test_what_the_builders_import_loads_no_jax():
         text=True,
     )
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_what_a_file_may_be_called():
+    assert all(map(files.is_name, ("a", "a b.jpg", "a\\b", "…", "x" * 255)))
+    wrong = ("", ".", "..", "a/b", "/", "a\0", "x" * 256, "é" * 128, "\ud800")
+    assert not any(map(files.is_name, wrong))

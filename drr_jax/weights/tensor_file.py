@@ -94,7 +94,7 @@ def open_weights(path: Path) -> Tensors:
         raise InputError(f"weights {index}: not an index of shards ({_reason(error)})") from None
     tensors: Tensors = {}
     for shard in sorted({shard for _, shard in pairs}):
-        if shard != os.path.basename(shard):
+        if not files.is_name(shard):
             raise InputError(f"weights {index}: shard {shown(shard)} is not a file beside it")
         held, said = open_file(path / shard), {name for name, file in pairs if file == shard}
         if different := sorted(said.symmetric_difference(held)):

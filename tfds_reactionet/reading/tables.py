@@ -181,7 +181,7 @@ def inner_path(text: str, depth: int, path: Path, line: int | str) -> str:
     parts = text.strip().rstrip("/").split("/")
     if text.startswith(("/", "\\")) or ".." in parts or "\0" in text:
         raise InputError(f"{path}: line {line}: {text[:80]!r} leads out of the release's folder")
-    if len(parts) != depth or any(part in ("", ".") for part in parts):
+    if len(parts) != depth or not all(map(files.is_name, parts)):
         raise InputError(
             f"{path}: line {line}: {text[:80]!r} is not a path of {depth} parts "
             "(scene/sub_scene/task/sequence)"

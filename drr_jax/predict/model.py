@@ -28,7 +28,8 @@ Batch = Mapping[str, np.ndarray]
 class Model:
     """A trained model with all that a prediction needs. Made by `load`.
 
-    name: what it was loaded from. described: config.json of its folder, see `weights.export_run`.
+    name: what it was loaded from, of the hub with the commit. described: config.json of its
+    folder, see `weights.export_run`.
     """
 
     name: str
@@ -132,7 +133,8 @@ def load(source: str | Path, selection: str | None = None) -> Model:
     InputError for what is not there, is damaged, or was made by a newer version.
     """
     runs.start_alone()
-    where, folder = str(source), weights.find_model(str(source))
+    folder = weights.find_model(str(source))
+    where = weights.pinned(str(source), folder)
     is_run = (folder / runs.RECORD_FILE).exists() or any(folder.glob("fold?"))
     if selection and not is_run:
         raise InputError(f"{where}: an exported folder has one checkpoint; leave out --selection")

@@ -6,6 +6,7 @@ from .facts import assumptions as assumptions
 from .facts import normalisations as normalisations
 from .facts import with_facts as with_facts
 from .found import find_model as find_model
+from .found import pinned as pinned
 from .load import RANDOM as RANDOM
 from .load import Plan as Plan
 from .load import check_files as check_files

@@ -2,6 +2,8 @@
 
     python -m drr_jax.weights show PATH                     what a file or folder holds
     python -m drr_jax.weights export --workdir=RUN --out=DIR  a trained run as a folder to keep
+    python -m drr_jax.weights stablehlo FOLDER              adds a program that JAX alone can run
+    python -m drr_jax.weights push FOLDER hf:ORG/NAME       uploads an exported folder to the hub
 
 `model.encoders.DOMAIN.weights` is none, hf:ORG/NAME, hf:ORG/NAME@REVISION, or the path of a
 safetensors file, of a folder with model.safetensors (or its shards), or of a folder that `export`
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drr_jax.weights import export
+from drr_jax.weights import export, push, stablehlo
 from drr_jax.weights.names import detect
 from drr_jax.weights.sources import EXPORT, exported_config, open_weights
 from drr_jax.weights.tensor_file import shown
@@ -56,9 +58,19 @@ def main() -> int:
         help="checkpoint: last, best (by the test part) or validation (best on the validation "
         "part); default: the one whose results the run reports",
     )
+    lowers = commands.add_parser("stablehlo", help="adds model.stablehlo to an exported folder")
+    lowers.add_argument("folder", type=Path, help="exported folder")
+    pushes = commands.add_parser("push", help="an exported folder to the Hugging Face hub")
+    pushes.add_argument("folder", type=Path, help="exported folder")
+    pushes.add_argument("target", help="hf:ORG/NAME; made if it is not there")
+    pushes.add_argument("--private", action="store_true", help="readable by its owner alone")
     args = parser.parse_args()
     if args.command == "show":
         print(show(args.path))
+    elif args.command == "stablehlo":
+        print(stablehlo.write_stablehlo(args.folder))
+    elif args.command == "push":
+        print(push.push(args.folder, args.target, args.private))
     else:
         print(export.export_run(args.workdir, args.out, args.selection))
     return 0

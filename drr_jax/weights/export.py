@@ -20,12 +20,12 @@ from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError
 from drr_jax.runs import BEST, CONFIG_FILE, LATEST, Checkpoints, digested_leaves
 from drr_jax.weights import tensor_file
+from drr_jax.weights.described import VERSION, check_described
 from drr_jax.weights.model_card import card
 from drr_jax.weights.sources import EXPORT, TOKENIZER_DIGEST, check_tokenizer, open_weights
 
 SELECTIONS = ("last", "best", "validation")
 CARD = "README.md"
-VERSION = 2  # of config.json; 1 has no crop and no thresholds
 EVEN = 0.5  # the threshold of a class that no validation part chose one for
 # The run's and the machine's, not the model's.
 _BESIDE = ("fold", "data.data_dir", "data.manual_dir")
@@ -105,11 +105,7 @@ def load_folder(folder: str | Path) -> Exported:
         raise InputError(f"{path}: not that of an exported folder ({error!r})") from None
     if not exported:
         raise InputError(f"{path}: its format is not {EXPORT!r}")
-    if int(described.get("format_version", 1)) > VERSION:
-        raise InputError(
-            f"{path}: of format {described['format_version']}, and this drr-jax reads formats up "
-            f"to {VERSION}; install a newer one: pip install --upgrade drr-jax"
-        )
+    check_described(path, described)
     arrays = {name: tensor.read() for name, tensor in open_weights(folder).items()}
     variables = {"params": {}, "batch_stats": {}, **unflatten_dict(arrays, sep="/")}
     check_tokenizer(folder, described)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from drr_jax.errors import InputError
 from drr_jax.runs import CONFIG_FILE, RECORD_FILE
-from drr_jax.weights.sources import HUB, download
+from drr_jax.weights.sources import HUB, WHOLE, commit_of, download
 
 
 def find_model(source: str) -> Path:
@@ -13,7 +13,7 @@ def find_model(source: str) -> Path:
     Raises InputError for what is no folder of a model.
     """
     if source.startswith(HUB):
-        return download(source.removeprefix(HUB), f"model {source}")
+        return download(source.removeprefix(HUB), f"model {source}", WHOLE)
     folder = Path(source).expanduser()
     expected = "expected a folder that `drr_jax.weights export` wrote, or that of a run"
     if not folder.exists():
@@ -24,3 +24,9 @@ def find_model(source: str) -> Path:
     if not any((folder / name).exists() for name in known) and not any(folder.glob("fold?")):
         raise InputError(f"model {source}: it has no {' and no '.join(known)}; {expected}")
     return folder
+
+
+def pinned(source: str, folder: Path) -> str:
+    """A model's name that stays true: of the hub's with the commit that was found, in `folder`."""
+    commit = commit_of(source, folder)
+    return f"{source.partition('@')[0]}@{commit}" if commit else source

@@ -13,6 +13,7 @@ from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.models import System
 from drr_jax.models.systems import sentences
+from drr_jax.weights.described import check_said
 from drr_jax.weights.export import Exported
 
 
@@ -31,16 +32,24 @@ def system_of(exported: Exported, where: str, dtype: Any = jnp.float32) -> tuple
             f"{where}: its config is not one that this version of drr-jax can build ({error}); "
             f"it was made by {described.get('packages', {}).get('drr-jax', 'another version')}"
         ) from None
+    check_said(where, described)
+    system = build(described, config, exported.tokenizer, dtype)
+    _check(exported, system, where)
+    return config, system
+
+
+def build(
+    described: Mapping[str, Any], config: Config, tokenizer: Any, dtype: Any = jnp.float32
+) -> System:
+    """The system of a config, for the classes and the prior that config.json has."""
     names = tuple(described["classes"])
     prior = described.get("class_prior")
     relation = np.eye(len(names)) if prior is None else np.asarray(prior, np.float64)
     tokens: list[list[int]] = []
     if models.SYSTEMS[config.model.name].needs_descriptions:
         said = sentences(names, config.task)
-        tokens = data.encode_texts(exported.tokenizer, said, config.text.max_tokens).tolist()
-    system = models.build(config, len(names), relation, dtype, tokens, names)
-    _check(exported, system, where)
-    return config, system
+        tokens = data.encode_texts(tokenizer, said, config.text.max_tokens).tolist()
+    return models.build(config, len(names), relation, dtype, tokens, names)
 
 
 def example_batch(config: Config, inputs: tuple[str, ...], rows: Any) -> dict[str, Any]:

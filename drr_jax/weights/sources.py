@@ -18,6 +18,7 @@ from drr_jax.weights.tensor_file import Tensors
 NONE, HUB = "none", "hf:"
 EXPORT = "drr_jax export"  # the format of our own folders
 TOKENIZER_DIGEST = "tokenizer_digest"  # in what an export, or run.json, says
+STABLEHLO = "model.stablehlo"  # what `drr_jax.weights stablehlo` adds to them
 FILES = (  # what is downloaded
     tensor_file.FILE,
     tensor_file.INDEX,
@@ -28,6 +29,7 @@ FILES = (  # what is downloaded
     "tokenizer_config.json",
     "vocab.txt",
 )
+WHOLE = (*FILES, "README.md", STABLEHLO)  # of a model that is to be used as it is
 SIZES = ("vocabulary", "width", "layers", "heads", "hidden")  # of an exported text encoder
 
 
@@ -48,28 +50,42 @@ def locate(source: str, key: str) -> Path:
 
 
 @functools.cache
-def download(name: str, what: str) -> Path:
+def download(name: str, what: str, patterns: tuple[str, ...] = FILES) -> Path:
     """The folder of a hub's repository, ORG/NAME or ORG/NAME@REVISION, in the local cache.
 
-    Safetensors and JSON files alone are fetched. Raises InputError, which begins with `what`.
+    Files of `patterns` alone are fetched, so no pickle is. Raises InputError, which begins with
+    `what`.
     """
+    repository, revision = repository_of(name, what)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(repository, revision=revision or None, allow_patterns=list(patterns))
+        )
+    except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
+        raise InputError(
+            f"{what}: neither in the cache nor to be downloaded ({reason_of(error)}); get its "
+            f"safetensors and JSON files from https://huggingface.co/{repository} by hand and name "
+            "their folder instead"
+        ) from None
+
+
+def repository_of(name: str, what: str) -> tuple[str, str]:
+    """(ORG/NAME, revision or "") of ORG/NAME@REVISION. Raises InputError, begun with `what`."""
     parts = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w.-]+(?:/[\w.-]+)*))?", name)
     if not parts or ".." in name:
         raise InputError(
             f"{what}: expected hf:ORG/NAME, or hf:ORG/NAME@REVISION with a branch, tag or commit"
         )
-    from huggingface_hub import snapshot_download
+    return parts[1], parts[2] or ""
 
-    repository, revision = parts.groups()
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(FILES)))
-    except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise InputError(
-            f"{what}: neither in the cache nor to be downloaded ({reason}); get its safetensors "
-            f"and JSON files from https://huggingface.co/{repository} by hand and name their "
-            "folder instead"
-        ) from None
+
+def reason_of(error: Exception) -> str:
+    """The first line of what the hub's client says, and of what it was caused by."""
+    cause = error.__cause__
+    said = str(error).strip().split("\n")[0] or type(error).__name__
+    return f"{said} {reason_of(cause)}" if isinstance(cause, Exception) else said
 
 
 def commit_of(source: str, place: Path) -> str:

@@ -7,6 +7,7 @@ runs it without this package.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from flax.traverse_util import unflatten_dict
 
 from drr_jax import files
 from drr_jax.errors import InputError
+from drr_jax.models import System
 from drr_jax.weights.export import load_folder
 from drr_jax.weights.rebuild import example_batch, flatten, system_of
+from drr_jax.weights.sources import STABLEHLO
 
-STABLEHLO = "model.stablehlo"
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
@@ -27,22 +29,11 @@ def write_stablehlo(folder: Path) -> str:
     """Writes model.stablehlo into an exported folder; returns a summary. Raises InputError."""
     exported = load_folder(folder)
     config, system = system_of(exported, str(folder))
+    inputs = tuple(exported.described.get("inputs") or system.test_inputs)
     # im2col is a choice for CPUs alone.
     system = system.clone(config=dataclasses.replace(config, conv="lax"))
-    inputs = tuple(exported.described.get("inputs") or system.test_inputs)
-    (rows,) = jax.export.symbolic_shape("batch")
-    shapes = {
-        name: jax.ShapeDtypeStruct(array.shape, array.dtype)
-        for name, array in flatten(exported.variables).items()
-    }
-
-    def predict(arrays: dict[str, jax.Array], batch: dict[str, jax.Array]) -> Any:
-        variables = {"batch_stats": {}, **unflatten_dict(arrays, sep="/")}
-        return system.apply(variables, batch, method="predict")
-
     try:
-        made = jax.export.export(jax.jit(predict), platforms=PLATFORMS)
-        content = made(shapes, example_batch(config, inputs, rows)).serialize()
+        content = lower(system, flatten(exported.variables), inputs).serialize()
     except ModuleNotFoundError as error:
         raise InputError(
             f"{folder / STABLEHLO} cannot be written: {error.name} is not installed; "
@@ -50,3 +41,20 @@ def write_stablehlo(folder: Path) -> str:
         ) from None
     files.write_whole(folder / STABLEHLO, bytes(content))
     return f"{folder / STABLEHLO}: {len(content):,} bytes, inputs {', '.join(inputs)}"
+
+
+def lower(
+    system: System, arrays: Mapping[str, Any], inputs: tuple[str, ...]
+) -> jax.export.Exported:
+    """The program of a system, for arrays (or their shapes) by name and a batch of its inputs."""
+    (rows,) = jax.export.symbolic_shape("batch")
+    shapes = {
+        name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in arrays.items()
+    }
+
+    def predict(arrays: dict[str, jax.Array], batch: dict[str, jax.Array]) -> Any:
+        variables = {"batch_stats": {}, **unflatten_dict(arrays, sep="/")}
+        return system.apply(variables, batch, method="predict")
+
+    made = jax.export.export(jax.jit(predict), platforms=PLATFORMS)
+    return made(shapes, example_batch(system.config, inputs, rows))

@@ -106,7 +106,7 @@ class AMF(DomainSystem):
             encoded = self.features(domain, {batch_key(domain): images[:, index]}, train)
             *size, channels = encoded.shape
             rate = getattr(self, f"rate_{domain}")
-            rated.append(rate(encoded.reshape(len(encoded), -1, channels)))
+            rated.append(rate(encoded.reshape(encoded.shape[0], -1, channels)))
         features, scores = zip(*rated, strict=True)
         key = self.make_rng("dropout") if train else None
         fused, weights = select(jnp.stack(features, 2), jnp.stack(scores, -1), key)

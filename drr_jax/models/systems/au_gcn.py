@@ -33,9 +33,9 @@ class AutoEncoder(nn.Module):
         for layer, width in enumerate(WIDTHS):
             x = nn.relu(how.conv_norm(x, width, 3, 2, train, f"down{layer}_{{}}"))
         small = x.shape[1:]
-        code = nn.Dense(self.features, dtype=how.dtype, name="code")(x.reshape(len(x), -1))
+        code = nn.Dense(self.features, dtype=how.dtype, name="code")(x.reshape(x.shape[0], -1))
         x = nn.Dense(small[0] * small[1] * small[2], dtype=how.dtype, name="decode")(code)
-        x = nn.relu(x).reshape(len(x), *small)
+        x = nn.relu(x).reshape(x.shape[0], *small)
         for layer, width in enumerate((*WIDTHS[-2::-1], WIDTHS[0])):
             x = x.repeat(2, axis=1).repeat(2, axis=2)
             x = nn.relu(how.conv_norm(x, width, 3, 1, train, f"up{layer}_{{}}"))
@@ -82,7 +82,7 @@ class AUGCN(System):
             where = au_regions.fixed_frames(self.names, size)
         patches = au_regions.crop(images, where, PATCH)
         codes, again = self.auto_encoder(patches.reshape(-1, *patches.shape[3:]), train)
-        nodes = codes.reshape(len(images), 1, self.classes, 2 * self.features)
+        nodes = codes.reshape(images.shape[0], 1, self.classes, 2 * self.features)
         logits, graph = self.graph_module(nodes, train)
         return {
             "logits": {"graph": logits},

@@ -71,7 +71,7 @@ class EarlyFusion(System):
     """
 
     def setup(self):
-        self.encoder = build_image_encoder(self.config, self.dtype, self.face)
+        self.encoder = build_image_encoder(self.config, self.dtype, self.domains[0])
         self.classify = nn.Dense(self.classes)
 
     def __call__(self, batch: Batch, train: bool = False) -> dict:

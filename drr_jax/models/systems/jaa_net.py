@@ -156,7 +156,7 @@ class HighLevel(nn.Module):
                 name = f"block{stage + 1}_{number}"
                 x = Block(factor * self.unit, self.how, name=name)(x, train)
             x = halve(x)
-        return x.reshape(len(x), -1)
+        return x.reshape(x.shape[0], -1)
 
 
 class Refinement(nn.Module):

@@ -27,7 +27,8 @@ class LandmarkHead(nn.Module):
         """Returns x, y from the image's centre, over its side."""
         dtype = features.dtype
         local = nn.relu(nn.Dense(LANDMARK_CHANNELS, dtype=dtype, name="reduce")(features))
-        hidden = nn.Dense(self.hidden, dtype=dtype, name="hidden")(local.reshape(len(local), -1))
+        flat = local.reshape(local.shape[0], -1)
+        hidden = nn.Dense(self.hidden, dtype=dtype, name="hidden")(flat)
         return nn.Dense(2 * POINTS, name="out")(nn.relu(hidden)).reshape(-1, POINTS, 2)
 
 

@@ -128,7 +128,7 @@ class UGNB(DomainSystem):
         on another one (column) in this sample.
         """
         pooled = self.pooled(self.face, batch, train)
-        nodes = self.embed(pooled).reshape(len(pooled), self.classes, -1)
+        nodes = self.embed(pooled).reshape(pooled.shape[0], self.classes, -1)
         nodes = nn.relu(self.norm(nodes.astype(jnp.float32)))
         edges = self.graph.edges(nodes)
         if train:

@@ -93,7 +93,7 @@ class Model:
         """
         from drr_jax.predict.job import table_of
 
-        return table_of(self, what, faces, largest)
+        return table_of(self, what, str(faces), largest)
 
     def _apply(self, batch: Batch, method: str) -> tuple[np.ndarray, Any]:
         total = len(next(iter(batch.values())))

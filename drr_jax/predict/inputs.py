@@ -24,7 +24,9 @@ COUNTED = (".mp4", ".avi", ".mov", ".m4v")  # whose headers say how many frames 
 # Frames from one key frame to the next, at most: a cut without encoding anew keeps those before its
 # start in the file, counts them, and has them not shown.
 HIDDEN = 300
-UNSEEN = 0.05  # share of the length, 1 second at least, in which others may have no frames at their end
+UNSEEN = (
+    0.05  # share of the length, 1 second at least, in which others may have no frames at their end
+)
 JOB = "predict.json"  # a folder that has it holds predictions: its pictures are no input
 Image = UInt8[np.ndarray, "height width 3"]
 
@@ -278,7 +280,7 @@ class Video:
 
 
 def _start(capture: cv2.VideoCapture) -> float:
-    """The time of the frame just read by the file's own clock, in frames; 0 if OpenCV is too old."""
+    """When the frame just read is shown by the file's own clock, in frames; 0 if OpenCV is old."""
     return float(capture.get(getattr(cv2, "CAP_PROP_PTS", -1)))
 
 

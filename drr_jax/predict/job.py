@@ -262,4 +262,4 @@ def _listed(paths: Sequence[Path]) -> Images:
 
 def _batch(array: np.ndarray) -> Sequence[Any]:
     """The images, or paths, of an array."""
-    return list(array) if array.ndim == 4 or array.dtype.kind in "OU" and array.ndim else [array]
+    return list(array) if array.ndim == 4 or (array.dtype.kind in "OU" and array.ndim) else [array]

@@ -82,7 +82,10 @@ def write_page(
     if counts["faces"]:
         images["classes"] = _share_figure(model, share)
         sections["classes"] = ("How often", {"faces": counts["faces"]})
-        sections["peaks"] = ("Where each was most probable", {"cards": gallery.cards(model), "first": gallery.first})
+        sections["peaks"] = (
+            "Where each was most probable",
+            {"cards": gallery.cards(model), "first": gallery.first},
+        )
     if found is not None and found.traces.faces:
         rows = [[str(cell) for cell in _event(row)] for row in found.first]
         sections["events"] = (

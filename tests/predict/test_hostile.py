@@ -1,5 +1,6 @@
 """What people give to --mode=predict without thinking of it, and what disks and signals do."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -14,7 +15,11 @@ import pytest
 import drr_jax
 from drr_jax import files, main
 from drr_jax.errors import InputError
-from drr_jax.predict import annotate, events, inputs, model, rows
+from drr_jax.predict import annotate, events, inputs, model, rows, stream
+from drr_jax.predict.faces import Found
+from drr_jax.predict.finders import Whole
+from tfds_reactionet import reading
+from tfds_reactionet.reading import Box
 
 
 def command(*arguments: object) -> int:
@@ -47,7 +52,7 @@ def test_names_that_are_no_utf8_are_escaped(asked, people, tmp_path):
 
 
 def test_images_of_one_name_and_strips_are_all_annotated(asked, photos, people, tmp_path):
-    image = cv2.imread(str(people[0]))
+    image = reading.decode(people[0].read_bytes())
     cv2.imwrite(str(photos / "a.png"), image)
     cv2.imwrite(str(photos / "strip.png"), np.zeros((1, 9000, 3), np.uint8))
     cv2.imwrite(str(photos / "pole.png"), np.zeros((9000, 1, 3), np.uint8))
@@ -56,7 +61,7 @@ def test_images_of_one_name_and_strips_are_all_annotated(asked, photos, people, 
     made = sorted(path.name for path in (out / "annotated").iterdir())
     assert made == ["a.jpg.jpg", "a.png.jpg", "b.jpg", "pole.jpg", "strip.jpg"]
     for path in (out / "annotated").iterdir():
-        shown = cv2.imread(str(path))
+        shown = reading.decode(path.read_bytes())
         assert max(shown.shape) <= annotate.LARGEST + annotate.PANEL
         assert shown.shape[0] >= len(asked.names) * annotate.ROW
 
@@ -117,7 +122,7 @@ def test_the_folder_that_one_stands_in_is_taken(asked, photos, tmp_path, monkeyp
     assert (tmp_path / "here" / rows.TABLE).exists()
 
 
-def test_a_full_disk_is_one_line_and_the_same_command_goes_on(asked, photos, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(asked, photos, tmp_path):
     table = rows.Table(tmp_path, asked)
     table._file.close()
     table._file = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115
@@ -128,15 +133,22 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(asked, photos, tmp
         table.write([said])
 
 
-def test_an_annotated_video_that_lacks_frames_is_not_passed_off(asked, video, tmp_path, monkeypatch):
-    class Lossy(cv2.VideoWriter):
-        written = 0
+def test_an_annotated_video_that_lacks_frames_is_not_passed_off(
+    asked, video, tmp_path, monkeypatch
+):
+    class Lossy:
+        fourcc = cv2.VideoWriter.fourcc
+
+        def __init__(self, *how):
+            self._writer, self._written = Writer(*how), 0
+            self.isOpened, self.release = self._writer.isOpened, self._writer.release
 
         def write(self, image):
-            Lossy.written += 1
-            if Lossy.written <= 5:
-                super().write(image)
+            self._written += 1
+            if self._written <= 5:
+                self._writer.write(image)
 
+    Writer = cv2.VideoWriter
     monkeypatch.setattr(annotate.cv2, "VideoWriter", Lossy)
     out = tmp_path / "out"
     ask = (f"--model={asked.name}", f"--input={video}", f"--out={out}", "--faces=none")
@@ -177,6 +189,35 @@ def test_pictures_in_all_their_forms(asked, photos, video):
         assert asked.predict(paths, faces="none")["success"].tolist() == [0, 1]
 
 
+def test_points_in_one_place_without_a_box_are_no_face(asked):
+    class Nowhere:
+        def find(self, picture):
+            points = np.full((68, 2), 9.0)
+            flat, good = Box(9, 9, 0, 0), Box(2, 2, 9, 9)
+            return [Found(flat, points), Found(flat), Found(good, points, face=7)]
+
+        def recall(self, frame, boxes):
+            pass
+
+    over = inputs.Arrays([np.zeros((32, 32, 3), np.uint8)])
+    (said,) = stream.read(asked, over, Nowhere())
+    assert [face.face for face in said.found] == [7] and len(said.probability) == 1
+
+
+def test_names_with_commas_are_one_column(asked, video, tmp_path):
+    odd = ("a, b", *asked.names[1:])
+    limits = dict.fromkeys(odd, 0.0)
+    described = {**asked.described, "classes": odd, "thresholds": limits}
+    other = dataclasses.replace(asked, described=described)
+    table, over = rows.Table(tmp_path, other), inputs.open_input(str(video))
+    with table:
+        table.write(stream.read(other, over, Whole()))
+    assert rows.Table(tmp_path, other).start == 20
+    assert list(pd.read_csv(table.path)) == rows.columns(other)
+    assert events.write_events(tmp_path, other, 20).events == len(odd)
+    assert pd.read_csv(tmp_path / events.EVENTS)["class"].tolist()[0] == "a, b"
+
+
 def boxed(path: Path, frames: int) -> None:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (32, 32))
     for k in range(frames):
@@ -207,7 +248,9 @@ def test_a_rate_that_varies_is_not_the_end_of_a_stream(tmp_path):
         video = inputs.Video(path)
         times = [picture.timestamp for picture in video.pictures()]
         assert len(times) == 40 < (video.length or 0)
-        np.testing.assert_allclose([times[0], times[29], times[-1]], [0, 29 / 25, 98 / 25], atol=2e-3)
+        np.testing.assert_allclose(
+            [times[0], times[29], times[-1]], [0, 29 / 25, 98 / 25], atol=2e-3
+        )
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(InputError, match="cut off or damaged"):
             list(inputs.Video(path).pictures())

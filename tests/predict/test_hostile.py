@@ -15,7 +15,8 @@ import pytest
 import drr_jax
 from drr_jax import files, main
 from drr_jax.errors import InputError
-from drr_jax.predict import annotate, events, inputs, model, rows, stream
+from drr_jax.predict import annotate, events, inputs, model, prepared, rows, stream
+from drr_jax.predict.cut import Crop
 from drr_jax.predict.faces import Found
 from drr_jax.predict.finders import Whole
 from tfds_reactionet import reading
@@ -254,3 +255,37 @@ def test_a_rate_that_varies_is_not_the_end_of_a_stream(tmp_path):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(InputError, match="cut off or damaged"):
             list(inputs.Video(path).pictures())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"template": [[1, 2]]},
+        {"margin": "x"},
+        {"margin": float("nan")},
+        {"version": "a"},
+        {"size": -3},
+    ],
+)
+def test_a_crop_that_is_none_is_one_line(facts):
+    with pytest.raises(InputError, match="here: its crop"):
+        Crop.of(facts, 32, "here")
+
+
+@pytest.mark.parametrize("limit", [None, float("nan"), 2, "0.5"])
+def test_thresholds_are_probabilities(trained, tmp_path, limit):
+    folder = drr_jax.export(trained, tmp_path / "model")
+    described = files.unsealed(files.read_json(folder / "config.json"))
+    described["thresholds"]["AU01"] = limit
+    files.write_json(folder / "config.json", files.sealed(described))
+    with pytest.raises(InputError, match="threshold .* of AU01: expected a probability"):
+        drr_jax.load(folder)
+
+
+def test_parts_are_read_once_and_only_those_known_to_be_unseen(asked, rendered):
+    (tested,) = asked.described["test_parts"]
+    split = prepared.open_split(asked, f"reactionet/demo:{tested}+{tested}", str(rendered))
+    assert split.parts == (tested,)
+    other = dataclasses.replace(asked, described={**asked.described, "test_parts": []})
+    with pytest.raises(InputError, match="does not say which parts"):
+        prepared.open_split(other, "reactionet/demo", str(rendered))

@@ -213,7 +213,9 @@ def test_names_with_commas_are_one_column(asked, video, tmp_path):
     table, over = rows.Table(tmp_path, other), inputs.open_input(str(video))
     with table:
         table.write(stream.read(other, over, Whole()))
-    assert rows.Table(tmp_path, other).start == 20
+    with rows.Table(tmp_path, other) as again:
+        assert again.start == 20
+        again.write(said for said in stream.read(other, over, Whole(), 20))
     assert list(pd.read_csv(table.path)) == rows.columns(other)
     assert events.write_events(tmp_path, other, 20).events == len(odd)
     assert pd.read_csv(tmp_path / events.EVENTS)["class"].tolist()[0] == "a, b"
@@ -278,7 +280,7 @@ def test_thresholds_are_probabilities(trained, tmp_path, limit):
     described = files.unsealed(files.read_json(folder / "config.json"))
     described["thresholds"]["AU01"] = limit
     files.write_json(folder / "config.json", files.sealed(described))
-    with pytest.raises(InputError, match="threshold .* of AU01: expected a probability"):
+    with pytest.raises(InputError, match=r"threshold .* of AU01: expected a probability"):
         drr_jax.load(folder)
 
 

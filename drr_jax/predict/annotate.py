@@ -1,5 +1,6 @@
 """Pictures with boxes around the faces, bars of the classes beside them, and where it looked."""
 
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ from jaxtyping import Float, UInt8
 
 from drr_jax import files
 from drr_jax.errors import InputError
-from drr_jax.predict.inputs import Input, Video
+from drr_jax.predict.inputs import Images, Input, Video
 from drr_jax.predict.model import Model
 from drr_jax.predict.stream import Said
 from tfds_reactionet import reading
@@ -16,6 +17,7 @@ from tfds_reactionet import reading
 Image = UInt8[np.ndarray, "height width 3"]
 
 FOLDER, VIDEO = "annotated", "annotated.mp4"
+UNFINISHED = "annotated.part.mp4"  # OpenCV goes by the end of the name
 # RGB; Okabe and Ito's, as on the pages
 ON, OFF, INK, PAPER = (213, 94, 0), (0, 114, 178), (29, 36, 48), (255, 255, 255)
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (204, 121, 167), (240, 228, 66))
@@ -31,7 +33,9 @@ class Annotator:
     def __init__(self, out: Path, model: Model, over: Input) -> None:
         self._out, self._model, self._over = out, model, over
         self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
+        self._size, self._frames = (0, 0), 0
+        names = over.names if isinstance(over, Images) else []
+        self._shared = Counter(_plain(name).with_suffix("") for name in names)
 
     def add(self, said: Said) -> None:
         """Writes a picture. Raises InputError for a disk that cannot take it."""
@@ -41,8 +45,10 @@ class Annotator:
         if self._over.video:
             self._frame(drawn)
             return
-        name = Path(said.picture.name.lstrip("/")).as_posix().replace("..", "_")
-        target = (self._out / FOLDER / name).with_suffix(".jpg")
+        name = _plain(said.picture.name)
+        alone = self._shared[name.with_suffix("")] == 1  # not so face.jpg beside face.png
+        name = name.with_suffix(".jpg") if alone else name.with_name(f"{name.name}.jpg")
+        target = self._out / FOLDER / name
         target.parent.mkdir(parents=True, exist_ok=True)
         files.write_whole(target, reading.encode(drawn))
 
@@ -52,17 +58,37 @@ class Annotator:
             self._size = (width // 2 * 2, height // 2 * 2)
             rate = self._over.rate if isinstance(self._over, Video) else 25.0
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._out / VIDEO), code, rate, self._size)
+            self._writer = cv2.VideoWriter(str(self._out / UNFINISHED), code, rate, self._size)
             if not self._writer.isOpened():
                 raise InputError(f"{self._out / VIDEO} cannot be written; leave out --annotate")
         if drawn.shape[1::-1] != self._size:
             drawn = cv2.resize(drawn, self._size, interpolation=cv2.INTER_AREA)
         self._writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+        self._frames += 1
 
     def close(self) -> None:
-        """Ends the video."""
-        if self._writer is not None:
-            self._writer.release()
+        """Ends the video, which is there from now on.
+
+        Raises InputError if it lacks frames: OpenCV says nothing of a full disk.
+        """
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        part, target = self._out / UNFINISHED, self._out / VIDEO
+        written = cv2.VideoCapture(str(part)).get(cv2.CAP_PROP_FRAME_COUNT)
+        if round(written) != self._frames:
+            part.unlink(missing_ok=True)
+            raise InputError(
+                f"{target} cannot be written: {round(written)} of {self._frames} frames; make room "
+                "and give the same command again, or leave out --annotate"
+            )
+        part.replace(target)
+
+
+def _plain(name: str) -> Path:
+    """A picture's name as a path that stays where it is put."""
+    return Path(name.lstrip("/").replace("..", "_"))
 
 
 def draw(model: Model, said: Said) -> Image:
@@ -72,13 +98,16 @@ def draw(model: Model, said: Said) -> Image:
     picture = pixels.copy()
     if said.attention is not None:
         picture = _attended(model, said, picture)
-    shrink = min(1.0, LARGEST / max(picture.shape[:2]))
-    if shrink < 1:
-        picture = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    grow = max(1.0, (len(model.names) + 2) * ROW / picture.shape[0])
-    if grow > 1:
-        picture = cv2.resize(picture, None, fx=grow, fy=grow, interpolation=cv2.INTER_LINEAR)
-    scale, height = shrink * grow, picture.shape[0]
+    bars = (len(model.names) + 2) * ROW
+    fits = LARGEST / max(picture.shape[:2])
+    scale = min(fits, max(1.0, bars / picture.shape[0]))
+    sides = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    picture = picture if scale == 1 else cv2.resize(picture, sides, interpolation=how)
+    if (below := bars - picture.shape[0]) > 0:  # of a strip
+        around = (0, below, 0, 0)
+        picture = cv2.copyMakeBorder(picture, *around, cv2.BORDER_CONSTANT, value=PAPER)
+    height = picture.shape[0]
     thickness = max(1, round(height / 300))
     for face in said.found:
         if face.box is None:

@@ -40,6 +40,17 @@ class Crop:
         Raises InputError for a crop that this version cannot make; `where` names the folder.
         """
         facts = facts or {}
+        try:
+            return cls._of(facts, size, where)
+        except (TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"{where}: its crop {dict(facts)!r:.200} is none ({error}); export the run again"
+            ) from None
+
+    @classmethod
+    def _of(cls, facts: Mapping[str, Any], size: int, where: str) -> "Crop":
         version = int(facts.get("version", reading.CROP_VERSION))
         if version > reading.CROP_VERSION:
             raise InputError(
@@ -47,14 +58,18 @@ class Crop:
                 f"drr-jax has version {reading.CROP_VERSION}; install a newer one"
             )
         margin, template = float(facts.get("margin") or 0.0), facts.get("template")
+        points = np.array(template, float) if template else reading.face_template(margin)
+        stored = int(facts.get("size") or size)
+        if points.shape != (3, 2) or not np.isfinite(points).all() or margin < 0 or stored < 1:
+            raise ValueError("expected three finite points, a margin from 0 on, and a size")
         return cls(
             kind=str(facts.get("kind", "face")),
             version=version,
             margin=margin,
             fit="centre" if facts.get("fit") == "centre" else "letterbox",
-            stored=int(facts.get("size") or size),
+            stored=stored,
             size=size,
-            template=np.array(template) if template else reading.face_template(margin),
+            template=points,
             known=bool(facts),
         )
 

@@ -6,8 +6,10 @@ highest of all). A frame in which the face was not found ends it. Source: recons
 apex and offset as behaviour research counts them.
 """
 
+import csv
+import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,9 +95,9 @@ def write_events(folder: Path, model: Model, frames: int) -> Found:
             found.events += len(rows)
             found.first += rows[: SHOWN - len(found.first)]
             for row in rows:
-                raw.write((",".join(_text(cell) for cell in row) + "\n").encode())
+                raw.write(_line(_text(cell) for cell in row))
 
-        raw.write((",".join(COLUMNS) + "\n").encode())
+        raw.write(_line(COLUMNS))
         for frame, face, time, probability in _read(folder / TABLE, model):
             found.traces.add(face, frame, time, probability)
             if face not in faces:
@@ -104,6 +106,12 @@ def write_events(folder: Path, model: Model, frames: int) -> Found:
         for face in sorted(faces):
             write(faces[face].end())
     return found
+
+
+def _line(cells_of_row: Iterable[str]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(cells_of_row)
+    return text.getvalue().encode()
 
 
 def _text(cell: Any) -> str:

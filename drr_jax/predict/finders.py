@@ -9,7 +9,7 @@ import numpy as np
 from drr_jax.errors import InputError, nearest
 from drr_jax.predict.detectors import DETECTORS, make_detector
 from drr_jax.predict.faces import Found
-from drr_jax.predict.inputs import Images, Input, Picture
+from drr_jax.predict.inputs import Images, Input, Picture, Video
 from drr_jax.predict.tracks import Tracks
 from tfds_reactionet import reading
 from tfds_reactionet.reading import Box
@@ -104,7 +104,7 @@ class OpenFaceFaces:
         if not self._by_frame:
             raise InputError(f"--faces={path}: no rows; expected one for each frame and face")
         first, last = min(self._by_frame), max(self._by_frame)
-        length = over.length
+        length = over.longest if isinstance(over, Video) else over.length
         if first < 1 or (length is not None and last > length):
             raise InputError(
                 f"--faces={path}: frames {first} to {last}, and {over.name} has frames 1 to "

@@ -1,6 +1,8 @@
 """--mode=predict: from a model and a path to a folder of predictions."""
 
+import os
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drr_jax import files, runs, stops
-from drr_jax.errors import InputError
+from drr_jax.errors import InputError, one_line
 from drr_jax.predict import events, prepared, rows, summary
 from drr_jax.predict.annotate import Annotator
 from drr_jax.predict.command import Options
 from drr_jax.predict.finders import make_finder
-from drr_jax.predict.inputs import Arrays, Camera, Images, Input, open_input
+from drr_jax.predict.inputs import VIDEOS, Arrays, Camera, Images, Input, open_input
 from drr_jax.predict.model import Model, load
 from drr_jax.predict.parquet import check_format, write_parquet
 from drr_jax.predict.stream import Said, check_inputs, read
@@ -32,7 +34,7 @@ def predict(options: Options) -> str:
     predicted so far kept, and Stopped after a signal.
     """
     check_format(options.format)
-    over, out = open_input(options.input), Path(options.out)
+    over, out = open_input(options.input), _folder(options.out)
     _check_single(over)
     model = load(options.model, options.selection or None)
     check_inputs(model, options.faces)
@@ -42,13 +44,17 @@ def predict(options: Options) -> str:
     def refuse() -> None:
         raise InputError(f"--out={out}: another process is predicting there; wait for it")
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     lock = out.with_name(f".{out.name}.lock")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError as error:
+        raise InputError(f"--out={out} cannot be made: {error.strerror}; give another") from None
     with files.locked(lock, refuse):
         try:
             if rows.claim(out, job):
-                return f"{out / rows.TABLE}: done before; another --out predicts again"
-            return _run(options, model, over, finder, job)
+                return f"{out / summary.PAGE}: done before; another --out predicts again"
+            return _run(options, out, model, over, finder, job)
         finally:
             lock.unlink(missing_ok=True)
 
@@ -76,9 +82,18 @@ def predict_split(options: Options) -> str:
     return f"{counts['faces']} records of {', '.join(split.parts)}: {out}"
 
 
-def _run(options: Options, model: Model, over: Input, finder: Any, job: dict[str, Any]) -> str:
-    out = Path(options.out)
-    began, problems = time.monotonic(), []
+def _folder(said: str) -> Path:
+    """The folder for what is predicted. Raises InputError for what can be none."""
+    out = Path(os.path.abspath(Path(said).expanduser()))  # `.` has no name
+    if not out.name or (out.exists() and not out.is_dir()):
+        raise InputError(f"--out={said}: expected a new folder, or that of an earlier prediction")
+    return out.parent / out.name if Path(said).name in ("", "..") else Path(said).expanduser()
+
+
+def _run(
+    options: Options, out: Path, model: Model, over: Input, finder: Any, job: dict[str, Any]
+) -> str:
+    began = time.monotonic()
     annotator = Annotator(out, model, over) if options.annotate or options.attention else None
     if annotator and over.video:
         (out / rows.TABLE).unlink(missing_ok=True)  # a video is written from its start
@@ -88,6 +103,7 @@ def _run(options: Options, model: Model, over: Input, finder: Any, job: dict[str
         for frame, boxes in sorted(table.boxes.items()):
             finder.recall(frame, boxes)
         table.boxes.clear()
+        problems = _problems(over, table.without)
         bar = runs.progress(over.length, first - 1, "predict", "frames" if over.video else "images")
         said_so_far: list[Said] = []
 
@@ -142,6 +158,14 @@ def _run(options: Options, model: Model, over: Input, finder: Any, job: dict[str
     return line
 
 
+def _problems(over: Input, numbers: Sequence[int]) -> list[str]:
+    """What is wrong with some images, each in a line; those without a face may just have none."""
+    if not isinstance(over, Images):
+        return []
+    pictures = map(over.picture, numbers)
+    return [f"{one.name}: {one.problem}" for one in pictures if one.problem]
+
+
 def _line(over: Input, counts: dict[str, Any], page: Path) -> str:
     what = "frame" if over.video else "image"
     said = f"{_some(counts['pictures'], what)}, {_some(counts['faces'], 'face')}"
@@ -163,6 +187,7 @@ def _job(options: Options, model: Model, over: Input) -> dict[str, Any]:
         "stamp": over.stamp(),
         "faces": options.faces,
         "largest": options.largest,
+        "format": options.format,
         "annotate": options.annotate,
         "attention": options.attention,
         "columns": rows.columns(model),
@@ -188,7 +213,12 @@ def table_of(model: Model, what: Any, faces: str, largest: bool) -> "pd.DataFram
     check_inputs(model, faces)
     over = _input_of(what)
     finder = make_finder(faces, over, largest)
-    found = [row for said in read(model, over, finder) for row in rows.rows_of(model, said)]
+    found: list[list[Any]] = []
+    for said in read(model, over, finder):
+        found += rows.rows_of(model, said)
+        if said.picture.problem:
+            line = one_line(f"{said.picture.name}: {said.picture.problem}; its row has success 0")
+            warnings.warn(line, stacklevel=3)
     unknown = [[np.nan if cell is None else cell for cell in row] for row in found]
     return pd.DataFrame(unknown, columns=rows.columns(model))
 
@@ -198,9 +228,14 @@ def _input_of(what: Any) -> Input:
         over = open_input(str(what))
         _check_single(over)
         return over
-    if isinstance(what, Sequence) and what and all(isinstance(one, str | Path) for one in what):
-        return Images([Path(one) for one in what], None, f"{len(what)} images")
-    images = what if isinstance(what, Sequence) else _batch(np.asarray(what))
+    if not isinstance(what, list | tuple) and not _is_array(what):
+        raise InputError(
+            f"pictures: {type(what).__name__}, expected an array of RGB pixels, a path, or a list "
+            "of arrays or of paths"
+        )
+    images = list(what if isinstance(what, list | tuple) else _batch(np.asarray(what)))
+    if images and all(isinstance(one, str | Path) for one in images):
+        return _listed([Path(one).expanduser() for one in images])
     for number, image in enumerate(images, 1):
         array = np.asarray(image)
         if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
@@ -211,5 +246,20 @@ def _input_of(what: Any) -> Input:
     return Arrays(images)
 
 
-def _batch(array: np.ndarray) -> Sequence[np.ndarray]:
-    return [array] if array.ndim == 3 else list(array)
+def _is_array(what: Any) -> bool:
+    """Whether NumPy takes it for one: its own, JAX's, Pillow's images, pandas' columns."""
+    return hasattr(what, "__array__") or hasattr(what, "__array_interface__")
+
+
+def _listed(paths: Sequence[Path]) -> Images:
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; expected a list of images")
+        if path.suffix.lower() in VIDEOS:
+            raise InputError(f"{path}: a video among images; give it alone, not in a list")
+    return Images(paths, None, f"{len(paths)} images")
+
+
+def _batch(array: np.ndarray) -> Sequence[Any]:
+    """The images, or paths, of an array."""
+    return list(array) if array.ndim == 4 or (array.dtype.kind in "OU" and array.ndim) else [array]

@@ -66,7 +66,7 @@ def open_split(model: Model, said: str, data_dir: str) -> Split:
             f"model {model.name} reads {', '.join(lacking)}, and data set {prepared.name} has "
             f"{', '.join(prepared.inputs)}"
         )
-    parts = tuple(filter(None, wanted.split("+")))
+    parts = tuple(dict.fromkeys(filter(None, wanted.split("+"))))
     if unknown := [part for part in parts if part not in prepared.parts]:
         raise InputError(f"{said}: no part {unknown[0]}; {nearest(unknown[0], prepared.parts)}")
     parts = unseen(model, prepared, parts)
@@ -89,6 +89,11 @@ def unseen(model: Model, prepared: Prepared, parts: tuple[str, ...]) -> tuple[st
     if prepared.name.split("/")[0] != str(described["dataset"]).split("/")[0]:
         return parts or prepared.parts
     tested = tuple(described.get("test_parts") or ())
+    if not tested:
+        raise InputError(
+            f"model {model.name}: its folder does not say which parts of {prepared.name} it was "
+            "tested on, so all may have been trained on; export the run again, or name another set"
+        )
     if seen := [part for part in parts if part not in tested]:
         raise InputError(
             f"{prepared.name}:{seen[0]}: the model was trained on people of this part; expected "

@@ -10,11 +10,12 @@ from typing import Any
 
 from drr_jax import cells, files
 from drr_jax.errors import InputError
+from drr_jax.predict.inputs import JOB
 from drr_jax.predict.model import Model, class_cells, class_columns
 from drr_jax.predict.stream import Said
 from tfds_reactionet.reading import Box
 
-TABLE, JOB = "predictions.csv", "predict.json"
+TABLE = "predictions.csv"
 # As OpenFace has them; then the box, as py-feat has it, and the file that a picture is of.
 BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore")
 HEAD = ("frame", "face_id", "timestamp", "confidence", "success", *BOX, "input")
@@ -64,12 +65,13 @@ class Table:
 
     def __init__(self, folder: Path, model: Model) -> None:
         self.path, self._model = folder / TABLE, model
-        self.start, self.boxes, self.written = 1, {}, 0
+        self.start, self.boxes = 1, {}
+        self.without: list[int] = []  # pictures before `start` that have no face
         self.counts = {"pictures": 0, "faces": 0, "without": 0}
         if self.path.exists():
             self._take_up()
         else:
-            files.write_whole(self.path, ",".join(columns(model)) + "\n")
+            files.write_whole(self.path, _head(model))
         self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
         self._csv = csv.writer(self._file, lineterminator="\n")
 
@@ -82,10 +84,13 @@ class Table:
                     self._csv.writerow([as_text(cell) for cell in row])
             self._file.flush()
         except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be written: {error.strerror}; make room and give the same "
-                "command again: it goes on from there"
-            ) from error
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self.path} cannot be written: {error.strerror}; make room and give the same "
+            "command again: it goes on from there"
+        )
 
     def _count(self, faces: int) -> None:
         self.counts["pictures"] += 1
@@ -96,38 +101,51 @@ class Table:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        try:
+            self._file.close()  # tries again what could not be written before
+        except OSError as error:
+            raise self._unwritten(error) from None
 
     def _take_up(self) -> None:
         """Keeps the rows of the pictures that are complete: all but the last."""
         text = self.path.read_bytes()
-        head, _, body = text.partition(b"\n")
-        if head.decode(errors="replace") != ",".join(columns(self._model)):
+        head = _head(self._model).encode()
+        body = text.removeprefix(head)
+        if body == text:
             raise InputError(f"{self.path}: columns of another model; give another --out")
         ends = body.rfind(b"\n") + 1
-        kept = list(csv.reader(io.StringIO(body[:ends].decode(errors="replace"), newline="")))
-        last = kept[-1][0] if kept else ""
-        while kept and kept[-1][0] == last:
-            kept.pop()
         faces: dict[int, int] = {}
+        row: list[str] = []
         try:
+            kept = list(csv.reader(io.StringIO(body[:ends].decode(errors="replace"), newline="")))
+            last = kept[-1][0] if kept else ""
+            while kept and kept[-1][0] == last:
+                kept.pop()
             for row in kept:
                 frame, sides = int(row[0]), row[5:9]
                 found = self.boxes.setdefault(frame, [])
                 if all(sides):
                     found.append(Box(*map(float, sides)))
                 faces[frame] = faces.get(frame, 0) + int(row[4])
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, csv.Error):
             raise InputError(
                 f"{self.path}: row {row!r:.60} is none of ours; move the folder away, or give "
                 "another --out"
             ) from None
         for count in faces.values():
             self._count(count)
+        self.without = [frame for frame, count in faces.items() if not count]
         self.start = int(kept[-1][0]) + 1 if kept else 1
         again = io.StringIO(newline="")
         csv.writer(again, lineterminator="\n").writerows(kept)
-        files.write_whole(self.path, head + b"\n" + again.getvalue().encode())
+        files.write_whole(self.path, head + again.getvalue().encode())
+
+
+def _head(model: Model) -> str:
+    """The first line: a class's name may have a comma."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(columns(model))
+    return text.getvalue()
 
 
 def claim(folder: Path, job: Mapping[str, Any]) -> bool:
@@ -154,10 +172,7 @@ def claim(folder: Path, job: Mapping[str, Any]) -> bool:
             f"--out={folder} holds {names[0]} but no {JOB}: expected a new folder or that of an "
             "earlier prediction; give another --out"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out={folder} cannot be made: {error.strerror}") from None
+    folder.mkdir(exist_ok=True)
     files.write_json(kept, files.sealed({**mine, "done": False}))
     return False
 

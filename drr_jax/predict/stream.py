@@ -120,9 +120,12 @@ def _faces(
     if picture.pixels is None:
         return found, crops
     for face in finder.find(picture):
-        try:
-            crops.append(model.crop.cut(picture.pixels, face))
-        except reading.BadImageError:  # points in one place: cut out by the box
-            crops.append(model.crop.cut(picture.pixels, replace(face, points=None)))
-        found.append(face)
+        # Of points in one place the box remains; if that has no area, there is no face.
+        for said in (face, replace(face, points=None)):
+            try:
+                crops.append(model.crop.cut(picture.pixels, said))
+            except reading.BadImageError:
+                continue
+            found.append(face)
+            break
     return found, crops

@@ -25,10 +25,12 @@ class Gallery:
     """For each class the face on which it was most probable."""
 
     def __init__(self) -> None:
+        self.first = 0  # picture that was looked at; of those before an earlier start spoke
         self.best: dict[int, tuple[float, str, int, int, UInt8[np.ndarray, "size size 3"]]] = {}
 
     def add(self, model: Model, said: Said) -> None:
         """Looks at the faces of a picture."""
+        self.first = self.first or said.picture.frame
         if not said.found:
             return
         top = said.probability.argmax(axis=0)
@@ -80,7 +82,10 @@ def write_page(
     if counts["faces"]:
         images["classes"] = _share_figure(model, share)
         sections["classes"] = ("How often", {"faces": counts["faces"]})
-        sections["peaks"] = ("Where each was most probable", {"cards": gallery.cards(model)})
+        sections["peaks"] = (
+            "Where each was most probable",
+            {"cards": gallery.cards(model), "first": gallery.first},
+        )
     if found is not None and found.traces.faces:
         rows = [[str(cell) for cell in _event(row)] for row in found.first]
         sections["events"] = (

@@ -1,0 +1,293 @@
+"""What people give to --mode=predict without thinking of it, and what disks and signals do."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+import drr_jax
+from drr_jax import files, main
+from drr_jax.errors import InputError
+from drr_jax.predict import annotate, events, inputs, model, prepared, rows, stream
+from drr_jax.predict.cut import Crop
+from drr_jax.predict.faces import Found
+from drr_jax.predict.finders import Whole
+from tfds_reactionet import reading
+from tfds_reactionet.reading import Box
+
+
+def command(*arguments: object) -> int:
+    return main.run(main.parse(["main", "--mode=predict", *map(str, arguments)]))
+
+
+@pytest.fixture(scope="module")
+def asked(trained) -> model.Model:
+    return drr_jax.load(trained)
+
+
+@pytest.fixture
+def photos(people, tmp_path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(people[0], folder / name)
+    return folder
+
+
+def test_names_that_are_no_utf8_are_escaped(asked, people, tmp_path):
+    (tmp_path / "in").mkdir()
+    name = os.fsencode(tmp_path / "in") + b"/caf\xe9.jpg"
+    Path(os.fsdecode(name)).write_bytes(people[0].read_bytes())
+    out = tmp_path / "out"
+    ask = (f"--model={asked.name}", f"--input={tmp_path / 'in'}", f"--out={out}", "--annotate")
+    assert command(*ask) == 0
+    assert pd.read_csv(out / rows.TABLE)["input"].tolist() == ["caf\\xe9.jpg"]
+    assert len(list((out / "annotated").iterdir())) == 1
+
+
+def test_images_of_one_name_and_strips_are_all_annotated(asked, photos, people, tmp_path):
+    image = reading.decode(people[0].read_bytes())
+    cv2.imwrite(str(photos / "a.png"), image)
+    cv2.imwrite(str(photos / "strip.png"), np.zeros((1, 9000, 3), np.uint8))
+    cv2.imwrite(str(photos / "pole.png"), np.zeros((9000, 1, 3), np.uint8))
+    out = tmp_path / "out"
+    assert command(f"--model={asked.name}", f"--input={photos}", f"--out={out}", "--annotate") == 0
+    made = sorted(path.name for path in (out / "annotated").iterdir())
+    assert made == ["a.jpg.jpg", "a.png.jpg", "b.jpg", "pole.jpg", "strip.jpg"]
+    for path in (out / "annotated").iterdir():
+        shown = reading.decode(path.read_bytes())
+        assert max(shown.shape) <= annotate.LARGEST + annotate.PANEL
+        assert shown.shape[0] >= len(asked.names) * annotate.ROW
+
+
+def test_predictions_within_the_input_are_no_input(asked, photos, capsys):
+    ask = (f"--model={asked.name}", f"--input={photos}", "--annotate")
+    assert command(*ask, f"--out={photos / 'out'}") == 0
+    capsys.readouterr()
+    assert command(*ask, f"--out={photos / 'out'}") == 0
+    assert "done before" in capsys.readouterr().out
+    assert command(*ask, f"--out={photos / 'out2'}") == 0
+    assert len(pd.read_csv(photos / "out2" / rows.TABLE)) == 2
+
+
+def test_patterns_take_files_and_each_once(asked, photos):
+    (photos / "folder.jpg").mkdir()
+    (photos / "ring").symlink_to("..", target_is_directory=True)
+    assert inputs.open_input(f"{photos}/**/*.jpg").length == 2
+
+
+def test_another_image_in_the_folder_or_another_format_is_another_job(asked, photos, tmp_path):
+    ask = (f"--model={asked.name}", f"--input={photos}", f"--out={tmp_path / 'out'}")
+    shutil.copy(photos / "a.jpg", photos / "c.jpg")
+    assert command(*ask) == 0
+    with pytest.raises(InputError, match="its format was csv, is parquet"):
+        command(*ask, "--format=parquet")
+    (photos / "b.jpg").rename(photos / "bb.jpg")
+    with pytest.raises(InputError, match="its stamp was"):
+        command(*ask)
+
+
+def test_what_could_not_be_read_before_a_stop_is_still_said_after_it(asked, photos, tmp_path):
+    (photos / "a.jpg").write_bytes(b"no image")
+    shutil.copy(photos / "b.jpg", photos / "c.jpg")
+    out = tmp_path / "out"
+    ask = (f"--model={asked.name}", f"--input={photos}", f"--out={out}", "--faces=none")
+    with pytest.raises(InputError, match=r"1 of 3 images could not be read, the first a\.jpg"):
+        command(*ask)
+    job = files.unsealed(files.read_json(out / rows.JOB))
+    files.write_json(out / rows.JOB, files.sealed({**job, "done": False}))
+    with pytest.raises(InputError, match=r"1 of 3 images could not be read, the first a\.jpg"):
+        command(*ask)
+    assert json.loads((out / rows.JOB).read_text())["summary"]["problems"]
+    assert "from image 3 on" in " ".join((out / "predictions.html").read_text().split())
+
+
+@pytest.mark.parametrize("out", ["/", "photos/a.jpg", "photos/a.jpg/x", "/proc/x", "x" * 254])
+def test_what_can_be_no_folder_is_one_line(asked, photos, monkeypatch, out):
+    monkeypatch.chdir(photos.parent)
+    with pytest.raises(InputError, match=f"--out={out}"):
+        command(f"--model={asked.name}", f"--input={photos}", f"--out={out}")
+
+
+def test_the_folder_that_one_stands_in_is_taken(asked, photos, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert command(f"--model={asked.name}", f"--input={photos}", "--out=.") == 0
+    assert (tmp_path / "here" / rows.TABLE).exists()
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(asked, photos, tmp_path):
+    table = rows.Table(tmp_path, asked)
+    table._file.close()
+    table._file = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115
+    table._csv = rows.csv.writer(table._file)
+    over = inputs.Images([photos / "a.jpg"], photos, "photos")
+    said = rows.Said(over.picture(1), [], np.zeros((0, 12)), np.zeros((0, 8, 8, 3), np.uint8))
+    with pytest.raises(InputError, match="make room and give the same command again"), table:
+        table.write([said])
+
+
+def test_an_annotated_video_that_lacks_frames_is_not_passed_off(
+    asked, video, tmp_path, monkeypatch
+):
+    class Lossy:
+        fourcc = cv2.VideoWriter.fourcc
+
+        def __init__(self, *how):
+            self._writer, self._written = Writer(*how), 0
+            self.isOpened, self.release = self._writer.isOpened, self._writer.release
+
+        def write(self, image):
+            self._written += 1
+            if self._written <= 5:
+                self._writer.write(image)
+
+    Writer = cv2.VideoWriter
+    monkeypatch.setattr(annotate.cv2, "VideoWriter", Lossy)
+    out = tmp_path / "out"
+    ask = (f"--model={asked.name}", f"--input={video}", f"--out={out}", "--faces=none")
+    with pytest.raises(InputError, match="5 of 20 frames; make room"):
+        command(*ask, "--annotate")
+    assert not list(out.glob("*.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "NoneType, expected an array"),
+        (3, "int, expected an array"),
+        ({}, "dict, expected an array"),
+        (b"bytes", "bytes, expected an array"),
+        (np.zeros((8, 9), np.uint8), r"of shape \[8, 9\], expected RGB"),
+        (np.zeros((8, 9, 3)), "float64"),
+        (["nowhere.jpg"], "nowhere.jpg: no such file"),
+        ([Path(__file__).parent], "no such file"),
+    ],
+)
+def test_no_pictures_at_all(asked, given, said):
+    with pytest.raises(InputError, match=said):
+        asked.predict(given)
+
+
+def test_pictures_in_all_their_forms(asked, photos, video):
+    from PIL import Image
+
+    paths = [str(photos / "a.jpg"), photos / "b.jpg"]
+    assert len(asked.predict(np.array(list(map(str, paths))), faces="none")) == 2
+    assert len(asked.predict(Image.open(paths[0]), faces="none")) == 1
+    assert len(asked.predict([], faces="none")) == 0
+    with pytest.raises(InputError, match="a video among images"):
+        asked.predict([video])
+    (photos / "a.jpg").write_bytes(b"no image")
+    with pytest.warns(UserWarning, match="its row has success 0"):
+        assert asked.predict(paths, faces="none")["success"].tolist() == [0, 1]
+
+
+def test_points_in_one_place_without_a_box_are_no_face(asked):
+    class Nowhere:
+        def find(self, picture):
+            points = np.full((68, 2), 9.0)
+            flat, good = Box(9, 9, 0, 0), Box(2, 2, 9, 9)
+            return [Found(flat, points), Found(flat), Found(good, points, face=7)]
+
+        def recall(self, frame, boxes):
+            pass
+
+    over = inputs.Arrays([np.zeros((32, 32, 3), np.uint8)])
+    (said,) = stream.read(asked, over, Nowhere())
+    assert [face.face for face in said.found] == [7] and len(said.probability) == 1
+
+
+def test_names_with_commas_are_one_column(asked, video, tmp_path):
+    odd = ("a, b", *asked.names[1:])
+    limits = dict.fromkeys(odd, 0.0)
+    described = {**asked.described, "classes": odd, "thresholds": limits}
+    other = dataclasses.replace(asked, described=described)
+    table, over = rows.Table(tmp_path, other), inputs.open_input(str(video))
+    with table:
+        table.write(stream.read(other, over, Whole()))
+    with rows.Table(tmp_path, other) as again:
+        assert again.start == 20
+        again.write(said for said in stream.read(other, over, Whole(), 20))
+    assert list(pd.read_csv(table.path)) == rows.columns(other)
+    assert events.write_events(tmp_path, other, 20).events == len(odd)
+    assert pd.read_csv(tmp_path / events.EVENTS)["class"].tolist()[0] == "a, b"
+
+
+def boxed(path: Path, frames: int) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (32, 32))
+    for k in range(frames):
+        writer.write(np.full((32, 32, 3), k, np.uint8))
+    writer.release()
+
+
+def test_frames_that_a_file_hides_are_not_missing(tmp_path, monkeypatch):
+    """An edit list, as a cut without encoding anew leaves it: fewer are shown than counted."""
+    boxed(tmp_path / "whole.mp4", 20)
+    video = inputs.Video(tmp_path / "whole.mp4")
+    video._claimed = 30
+    assert len(list(video.pictures())) == 20
+    with open(tmp_path / "whole.mp4", "ab") as file:
+        file.write((1 << 20).to_bytes(4, "big") + b"mdat")
+    with pytest.raises(InputError, match="ends at frame 20"):
+        list(video.pictures())
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg")
+def test_a_rate_that_varies_is_not_the_end_of_a_stream(tmp_path):
+    boxed(tmp_path / "even.mp4", 100)
+    for name, more in (("vary.mkv", ()), ("later.mkv", ("-output_ts_offset", "20"))):
+        rate = ("-vf", "select=lt(n\\,30)+not(mod(n\\,7))", "-fps_mode", "vfr")
+        source = ("-i", str(tmp_path / "even.mp4"), *rate, "-c:v", "mpeg4", "-q:v", "2", *more)
+        path = tmp_path / name
+        subprocess.run(["ffmpeg", "-v", "error", *source, str(path)], check=True)
+        video = inputs.Video(path)
+        times = [picture.timestamp for picture in video.pictures()]
+        assert len(times) == 40 < (video.length or 0)
+        np.testing.assert_allclose(
+            [times[0], times[29], times[-1]], [0, 29 / 25, 98 / 25], atol=2e-3
+        )
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(InputError, match="cut off or damaged"):
+            list(inputs.Video(path).pictures())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"template": [[1, 2]]},
+        {"margin": "x"},
+        {"margin": float("nan")},
+        {"version": "a"},
+        {"size": -3},
+    ],
+)
+def test_a_crop_that_is_none_is_one_line(facts):
+    with pytest.raises(InputError, match="here: its crop"):
+        Crop.of(facts, 32, "here")
+
+
+@pytest.mark.parametrize("limit", [None, float("nan"), 2, "0.5"])
+def test_thresholds_are_probabilities(trained, tmp_path, limit):
+    folder = drr_jax.export(trained, tmp_path / "model")
+    described = files.unsealed(files.read_json(folder / "config.json"))
+    described["thresholds"]["AU01"] = limit
+    files.write_json(folder / "config.json", files.sealed(described))
+    with pytest.raises(InputError, match=r"threshold .* of AU01: expected a probability"):
+        drr_jax.load(folder)
+
+
+def test_parts_are_read_once_and_only_those_known_to_be_unseen(asked, rendered):
+    (tested,) = asked.described["test_parts"]
+    split = prepared.open_split(asked, f"reactionet/demo:{tested}+{tested}", str(rendered))
+    assert split.parts == (tested,)
+    other = dataclasses.replace(asked, described={**asked.described, "test_parts": []})
+    with pytest.raises(InputError, match="does not say which parts"):
+        prepared.open_split(other, "reactionet/demo", str(rendered))

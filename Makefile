@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint faults clean
+.PHONY: demo test lint notebooks faults clean
 
 demo: .venv/installed
 	$(BIN)/python -m drr_jax.main --config=launch/reactionet.py:demo --workdir=runs/demo
@@ -15,6 +15,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports importlinter.toml
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+notebooks: .venv/installed-dev
+	$(BIN)/python launch/notebooks/make.py --check
 
 # Hours, and goes on where it was stopped; its last line is that of docs/trust.md.
 faults: .venv/installed-dev

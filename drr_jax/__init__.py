@@ -2,7 +2,7 @@
 
     import drr_jax
 
-    drr_jax.train("launch/reactionet.py:demo", "runs/demo")
+    drr_jax.train("reactionet:demo", "runs/demo")
     drr_jax.evaluate("runs/demo")
     model = drr_jax.load("runs/demo")
     table = model.predict("video.mp4")

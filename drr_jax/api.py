@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax import config as configs
-from drr_jax import config_files, config_rules, predict, report, training, weights
+from drr_jax import config_files, config_rules, launches, predict, report, training, weights
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.predict import Model
@@ -25,7 +25,7 @@ def load(source: Source, selection: str | None = None) -> Model:
 def train(config: Config | Source, workdir: Source, *, allow_change: bool = False) -> Path:
     """Trains, going on from what `workdir` holds, and returns that folder.
 
-    config: a Config, or what stands behind --config: launch/reactionet.py:demo,optim.lr=0.02, or a
+    config: a Config, or what stands behind --config: reactionet:demo,optim.lr=0.02, or a
     run's config.json. A data set that is not prepared is built. With config.fold=all each fold has
     a folder. Raises InputError; `drr_jax.stops.Stopped` after a signal, with all saved.
     """
@@ -69,7 +69,7 @@ def read_config(config: Config | Source) -> Config:
     if isinstance(config, Config):
         chosen = config
     else:
-        name, _, behind = str(config).partition(":")
+        name, _, behind = launches.find(str(config)).partition(":")
         if not Path(name).is_file():
             raise InputError(f"config {name}: no such file; expected one as launch/reactionet.py")
         if name.endswith(".json"):

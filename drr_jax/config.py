@@ -8,7 +8,7 @@ import typing
 from dataclasses import dataclass, field
 
 from drr_jax.errors import InputError, nearest
-from drr_jax.ranges import number, positive
+from drr_jax.keys import HELP, key, number, positive
 
 _MANY, _LARGE = 2**31 - 1, 1 << 24  # steps; sizes
 
@@ -17,190 +17,195 @@ _MANY, _LARGE = 2**31 - 1, 1 << 24  # steps; sizes
 class Data:
     """The prepared data set and how batches are made of it."""
 
-    name: str = "reactionet/full"  # data set / builder config: full, keyframes or demo
-    data_dir: str = field(default_factory=lambda: os.environ.get("DRR_DATA_DIR", "data"))
-    manual_dir: str = ""  # raw release; empty: <data_dir>/downloads/manual/NAME
-    # The classes to learn and evaluate, as in AU01+AU12; empty: all that the set is evaluated on.
-    classes: str = ""
-    image_size: int = positive(256, 8192)  # supplement 3.2
-    batch_size: int = positive(64, _LARGE)  # tuples in the global batch (supplement 3.2)
-    augment_on: str = "auto"  # auto (host on CPU, device on accelerators), host or device
+    name: str = key("reactionet/full", "data set, with / and the builder's config behind it")
+    data_dir: str = field(
+        default_factory=lambda: os.environ.get("DRR_DATA_DIR", "data"),
+        metadata={HELP: "folder of prepared data sets; DRR_DATA_DIR, if that is set"},
+    )
+    manual_dir: str = key("", "raw release; empty: DATA_DIR/downloads/manual/NAME")
+    classes: str = key("", "learnt and evaluated, as in AU01+AU12; empty: all of the set")
+    image_size: int = positive(256, 8192, "pixels of an image's side (supplement 3.2)")
+    batch_size: int = positive(64, _LARGE, "tuples in the global batch (supplement 3.2)")
+    augment_on: str = key("auto", "where images are augmented; auto: host on CPU, else device")
     worker_count: int = number(
-        0, 0, 1024
-    )  # Grain worker processes; 0 reads in threads, which start at once
-    read_threads: int = positive(2, 1024)
-    prefetch: int = positive(2, 1024)  # batches kept ready on the device
+        0, 0, 1024, "Grain worker processes; 0: threads, which start at once"
+    )
+    read_threads: int = positive(2, 1024, "threads that read records in each process")
+    prefetch: int = positive(2, 1024, "batches kept ready on the device")
 
 
 @dataclass
 class Augment:
     """Training augmentation of R and S (supplement 3.2; jitter strength is a reconstruction)."""
 
-    rotation: float = number(45.0, 0, 180)  # degrees, U(-rotation, rotation)
-    flip: float = number(0.5, 0, 1)  # probability
-    brightness: float = number(0.4, 0, 10)
-    contrast: float = number(0.4, 0, 10)
-    saturation: float = number(0.4, 0, 10)
+    rotation: float = number(45.0, 0, 180, "degrees, U(-rotation, rotation)")
+    flip: float = number(0.5, 0, 1, "probability of a mirror image")
+    brightness: float = number(0.4, 0, 10, "factor drawn from 1 - this to 1 + this")
+    contrast: float = number(0.4, 0, 10, "likewise, of the distance to the mean grey")
+    saturation: float = number(0.4, 0, 10, "likewise, of the distance to the pixel's grey")
 
 
 @dataclass
 class Encoder:
     """The image encoder of R and S, with separate weights for each domain."""
 
-    backbone: str = "resnet18"  # resnet18, resnet50, vit_s16 or vit_b16
-    width: int = positive(
-        64, 8192
-    )  # of a ResNet's first stage or a ViT's attention head; 64 as published
-    depth: int = number(0, 0, 256)  # layers of a ViT; 0: as published
-    # of a ResNet: imagenet (7x7/2, pool: stride 32 in all), small (3x3/2: stride 16) or patch
-    # (4x4/4: stride 32)
-    stem: str = "imagenet"
-    bn_group: int = number(
-        0, 0, _LARGE
-    )  # BatchNorm statistics over groups of this many tuples; 0: global batch
+    backbone: str = key("resnet18", "network of an image")
+    width: int = positive(64, 8192, "of a ResNet's first stage, a ViT's head; 64 as published")
+    depth: int = number(0, 0, 256, "layers of a ViT; 0: as published")
+    stem: str = key(
+        "imagenet",
+        "of a ResNet: imagenet (7x7/2, pool: stride 32 in all), small (3x3/2: stride 16) or patch "
+        "(4x4/4: stride 32)",
+    )
+    bn_group: int = number(0, 0, _LARGE, "tuples that share BatchNorm statistics; 0: all")
 
 
 @dataclass
 class Text:
     """The caption encoder (reconstruction, method 4); weights bring their own sizes and pieces."""
 
-    encoder: str = "small"  # small, or bert: the BERT family
-    frozen: bool = False  # of bert: train only what comes after it
-    vocabulary: int = positive(8192, _LARGE)  # word pieces; supplement 1.9 counts 8,049 words
-    max_tokens: int = positive(32, 65536)
-    width: int = positive(256, _LARGE)
-    layers: int = positive(2, 256)
-    heads: int = positive(4, 256)
-    hidden: int = number(0, 0, _LARGE)  # of bert's MLP; 0: four times the width
+    encoder: str = key("small", "transformer: small, or bert, the BERT family")
+    frozen: bool = key(False, "of bert: train only what comes after it")
+    vocabulary: int = positive(8192, _LARGE, "word pieces; supplement 1.9 counts 8,049 words")
+    max_tokens: int = positive(32, 65536, "word pieces of a caption that are read")
+    width: int = positive(256, _LARGE, "numbers a token")
+    layers: int = positive(2, 256, "transformer layers")
+    heads: int = positive(4, 256, "attention heads a layer")
+    hidden: int = number(0, 0, _LARGE, "of bert's MLP; 0: four times the width")
 
 
 @dataclass
 class Head:
     """Class-wise attention, embeddings and projection (reconstruction, method 9.1)."""
 
-    embedding: int = positive(256, _LARGE)  # K
-    projection: int = positive(128, _LARGE)  # Z
+    embedding: int = positive(256, _LARGE, "K, numbers of a class's embedding")
+    projection: int = positive(128, _LARGE, "Z, numbers that the contrast compares")
 
 
 @dataclass
 class Graph:
     """The graph module (supplement 2.2, 3.2; reconstruction, method 5)."""
 
-    enabled: bool = True
-    assumption: str = "both"  # both, homophily, heterophily or none
-    het_form: str = "strict"  # strict, full or cross_only
-    semantics: str = "label"  # label, similarity or filter
-    conv: str = "gcn"  # gcn, h2gcn, fagcn, acm, gprgnn or cpgnn
-    prior: str = "on"  # on, identity, all_ones, soft, learned or file:PATH.csv
-    layers: int = positive(2, 64)
-    width: int = positive(256, _LARGE)  # G
-    dropout: float = number(0.2, 0, 0.99)
-    readout: str = "per_class"  # per_class or concat_fc
+    enabled: bool = key(True, "whether there is a graph module")
+    assumption: str = key("both", "links: a class's copies (homophily), related classes")
+    het_form: str = key("strict", "domains and classes that heterophily links (method 5.3)")
+    semantics: str = key("label", "what the two assumptions differ in (method 5.2, 5.3)")
+    conv: str = key("gcn", "graph convolution")
+    prior: str = key("on", "relation of the classes; on: that of the AUs or expressions")
+    layers: int = positive(2, 64, "graph convolutions, one after the other")
+    width: int = positive(256, _LARGE, "G, numbers a node")
+    dropout: float = number(0.2, 0, 0.99, "share of a node's numbers left out in training")
+    readout: str = key("per_class", "logits from a class's own nodes, or from all side by side")
 
 
 @dataclass
 class Fusion:
     """How late_fusion joins its domains (reconstruction, method 7.2)."""
 
-    level: str = "features"  # features side by side, or the mean of probabilities
+    level: str = key("features", "features side by side, or the mean of probabilities")
 
 
 @dataclass
 class AuGcn:
     """What au_gcn cuts its regions out by (reconstruction, method 7.2)."""
 
-    landmarks: bool = True  # False for sets without: by where the builders put eyes and mouth
+    landmarks: bool = key(True, "false, for sets without: by where the builders put eyes and mouth")
 
 
 @dataclass
 class Contrast:
     """Cross-domain contrastive learning (supplement 1.9, 2.2; reconstruction, method 6)."""
 
-    enabled: bool = True
-    scope: str = "batch_gated"  # batch_gated (C2), tuple (C1) or tuple_batchneg (C3)
-    prior: str = "on"  # on, identity, all_ones, soft, learned or file:PATH.csv
-    pairs: str = "dyadic"  # dyadic (R with S, R with T) or all
-    tau: float = positive(0.07, 1e3)
-    related_weight: float = number(1.0, 0, 1e3)  # rho, weight of a related class as a positive
-    group_size: int = positive(
-        64, _LARGE
-    )  # tuples contrasted with each other, whatever the global batch
+    enabled: bool = key(True, "whether there is a contrastive loss")
+    scope: str = key(
+        "batch_gated",
+        "what is compared: batch_gated (C2 of method 6), tuple (C1) or tuple_batchneg (C3)",
+    )
+    prior: str = key("on", "relation of the classes, as for graph.prior")
+    pairs: str = key("dyadic", "domains compared: dyadic (R with S, R with T) or all")
+    tau: float = positive(0.07, 1e3, "temperature")
+    related_weight: float = number(1.0, 0, 1e3, "rho, weight of a related class as a positive")
+    group_size: int = positive(64, _LARGE, "tuples contrasted with each other")
 
 
 @dataclass
 class Loss:
     """Weights of the loss terms (reconstruction, method 9.5)."""
 
-    au_weights: bool = True
-    # An AU without a positive to learn from: error, or zero (weight 0, said at the start).
-    no_positive: str = "error"
-    lambda_graph: float = number(1.0, 0, 1e6)
-    lambda_contrast: float = number(0.1, 0, 1e6)
-    lambda_domain: float = number(0.1, 0, 1e6)  # of UDA: how strong the reversed gradient becomes
-    omega_reaction: float = number(1.0, 0, 1e6)
-    omega_stimulus: float = number(1.0, 0, 1e6)
-    omega_text: float = number(1.0, 0, 1e6)
+    au_weights: bool = key(True, "whether a class's loss has a weight, by how rare it is")
+    no_positive: str = key("error", "of a class without a positive: error, or zero weight")
+    lambda_graph: float = number(1.0, 0, 1e6, "weight of the graph's loss")
+    lambda_contrast: float = number(0.1, 0, 1e6, "weight of the contrastive loss")
+    lambda_domain: float = number(0.1, 0, 1e6, "of uda: how strong the reversed gradient becomes")
+    omega_reaction: float = number(
+        1.0, 0, 1e6, "weight of the loss of R's own head, or V's, D's and Th's"
+    )
+    omega_stimulus: float = number(1.0, 0, 1e6, "weight of the loss of S's own head")
+    omega_text: float = number(1.0, 0, 1e6, "weight of the loss of T's own head")
 
 
 @dataclass
 class Scene:
     """The sub-scenes that task=scene tells apart (supplement: 24; which, is a reconstruction)."""
 
-    classes: int = number(24, 2, 1000)
-    choice: str = "sequences"  # sequences (those with most), sport_show or list
-    names: str = ""  # of choice=list, with a + between them: sport/soccerball+film/horror+...
+    classes: int = number(24, 2, 1000, "how many")
+    choice: str = key("sequences", "which: sequences (those with most), sport_show or list")
+    names: str = key("", "of scene.choice=list: sport/soccerball+film/horror+...")
 
 
 @dataclass
 class Optim:
     """SGD of supplement 3.2 and its schedule."""
 
-    name: str = "sgd"  # sgd, or adamw as for ViT
-    lr: float = positive(0.01, 1e3)  # for batches up to 64; scaled by batch / 64 above that
-    # step (lr, then lr_late after lr_epochs), cosine (to zero) or decay (lr_factor every lr_epochs)
-    schedule: str = "step"
-    lr_late: float = number(0.001, 0, 1e3)
-    lr_epochs: float = number(2.0, 0, 1e6)
-    lr_factor: float = positive(0.3, 1e3)
-    warmup_steps: int = number(0, 0, _MANY)
-    momentum: float = number(0.9, 0, 1)
-    nesterov: bool = False  # sgd
-    weight_decay: float = number(1e-4, 0, 1e3)
-    decay_all: bool = True  # as PyTorch; False spares biases and normalisation
-    epochs: float = positive(12.0, 1e6)
-    max_steps: int = number(0, 0, _MANY)  # 0: epochs decide
+    name: str = key("sgd", "optimiser; adamw as for ViT")
+    lr: float = positive(0.01, 1e3, "for batches up to 64; scaled by batch / 64 above that")
+    schedule: str = key(
+        "step",
+        "step (lr, then lr_late after lr_epochs), cosine (to zero) or decay (lr_factor every "
+        "lr_epochs)",
+    )
+    lr_late: float = number(0.001, 0, 1e3, "of schedule=step: the rate after lr_epochs")
+    lr_epochs: float = number(2.0, 0, 1e6, "of step and decay: epochs between two rates")
+    lr_factor: float = positive(0.3, 1e3, "of schedule=decay")
+    warmup_steps: int = number(
+        0, 0, _MANY, "in which the rate rises; 0: none, or an epoch above batch 64"
+    )
+    momentum: float = number(0.9, 0, 1, "of sgd")
+    nesterov: bool = key(False, "of sgd")
+    weight_decay: float = number(1e-4, 0, 1e3, "of sgd added to the gradient, of adamw decoupled")
+    decay_all: bool = key(True, "as PyTorch; false spares biases and normalisation")
+    epochs: float = positive(12.0, 1e6, "passes over the training records")
+    max_steps: int = number(0, 0, _MANY, "0: epochs decide")
 
 
 @dataclass
 class Log:
     """What is written while training, and how often."""
 
-    every_steps: int = positive(10, _MANY)
-    eval_every_epochs: float = positive(1.0, 1e6)
-    checkpoint_every_steps: int = positive(500, _MANY)
-    keep_checkpoints: int = positive(3, 10_000)
-    samples: int = positive(24, 10_000)  # test tuples shown in the report
+    also: str = key("", "tracker that gets what TensorBoard gets; empty: none")
+    every_steps: int = positive(10, _MANY, "steps between two rows of losses")
+    eval_every_epochs: float = positive(1.0, 1e6, "epochs between two evaluations")
+    checkpoint_every_steps: int = positive(500, _MANY, "steps between two checkpoints")
+    keep_checkpoints: int = positive(3, 10_000, "latest checkpoints that are kept")
+    samples: int = positive(24, 10_000, "test tuples shown in the report")
 
 
 @dataclass
 class DomainEncoder:
     """What one domain's encoder starts from."""
 
-    # none (random), PATH of a file or folder, hf:ORG/NAME or hf:ORG/NAME@REVISION
-    weights: str = "none"
+    weights: str = key("none", "none (random), a file, a folder or hf:ORG/NAME[@REVISION]")
 
 
 @dataclass
 class ImageEncoder(DomainEncoder):
     """Likewise; and what its weights expect of images, which are grey levels of 0 to 1."""
 
-    # Of red, green and blue with a + between, as in 0.5+0.5+0.5; empty: as the files beside the
-    # weights say, else ImageNet's.
-    mean: str = ""
-    std: str = ""
-    epsilon: float = number(
-        0.0, 0, 0.1
-    )  # of a ViT's layer normalisation; 0: as those files say, else 1e-6
+    mean: str = key(
+        "", "that weights expect of red+green+blue, as in 0.5+0.5+0.5; empty: as their files say"
+    )
+    std: str = key("", "likewise; files that say nothing mean ImageNet's")
+    epsilon: float = number(0.0, 0, 0.1, "of a ViT's layer norm; 0: as those files say, or 1e-6")
 
 
 @dataclass
@@ -219,7 +224,7 @@ class Encoders:
 class Model:
     """Which system learns: DRR, a baseline or a comparator of the paper's tables."""
 
-    name: str = "drr"
+    name: str = key("drr", "the system")
     encoders: Encoders = field(default_factory=Encoders)
 
 
@@ -241,22 +246,26 @@ class Config:
     scene: Scene = field(default_factory=Scene)
     optim: Optim = field(default_factory=Optim)
     log: Log = field(default_factory=Log)
-    task: str = "au"  # au, or by softmax expression, or scene (the stimulus's sub-scene)
-    # Training domains: of R (reaction), S (stimulus), T (caption), or of the same face's modalities
-    # V (visible), D (depth), Th (thermal). DRR's inference needs R alone.
-    domains: str = "RST"
-    predict: str = "reaction"  # reaction (the paper's), fuse, graph or stimulus
-    fold: str = "0"  # the fold whose test part is held out, or all for one run each
-    # Whose results count: the last checkpoint's, or that of the one which is best on a validation
-    # part; `validation_share` of the training records, of other people, are then held out for it.
-    selection: str = "last"
-    validation_share: float = number(0.15, 0, 0.99, above=True)
-    seed: int = number(0, 0, 2**32 - 1)
-    fsdp: int = positive(1, 65536)  # devices that share one copy of the parameters
-    # auto: lax, or on a CPU that runs/cpu.py could not tune im2col, whose kernel gradients are
-    # matrix products
-    conv: str = "auto"
-    precision: str = "auto"  # auto (float32 on CPU, bfloat16 on accelerators), float32, bfloat16
+    task: str = key("au", "au, or by softmax expression, or scene (the stimulus's sub-scene)")
+    # DRR's inference needs R alone.
+    domains: str = key(
+        "RST",
+        "of R (reaction), S (stimulus), T (caption); or of V (visible), D (depth), Th (thermal)",
+    )
+    predict: str = key("reaction", "whose logits count; the paper's are the reaction's")
+    fold: str = key("0", "the fold whose test part is held out, or all for one run each")
+    selection: str = key("last", "checkpoint that counts: last, or best on a validation part")
+    validation_share: float = number(
+        0.15,
+        0,
+        0.99,
+        "of the training records, of other people, held out for validation",
+        above=True,
+    )
+    seed: int = number(0, 0, 2**32 - 1, "of initial weights, order and augmentation")
+    fsdp: int = positive(1, 65536, "devices that share one copy of the parameters")
+    conv: str = key("auto", "auto: lax, or on a CPU that XLA could not be tuned for, im2col")
+    precision: str = key("auto", "auto: float32 on CPU, bfloat16 on accelerators")
 
 
 def flatten(config: typing.Any) -> dict[str, typing.Any]:

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from drr_jax import files
+from drr_jax import runs
 from drr_jax.config import Config, set_key
 from drr_jax.errors import InputError
-
-CONFIG_FILE = "config.json"
 
 
 def of_dict(said: Mapping[str, Any]) -> Config:
@@ -25,16 +23,22 @@ def of_dict(said: Mapping[str, Any]) -> Config:
 def read(path: Path, what: str) -> Config:
     """The config in a run's config.json. Raises InputError, which begins with `what`."""
     try:
-        return of_dict(files.unsealed(files.read_json(path)))
+        if not path.is_file():
+            raise InputError(f"{what}: {path.absolute()} is no such file")
+        return of_dict(runs.read_file(path.parent, path.name))
     except OSError as error:
-        raise InputError(f"{what}: {path.absolute()} is {(error.strerror or '').lower()}") from None
-    except ValueError as error:
+        raise InputError(f"{what}: {path.absolute()}: {error.strerror}") from None
+    except runs.Damaged as damaged:
+        raise InputError(f"{what}: not a run's config.json ({damaged.why})") from None
+    except (InputError, ValueError) as error:
+        if str(error).startswith(what):
+            raise
         raise InputError(f"{what}: not a run's config.json ({error})") from None
 
 
 def of_run(workdir: Path) -> Config | None:
     """The config of the run, or of the folds, in a work folder; None if there is none."""
     for place in (workdir, *sorted(workdir.glob("fold?"))):
-        if (path := place / CONFIG_FILE).is_file():
+        if (path := place / runs.CONFIG_FILE).is_file():
             return read(path, str(path))
     return None

@@ -8,7 +8,7 @@ from drr_jax import facs
 from drr_jax.config import Config, channels, flatten, letters
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import FACE_DOMAINS, PREDICT_DOMAINS, TASKS, TUPLE_DOMAINS
-from drr_jax.ranges import ranges
+from drr_jax.keys import helps, ranges
 
 
 def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:
@@ -57,6 +57,7 @@ CHOICES = {
     "loss.no_positive": ("error", "zero"),
     "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine", "decay"),
+    "log.also": ("", "wandb", "mlflow"),
     "task": TASKS,
     "scene.choice": ("sequences", "sport_show", "list"),
     "domains": (*_subsets(TUPLE_DOMAINS), *_subsets(FACE_DOMAINS)),
@@ -94,6 +95,17 @@ SYSTEM_PREDICT = {
 }
 
 
+def describe() -> dict[str, str]:
+    """What every key is for and what it may be, by the key: what `validate` holds it against."""
+    allowed = {key: str(allowed) for key, allowed in ranges(Config).items()}
+    said = {}
+    for key, says in helps(Config).items():
+        unsaid = [choice for choice in CHOICES.get(key, ()) if choice and choice not in says]
+        choices = f"one of {', '.join(filter(None, CHOICES[key]))}" if unsaid else ""
+        said[key] = "; ".join(filter(None, (says, choices, allowed.get(key, ""))))
+    return said
+
+
 def validate(config: Config) -> None:
     """Raises InputError for the first value that cannot work, before any device is touched."""
     flat = flatten(config)
@@ -101,7 +113,8 @@ def validate(config: Config) -> None:
         if key.endswith(".prior") and facs.is_prior_file(flat[key]):
             facs.read_prior_file(flat[key].removeprefix(facs.PRIOR_PREFIX))
         elif flat[key] not in choices:
-            raise InputError(f"config key {key}={flat[key]!r}: {nearest(str(flat[key]), choices)}")
+            known = list(filter(None, choices))
+            raise InputError(f"config key {key}={flat[key]!r}: {nearest(str(flat[key]), known)}")
     for key, value in flat.items():
         if isinstance(value, str) and not value.isprintable():
             raise InputError(

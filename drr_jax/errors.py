@@ -1,11 +1,12 @@
 """What a user did wrong, as one line and exit code 2; how every command ends."""
 
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from drr_jax import stops
 
@@ -48,14 +49,38 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     line and 130. Whatever fails once one of the two has arrived, fails because of it: schedulers
     send it to the processes that a command started, too.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # in a terminal that has no arrows or umlauts
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout is sys.__stdout__:
+        sys.stdout = _patient(sys.stdout)
     with stops.listening():
         code, line = _outcome(main)
     # Beyond the except clauses: what their tracebacks hold, such as worker processes, is let go.
     if line:
         print(one_line(line), file=sys.stderr)
     raise SystemExit(code)
+
+
+class _Pipe(io.FileIO):
+    """What a command prints to; once its reader is gone, as `| head` is, the rest goes nowhere."""
+
+    def write(self, content: Any, /) -> int:
+        try:
+            return super().write(content) or 0
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return len(content)
+
+
+def _patient(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
+    """Standard output that ends no command: not for its reader, nor for a letter it lacks."""
+    stdout.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Pipe(stdout.fileno(), "w", closefd=False)),
+        encoding=stdout.encoding,
+        errors="backslashreplace",  # in a terminal that has no arrows or umlauts
+        line_buffering=stdout.line_buffering or stdout.write_through,
+    )
 
 
 def _outcome(main: Callable[[], int | None]) -> tuple[int | str | None, str]:

@@ -73,6 +73,15 @@ def read_at_most(path: Path, most: int) -> bytes:
     return content
 
 
+def is_name(text: str) -> bool:
+    """Whether a file may be called so: a part of a path that stays in its folder."""
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return text not in ("", ".", "..") and len(encoded) <= 255 and not {*encoded} & {*b"/\0"}
+
+
 def read_json(path: Path, most: int = limits.DOCUMENT_BYTES) -> dict[str, Any]:
     """Reads a JSON object. Raises OSError if there is no file, ValueError that says what is wrong.
 

@@ -1,21 +1,29 @@
 """Trains Dyadic Relation Reasoning, evaluates it on the held-out part and writes a report.
 
-    python -m drr_jax.main --config=launch/reactionet.py:demo --workdir=runs/demo
-    python -m drr_jax.main --config=launch/reactionet.py --workdir=runs/full \\
+    drr --config=reactionet:demo --workdir=runs/demo
+    drr train --config=reactionet --workdir=runs/full \\
         --config.data.manual_dir=/data/ReactioNet --config.fold=all
 
-    python -m drr_jax.main --mode=report --runs='runs/*'
+    drr report --runs='runs/*'
+
+`drr MODE` is `python -m drr_jax.main --mode=MODE`. A config is a launch file, by its path or by its
+name alone.
 
 The last command puts finished runs into the paper's tables, each beside the printed figure, and
 into a table of paired differences from one of them. Without --runs a report is of the run in
 --workdir; --reference=ANOTHER RUN then shows both on the same samples (Figure 8 of the supplement).
 
 The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
-behind the config file: launch/reactionet.py:demo,optim.lr=0.02,fold=1
+behind the config's name: reactionet:demo,optim.lr=0.02,fold=1
 
 Exit codes: 0 done, 2 wrong input (one line says what), 75 SIGTERM and 130 Ctrl-C: what was trained
 is saved, start the command again.
 """
+
+from drr_jax import stops
+
+if __name__ == "__main__":
+    stops.end_at_once()  # while all this is imported
 
 import dataclasses
 import os
@@ -23,6 +31,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from absl import flags
 from ml_collections import config_flags
@@ -32,10 +41,10 @@ from drr_jax import (
     config_files,
     config_rules,
     errors,
+    launches,
     predict,
     report,
     runs,
-    stops,
     tables,
     training,
 )
@@ -64,8 +73,8 @@ class Command:
 
 def parse(argv: Sequence[str]) -> Command:
     """Reads the command line. Raises InputError, one line, for whatever is wrong in it."""
-    values, argv = flags.FlagValues(), list(argv)
-    what = "Config file, as in launch/reactionet.py:demo, or a run's config.json"
+    values, argv = flags.FlagValues(), plain_flags(argv)
+    what = "Launch file, as in reactionet:demo or a path, or a run's config.json"
     if kept := next((a for a in argv if re.match(r"--?config=[^:]*\.json(:|$)", a)), ""):
         argv.remove(kept)
         earlier = _of_run(kept)
@@ -133,7 +142,7 @@ def parse(argv: Sequence[str]) -> Command:
         if config is None and workdir and mode == "report":
             config = configs.Config()  # a report is of what the folder holds
         if config is None:
-            raise InputError("--config is missing; try --config=launch/reactionet.py:demo")
+            raise InputError("--config is missing; try --config=reactionet:demo")
     if not isinstance(config, configs.Config):
         raise InputError(
             f"{next(a for a in argv if a.startswith('--config'))}: not a config file; expected one "
@@ -147,6 +156,23 @@ def parse(argv: Sequence[str]) -> Command:
     return Command(config, Path(workdir), mode, allow_change, reference=reference)
 
 
+def plain_flags(argv: Sequence[str]) -> list[str]:
+    """The command line with its flags written out: `predict` in front is --mode=predict.
+
+    The name of a launch file becomes its path. Raises InputError for a name that is none, or a mode
+    that is said twice.
+    """
+    program, *rest = argv
+    if rest and not rest[0].startswith("-") and rest[0].isprintable():
+        if said := next((a for a in rest[1:] if re.match("--?mode(=|$)", a)), ""):
+            raise InputError(f"{rest[0]} and {said}: give the mode once")
+        rest[0] = f"--mode={rest[0]}"
+    for index, argument in enumerate(rest):
+        if found := re.fullmatch("--?config=(.+)", argument):
+            rest[index] = f"--config={launches.find(found[1])}"
+    return [program, *rest]
+
+
 def _of_run(argument: str) -> configs.Config:
     """The config of an earlier run: --config=RUN/config.json, and :KEY=VALUE behind it.
 
@@ -157,11 +183,11 @@ def _of_run(argument: str) -> configs.Config:
 
 
 def help_text(values: flags.FlagValues) -> str:
-    """The module's text, the flags, and every config key with its default."""
+    """The module's text, the flags, and every config key: its default and what it is for."""
+    described = config_rules.describe()
     keys = "\n".join(
-        f"  --config.{key}={value}" + (f"  ({', '.join(choices)})" if choices else "")
+        f"  --config.{key}={value}\n      {described[key]}"
         for key, value in configs.flatten(configs.Config()).items()
-        for choices in [config_rules.CHOICES.get(key, ())]
     )
     lines = [f"  --{name}: {values[name].help}" for name in FLAGS]
     return f"{__doc__}\nFlags\n" + "\n".join(lines) + f"\n\nConfig keys and defaults\n{keys}"
@@ -205,5 +231,10 @@ def main() -> int:
     return run(parse(sys.argv))
 
 
-if __name__ == "__main__":
+def drr() -> NoReturn:
+    """The console script `drr`."""
     errors.run(main)
+
+
+if __name__ == "__main__":
+    drr()

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
@@ -33,6 +34,16 @@ class Stopped(BaseException):
         what = "pre-empted" if exit_code() == TERMINATED else "interrupted"
         saved = str(self)
         return f"{what}: {saved}; the same command goes on from there" if saved else what
+
+
+def end_at_once() -> None:
+    """Lets both signals end the process with their exit codes, until `listening` takes them.
+
+    The first line of a command: what it imports takes seconds, in which nothing is there to save.
+    """
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
 
 
 @contextlib.contextmanager
@@ -115,6 +126,13 @@ def asked() -> bool:
 def exit_code() -> int:
     """That of the signal that arrived; SIGTERM's if it arrived on another host."""
     return INTERRUPTED if _Ear.heard == signal.SIGINT else TERMINATED
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """No exception: an import that it passes through may swallow it, or print a traceback."""
+    _Ear.heard = number
+    print(Stopped().line, file=sys.stderr, flush=True)
+    os._exit(exit_code())
 
 
 def _remember(number: int, frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -48,6 +49,12 @@ def said(folder, rendered):
     lying.write_bytes((10**9).to_bytes(8, "little") + b"{}")
     extra = {"domains": "R", "model.encoders.R.weights": lying}
     scenes = {"scene.choice": "list", "scene.classes": 2, "scene.names": "sport/boxing+game/puzzle"}
+    swapped = folder / "swapped"
+    shutil.copytree(rendered / "reactionet", swapped / "reactionet")
+    first, second = sorted(swapped.rglob("*part[12].array_record*"))
+    first.rename(folder / "first")
+    second.rename(first)
+    (folder / "first").rename(second)
     cases = {
         "fold": {"fold": 3},
         "input": {"domains": "VD", "predict": "fuse"},
@@ -58,6 +65,7 @@ def said(folder, rendered):
         "foreign": {"domains": "R", "model.encoders.S.weights": lying},
         "damaged": extra,
         "missing": extra | {"model.encoders.R.weights": folder / "nowhere"},
+        "swapped": {"domains": "R", "data.data_dir": swapped},
         "sound": {"domains": "R"},
     }
     configs = [small_run.config(data_dir, **changes) for changes in cases.values()]
@@ -82,6 +90,7 @@ def said(folder, rendered):
         ("listed", ("scene.classes=2", "usable sub-scenes for scene.names=")),
         ("foreign", ("model.encoders.S.weights", "no encoder of S")),
         ("damaged", ("lying.safetensors", "header should have 1000000000 bytes")),
+        ("swapped", ("record 0 of part2 is of ", "metadata.json says ", "--overwrite")),
         ("missing", ("model.encoders.R.weights", "no such file or folder")),
     ],
 )

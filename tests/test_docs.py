@@ -1,11 +1,15 @@
 """What the documents and comments name is there: files, commands, functions; the picture is new."""
 
+import configparser
 import re
 import runpy
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+import drr_jax
 
 HOME = Path(__file__).parents[1]
 PACKAGES = ("drr_jax", "tfds_reactionet")
@@ -44,17 +48,81 @@ def test_the_readme_is_short():
     assert len((HOME / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
+def test_the_page_of_keys_is_that_of_today():
+    page = runpy.run_path(str(HOME / "docs" / "write_keys.py"))
+    stale = "python docs/write_keys.py writes it again"
+    assert page["PAGE"].read_text(encoding="utf-8") == page["text"](), stale
+
+
+def tracked() -> list[Path]:
+    """The files of the checkout that git has, or would take."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=True).stdout
+    return [HOME / name for name in listed.splitlines() if (HOME / name).is_file()]
+
+
+def test_the_projects_address_stands_in_one_place():
+    """setup.cfg has it; the README links to it by relative paths, docs/conf.py and setup.py ask."""
+    settings = configparser.ConfigParser()
+    settings.read(HOME / "setup.cfg", encoding="utf-8")
+    address = settings["metadata"]["url"].partition("://")[2]
+    host, owner, name = address.split("/")
+    pattern = re.compile(rf"{host.partition('.')[0]}(?:\.\w+)?/([\w.-]+/{name})\b", re.IGNORECASE)
+    copies = {}
+    for path in tracked():
+        found = pattern.findall(path.read_text(encoding="utf-8", errors="replace"))
+        if found and path.name != "setup.cfg":
+            copies[str(path.relative_to(HOME))] = set(found)
+    # A notebook's badge opens it from the address, which nothing could fill in there.
+    notebooks = {name for name in copies if name.endswith(".ipynb")}
+    assert copies.keys() - notebooks == set(), "take it from setup.cfg"
+    assert all(copies[notebook] == {f"{owner}/{name}"} for notebook in notebooks)
+
+
+def test_what_the_commands_of_the_documents_write_is_ignored():
+    texts = [path.read_text(encoding="utf-8") for path in (HOME / "README.md", *DOCUMENTS)]
+    written = "|".join(("workdir", "out", "data_dir", "config.data.data_dir"))
+    named = {
+        name for text in texts for name in re.findall(rf"--(?:{written})=([a-z][\w/-]+)", text)
+    }
+    assert len(named) > 10 and "runs/demo" in named
+    assert {name for name in named if not ignores(f"{name}/file")} == set()
+
+
+def ignores(name: str) -> bool:
+    """Whether git ignores a file of that name."""
+    command = ["git", "check-ignore", "--quiet", "--no-index", name]
+    return subprocess.run(command, cwd=HOME).returncode == 0
+
+
+def test_the_workflow_is_ci_run():
+    text = (HOME / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    assert re.findall(r"^ *- run: (.*)$", text, re.MULTILINE) == ["bash .ci/run"]
+    versions = set(re.findall(r"^ +(3\.\d+)$", text, re.MULTILINE))
+    other = re.search(r"versions=\((.*?)\)", (HOME / ".ci/run").read_text(encoding="utf-8"))
+    assert set(other[1].split()) < versions
+
+
+def test_the_citation_has_the_projects_name_version_and_licence():
+    text = (HOME / "CITATION.cff").read_text(encoding="utf-8")
+    for line in ("cff-version: 1.2.0", f"version: {drr_jax.__version__}", "license: Apache-2.0"):
+        assert f"\n{line}\n" in f"\n{text}"
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document):
     links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
-    inside = [link.partition("#")[0] for link in links if "://" not in link]
+    forge = "../../actions/"  # what GitHub has of the project, beside its files
+    inside = [link.partition("#")[0] for link in links if "://" not in link and forge not in link]
     assert [link for link in inside if not (document.parent / link).exists()] == []
 
 
 def test_files_and_folders_are_where_texts_say():
     named = found(rf"{START}(?:{'|'.join((*FOLDERS, 'tests'))})/[\w./-]*[\w/]")
     assert len(named) > 80
-    assert {name: path for name, path in named.items() if not (HOME / name).exists()} == {}
+    made = ("docs/_made",)  # by commands
+    lost = {name: path for name, path in named.items() if not (HOME / name).exists()}
+    assert {name: path for name, path in lost.items() if name not in made} == {}
     inner = found(rf"{START}(?:{'|'.join(WINGS)})/[\w/]+\.py\b")
     assert len(inner) > 5
     places = [HOME / name for name in PACKAGES]
@@ -78,7 +146,9 @@ def test_commands_and_modules_exist():
         assert spec, name
         assert spec.submodule_search_locations is None or find_spec(f"{name}.__main__"), name
     modules = found(r"\b(?:drr_jax|tfds_reactionet)\.[a-z]\w+")
-    assert {name: path for name, path in modules.items() if not find_spec(name)} == {}
+    functions = {f"drr_jax.{name}" for name in drr_jax.__all__}
+    missing = {name for name in modules if name not in functions and not find_spec(name)}
+    assert {name: modules[name] for name in missing} == {}
 
 
 def test_functions_that_the_architecture_names_are_exported():

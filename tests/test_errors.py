@@ -1,5 +1,6 @@
 """An error of the user's is one line, whatever its names are made of."""
 
+import os
 import subprocess
 import sys
 
@@ -33,3 +34,27 @@ def test_a_file_of_two_lines_is_named_on_one(tmp_path):
     show = [sys.executable, "-m", "drr_jax.weights", "show", str(name)]
     done = subprocess.run(show, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "a b.safe" in done.stderr
+
+
+LONG = """
+import sys
+from drr_jax import errors
+def main():
+    for number in range(40_000):
+        print(number, "Größe →")
+    print("done", file=sys.stderr)
+errors.run(main)
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_early_is_no_error(unbuffered):
+    """As in `| head -1`: the command does what it has to, and says nothing of it."""
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-c", LONG]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, env=environment) as process:
+        assert process.stdout.readline() == b"0 Gr\xf6\xdfe \\u2192\n"
+        process.stdout.close()
+        assert process.stderr.read() == b"done\n"
+    assert process.returncode == 0

@@ -229,14 +229,16 @@ def test_another_error_of_the_lock_file_is_not_hidden(tmp_path, monkeypatch):
 
 
 def test_what_the_builders_import_loads_no_jax():
-    code = (
+    code = (  # with all that the two wings offer
         "import sys; from drr_jax import errors, facs, files, pages; "
+        "[getattr(wing, name) for wing in (facs, pages) for name in wing.__all__]; "
         "print({'jax', 'tensorflow', 'torch'} & set(sys.modules))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"EAGER_IMPORT": "1"},  # of lazy_loader: all that a wing offers
-        capture_output=True,
-        text=True,
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_what_a_file_may_be_called():
+    assert all(map(files.is_name, ("a", "a b.jpg", "a\\b", "…", "x" * 255)))
+    wrong = ("", ".", "..", "a/b", "/", "a\0", "x" * 256, "é" * 128, "\ud800")
+    assert not any(map(files.is_name, wrong))

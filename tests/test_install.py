@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ HOME = Path(__file__).parents[1]
 PACKAGES = ("drr_jax", "tfds_reactionet")
 COMMANDS = (
     "drr_jax.main",
+    "drr_jax.page",
     "drr_jax.costs",
     "drr_jax.relations",
     "drr_jax.weights",
@@ -55,12 +57,14 @@ INSTALLED = (
     + """
 import json
 import drr_jax
+from drr_jax import launches
 from drr_jax.tables.paper import tables
 from drr_jax.runs import commit
 from tfds_reactionet.building import data_set_names
 from tfds_reactionet.reactionet.scenes import read_pool
 print(json.dumps({
     "file": drr_jax.__file__,
+    "launch": launches.find("table4:drr"),
     "commit": commit(),
     "tables": [table.number for table in tables()],
     "scenes": len(read_pool()),
@@ -85,11 +89,11 @@ def wings() -> list[str]:
 def install(target: Path) -> None:
     """Installs the project as pip does from a wheel, built from a copy without leftovers."""
     source = target / "source"
-    for name in PACKAGES:
+    for name in (*PACKAGES, "launch"):
         shutil.copytree(
             HOME / name, source / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
         )
-    for name in ("LICENSE", "README.md", "pyproject.toml", "setup.cfg"):
+    for name in ("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py"):
         shutil.copy(HOME / name, source)
     options = "install --no-deps --no-index --no-build-isolation --no-compile --quiet --target"
     command = [sys.executable, "-m", "pip", *options.split(), str(target), str(source)]
@@ -112,10 +116,15 @@ def elsewhere(installed, tmp_path) -> dict:
 
 
 def test_a_wheel_holds_every_file_of_the_packages(installed):
-    assert files_of(installed) == files_of(HOME)
+    launch = {f"drr_jax/launch/{path.name}" for path in (HOME / "launch").glob("*.py")}
+    launch |= {f"drr_jax/{path.relative_to(HOME)}" for path in HOME.glob("launch/*/*.ipynb")}
+    assert len(launch) > 10 and files_of(installed) == files_of(HOME) | launch
     assert {f"{name}/py.typed" for name in PACKAGES} < files_of(installed)
     (about,) = installed.glob("drr_jax-*.dist-info/METADATA")
-    assert about.read_text().count("# ReactioNet and Dyadic Relation Reasoning in JAX\n") == 1
+    text = about.read_text()
+    assert text.count("# ReactioNet and Dyadic Relation Reasoning in JAX\n") == 1
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert len(links) > 20 and all("://" in link for link in links)  # PyPI has no other files
 
 
 def test_an_installation_reads_its_files_and_has_a_version_for_a_commit(installed, elsewhere):
@@ -126,11 +135,18 @@ def test_an_installation_reads_its_files_and_has_a_version_for_a_commit(installe
     assert done.stderr == ""
     assert json.loads(done.stdout) == {
         "file": str(installed / "drr_jax" / "__init__.py"),
+        "launch": f"{installed}/drr_jax/launch/table4.py:drr",
         "commit": drr_jax.__version__,
         "tables": [4, 5, 6],
         "scenes": 8,
         "data sets": 11,
     }
+
+
+def test_the_console_script_finds_launch_files(installed, elsewhere):
+    command = [sys.executable, installed / "bin" / "drr", "train", "--config=reactionet"]
+    done = subprocess.run([*command, "--workdir=run"], capture_output=True, **elsewhere)
+    assert done.returncode == 2 and "no prepared data set reactionet/full" in done.stderr
 
 
 def test_every_command_has_help(elsewhere):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import config_rules, files, main
+from drr_jax import config_rules, files, launches, main, runs
 from drr_jax.errors import InputError
-from drr_jax.ranges import ranges
+from drr_jax.keys import helps, ranges
 
 ROOT = Path(__file__).parent.parent
 LAUNCH = f"--config={ROOT}/launch/reactionet.py"
@@ -168,8 +168,15 @@ def test_a_file_that_is_no_config_is_one_line(tmp_path, name, content, said):
 def test_a_runs_own_config_starts_the_same_run(tmp_path):
     first = parse(f"{LAUNCH}:demo,optim.lr=0.2").config
     file = tmp_path / "config.json"
-    files.write_json(file, dataclasses.asdict(first))
-    assert parse(f"--config={file}").config == first
+    for write in (
+        files.write_json,
+        lambda path, value: runs.write_file(tmp_path, path.name, value),
+    ):
+        write(file, dataclasses.asdict(first))  # as it was written before, and is now
+        assert parse(f"--config={file}").config == first
+    changed = file.with_name("changed.json")
+    changed.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
+    assert "something in it was changed" in one_line(f"--config={changed}", "--workdir=x")
     changed = parse(f"--config={file}:fold=1", "--config.optim.lr=0.1").config
     assert (changed.fold, changed.optim.lr, changed.data) == ("1", 0.1, first.data)
     assert "no such file" in one_line(f"--config={tmp_path}/none.json", "--workdir=x")
@@ -203,6 +210,47 @@ def test_without_data_it_stops_with_the_demos_command(tmp_path):
     assert line.startswith("error: no prepared data set reactionet/full in")
     assert str(tmp_path) in line and ":demo" in line and "\n" not in line
     assert not list(tmp_path.iterdir())
+
+
+def test_every_key_has_one_line_that_says_what_it_is_for():
+    flat, said = configs.flatten(configs.Config()), helps(configs.Config)
+    assert said.keys() == flat.keys()
+    for key, line in said.items():
+        assert 3 <= len(line) <= 120 and line == line.strip() and line.isprintable(), key
+
+
+def test_help_says_what_validation_holds_a_key_against():
+    said = config_rules.describe()
+    assert "resnet50" in said["encoder.backbone"] and "vit_b16" in said["encoder.backbone"]
+    for key, allowed in ranges(configs.Config).items():
+        assert said[key].endswith(str(allowed)), key
+    for key, choices in config_rules.CHOICES.items():
+        assert all(choice in said[key] for choice in choices), key
+
+
+@pytest.mark.parametrize("word", ["train", "report"])
+def test_the_mode_may_stand_in_front(word, tmp_path):
+    named = main.parse(["drr", word, "--config=reactionet:demo,fold=1", "--workdir=runs/x"])
+    assert (named.mode, named.config.fold) == (word, "1")
+    assert named == parse(f"{LAUNCH}:demo,fold=1", f"--mode={word}")
+
+
+def test_launch_files_are_found_by_name_and_by_path(tmp_path, monkeypatch):
+    assert set(launches.names()) == {path.stem for path in (ROOT / "launch").glob("*.py")}
+    monkeypatch.chdir(tmp_path)
+    assert launches.find("table4:drr,demo") == f"{ROOT}/launch/table4.py:drr,demo"
+    for path in ("runs/x/config.json:fold=1", "./mine.py:demo", "mine.py", "/a/reactionet"):
+        assert launches.find(path) == path
+    (tmp_path / "mine").touch()  # a file without an ending
+    assert launches.find("mine:demo") == "mine:demo"
+    said = one_line("--config=reactoinet:demo", "--workdir=x")
+    assert "reactoinet:demo" in said and "did you mean reactionet" in said
+    assert "known: ablation, affectnet" in one_line("--config=qqq", "--workdir=x")
+
+
+def test_a_mode_is_said_once():
+    assert "did you mean train" in one_line("trian", LAUNCH, "--workdir=x")
+    assert "once" in one_line("train", LAUNCH, "--workdir=x", "--mode=evaluate")
 
 
 def test_help_lists_flags_and_keys(tmp_path):

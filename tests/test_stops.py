@@ -81,6 +81,34 @@ def test_an_ignored_signal_stays_ignored(capsys):
         signal.signal(signal.SIGINT, before)
 
 
+@BOTH
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("drr_jax.main", "drr_jax.costs", "drr_jax.relations", "drr_jax.weights"),
+        *("tfds_reactionet.annotation", "tfds_reactionet.statistics", "tfds_reactionet.demo"),
+        *("tfds_reactionet.openface", "tfds_reactionet.reactionet.demo"),
+    ],
+)
+def test_a_signal_while_python_imports_is_heard(module, number, code, tmp_path):
+    """It arrives when NumPy is imported, by a library that takes every exception for its own."""
+    (tmp_path / "numpy.py").write_text(
+        f"import os, signal\ntry:\n    signal.raise_signal({int(number)})\nexcept BaseException:\n"
+        "    pass\nprint('imported', flush=True)\nos._exit(1)\n"
+    )
+    command = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command += f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert done.stderr in ("pre-empted\n", "interrupted\n")
+
+
 GROUP = """
 import os, signal
 from drr_jax import errors

@@ -1,5 +1,10 @@
 """Turns a raw release into a prepared data set: python -m tfds_reactionet.build NAME[/CONFIG]."""
 
+from drr_jax import stops
+
+if __name__ == "__main__":
+    stops.end_at_once()  # while all this is imported
+
 import argparse
 import importlib
 import logging

@@ -9,6 +9,7 @@ from .landmarks import POINTS as POINTS
 from .pipeline import eval_dataset as eval_dataset
 from .pipeline import prefetch_to_device as prefetch_to_device
 from .pipeline import train_dataset as train_dataset
+from .prepared import REBUILD as REBUILD
 from .prepared import TUPLE as TUPLE
 from .prepared import Prepared as Prepared
 from .prepared import open_dataset as open_dataset

@@ -23,6 +23,8 @@ def class_names(config: Config, prepared: Prepared) -> tuple[str, ...]:
     known = prepared.classes(config.task)
     wanted = config.data.classes.split("+") if config.data.classes else known
     for name in wanted:
+        if list(wanted).count(name) > 1:
+            raise InputError(f"config key data.classes: {name} is there twice; name each once")
         if name not in known:
             raise InputError(
                 f"config key data.classes: data set {prepared.name} is not evaluated on {name!r}: "
@@ -42,9 +44,9 @@ def check_fold(
 
     `trained` and `tested` are what is trained and tested on: where that is, in words, and counts.
     Raises InputError for a class without a positive to learn from, unless
-    `loss.no_positive=zero` gives it weight 0, and for an AU without one in the test part, whose F1
-    would be 0 whatever is predicted. Softmax tasks are scored by accuracy, which a class that the
-    test part lacks does not bend, so that it is only warned of.
+    `loss.no_positive=zero` gives it weight 0 and others have some, and for an AU without one in the
+    test part, whose F1 would be 0 whatever is predicted. Softmax tasks are scored by accuracy,
+    which a class that the test part lacks does not bend, so that it is only warned of.
     """
     warnings = []
     for which, (where, counts) in (("train", trained), ("test", tested)):
@@ -52,12 +54,13 @@ def check_fold(
         if not without:
             continue
         found = f"{fold}: no positive of {', '.join(without)} {where}"
+        others = "+".join(name for name in names if name not in without)
+        zero = config.loss.no_positive == "zero" and others
         if which == "test" and config.task != "au":
             warnings.append(found)
-        elif which == "train" and config.task == "au" and config.loss.no_positive == "zero":
+        elif which == "train" and config.task == "au" and zero:
             warnings.append(f"{found}; weight 0 in the loss, by loss.no_positive=zero")
         else:
-            others = "+".join(name for name in names if name not in without)
             advice = f"leave out what is missing, data.classes={others}, or " if others else ""
             if which == "train" and config.task == "au" and others:
                 advice += "give it weight 0, loss.no_positive=zero, or "

@@ -30,7 +30,7 @@ def find_data(config: Config, version: str = "") -> Path:
             f"no prepared data set {data.name}{where} and no raw release in "
             f"{manual_dir.absolute()}: put the release there or name it with "
             "--config.data.manual_dir=DIR; without it, the rendered demo runs with "
-            "--config=launch/reactionet.py:demo"
+            "--config=reactionet:demo"
         )
     if int(os.environ.get("JAX_NUM_PROCESSES") or 1) > 1:
         raise InputError(

@@ -126,6 +126,12 @@ def open_dataset(prepared_dir: str | Path) -> Prepared:
                     f"prepared data set {directory}: dataset_info.json has other shards of {part} "
                     f"than were written; {REBUILD}"
                 )
+            files_written = {name for name in metadata.get("files", ()) if f"-{part}." in name}
+            if files_written and files_written != {Path(name).name for name in split.filenames}:
+                raise InputError(
+                    f"prepared data set {directory}: dataset_info.json has other files of {part} "
+                    f"than were written; {REBUILD}"
+                )
             if stored != counts["records"]:
                 raise InputError(
                     f"prepared data set {directory}: {part} has {stored} records, metadata.json "

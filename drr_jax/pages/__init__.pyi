@@ -16,6 +16,7 @@ from .charts import tidy as tidy
 from .html import Images as Images
 from .html import encode_png as encode_png
 from .html import render as render
+from .html import text as text
 from .names import MEANING as MEANING
 from .names import listed as listed
 from .names import named as named

@@ -22,6 +22,13 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
+def text(name: str) -> str:
+    """A file of templates/ as it is, such as a style sheet."""
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
 @functools.cache
 def _environment() -> Environment:
     found = Environment(

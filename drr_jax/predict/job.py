@@ -35,7 +35,7 @@ def predict(options: Options) -> str:
     over, out = open_input(options.input), Path(options.out)
     _check_single(over)
     model = load(options.model, options.selection or None)
-    check_inputs(model)
+    check_inputs(model, options.faces)
     finder = make_finder(options.faces, over, options.largest)
     job = _job(options, model, over)
 
@@ -185,7 +185,7 @@ def table_of(model: Model, what: Any, faces: str, largest: bool) -> "pd.DataFram
     """What `Model.predict` returns."""
     import pandas as pd
 
-    check_inputs(model)
+    check_inputs(model, faces)
     over = _input_of(what)
     finder = make_finder(faces, over, largest)
     found = [row for said in read(model, over, finder) for row in rows.rows_of(model, said)]

@@ -76,6 +76,14 @@ class Model:
         """As `probabilities`; and where in the image it looked for each class, if it tells."""
         return self._apply(batch, "explain")
 
+    def outputs(self, batch: Batch) -> dict[str, Any]:
+        """All that the whole system says of a few rows, under the names of its `__call__`.
+
+        `batch` as in `probabilities`, with everything that training reads: the other domains'
+        logits and attention, the graph's logits and prototypes, as far as the system has them.
+        """
+        return jax.device_get(self._compiled(self.variables, dict(batch), "__call__")[0])
+
     def predict(self, what: Any, *, faces: str = "auto", largest: bool = False) -> "pd.DataFrame":
         """A row for every face of every image or frame.
 
@@ -107,7 +115,7 @@ class Model:
     def _compiled(self) -> Any:
         def apply(variables: Any, batch: Batch, method: str) -> Any:
             found = self.system.apply(variables, batch, method=method)
-            return (found, None) if method == "predict" else found
+            return found if method == "explain" else (found, None)
 
         return jax.jit(apply, static_argnames="method")
 

@@ -69,7 +69,7 @@ def open_split(model: Model, said: str, data_dir: str) -> Split:
     parts = tuple(filter(None, wanted.split("+")))
     if unknown := [part for part in parts if part not in prepared.parts]:
         raise InputError(f"{said}: no part {unknown[0]}; {nearest(unknown[0], prepared.parts)}")
-    parts = _unseen(model, prepared, parts)
+    parts = unseen(model, prepared, parts)
     known = set(prepared.classes(model.task))
     names = tuple(one for one in model.names if one in known)
     if not names:
@@ -83,7 +83,7 @@ def open_split(model: Model, said: str, data_dir: str) -> Split:
     return Split(prepared, parts, names, source)
 
 
-def _unseen(model: Model, prepared: Prepared, parts: tuple[str, ...]) -> tuple[str, ...]:
+def unseen(model: Model, prepared: Prepared, parts: tuple[str, ...]) -> tuple[str, ...]:
     """The parts to read. Of the data set that the model was trained on the test parts alone."""
     described = model.described
     if prepared.name.split("/")[0] != str(described["dataset"]).split("/")[0]:

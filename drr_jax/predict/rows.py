@@ -16,7 +16,7 @@ from tfds_reactionet.reading import Box
 
 TABLE, JOB = "predictions.csv", "predict.json"
 # As OpenFace has them; then the box, as py-feat has it, and the file that a picture is of.
-BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
+BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore")
 HEAD = ("frame", "face_id", "timestamp", "confidence", "success", *BOX, "input")
 
 
@@ -35,7 +35,7 @@ def rows_of(model: Model, said: Said) -> Iterator[list[Any]]:
     picture = said.picture
     time = None if math.isnan(picture.timestamp) else round(picture.timestamp, 3)
     if not said.found:
-        empty = [None] * (len(BOX))
+        empty = [None] * len(BOX)
         yield [picture.frame, 0, time, 0.0, 0, *empty, picture.name] + [None] * len(
             class_columns(model)
         )
@@ -43,8 +43,8 @@ def rows_of(model: Model, said: Said) -> Iterator[list[Any]]:
     for face, classes in zip(said.found, class_cells(model, said.probability), strict=True):
         box = face.box
         sides = [None] * 4 if box is None else [box.left, box.top, box.width, box.height]
-        about = [picture.frame, face.face, time, round(face.confidence, 3), 1, *sides]
-        yield [*about, picture.name, *classes]
+        sure = round(face.confidence, 3)
+        yield [picture.frame, face.face, time, sure, 1, *sides, sure, picture.name, *classes]
 
 
 def as_text(cell: Any) -> Any:

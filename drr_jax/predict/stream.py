@@ -10,7 +10,7 @@ from drr_jax import data, facs
 from drr_jax.config import letters
 from drr_jax.errors import InputError
 from drr_jax.predict.faces import Found
-from drr_jax.predict.finders import Finder
+from drr_jax.predict.finders import NONE, Finder
 from drr_jax.predict.inputs import Input, Picture
 from drr_jax.predict.model import ROWS, Model
 from tfds_reactionet import reading
@@ -37,14 +37,25 @@ class _Chunk:
     crops: UInt8[np.ndarray, "faces size size 3"]
 
 
-def check_inputs(model: Model) -> None:
-    """Raises InputError for a model that reads more than a face."""
+def check_inputs(model: Model, faces: str) -> None:
+    """Raises InputError for a model that cannot be asked about one image.
+
+    One that reads another image than a face (a stimulus, depth) is asked about whole images.
+    """
     face = next((facs.DOMAINS[d].input for d in letters(model.config.domains) if d in "RV"), "")
-    if others := [name for name in model.inputs if name != face]:
+    if model.inputs == (face,):
+        return
+    if len(model.inputs) > 1 or model.inputs[0] not in facs.IMAGES:
+        others = [name for name in model.inputs if name != face]
         raise InputError(
-            f"model {model.name}: it reads {', '.join(others)} beside the face, which an image or "
-            "a video does not have; expected a model of faces, or --input=SET:PART of a prepared "
-            "data set"
+            f"model {model.name}: it reads {' and '.join(others)} beside the face, which an image "
+            "or a video does not have; expected a model of faces, or --input=SET:PART of a "
+            "prepared data set"
+        )
+    if faces != NONE:
+        raise InputError(
+            f"model {model.name}: it reads {model.inputs[0]} and no face; --faces=none asks it "
+            "about whole images"
         )
 
 

@@ -73,7 +73,7 @@ def write_page(
     if found is not None and found.traces.faces:
         drawn = found.traces.faces[:DRAWN]
         for face in drawn:
-            images[f"trace{face}"] = _trace_figure(model, found.traces, face)
+            images[f"trace{face}"] = trace_figure(model, found.traces, face)
         left = len(found.traces.faces) - len(drawn)
         sections["traces"] = ("Over time", {"faces": drawn, "left": left})
     share = _shares(folder / TABLE, model)
@@ -183,7 +183,7 @@ def _share_figure(model: Model, share: Float[np.ndarray, " classes"]) -> bytes:
     return pages.png(figure)
 
 
-def _trace_figure(model: Model, traces: events.Traces, face: int) -> bytes:
+def trace_figure(model: Model, traces: events.Traces, face: int) -> bytes:
     """Probability of every class over time, one row each, and where it counts."""
     values = traces.of(face)
     chosen = np.arange(len(model.names))

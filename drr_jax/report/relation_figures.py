@@ -60,7 +60,8 @@ def relation_figure(
         axes[0].set_title("Relation prior P (given)", loc="left", fontsize=10.5)
         _names(axes[0], au_names)
     axis, apart = axes[-1], np.array(learned, np.float64)
-    np.fill_diagonal(apart, np.nan)  # always 1: it would only flatten the scale
+    if count > 1:
+        np.fill_diagonal(apart, np.nan)  # always 1: it would only flatten the scale
     low, high = float(np.nanmin(apart)), float(np.nanmax(apart))
     limit = max(abs(low), abs(high))
     scale = ("PuOr", -limit, limit) if low < -0.05 else ("Blues", low, high)

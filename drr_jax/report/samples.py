@@ -157,21 +157,28 @@ def save_samples(workdir: Path, fold: int, samples: Samples) -> Path:
     """Stores the sampled tuples as samples-fold{fold}.npz, without pickle."""
     path = Path(workdir) / samples_file(fold)
     with files.whole(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **dict(samples))
+        arrays = {**samples, **runs.of_run(workdir)}
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     return path
 
 
 def load_samples(workdir: Path) -> Samples | None:
-    """The stored samples of the lowest fold, or None. Raises InputError if they do not read."""
+    """The stored samples of the lowest fold, or None.
+
+    Raises InputError if they do not read, or are of another run.
+    """
     stored = sorted([*workdir.glob("samples-fold*.npz"), *workdir.glob("fold?/samples-fold*.npz")])
     if not stored:
         return None
     try:
         # Opened here, since np.load leaves a file open that is no zip.
         with stored[0].open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            samples = {name: file[name] for name in file.files}
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds for a damaged file
         raise InputError(f"{stored[0]}: not readable ({error}); evaluate the run again") from error
+    if runs.RUN in samples:
+        runs.check_run(stored[0], str(samples.pop(runs.RUN)), runs.run_names(stored[0].parent))
+    return samples
 
 
 def log_loss(
@@ -225,7 +232,7 @@ def choose_samples(
 
 
 def _command(workdir: Path) -> str:
-    return f"`python -m drr_jax.main --config=launch/reactionet.py:demo --workdir={workdir}`"
+    return f"`python -m drr_jax.main --config=reactionet:demo --workdir={workdir}`"
 
 
 def _check_finished(workdir: Path) -> None:

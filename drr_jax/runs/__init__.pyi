@@ -5,7 +5,8 @@ from .checkpoint import abstract as abstract
 from .cpu import has_eigen as has_eigen
 from .devices import start_alone as start_alone
 from .devices import start_devices as start_devices
-from .digest import describe_leaves as describe_leaves
+from .digest import crc32 as crc32
+from .digest import digested_leaves as digested_leaves
 from .distributed import batch_sharding as batch_sharding
 from .distributed import check_batch as check_batch
 from .distributed import from_main as from_main
@@ -23,14 +24,17 @@ from .logs import read_metrics as read_metrics
 from .record import CONFIG_FILE as CONFIG_FILE
 from .record import COUNTED as COUNTED
 from .record import RECORD_FILE as RECORD_FILE
+from .record import RUN as RUN
 from .record import RUN_FILE as RUN_FILE
 from .record import Damaged as Damaged
 from .record import Record as Record
 from .record import check_path as check_path
 from .record import check_record as check_record
+from .record import check_run as check_run
 from .record import commit as commit
 from .record import counts_validation as counts_validation
 from .record import is_free as is_free
+from .record import of_run as of_run
 from .record import only_one as only_one
 from .record import read_file as read_file
 from .record import read_record as read_record
@@ -39,3 +43,5 @@ from .record import require_record as require_record
 from .record import run_names as run_names
 from .record import versions as versions
 from .record import write_file as write_file
+from .trackers import check_tracker as check_tracker
+from .trackers import open_tracker as open_tracker

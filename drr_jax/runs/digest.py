@@ -37,15 +37,24 @@ def digest(state: Any) -> dict[str, str]:
     time.
     """
     return {
-        leaf_name(path): _crc32(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+        leaf_name(path): crc32(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)
     }
 
 
-def _crc32(leaf: Any) -> str:
+def crc32(leaf: Any) -> str:
+    """CRC-32 of an array's bytes in C order, as `digest` has it."""
     if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
         leaf = multihost_utils.process_allgather(leaf, tiled=True)
     array = np.ascontiguousarray(np.atleast_1d(np.asarray(leaf)))
     return f"{zlib.crc32(array.view(np.uint8).data):08x}"
+
+
+def digested_leaves(state: Any) -> dict[str, dict[str, Any]]:
+    """Returns `describe_leaves` of arrays, with the digest of each as its "crc32"."""
+    leaves = describe_leaves(state)
+    for name, value in digest(state).items():
+        leaves[name]["crc32"] = value
+    return leaves
 
 
 def manifest(state: Any, facts: dict[str, Any]) -> Manifest:
@@ -53,9 +62,7 @@ def manifest(state: Any, facts: dict[str, Any]) -> Manifest:
 
     Facts and leaves are covered by a CRC-32 of their own.
     """
-    leaves = describe_leaves(state)
-    for name, value in digest(state).items():
-        leaves[name]["crc32"] = value
+    leaves = digested_leaves(state)
     return {"facts": facts, "leaves": leaves, "crc32": _seal(facts, leaves)}
 
 

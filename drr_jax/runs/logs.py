@@ -19,6 +19,8 @@ from tqdm import tqdm
 from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.runs.distributed import is_main_process
+from drr_jax.runs.record import RUN, Damaged, check_run, of_run, run_names
+from drr_jax.runs.trackers import Tracker
 
 METRICS_FILE, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
 
@@ -30,11 +32,12 @@ def read_metrics(workdir: str | Path) -> list[Row]:
     """Returns the rows of metrics.jsonl, in the order written.
 
     A last line that was cut short is left out, with a warning. Raises InputError, naming the line,
-    if another line is not the row that was written.
+    if another line is not the row that was written, or one of another run.
     """
     path = Path(workdir) / METRICS_FILE
     if not path.exists():
         return []
+    names = run_names(workdir)
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     if not lines[-1]:
         lines.pop()
@@ -42,9 +45,12 @@ def read_metrics(workdir: str | Path) -> list[Row]:
     for number, line in enumerate(lines, 1):
         try:
             row = files.unsealed(json.loads(line))
+            check_run(path, row.pop(RUN, None), names)
             if not all(value is None or isinstance(value, int | float) for value in row.values()):
                 raise ValueError("a value is no number")
             rows.append(row | {"step": int(row["step"])})
+        except Damaged:
+            raise
         except _NOT_A_ROW as error:
             if number < len(lines):
                 raise InputError(
@@ -59,9 +65,12 @@ def read_metrics(workdir: str | Path) -> list[Row]:
 class Metrics:
     """Writes rows of metrics; on processes other than 0 it does nothing."""
 
-    def __init__(self, workdir: str | Path, resume_step: int) -> None:
+    def __init__(
+        self, workdir: str | Path, resume_step: int, tracker: Tracker | None = None
+    ) -> None:
         """Keeps the rows up to `resume_step`, the step restored (0: a new run), drops the others.
 
+        A `tracker` gets the rows, too, and those kept, if the run is new to it.
         Raises InputError if the folder cannot be written.
         """
         self.active = is_main_process()
@@ -75,10 +84,16 @@ class Metrics:
                 file=sys.stderr,
             )
         rows = [row for row in read_metrics(workdir) if row["step"] <= resume_step]
-        files.write_whole(self.workdir / METRICS_FILE, "".join(map(_json_line, rows)))
+        self.run = of_run(workdir)
+        files.write_whole(self.workdir / METRICS_FILE, "".join(map(self._json_line, rows)))
         self.columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
         self._rewrite_csv(rows)
         self._open_events(self.workdir / TENSORBOARD, resume_step)
+        self._tracker = tracker
+        if tracker and tracker.fresh:
+            for row in rows:
+                known = {name: value for name, value in row.items() if value is not None}
+                tracker.write(known.pop("step"), known)
 
     def write(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         """Appends a row {"step": step, **values} to all three and flushes it.
@@ -90,7 +105,7 @@ class Metrics:
         row: Row = {"step": int(step), **{name: _exact(value) for name, value in values.items()}}
         try:
             with open(self.workdir / METRICS_FILE, "a", encoding="utf-8") as file:
-                file.write(_json_line(row))
+                file.write(self._json_line(row))
             if row.keys() <= set(self.columns):
                 with open(self.workdir / CSV, "a", encoding="utf-8", newline="") as file:
                     file.write(self._csv_lines([row]))
@@ -100,6 +115,8 @@ class Metrics:
             for name, value in values.items():
                 self._write_event(int(step), summary=self._scalar(name, float(value)))
             self._events.flush()
+            if self._tracker:
+                self._tracker.write(int(step), values)
         except OSError as error:
             raise InputError(
                 f"{error.filename or self.workdir / METRICS_FILE}: {error.strerror}; make room, "
@@ -107,9 +124,11 @@ class Metrics:
             ) from error
 
     def close(self) -> None:
-        """Closes the event file."""
+        """Closes the event file, and the tracker's run."""
         if self.active:
             self._events.close()
+            if self._tracker:
+                self._tracker.close()
 
     def __enter__(self) -> "Metrics":
         return self
@@ -143,6 +162,9 @@ class Metrics:
     def _write_event(self, step: int, **content: Any) -> None:
         self._events.write_event(self._event(step=step, wall_time=time.time(), **content))
 
+    def _json_line(self, row: Row) -> str:
+        return json.dumps(files.sealed(row | self.run), allow_nan=False) + "\n"
+
     def _rewrite_csv(self, rows: list[Row]) -> None:
         header = ",".join(self.columns) + "\n"
         files.write_whole(self.workdir / CSV, header + self._csv_lines(rows))
@@ -158,10 +180,6 @@ def _exact(value: SupportsFloat) -> int | float | None:
         return value
     number = float(value)  # of a float32: the double of the same value, whose repr is exact
     return number if math.isfinite(number) else None
-
-
-def _json_line(row: Row) -> str:
-    return json.dumps(files.sealed(row), allow_nan=False) + "\n"
 
 
 def progress(total: int | None, initial: int, desc: str, unit: str = "steps") -> tqdm:

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ from typing import Any
 import drr_jax
 from drr_jax import files
 from drr_jax.config import Config, flatten
-from drr_jax.config_files import CONFIG_FILE as CONFIG_FILE
 from drr_jax.errors import InputError
 from drr_jax.runs import distributed
 
 # What the run is, what the report says of it, and its configuration.
-RECORD_FILE, RUN_FILE = "record.json", "run.json"
+RECORD_FILE, RUN_FILE, CONFIG_FILE = "record.json", "run.json", "config.json"
 LOCK = ".lock"
+RUN = "run"  # in record.json names of the run, in all other files the one they are of
 # These change where a run reads and how often it writes, never what it computes.
 FREE = (
     *("data.data_dir", "data.manual_dir", "data.worker_count", "data.read_threads"),
@@ -48,11 +48,11 @@ Record = dict[str, Any]
 
 
 class Damaged(InputError):
-    """A file of a run's folder that is no JSON object, or not the one that was written."""
+    """A file of a run's folder that is no JSON object, or not the one that was written there."""
 
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path}: not JSON ({why}); run that stage again")
-        self.name, self.why = path.name, why
+    def __init__(self, path: Path, why: str, what: str = "not JSON") -> None:
+        super().__init__(f"{path}: {what} ({why}); run that stage again")
+        self.name, self.why, self.what = path.name, why, what
 
 
 def is_free(key: str, record: Record) -> bool:
@@ -86,7 +86,8 @@ def commit() -> str:
 def read_file(workdir: str | Path, name: str) -> Record:
     """A JSON file of a run's folder, {} if it is not there.
 
-    Raises Damaged if it is no object, or a run.json whose values are of other types.
+    Raises Damaged if it is no object, one of another run, or a run.json whose values are of other
+    types.
     """
     path = Path(workdir) / name
     try:
@@ -98,7 +99,19 @@ def read_file(workdir: str | Path, name: str) -> Record:
     for key, expected in _RUN_TYPES.items() if name == RUN_FILE else ():
         if key in found and not isinstance(found[key], expected):
             raise Damaged(path, f"{key} is {ascii(found[key])[:40]}")
+    if name == RECORD_FILE:
+        return found
+    run = found.pop(RUN, None)
+    check_run(path, run, run_names(workdir))
     return found
+
+
+def check_run(path: Path, run: Any, names: Sequence[str]) -> None:
+    """Raises Damaged if a file in a run's folder is of the run called `run`, and that is none of
+    `names`; those of before, and what has no record beside it, are of nobody.
+    """
+    if run is not None and names and run not in names:
+        raise Damaged(path, "its run has another config, fold or data set", "of another run")
 
 
 def check_path(workdir: Path) -> None:
@@ -120,7 +133,14 @@ def check_path(workdir: Path) -> None:
 
 def write_file(workdir: str | Path, name: str, value: Mapping[str, Any]) -> None:
     """Writes a JSON file of a run's folder, whole or not at all, which `read_file` can check."""
-    files.write_json(Path(workdir) / name, files.sealed(value))
+    of = {} if name == RECORD_FILE else of_run(workdir)
+    files.write_json(Path(workdir) / name, files.sealed({**value, **of}))
+
+
+def of_run(workdir: str | Path) -> dict[str, str]:
+    """What a file in a run's folder has for `check_run`: {} if there is no record."""
+    names = run_names(workdir)
+    return {RUN: names[0]} if names else {}
 
 
 def run_names(workdir: str | Path) -> list[str]:
@@ -128,7 +148,7 @@ def run_names(workdir: str | Path) -> list[str]:
 
     The run's own is the first. Empty if there is no record, or one of an earlier version.
     """
-    about = read_file(workdir, RECORD_FILE).get("run")
+    about = read_file(workdir, RECORD_FILE).get(RUN)
     return [about["name"], *about["before"]] if about else []
 
 

@@ -1,11 +1,11 @@
 """What a system costs: parameters, FLOPs, and the time of a step beside that of another system.
 
-    python -m drr_jax.costs --reference=launch/table4.py:resnet18 --config=launch/table4.py:drr
+    python -m drr_jax.costs --reference=table4:resnet18 --config=table4:drr
     python -m drr_jax.costs --reference='runs/resnet18/seed0' --config='runs/*/seed0'
 
-A config is a launch file with its argument or, with * for many, the folder of a finished run, which
-then keeps its costs in costs.json for `drr_jax.main --mode=report --runs`. Only data shapes matter,
-so one batch of the config's data set is read. Nothing is trained.
+A config is a launch file, by name or path, with its argument or, with * for many, the folder of a
+finished run, which then keeps its costs in costs.json for `drr_jax.main --mode=report --runs`. Only
+data shapes matter, so one batch of the config's data set is read. Nothing is trained.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any
 import jax
 
 from drr_jax import config as configs
-from drr_jax import config_rules, data, files, models, training
+from drr_jax import config_rules, data, files, launches, models, training
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.runs import start_devices
@@ -141,6 +141,8 @@ def subjects(what: str) -> list[Subject]:
 
     Raises InputError if there is no such file, it has no get_config, or no folder is a run.
     """
+    if what.partition(":")[0] in launches.names():
+        what = launches.find(what)
     path, _, argument = what.partition(":")
     if not path.endswith(".py"):
         systems = tables_runs.group_runs(tables_runs.read_runs([what])[0])

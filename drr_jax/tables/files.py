@@ -38,10 +38,13 @@ def _table(grid: Grid) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
-def data_files(sections: Sequence[Section], skipped: Sequence[str]) -> dict[str, str]:
+def data_files(
+    sections: Sequence[Section], skipped: Sequence[str], across: Sequence[Row] = ()
+) -> dict[str, str]:
     """tables.csv with a line a system, ablation.csv with one for each held against a reference.
 
-    tables.json has both, and the single runs behind them. Scores and their spreads are shares.
+    tables.json has both, the single runs behind them, and models on other data sets. Scores and
+    their spreads are shares.
     """
     systems = [(one, _system(section, one)) for section in sections for one in section.systems]
     contrasts = [_contrast(section, one) for section in sections for one in section.contrasts]
@@ -49,6 +52,7 @@ def data_files(sections: Sequence[Section], skipped: Sequence[str]) -> dict[str,
         "systems": [row | {"runs": _runs(system)} for system, row in systems],
         "ablation": contrasts,
         "unpaired": [note for section in sections for note in section.unpaired],
+        "across": list(across),
         "left_out": list(skipped),
     }
     return {

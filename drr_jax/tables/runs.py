@@ -169,11 +169,14 @@ def common_parent(patterns: Sequence[str]) -> Path:
     return shared.relative_to(here) if shared.is_relative_to(here) else shared
 
 
-def read_runs(patterns: Sequence[str]) -> tuple[list[FoldRun], list[str]]:
+def read_runs(
+    patterns: Sequence[str], others: Collection[Path] = ()
+) -> tuple[list[FoldRun], list[str]]:
     """Every finished run in the folders that match, and one line for each that was left out.
 
     A folder of --config.fold=all counts as its fold0, fold1, ... Raises InputError, saying what
-    was looked for, if nothing matches or nothing of it is a finished run.
+    was looked for, if nothing matches or nothing of it is a finished run; `others`, folders of
+    scores on other data sets, are passed over and are enough.
     """
     folders: dict[Path, Path] = {}
     for pattern in patterns:
@@ -194,6 +197,8 @@ def read_runs(patterns: Sequence[str]) -> tuple[list[FoldRun], list[str]]:
             if workdir.resolve() in seen:
                 continue
             seen.add(workdir.resolve())
+            if workdir in others:
+                continue
             run = _fold_run(workdir)
             if isinstance(run, str):
                 skipped.append(f"{workdir}: {run}")
@@ -204,7 +209,7 @@ def read_runs(patterns: Sequence[str]) -> tuple[list[FoldRun], list[str]]:
                     f"{workdir}: the same config, seed {run.unit[0]} and fold {run.unit[1]} as "
                     f"{same.workdir}, which counts"
                 )
-    if not runs:
+    if not runs and not others:
         more = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
         raise InputError(
             f"--runs: no finished run among {len(folders)} folders: {skipped[0]}{more}"
@@ -224,7 +229,7 @@ def _fold_run(workdir: Path) -> FoldRun | str:
     try:
         run = FoldRun(workdir, *(runs.read_file(workdir, name) for name in names))
     except runs.Damaged as damaged:
-        return f"{damaged.name} is not JSON ({damaged.why})"
+        return f"{damaged.name} is {damaged.what} ({damaged.why})"
     lacking = [key for key in DESCRIBED if key not in run.record]
     if lacking:
         return f"{runs.RECORD_FILE} has no {lacking[0]}"

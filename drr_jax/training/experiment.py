@@ -135,8 +135,8 @@ class Experiment:
 def check(config: Config, fold: Fold, starts: bool = False) -> None:
     """Finds out what a run of `config` on `fold` would lack, without a device.
 
-    Raises InputError for an input that the data lack, for data cut short, and if the run `starts`,
-    for weights that are missing or damaged: one that goes on does not need them.
+    Raises InputError for an input that the data lack, for data cut short or swapped, and if the run
+    `starts`, for weights that are missing or damaged: one that goes on does not need them.
     """
     prepared = fold.prepared
     model = models.build(config, len(fold.names), fold.graph_prior, names=fold.names)
@@ -154,6 +154,13 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
         records = data.Source(prepared, [part], fold.image_size, fold.names, fold.task)
         for index in (0, len(records) - 1):
             records.read(index)
+            found, said = records.identity(index)[0], prepared.sequence(part, index)
+            if found != said:  # the files of two parts, or of two sets, in each other's place
+                raise InputError(
+                    f"prepared data set {prepared.directory}: record {index} of {part} is of "
+                    f"{found}, metadata.json says {said}; {data.REBUILD} {prepared.name} "
+                    "--overwrite"
+                )
 
 
 def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment:

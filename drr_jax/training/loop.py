@@ -14,14 +14,14 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from drr_jax import data, models, runs
+from drr_jax import data, files, models, runs
 from drr_jax.errors import InputError
 from drr_jax.runs import Checkpoints, Metrics, abstract, progress
 from drr_jax.stops import Stopped
 from drr_jax.training import evaluation as evaluate
 from drr_jax.training.done import was_evaluated
 from drr_jax.training.experiment import Experiment, State
-from drr_jax.weights import RANDOM, assumptions, describe_origins, normalisations
+from drr_jax.weights import RANDOM, TOKENIZER_DIGEST, assumptions, describe_origins, normalisations
 
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
@@ -145,7 +145,7 @@ def train(experiment: Experiment, workdir: Path, allow_change: bool = False) -> 
         step_function = make_step(experiment)
         started, batches = time.monotonic(), experiment.train_batches(first)
         bar = progress(experiment.steps, first, f"fold {experiment.fold.number}")
-        metrics = Metrics(workdir, first)
+        metrics = Metrics(workdir, first, runs.open_tracker(experiment.config, workdir))
         done = first  # the step that `state` is of
         running: Terms | None = None  # terms of that step, not yet looked at
         ends: list[float] = []  # when steps were done
@@ -231,6 +231,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         return
     before, devices = runs.read_file(workdir, runs.RUN_FILE), jax.devices()
     fold, config, parameters = experiment.fold, experiment.config, experiment.abstract_state.params
+    pieces = workdir / data.TOKENIZER_FILE
     chosen = {  # what auto stands for here
         "precision": jnp.dtype(experiment.model.dtype).name,
         "data.augment_on": experiment.augment_on,
@@ -264,6 +265,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
         "weights": dict(origins) or before.get("weights", {}),
         "normalisation": normalisations(config),
         "crop": before.get("crop") or data.crop_facts(fold),
+        TOKENIZER_DIGEST: files.digest(pieces) if pieces.is_file() else None,
         "started": before.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
         "seconds": before.get("seconds", 0.0),
         "step_seconds": before.get("step_seconds"),

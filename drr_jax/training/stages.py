@@ -26,6 +26,8 @@ def run_stages(
     evaluation. With both stages a fold that is done is left alone. Raises InputError, and
     stops.Stopped after a signal, with what is trained saved.
     """
+    if "train" in stages:
+        runs.check_tracker(config.log.also)
     began_with = runs.recorded_version(workdir)
     prepared = data.open_dataset(data.find_data(config, began_with))
     numbers = range(len(prepared.folds)) if config.fold == "all" else [int(config.fold)]

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from drr_jax.weights import export, push, stablehlo, tensor_file
+from drr_jax.weights import export, push, stablehlo
 from drr_jax.weights.names import detect
-from drr_jax.weights.sources import EXPORT, exported_config
+from drr_jax.weights.sources import EXPORT, exported_config, open_weights
 from drr_jax.weights.tensor_file import shown
 
 
 def show(path: Path) -> str:
     """A table of a file's tensors, after what they are of."""
-    tensors = tensor_file.open_weights(path)
+    tensors = open_weights(path)
     found, prefix = detect(tensors)
     exported = exported_config(path) is not None
     title = EXPORT if exported else found.name if found else "no known model"

@@ -18,11 +18,11 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from drr_jax import data, files, runs
 from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError
-from drr_jax.runs import BEST, CONFIG_FILE, LATEST, Checkpoints, describe_leaves
+from drr_jax.runs import BEST, CONFIG_FILE, LATEST, Checkpoints, digested_leaves
 from drr_jax.weights import tensor_file
 from drr_jax.weights.described import VERSION, check_described
 from drr_jax.weights.model_card import card
-from drr_jax.weights.sources import EXPORT
+from drr_jax.weights.sources import EXPORT, TOKENIZER_DIGEST, check_tokenizer, open_weights
 
 SELECTIONS = ("last", "best", "validation")
 CARD = "README.md"
@@ -57,7 +57,7 @@ def export_run(workdir: Path, out: Path, selection: str | None = None) -> str:
             tensor_file.write_file(folder / tensor_file.FILE, arrays, {"format": EXPORT})
             if described["tokenizer"]:
                 shutil.copyfile(workdir / data.TOKENIZER_FILE, folder / data.TOKENIZER_FILE)
-            files.write_json(folder / CONFIG_FILE, described)
+            files.write_json(folder / CONFIG_FILE, files.sealed(described))
             files.write_whole(folder / CARD, card(described))
     except OSError as error:
         raise InputError(
@@ -96,8 +96,8 @@ def load_folder(folder: str | Path) -> Exported:
     folder = Path(folder)
     path = folder / CONFIG_FILE
     try:
-        described = files.read_json(path)
-        stored, uses_tokens = described["arrays"], described["tokenizer"]
+        described = files.unsealed(files.read_json(path))
+        uses_tokens = described["tokenizer"]
         exported = described["format"] == EXPORT
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}, expected an exported folder") from None
@@ -106,16 +106,9 @@ def load_folder(folder: str | Path) -> Exported:
     if not exported:
         raise InputError(f"{path}: its format is not {EXPORT!r}")
     check_described(path, described)
-    tensors = tensor_file.open_weights(folder)
-    shapes = {n: {"shape": list(t.shape), "dtype": str(t.dtype)} for n, t in tensors.items()}
-    for name in [*stored, *shapes]:
-        if stored.get(name) != shapes.get(name):
-            raise InputError(
-                f"{folder}: {tensor_file.shown(name)} is {stored.get(name)} in {CONFIG_FILE} and "
-                f"{shapes.get(name)} in {tensor_file.FILE}: the files are of different exports"
-            )
-    arrays = {name: tensor.read() for name, tensor in tensors.items()}
+    arrays = {name: tensor.read() for name, tensor in open_weights(folder).items()}
     variables = {"params": {}, "batch_stats": {}, **unflatten_dict(arrays, sep="/")}
+    check_tokenizer(folder, described)
     pieces = data.load_tokenizer(folder / data.TOKENIZER_FILE) if uses_tokens else None
     return Exported(variables, described, pieces)
 
@@ -143,6 +136,7 @@ def _describe(
     captions = (workdir / data.TOKENIZER_FILE).is_file()
     if "T" in letters(str(run.get("domains", ""))) and not captions:
         raise InputError(f"{workdir / data.TOKENIZER_FILE} is missing: this run reads captions")
+    check_tokenizer(workdir, about)
     return {
         "format": EXPORT,
         "format_version": VERSION,
@@ -169,7 +163,8 @@ def _describe(
         "commit": about.get("commit", ""),
         "packages": run.get("packages", {}),
         "tokenizer": data.TOKENIZER_FILE if captions else None,
-        "arrays": describe_leaves(dict(variables)),
+        TOKENIZER_DIGEST: files.digest(workdir / data.TOKENIZER_FILE) if captions else None,
+        "arrays": digested_leaves(dict(variables)),
     }
 
 

@@ -20,12 +20,52 @@ HUGGING_FACE_FREE = frozenset(
         *("out_features", "out_indices", "stage_names"),
     )
 )
+# What ViTConfig and ResNetConfig have where a file leaves a key out.
+HUGGING_FACE_DEFAULTS = MappingProxyType(
+    {
+        "vit": {
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+            "hidden_act": "gelu",
+            "patch_size": 16,
+            "num_channels": 3,
+            "qkv_bias": True,
+        },
+        "resnet": {
+            "num_channels": 3,
+            "embedding_size": 64,
+            "hidden_sizes": [256, 512, 1024, 2048],
+            "depths": [3, 4, 6, 3],
+            "layer_type": "bottleneck",
+            "hidden_act": "relu",
+            "downsample_in_first_stage": False,
+            "downsample_in_bottleneck": False,
+        },
+    }
+)
+# Image processors that scale to 0 to 1 and normalise, unless their file says otherwise, and do
+# nothing to grey levels besides.
+PROCESSORS = frozenset(
+    (
+        *("Bit", "Blip", "CLIP", "ConvNext", "DeiT", "Levit", "MobileNetV1", "PoolFormer"),
+        *("Pvt", "Siglip", "ViT"),
+    )
+)
 # transformers' image processors: what is done to an image before it is normalised.
 PREPROCESSOR_FREE = frozenset(
     (
-        *("image_processor_type", "feature_extractor_type", "processor_class"),
-        *("_processor_class", "_valid_processor_keys", "return_tensors", "default_to_square"),
-        *("do_resize", "size", "size_divisor", "resample", "do_center_crop", "crop_size"),
+        *("processor_class", "_processor_class", "_valid_processor_keys", "return_tensors"),
+        *(
+            "default_to_square",
+            "do_resize",
+            "size",
+            "size_divisor",
+            "resample",
+            "do_center_crop",
+            "crop_size",
+        ),
         *("crop_pct", "do_convert_rgb", "data_format", "input_data_format", "device"),
     )
 )

@@ -9,6 +9,7 @@ lists them.
 import contextlib
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from drr_jax.config import Config, ImageEncoder, letters
 from drr_jax.errors import InputError
 from drr_jax.models import encoders
 from drr_jax.runs import CONFIG_FILE
-from drr_jax.weights import tensor_file
 from drr_jax.weights.fact_keys import (
+    HUGGING_FACE_DEFAULTS,
     HUGGING_FACE_FREE,
     PREPROCESSOR_FREE,
+    PROCESSORS,
     TIMM_ARCHITECTURES,
     TIMM_ARGUMENTS,
     TIMM_ARGUMENTS_FREE,
@@ -35,6 +37,7 @@ from drr_jax.weights.sources import (
     kept_config,
     key_of,
     locate,
+    open_weights,
     source_of,
 )
 from drr_jax.weights.tensor_file import shown
@@ -42,6 +45,7 @@ from drr_jax.weights.tensor_file import shown
 PREPROCESSOR = "preprocessor_config.json"
 HUGGING_FACE_EPSILON = 1e-12  # ViTConfig's own; timm's ViTs have 1e-6
 _RESCALE = 1 / 255
+_KINDS = ("image_processor_type", "feature_extractor_type")
 Facts = dict[str, Any]  # those of ImageEncoder's mean, std and epsilon that are known
 
 
@@ -104,7 +108,7 @@ def read(config: Config, domain: str) -> Facts:
     source, key = source_of(config, domain), key_of(domain)
     path = locate(source, key)
     folder = path if path.is_dir() else path.parent
-    tensors = tensor_file.open_weights(path)
+    tensors = open_weights(path)
     own = own_encoder(tensors, domain, f"config key {key}={source}")
     file = folder / CONFIG_FILE
     with named(file):
@@ -115,9 +119,14 @@ def read(config: Config, domain: str) -> Facts:
         facts: Facts = {"epsilon": HUGGING_FACE_EPSILON} if theirs else {}
         described = _read(file)
         if described is None:
-            return facts | _of_processor(folder / PREPROCESSOR, _read(folder / PREPROCESSOR) or {})
+            return facts | _of_processor(folder / PREPROCESSOR, _read(folder / PREPROCESSOR))
         if "architecture" in described:
-            return _of_timm(config, described, file)
+            facts = _of_timm(config, described, file)
+            other = _of_processor(folder / PREPROCESSOR, _read(folder / PREPROCESSOR))
+            if facts and other and facts != other:
+                theirs = f"{file.name} has {facts}; remove the wrong one"
+                raise _refuse(folder / PREPROCESSOR, "its normalisation", other, theirs)
+            return facts or other
         facts |= _of_hugging_face(config, described, file)
         return facts | _of_hugging_face_images(config, domain, folder)
 
@@ -194,6 +203,11 @@ def _of_hugging_face(config: Config, said: Mapping[str, Any], file: Path) -> Fac
     if said.get("model_type") != expected["model_type"]:
         wanted = f"encoder.backbone={config.encoder.backbone} expects {expected['model_type']!r}"
         raise _refuse(file, "model_type", said.get("model_type"), wanted)
+    for key, default in HUGGING_FACE_DEFAULTS[expected["model_type"]].items():
+        if key not in said and default != expected[key]:
+            raise InputError(
+                f"{file}: no {key}, which means {default!r}; our encoder has {expected[key]!r}"
+            )
     said, facts = dict(said), {}
     if (patch := said.get("patch_size")) in ([encoders.PATCH] * 2, (encoders.PATCH,) * 2):
         said["patch_size"] = patch[0]
@@ -219,7 +233,7 @@ def _of_hugging_face_images(config: Config, domain: str, folder: Path) -> Facts:
     return _of_processor(file, said)
 
 
-def _of_processor(file: Path, said: Mapping[str, Any]) -> Facts:
+def _of_processor(file: Path, said: Mapping[str, Any] | None) -> Facts:
     """Normalisation of grey levels of 0 to 1 by what an image processor does to those of 0 to 255.
 
     It multiplies them by a factor, subtracts a mean and divides by a deviation, or leaves some out.
@@ -229,12 +243,22 @@ def _of_processor(file: Path, said: Mapping[str, Any]) -> Facts:
     keys = ("do_normalize", "do_rescale", "rescale_factor", "image_mean", "image_std")
     _check(
         file,
-        {key: value for key, value in said.items() if key not in keys},
+        {key: value for key, value in said.items() if key not in (*keys, *_KINDS)},
         {"do_flip_channel_order": False, "do_pad": False},
         PREPROCESSOR_FREE,
     )
-    normalises = said.get("do_normalize") is not False
-    factor = said.get("rescale_factor") or _RESCALE if said.get("do_rescale") is not False else 1
+    for key in _KINDS:
+        kind = re.sub("(ImageProcessor|FeatureExtractor)(Fast|Pil)?$", "", said.get(key) or "ViT")
+        if kind not in PROCESSORS:
+            raise _refuse(file, key, said[key], "whose defaults are not known; set a ViT's")
+    for key in ("do_normalize", "do_rescale"):
+        if type(said.get(key, True)) is not bool:
+            raise _refuse(file, key, said[key], "expected true or false")
+    normalises, rescales = said.get("do_normalize", True), said.get("do_rescale", True)
+    factor = said.get("rescale_factor") if rescales else 1
+    factor = _RESCALE if factor is None else factor
+    if not factor > 0:
+        raise _refuse(file, "rescale_factor", factor, "expected a number above 0")
     mean = said.get("image_mean") if normalises else 0.0
     std = said.get("image_std") if normalises else 1.0
     return _normalisation(file, ("image_mean", mean), ("image_std", std), 255 * factor)

@@ -13,7 +13,15 @@ from drr_jax.errors import InputError
 from drr_jax.facs import FACE_DOMAINS
 from drr_jax.weights import names as weight_names
 from drr_jax.weights import tensor_file
-from drr_jax.weights.sources import EXPORT, NONE, commit_of, key_of, locate, source_of
+from drr_jax.weights.sources import (
+    EXPORT,
+    NONE,
+    commit_of,
+    key_of,
+    locate,
+    open_weights,
+    source_of,
+)
 from drr_jax.weights.tensor_file import Tensor, Tensors, shown
 
 RANDOM = "random initialisation"
@@ -87,7 +95,7 @@ def check_files(config: Config, domains: Sequence[str]) -> None:
     Whether they fit is seen with the model: `plan_all`.
     """
     for domain in filled_domains(config, domains):
-        tensor_file.open_weights(locate(source_of(config, domain), key_of(domain)))
+        open_weights(locate(source_of(config, domain), key_of(domain)))
 
 
 def plan_all(config: Config, domains: Sequence[str], variables: Variables) -> dict[str, Plan]:
@@ -110,7 +118,7 @@ def _plan(config: Config, domain: str, variables: Variables) -> Plan:
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree.get(encoder, {}))
     }
     place = locate(source, key)
-    tensors = tensor_file.open_weights(place)
+    tensors = open_weights(place)
     family, wanted = _family(config, domain)
     own = own_encoder(tensors, domain, said)
     if own:

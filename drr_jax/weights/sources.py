@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from drr_jax import data, files
 from drr_jax.config import Config, Text
 from drr_jax.errors import InputError
 from drr_jax.models import encoders
-from drr_jax.runs import CONFIG_FILE, Checkpoints, read_file
+from drr_jax.runs import CONFIG_FILE, RUN_FILE, Checkpoints, read_file
 from drr_jax.weights import tensor_file
+from drr_jax.weights.tensor_file import Tensors
 
 NONE, HUB = "none", "hf:"
 EXPORT = "drr_jax export"  # the format of our own folders
+TOKENIZER_DIGEST = "tokenizer_digest"  # in what an export, or run.json, says
 STABLEHLO = "model.stablehlo"  # what `drr_jax.weights stablehlo` adds to them
 FILES = (  # what is downloaded
     tensor_file.FILE,
@@ -128,6 +131,7 @@ def text_of(config: Config) -> tuple[Text, Any]:
         )
     else:
         text = encoders.read_sizes(folder / CONFIG_FILE, text)
+    check_tokenizer(folder, _read_export(folder) or {})
     pieces = data.load_tokenizer_folder(folder)
     if pieces.get_vocab_size() > text.vocabulary:
         raise InputError(
@@ -144,6 +148,7 @@ def kept_text(config: Config, workdir: Path | None) -> tuple[Text, Any] | None:
     file, theirs = workdir / data.TOKENIZER_FILE, (kept_config(workdir) or {}).get("text")
     if not (theirs and file.is_file()):
         return None
+    check_tokenizer(workdir, read_file(workdir, RUN_FILE))
     sizes = {name: theirs[name] for name in SIZES}
     return dataclasses.replace(config.text, **sizes), data.load_tokenizer(file)
 
@@ -157,8 +162,55 @@ def kept_config(workdir: Path | None) -> dict[str, Any] | None:
 
 def exported_config(folder: Path) -> dict[str, Any] | None:
     """The config of the run that a folder was exported from, None if another program made it."""
+    described = _read_export(folder)
+    return None if described is None else described.get("config", {})
+
+
+def _read_export(folder: Path) -> dict[str, Any] | None:
+    """What an exported folder says of itself, None if another program made it.
+
+    Raises InputError if it says something else than was written.
+    """
+    path = folder / CONFIG_FILE
     try:
-        found = files.read_json(folder / CONFIG_FILE)
+        found = files.read_json(path)
     except (OSError, ValueError):
         return None
-    return found.get("config", {}) if found.get("format") == EXPORT else None
+    if found.get("format") != EXPORT:
+        return None
+    try:
+        return files.unsealed(found)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; copy the folder or export it again") from None
+
+
+def open_weights(path: Path) -> Tensors:
+    """As `tensor_file.open_weights`; those of an exported folder are checked when they are read.
+
+    Raises InputError, too, if its files are of different exports.
+    """
+    tensors = tensor_file.open_weights(path)
+    described = _read_export(path if path.is_dir() else path.parent)
+    if described is None or not (path.is_dir() or path.name == tensor_file.FILE):
+        return tensors
+    stored = described.get("arrays", {})
+    for name in [*stored, *tensors]:
+        said = {key: value for key, value in stored.get(name, {}).items() if key != "crc32"}
+        found = tensors.get(name)
+        held = {"shape": list(found.shape), "dtype": str(found.dtype)} if found else {}
+        if said != held:
+            raise InputError(
+                f"{path}: {tensor_file.shown(name)} is {said or None} in {CONFIG_FILE} and "
+                f"{held or None} in {tensor_file.FILE}: the files are of different exports"
+            )
+    return {
+        name: dataclasses.replace(tensor, crc32=stored[name].get("crc32", ""))
+        for name, tensor in tensors.items()
+    }
+
+
+def check_tokenizer(folder: Path, described: Mapping[str, Any]) -> None:
+    """Raises InputError if the word pieces in `folder` are not those that `described` is of."""
+    file, said = folder / data.TOKENIZER_FILE, described.get(TOKENIZER_DIGEST)
+    if said and file.is_file() and files.digest(file) != said:
+        raise InputError(f"tokenizer {file}: it is not what was written; put back a copy")

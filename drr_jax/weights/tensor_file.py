@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from drr_jax import files, limits
+from drr_jax import files, limits, runs
 from drr_jax.errors import InputError
 
 _CUT = "the file was cut short, copy or download it again"
@@ -43,18 +43,28 @@ class Tensor:
     dtype: np.dtype
     shape: tuple[int, ...]
     offset: int  # of its first byte in the file
+    crc32: str = ""  # of its bytes, if that is known
 
     def read(self) -> np.ndarray:
-        """Its values. Raises InputError if the file has become shorter since it was opened."""
+        """Its values. Raises InputError if the file has become shorter since it was opened.
+
+        And if they are not those that were written, where their digest is known.
+        """
         try:
             with safe_open(self.file, "np", backend="pread") as file:
-                return file.get_tensor(self.name)
+                values = file.get_tensor(self.name)
         except (SafetensorError, OSError):
             got = max(0, self.file.stat().st_size - self.offset)
             raise InputError(
                 f"weights {self.file}: {shown(self.name)} ends after {got} of "
                 f"{math.prod(self.shape) * self.dtype.itemsize} bytes: {_CUT}"
             ) from None
+        if self.crc32 not in ("", runs.crc32(values)):
+            raise InputError(
+                f"weights {self.file}: {shown(self.name)} is not what was exported: the file is "
+                "damaged, copy it or export it again"
+            )
+        return values
 
 
 Tensors = dict[str, Tensor]
@@ -84,7 +94,7 @@ def open_weights(path: Path) -> Tensors:
         raise InputError(f"weights {index}: not an index of shards ({_reason(error)})") from None
     tensors: Tensors = {}
     for shard in sorted({shard for _, shard in pairs}):
-        if shard != os.path.basename(shard):
+        if not files.is_name(shard):
             raise InputError(f"weights {index}: shard {shown(shard)} is not a file beside it")
         held, said = open_file(path / shard), {name for name, file in pairs if file == shard}
         if different := sorted(said.symmetric_difference(held)):

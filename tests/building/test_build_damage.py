@@ -213,6 +213,26 @@ def test_shards_that_are_not_those_written_are_refused(prepared: Path, tmp_path:
         open_dataset(copy)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda info: info.update(name="disfa"),
+        lambda info: info["splits"][1].update(
+            filepathTemplate="{DATASET}-part1.{FILEFORMAT}-{SHARD_X_OF_Y}"
+        ),
+    ],
+)
+def test_files_that_are_not_those_written_are_refused(
+    prepared: Path, tmp_path: Path, change: Callable[[Any], None]
+) -> None:
+    """With part1's records as part2's, people would be tested who were trained on."""
+    copy = tmp_path / "reactionet" / "full" / DATA_SET.version
+    shutil.copytree(prepared, copy)
+    edit("dataset_info.json", change)(copy)
+    with pytest.raises(InputError, match=r"dataset_info\.json has other files of part\d than were"):
+        open_dataset(copy)
+
+
 def test_a_run_goes_on_with_the_version_that_it_began_with(prepared: Path, tmp_path: Path) -> None:
     """A later one may have the same people in other parts: the test people would be trained on."""
     folder = tmp_path / "reactionet" / "full"

@@ -167,6 +167,9 @@ def test_an_au_without_positives_may_have_weight_0_which_is_said():
     config.loss.no_positive = "zero"
     (warning,) = check(config, faces, 2)
     assert "no positive of AU04 in the training parts" in warning and "weight 0" in warning
+    faces = labelled([(0, 0, 0), (0, 0, 0), (1, 5, 1)])
+    with pytest.raises(InputError, match=r"no positive of AU01, AU04, AU12 in the .*; split the"):
+        check(config, faces, 2)  # nothing would be learnt
 
 
 def test_an_au_without_positives_is_refused_with_a_way_out():
@@ -184,6 +187,9 @@ def test_an_au_without_positives_is_refused_with_a_way_out():
     config.data.classes = "AU12+AU01"
     assert classes.class_names(config, faces) == ("AU01", "AU12")
     assert check(config, faces, 0) == []
+    config.data.classes = "AU12+AU01+AU12"
+    with pytest.raises(InputError, match=r"data.classes: AU12 is there twice"):
+        classes.class_names(config, faces)
     config.data.classes = "AU1"
     with pytest.raises(InputError, match=r"not evaluated on 'AU1': did you mean AU12 or AU01"):
         classes.class_names(config, faces)

@@ -185,7 +185,7 @@ MODALITIES = ("reaction", "depth", "thermal", "landmarks")
 def test_only_inputs_that_are_asked_for_are_read(multimodal, prepared):
     assert multimodal.inputs == INPUTS
     assert "depth" not in prepared.inputs and "landmarks" in prepared.inputs
-    given = {"labels", "index"}
+    given = {"labels", "index", "frame"}
     assert set(source.Source(multimodal, PARTS, SIZE)[0]) == {*TUPLE, *given}
     for inputs in (("depth",), ("landmarks", "thermal"), ("caption",)):
         assert set(source.Source(multimodal, PARTS, SIZE, inputs=inputs).read(0)) == {

@@ -1,5 +1,6 @@
 """Prediction: the command, the call, and what they write; the same numbers wherever they are."""
 
+import dataclasses
 import io
 import json
 import shutil
@@ -120,7 +121,7 @@ def test_images_give_a_row_a_face_with_named_columns(asked, people, tmp_path, ca
     found = table(out)
     assert found["input"].tolist() == ["face8.jpg", "face9.jpg", "face10.jpg", "nobody.png"]
     assert found.columns[:5].tolist() == ["frame", "face_id", "timestamp", "confidence", "success"]
-    assert found.columns[10:].tolist() == [f"{n}_{kind}" for n in AUS for kind in "pc"]
+    assert found.columns[11:].tolist() == [f"{n}_{kind}" for n in AUS for kind in "pc"]
     assert found["success"].tolist() == [1, 1, 1, 0] and found.loc[3, "AU01_p":].isna().all()
     for name in AUS:
         counts = found.loc[:2, f"{name}_p"] >= asked.threshold[name]
@@ -277,7 +278,7 @@ def test_what_cannot_be_read_is_one_line(asked, people, video, tmp_path):
             arguments[wrong.split("=")[0]] = wrong
             command(*arguments.values(), out)
         assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="ends at frame .* has the rows up to there"):
+    with pytest.raises(InputError, match=r"ends at frame .* has the rows up to there"):
         command(f"--model={asked.name}", f"--input={cut}", out, "--faces=none")
     assert 0 < len(table(tmp_path / "out")) < 20
 
@@ -329,3 +330,12 @@ def test_a_run_needs_no_config_to_be_evaluated_and_reported(trained, tmp_path):
     (copy / "report.html").unlink()
     assert main.run(main.parse(["main", "--mode=report", f"--workdir={copy}"])) == 0
     assert (copy / "report.html").exists()
+
+
+def test_a_model_that_reads_no_face_is_asked_about_whole_images(asked, people):
+    other = dataclasses.replace(asked, described={**asked.described, "inputs": ["stimulus"]})
+    with pytest.raises(InputError, match="--faces=none asks it about whole images"):
+        other.predict(people[0])
+    several = {**asked.described, "inputs": ["reaction", "caption"]}
+    with pytest.raises(InputError, match="it reads caption beside the face"):
+        dataclasses.replace(asked, described=several).predict(people[0])

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from prepared_faces import letterboxed, pixels
 
 from tfds_reactionet.reading.crop import move
-from tfds_reactionet.reading.images import Format, decode, to_stored
+from tfds_reactionet.reading.images import BadImageError, Format, decode, to_stored
 from tfds_reactionet.reading.placing import Fit, Placement, full_transform
 
 
@@ -30,6 +30,12 @@ def test_images_are_turned_as_their_exif_says(kind: str, orientation: int) -> No
     found = decode(data)
     assert found.shape == shown.shape == ((40, 60, 3) if orientation < 5 else (60, 40, 3))
     assert np.abs(found.astype(int) - shown).mean() < 3
+
+
+def test_bytes_may_fill_what_is_before_a_marker() -> None:
+    data, shown = photograph(40, 60, "JPEG", 6)
+    at = data.index(b"\xff\xe1")
+    assert decode(data[:at] + b"\xff\xff" + data[at:]).shape == shown.shape == (60, 40, 3)
 
 
 @pytest.mark.parametrize("tag", [b"\0\0", b"\0\x09", b"\xff\xff"])
@@ -89,3 +95,15 @@ def test_a_letterbox_is_the_image_in_black() -> None:
     assert np.abs(stored.astype(int) - letterboxed(shown)).max() <= 1
     square = photograph(64, 64, "PNG", 1)[1]
     assert np.array_equal(Placement.of(64, 64, 32, "centre").apply(square), letterboxed(square))
+
+
+def test_a_tiff_with_damaged_strips_is_no_image() -> None:
+    """OpenCV gives what it can of one, and black for the rest."""
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 48, 3), np.uint8)
+    Image.fromarray(noise).save(buffer, "TIFF", compression="tiff_adobe_deflate")
+    data = bytearray(buffer.getvalue())
+    np.testing.assert_array_equal(decode(bytes(data)), noise)
+    data[len(data) // 2 : len(data) // 2 + 20] = bytes(20)
+    with pytest.raises(BadImageError):
+        decode(bytes(data))

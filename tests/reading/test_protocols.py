@@ -62,6 +62,11 @@ def test_fold_files(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf# mine\r\nF001 1\r\nF002,part3\r\n\r\nM001\t2\r\n")
     found = read_fold_file(path)
     assert found == {"F001": "part1", "F002": "part3", "M001": "part2"}
+    path.write_text("sport/ice hockey/a, b/seq0 1\nN 8 (1).jpg , 2 \n # no\n,\n")
+    assert read_fold_file(path, "image") == {
+        "sport/ice hockey/a, b/seq0": "part1",
+        "N 8 (1).jpg": "part2",
+    }
     for text, message in [
         ("F001 11", "line 1: 'F001 11', expected a subject and its part, 1 to 10"),
         ("F001", "line 1: 'F001', expected"),
@@ -70,6 +75,7 @@ def test_fold_files(tmp_path: Path) -> None:
         ("F001 1\nF002 3", "no subject in part 2"),
         ("F001 1", "no subject in part 2"),
         ("", "no subject in part 1"),
+        ("1", "line 1: '1', expected a subject"),
     ]:
         path.write_text(text)
         with pytest.raises(InputError) as caught:

@@ -16,7 +16,7 @@ from drr_jax import main
 from drr_jax.data import split
 from drr_jax.errors import InputError
 from drr_jax.report import write as report
-from drr_jax.report.relation_figures import agreement
+from drr_jax.report.relation_figures import agreement, relation_figure
 from drr_jax.report.samples import choose_samples, load_samples, log_loss, save_samples
 from drr_jax.report.tuples import heat, words
 from drr_jax.training import people
@@ -315,3 +315,8 @@ def test_heat_is_grey_where_nothing_is_looked_at():
     assert np.ptp(lit[2, 2]) > 60
     even = heat(image, np.full((4, 4), 1 / 16, np.float32)).astype(int)
     assert np.ptp(even[16, 16]) < np.ptp(lit[2, 2])
+
+
+def test_one_class_alone_has_a_relation_figure():
+    """Of itself: without a pair there is no scale to be taken from pairs."""
+    assert relation_figure(np.eye(1), np.eye(1), ["AU01"], "prototypes").startswith(b"\x89PNG")

@@ -3,13 +3,17 @@
 import errno
 import json
 import os
+import shutil
+from functools import partial
 
+import numpy as np
 import pytest
 
 from drr_jax import files
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
-from drr_jax.runs import record
+from drr_jax.report import samples
+from drr_jax.runs import logs, record
 
 
 def make(**changes):
@@ -205,6 +209,36 @@ def test_a_flipped_bit_of_any_file_is_found(tmp_path):
                 assert record.read_file(tmp_path, path.name) == value
             except record.Damaged as damaged:
                 assert str(path) in str(damaged)
+
+
+def test_a_file_of_another_run_is_named(workdir, tmp_path):
+    """Swapped by hand, or copied from a run that looked the same; samples and the log as well."""
+    other = tmp_path / "other"
+    record.check_record(other, make(seed=5), allow_change=False)
+    names = ("run.json", "config.json", "results.json")
+    for folder in (workdir, other):
+        for name in names:
+            record.write_file(folder, name, {"seconds": 1.5})
+        with logs.Metrics(folder, 0) as metrics:
+            for step in (1, 2):
+                metrics.write(step, {"loss": 0.5})
+        samples.save_samples(folder, 0, {"label": np.ones(2, np.int8)})
+    readers = {
+        **{name: partial(record.read_file, name=name) for name in names},
+        "metrics.jsonl": logs.read_metrics,
+        "samples-fold0.npz": samples.load_samples,
+    }
+    for name, read in readers.items():
+        whole = read(workdir)
+        assert record.RUN not in whole and (name != "metrics.jsonl" or whole[1]["loss"] == 0.5)
+        shutil.copy(other / name, workdir / name)
+        with pytest.raises(record.Damaged) as error:
+            read(workdir)
+        assert f"{workdir / name}: of another run" in str(error.value)
+    record.check_record(workdir, make(seed=5), allow_change=True)
+    assert [read(workdir) is not None for read in readers.values()] == [True] * 5
+    (workdir / "record.json").unlink()  # what was copied alone can be read
+    assert logs.read_metrics(workdir) == [{"step": step, "loss": 0.5} for step in (1, 2)]
 
 
 def test_a_run_has_a_name_that_a_newer_program_keeps(workdir):

@@ -17,7 +17,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
 from tfds_reactionet.affectnet import labels
 from tfds_reactionet.affectnet.reader import NO_IMAGE, NO_LABEL, OTHER_CLASS
-from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE
+from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE, OUTSIDE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading.crop import Box, box_transform, warp
@@ -129,7 +129,7 @@ SKIPS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no image": (lambda raw: image_of(raw, 0).unlink(), NO_IMAGE),
     "bad image": (lambda raw: image_of(raw, 0).write_bytes(b"\xff\xd8"), BAD_IMAGE),
     "no box": (edit("training", ",10,10,40,40", ",NULL,NULL,NULL,NULL"), NO_FACE),
-    "box beside the image": (edit("training", ",10,10,40,40", ",100,10,40,40"), NO_FACE),
+    "box beside the image": (edit("training", ",10,10,40,40", ",100,10,40,40"), OUTSIDE),
 }
 
 

@@ -17,7 +17,14 @@ from tfds_reactionet.building import NO_LANDMARKS
 from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.ck_plus import labels
-from tfds_reactionet.ck_plus.reader import NO_EMOTION, NO_FACS, NO_IMAGE, NOT_LAST, OTHER_EMOTION
+from tfds_reactionet.ck_plus.reader import (
+    NO_EMOTION,
+    NO_FACS,
+    NO_IMAGE,
+    NOT_LAST,
+    OTHER_EMOTION,
+    OTHER_PEAK,
+)
 from tfds_reactionet.reading.crop import move
 from tfds_reactionet.reading.placing import full_transform
 
@@ -137,7 +144,7 @@ def test_names_of_other_widths_belong_together(raw: Path) -> None:
 def test_peak_is_the_frame_that_the_label_names(raw: Path) -> None:
     (raw / EMOTION).rename(raw / EMOTION.replace("00000005", "00000004"))
     prepared = build("ck_plus", raw, raw.parent / "data")
-    assert read_metadata(prepared)["noted"] == {NOT_LAST: 1}
+    assert read_metadata(prepared)["noted"] == {NOT_LAST: 1, OTHER_PEAK: 1}
     assert f"1  {NOT_LAST}" in summarise(prepared)
     found = read(prepared)
     assert [frame for sequence, frame in sorted(found) if sequence == "S010/002"] == [2, 3, 4]

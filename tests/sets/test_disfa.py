@@ -107,10 +107,10 @@ def test_chunks_of_a_video_are_read_on_without_seeking(
     assert len(starts) == 4  # both videos, once for each build
 
 
-def video_of_greys(path: Path, count: int) -> None:
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20, (32, 16))
+def video_of_greys(path: Path, count: int, width: int = 32, height: int = 16) -> None:
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20, (width, height))
     for number in range(count):
-        video.write(np.full((16, 32, 3), 20 * number, np.uint8))
+        video.write(np.full((height, width, 3), 20 * number, np.uint8))
     video.release()
 
 
@@ -183,6 +183,19 @@ def test_missing_labels_are_unknown_and_never_absent(raw: Path, release: Any) ->
     assert read_metadata(prepared)["parts"]["part3"]["au_known"][AUS.index(12)] == 0
 
 
+@pytest.mark.parametrize("given", [{}, {"frame_offset": 0}])
+def test_label_rows_that_do_not_count_a_videos_frames_from_1(
+    raw: Path, given: dict[str, int]
+) -> None:
+    """Rows from 0 would find a neighbour's frame, all but one."""
+    for path in (raw / "ActionUnit_Labels/SN003").iterdir():
+        rows = [line.split(",") for line in path.read_text().split()]
+        path.write_text("".join(f"{int(row) - 1},{code}\n" for row, code in rows))
+    shutil.rmtree(raw / "Landmark_Points")
+    with pytest.raises(InputError, match=r"SN003_comp\.avi: 5 frames, .* from 0 to 4; expected"):
+        build("disfa", raw, raw.parent / "data", max_skipped=0.5, **given)
+
+
 def test_folders_in_other_words(raw: Path) -> None:
     """Capital letters, folders around, the right camera beside the left."""
     (raw / "Videos_LeftCamera").rename(raw / "videos_leftcamera")
@@ -204,7 +217,7 @@ def add(name: str, content: bytes) -> Callable[[Path], None]:
 
 def cut_video(raw: Path) -> None:
     path = raw / "Videos_LeftCamera/LeftVideoSN003_comp.avi"
-    video_of_greys(path, 3)
+    video_of_greys(path, 3, WIDTH, HEIGHT)
 
 
 SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {

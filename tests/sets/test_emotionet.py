@@ -1,5 +1,6 @@
 """EmotioNet from tiny releases: workbook, CSV and lists by value, downloads, folds, defects."""
 
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from tfds_reactionet.building.face_records import BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.emotionet import labels
-from tfds_reactionet.emotionet.reader import NO_IMAGE, TWICE, part_by_digest
+from tfds_reactionet.emotionet.reader import NO_IMAGE, SEVERAL_IMAGES, TWICE, part_by_digest
 from tfds_reactionet.emotionet.spreadsheet import read_workbook
 
 WORKBOOK = "EmotioNet_FACS_aws_2020_24600.xlsx"
@@ -122,6 +123,17 @@ def test_a_second_row_of_an_image_and_another_format(raw: Path) -> None:
     assert read_metadata(prepared)["skipped"] == {NO_IMAGE: 2, TWICE: 1}
     names = {(r["name"], int(frame)) for (_, frame), r in read(prepared).items()}
     assert ("N_0000000008_00001.jpg", 7) in names and ("same.jpg", 3) not in names
+
+
+def test_one_of_several_images_of_a_name_is_not_guessed(raw: Path) -> None:
+    image = raw / "images/N_0000000008/N_0000000008_00001.jpg"
+    for folder in ("mine", "other"):
+        (raw / "images" / folder).mkdir()
+        shutil.copy(image, raw / "images" / folder)
+    assert len(read(build("emotionet", raw, raw.parent / "data"))) == 7  # in the URL's folder
+    image.unlink()
+    with pytest.raises(InputError, match=rf"{SEVERAL_IMAGES} \(1\)"):
+        build("emotionet", raw, raw.parent / "again")
 
 
 def test_damaged_images_count(raw: Path) -> None:

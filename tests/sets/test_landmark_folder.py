@@ -81,6 +81,18 @@ def test_emotionet_is_cut_out_by_files_of_single_images(emotionet: Path) -> None
         build("emotionet/manual", emotionet / "raw", emotionet / "again", landmarks=str(tracks))
 
 
+@pytest.mark.parametrize("flat", [False, True])
+def test_no_image_gets_the_landmarks_of_its_namesake(emotionet: Path, flat: bool) -> None:
+    """a/same.jpg and b/same.jpg, of which one file of landmarks is."""
+    tracks = write_stills(emotionet, lambda number: [face(1 + number, 2, 16)])
+    (tracks / "b" / "same.csv").unlink()
+    if flat:
+        (tracks / "a" / "same.csv").rename(tracks / "same.csv")
+    message = r"same\.csv: is it of .*a/same\.jpg or of .*b/same\.jpg\? Expected one for each"
+    with pytest.raises(InputError, match=message):
+        build("emotionet/manual", emotionet / "raw", emotionet / "data", landmarks=str(tracks))
+
+
 def test_folders_that_hold_no_landmarks(emotionet: Path) -> None:
     (emotionet / "empty").mkdir()
     for folder, message in (("none", "none: no such folder"), ("empty", "empty: no CSV in it")):
@@ -150,6 +162,21 @@ def test_landmarks_of_a_clip_that_are_missing_count(sessions: Path, tmp_path: Pa
     (tracks / "S032-108.csv").unlink()
     with pytest.raises(InputError, match=rf"{NO_LANDMARKS} \(3\)"):
         build("mmi", sessions, tmp_path / "data", landmarks=str(tracks))
+
+
+def test_landmarks_of_a_clip_count_its_frames_from_1_to_the_last(
+    sessions: Path, tmp_path: Path
+) -> None:
+    tracks = write_clips(tmp_path, sessions, face(2, 4, 24))
+    path, options = tracks / "S032-108.csv", {"landmarks": str(tracks), "folds": "3"}
+    for rows, message in (
+        (range(9), r"S032-108\.csv: counts frames from 0; expected the first .* to be 1"),
+        (range(1, 2), rf"{NO_LANDMARKS} \(3\)"),
+    ):
+        table = [row(COLUMNS, face(2, 4, 24), frame=number) for number in rows]
+        write_table(path, COLUMNS, table)
+        with pytest.raises(InputError, match=message):
+            build("mmi", sessions, tmp_path / "data", **options)
 
 
 def test_reactionet_is_cut_out_by_its_own_files(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
 from tfds_reactionet.building import NO_LANDMARKS
 from tfds_reactionet.building.face_records import BAD_IMAGE
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.reader import NO_IMAGE
@@ -129,6 +129,15 @@ def test_originals_are_cut_out_by_boxes_without_landmarks(tmp_path: Path) -> Non
     assert np.isnan(found["train", 1]["landmarks"]).all()
     box = labels.parse_box("22 10 58 55 \r\n", "file")
     assert (box.left, box.top, box.width, box.height) == (22, 10, 37, 46)
+
+
+def test_faces_cut_out_otherwise_than_the_others_are_said(raw: Path) -> None:
+    data = raw.parent / "data"
+    assert read_metadata(build("raf_db/original", raw, data))["notes"] == []
+    (raw / "Annotation/manual/train_00002_manu_attri.txt").unlink()
+    prepared = build("raf_db/original", raw, data, overwrite=True)
+    note = "WARNING: 1 without a file of landmarks, cut out by their boxes"
+    assert read_metadata(prepared)["notes"] == [note] and note in summarise(prepared)
 
 
 SKIPS: dict[str, tuple[str, Callable[[Path], Any], str]] = {

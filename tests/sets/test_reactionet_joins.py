@@ -170,7 +170,7 @@ def add_face(path: Path, frames: list[int], side: float, drop: tuple[int, ...] =
 @pytest.mark.parametrize(("face", "kept"), [("longest", (1, 3, 4)), ("largest", (1, 2, 4))])
 def test_labels_of_a_sequence_are_of_one_face(raw: Path, face: str, kept: tuple[int, ...]) -> None:
     (raw / "labels" / "keyframes.csv").unlink()
-    add_face(raw / KEY / "openface.csv", [1, 2, 4] if face == "largest" else [2, 4], 500, (2,))
+    add_face(raw / KEY / "openface.csv", [1, 2, 4] if face == "largest" else [2, 4], 40, (2,))
     prepared = built(raw, face=face)
     found = {frame: r for (key, frame), r in read(prepared).items() if key == KEY}
     assert tuple(found) == kept

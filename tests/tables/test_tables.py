@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from finished_runs import STEPS, VALIDATION, read, write_evaluations, write_run
 
-from drr_jax import files, main
+from drr_jax import files, main, metrics
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.runs import record
@@ -524,3 +524,30 @@ def test_nothing_to_collect_says_what_was_looked_for(tmp_path, monkeypatch):
 )
 def test_tables_go_into_the_patterns_common_folder(patterns, parent):
     assert str(tables_runs.common_parent(patterns)) == parent
+
+
+def test_models_on_other_data_sets_have_a_table(tmp_path, capsys):
+    write_run(tmp_path / "run", hits())
+    for name, dataset, classes in (("a", "disfa/au8", 3), ("b", "bp4d/rgb", 2)):
+        counts = np.array([[5, 1, 2, 9]] * classes)
+        results = {
+            "dataset": dataset,
+            "fold": "part1",
+            "title": "DRR (RST)",
+            "source": "runs/drr",
+            "trained_on": {"dataset": "reactionet/full", "dataset_version": "1.2.0", "fold": 0},
+            **metrics.summary(counts, facs.REACTIONET_AUS_12[:classes]),
+        }
+        (tmp_path / "on" / name).mkdir(parents=True)
+        files.write_json(tmp_path / "on" / name / "results.json", files.sealed(results))
+    tables.write_tables([str(tmp_path / "run"), str(tmp_path / "on" / "*")], "", tmp_path)
+    said = capsys.readouterr().out
+    f1 = 100 * 10 / 13
+    assert "| Model | Trained on | Folder | disfa/au8 | bp4d/rgb |" in said
+    cells = f"reactionet/full fold 0 | runs/drr | {f1:.1f} (3) | {f1:.1f} (2) |"
+    assert f"| DRR (RST) | {cells}" in said
+    assert "left out" not in said
+    across = read(tmp_path / "tables.json")["across"]
+    assert [one["tested_on"] for one in across] == ["disfa/au8", "bp4d/rgb"]
+    tables.write_tables([str(tmp_path / "on" / "*")], "", tmp_path / "alone")
+    assert "Across data sets" in (tmp_path / "alone" / "tables.html").read_text()

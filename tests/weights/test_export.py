@@ -289,6 +289,7 @@ def test_damaged_exports_are_refused(exported, tmp_path):
     def reshape(copy):
         described = json.loads((copy / "config.json").read_text())
         described["arrays"]["params/head_R/kernel"]["shape"] = [3]
+        del described[files.SEAL]  # as in exports of before
         (copy / "config.json").write_text(json.dumps(described))
 
     assert "cut short" in edited("short", shorten)
@@ -297,6 +298,68 @@ def test_damaged_exports_are_refused(exported, tmp_path):
     assert "not that of" in edited("list", lambda copy: (copy / "config.json").write_text("[]"))
     message = edited("pieces", lambda copy: (copy / "tokenizer.json").unlink())
     assert "tokenizer.json: no such file" in message
+
+
+def changed_weight(folder):
+    tensor = tensor_file.open_weights(folder)["params/encoder_R/conv1/kernel"]
+    content = bytearray(tensor.file.read_bytes())
+    content[tensor.offset] ^= 1
+    tensor.file.write_bytes(content)
+
+
+def swapped_arrays(folder):
+    arrays = {name: one.read() for name, one in tensor_file.open_weights(folder).items()}
+    first, second = (f"params/encoder_R/layer1_{block}/bn1/scale" for block in (0, 1))
+    arrays[first], arrays[second] = arrays[second], arrays[first]
+    metadata = {"format": weight_sources.EXPORT}
+    tensor_file.write_file(folder / tensor_file.FILE, arrays, metadata)
+
+
+def replaced(name, old, new):
+    def edit(folder):
+        text = (folder / name).read_text()
+        assert text.count(old)
+        (folder / name).write_text(text.replace(old, new))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "domain", "said"),
+    [
+        (changed_weight, "R", "params/encoder_R/conv1/kernel is not what was exported"),
+        (swapped_arrays, "R", "bn1/scale is not what was exported"),
+        (
+            replaced("config.json", '"stem": "imagenet"', '"stem": "small"'),
+            "R",
+            "its digest is not",
+        ),
+        (replaced("config.json", '"step": 7', '"step": 3'), "R", "its digest is not"),
+        (replaced("tokenizer.json", "person", "parson"), "T", "it is not what was written"),
+    ],
+)
+def test_a_changed_export_is_named_by_whoever_reads_it(exported, tmp_path, edit, domain, said):
+    copy = shutil.copytree(exported, tmp_path / "copy")
+    edit(copy)
+    config = config_of(**{f"model.encoders.{domain}.weights": copy})
+    for read in (
+        export.load_folder,
+        lambda _: (weight_sources.text_of(config), fill(config, domain)),
+    ):
+        with pytest.raises(InputError) as error:
+            read(copy)
+        assert said in str(error.value) and str(copy) in str(error.value)
+
+
+def test_word_pieces_that_were_changed_are_not_exported(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    about = record.read_file(copy, "run.json")
+    about[weight_sources.TOKENIZER_DIGEST] = files.digest(copy / "tokenizer.json")
+    record.write_file(copy, "run.json", about)
+    export.export_run(copy, tmp_path / "whole")
+    replaced("tokenizer.json", "person", "parson")(copy)
+    with pytest.raises(InputError, match=r"tokenizer\.json: it is not what was written"):
+        export.export_run(copy, tmp_path / "out")
 
 
 def flip(folder):

@@ -139,6 +139,15 @@ def refused(config):
         ("preprocessor_config", {"image_mean": [float("nan")] * 3}, "image_mean is [nan"),
         ("preprocessor_config", {"rescale_factor": "x"}, "not a model's configuration"),
         ("preprocessor_config", {"do_flip_channel_order": True}, "do_flip_channel_order is True"),
+        ("preprocessor_config", {"rescale_factor": 0}, "rescale_factor is 0, expected a number"),
+        ("preprocessor_config", {"do_normalize": 0}, "do_normalize is 0, expected true or false"),
+        ("preprocessor_config", {"do_rescale": "false"}, "do_rescale is 'false', expected true"),
+        ("preprocessor_config", {"do_rescale": None}, "do_rescale is None, expected true"),
+        (
+            "preprocessor_config",
+            {"image_processor_type": "MobileViTImageProcessor"},
+            "image_processor_type is 'MobileViTImageProcessor', whose defaults are not known",
+        ),
         ("preprocessor_config", {"rescale_offset": True}, "rescale_offset is True, a key that no"),
         ("config", {"num_attention_heads": 3}, "num_attention_heads is 3, our encoder has 6"),
         ("config", {"hidden_act": "gelu_new"}, "hidden_act is 'gelu_new', our encoder has 'gelu'"),
@@ -183,6 +192,46 @@ def test_every_key_of_transformers_configurations_is_known():
         assert not unknown
         defaults = made().to_dict()
         assert shape == {key: defaults[key] for key in shape}
+        known = fact_keys.HUGGING_FACE_DEFAULTS[made.model_type]
+        assert known == {key: shape[key] for key in shape if key != "model_type"}
+
+
+def test_processors_of_these_names_do_what_their_file_leaves_out():
+    for name in fact_keys.PROCESSORS:
+        said = getattr(transformers, f"{name}ImageProcessor")().to_dict()
+        assert said["do_normalize"] and said["do_rescale"]
+        assert said["rescale_factor"] == 1 / 255
+        checked = ("do_normalize", "do_rescale", "rescale_factor", "image_mean", "image_std")
+        assert {*said} <= {*checked, "image_processor_type"} | fact_keys.PREPROCESSOR_FREE
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("num_attention_heads", "no num_attention_heads, which means 12; our encoder has 6"),
+        ("hidden_size", "no hidden_size, which means 768; our encoder has 24"),
+        ("hidden_act", ""),
+    ],
+)
+def test_a_key_that_is_left_out_has_its_owners_default(tmp_path, vit, key, said):
+    file = tmp_path / "config.json"
+    described = json.loads(file.read_text())
+    del described[key]
+    written(tmp_path, config=described)
+    config = config_of(**VIT, **{R: tmp_path})
+    if said:
+        assert refused(config) == f"{file}: {said}"
+    else:
+        assert facts.with_facts(config).model.encoders.R.epsilon == 1e-3
+
+
+def test_two_files_that_contradict_each_other_are_refused(timm):
+    written(timm, config=TIMM, preprocessor_config=PROCESSOR)
+    assert facts.with_facts(config_of(**VIT, **{R: timm})).model.encoders.R.mean == HALF
+    written(timm, preprocessor_config=PROCESSOR | {"image_mean": [0.1] * 3})
+    message = refused(config_of(**VIT, **{R: timm}))
+    assert "preprocessor_config.json: its normalisation is {'mean': '0.1+0.1+0.1'" in message
+    assert "config.json has {'mean': '0.5+0.5+0.5'" in message
 
 
 @pytest.mark.parametrize("flat", [True, False])

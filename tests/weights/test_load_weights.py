@@ -343,7 +343,7 @@ def test_a_hub_name_is_found_in_the_cache_and_never_asked_for_offline(tmp_path, 
     assert str(plan).startswith("hf:timm/resnet18.tv_in1k (torchvision or timm ResNet, 100 arrays")
     message = refused(config_of(**{key: "hf:timm/resnet50.tv_in1k"}))
     assert "hf:timm/resnet50.tv_in1k: neither in the cache nor to be downloaded" in message
-    assert "https://huggingface.co/timm/resnet50.tv_in1k by hand and set" in message
+    assert "https://huggingface.co/timm/resnet50.tv_in1k by hand and name" in message
 
 
 def test_a_hubs_revision_is_taken_and_its_commit_recorded(tmp_path, monkeypatch):

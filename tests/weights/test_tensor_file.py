@@ -244,3 +244,11 @@ def test_the_library_refuses_hostile_headers_too(tmp_path):
     path.write_bytes(raw({"x": F32, "y": F32}))
     with pytest.raises(SafetensorError):
         safe_open(path, "np").__enter__()
+
+
+def test_a_shard_of_a_name_that_no_file_has_is_refused(tmp_path):
+    for shard in ("x" * 300, "../model.safetensors", ""):
+        index = {"weight_map": {"a": shard}}
+        (tmp_path / tensor_file.INDEX).write_text(json.dumps(index))
+        with pytest.raises(InputError, match="is not a file beside it"):
+            tensor_file.open_weights(tmp_path)

@@ -24,10 +24,12 @@ from tfds_reactionet.building.shards import Built
 from tfds_reactionet.building.skipped import Skip
 from tfds_reactionet.reading import (
     BadImageError,
+    Box,
     Fit,
     FoldUnit,
     Format,
     NoLandmarksError,
+    Pixels,
     box_transform,
     encode,
     face_transform,
@@ -41,6 +43,7 @@ from tfds_reactionet.reading import (
 BAD_IMAGE = "image does not decode"
 BAD_DEPTH = "depth cannot be rendered"
 NO_FACE = "no face was found in it to cut out"
+OUTSIDE = "landmarks or face box outside of the image, or box empty"
 
 # Frames a process turns into records at a time: few enough that all cores end together.
 CHUNK_FRAMES = 128
@@ -216,13 +219,15 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
         raw = frame.image.read()
         landmarks = _landmarks(frame, stored) if stored.crop == "face" or spec.landmarks else None
         if stored.crop == "face":
-            transform = _face(frame, landmarks, stored)
             image = rgb(raw)
             shape = image.shape[:2]
+            transform = _face(frame, landmarks, shape, stored)
             encoded = encode(warp(image, transform, size), image_format)
         else:
             encoded, shape = to_stored(raw, size, image_format, stored.fit)
             transform = full_transform(*shape, size, stored.fit)
+        if landmarks is not None:
+            _check_inside(landmarks.mean(axis=0), shape, frame.image.file)
     result: dict[str, Any] = {"reaction": {"image": encoded}}
     if spec.landmarks:
         unknown = np.full((spec.landmarks, 2), np.nan, np.float32)
@@ -236,7 +241,7 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
                 encoded = encode(source.render(shape, transform, size), "grey")
         else:
             with _or_skip(f"{name} {BAD_IMAGE}", source.file):
-                encoded = _beside(frame, name, source.read(), stored)
+                encoded = _beside(frame, name, source, stored)
         result[name] = {"image": encoded}
     return result
 
@@ -251,23 +256,42 @@ def _landmarks(frame: Frame, stored: Stored) -> np.ndarray | None:
         return None
 
 
-def _face(frame: Frame, landmarks: np.ndarray | None, stored: Stored) -> np.ndarray:
-    """The transform that cuts a frame's face out."""
-    with _or_skip(NO_FACE, frame.image.file):
-        if landmarks is not None:
+def _face(
+    frame: Frame, landmarks: np.ndarray | None, shape: tuple[int, ...], stored: Stored
+) -> np.ndarray:
+    """The transform that cuts a frame's face out of its image of `shape`."""
+    file = frame.image.file
+    if landmarks is not None:
+        with _or_skip(NO_FACE, file):
             return face_transform(landmarks, stored.size, stored.margin)
-        if frame.box is not None:
-            return box_transform(value(frame.box), stored.size, stored.margin)
-    raise _UnusableError(NO_FACE, frame.image.file)
+    if frame.box is None:
+        raise _UnusableError(NO_FACE, file)
+    return _box(value(frame.box), shape, file, stored)
 
 
-def _beside(frame: Frame, name: str, raw: bytes | np.ndarray, stored: Stored) -> bytes:
+def _box(box: Box, shape: tuple[int, ...], file: str, stored: Stored) -> np.ndarray:
+    """The transform that cuts a box out of an image of `shape`."""
+    centre = np.array([box.left + box.width / 2, box.top + box.height / 2])
+    _check_inside(centre - 0.5, shape, file)
+    with _or_skip(OUTSIDE, file):
+        return box_transform(box, stored.size, stored.margin)
+
+
+def _check_inside(centre: np.ndarray, shape: tuple[int, ...], file: str) -> None:
+    """Gives up a frame whose face lies outside of its image: it is of an image of another size."""
+    if (centre < -0.5).any() or (centre > np.array(shape[1::-1]) - 0.5).any():
+        raise _UnusableError(OUTSIDE, file)
+
+
+def _beside(frame: Frame, name: str, source: Pixels, stored: Stored) -> bytes:
     """An image beside the reaction, whole; a thermal one is cut out by its own box.
 
     Thermal cameras have their own geometry.
     """
+    raw = source.read()
     if name == "thermal" and stored.crop == "face" and frame.thermal_box is not None:
-        transform = box_transform(frame.thermal_box, stored.size, stored.margin)
-        return encode(warp(rgb(raw), transform, stored.size), stored.image_format)
+        image = rgb(raw)
+        transform = _box(frame.thermal_box, image.shape, source.file, stored)
+        return encode(warp(image, transform, stored.size), stored.image_format)
     kind = "grey" if name == "depth" else stored.image_format
     return to_stored(raw, stored.size, kind, stored.fit)[0]

@@ -195,7 +195,9 @@ class ShardedBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             skips.check(candidates)
         for part, tally in tallies.items():
             if not tally.records:
-                raise InputError(f"no image of {part} decodes; see {self.skipped_path}")
+                raise InputError(
+                    f"no frame of {part} became a record; {self.skipped_path} lists why"
+                )
         return tallies
 
     def _write_parts(self, dl_manager: Any, download_config: Any, shards: Shards) -> None:

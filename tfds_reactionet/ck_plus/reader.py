@@ -24,6 +24,7 @@ OTHER_EMOTION = "sequence of another emotion than the six (contempt or neutral)"
 NO_FACS = "sequence without FACS codes"
 NO_IMAGE = "labels without an image"
 NOT_LAST = "labels name a frame that is not the last image"
+OTHER_PEAK = "FACS codes name another frame than the emotion; both are taken for the peak's"
 
 _SUBJECT = re.compile("S[0-9]{3}", re.IGNORECASE)
 _SEQUENCE = re.compile("[0-9]{3}")
@@ -135,7 +136,9 @@ class Reader(building.Reader):
     def notes(self, unit: Unit) -> list[str]:
         peak = unit.source.peak + self.offsets[0].value
         later_images = [n for n in self._files("images", unit.sequence) if n > peak]
-        return [NOT_LAST] if later_images else []
+        facs = self._only("facs", unit.sequence) if "facs" in self.outer else None
+        notes = [NOT_LAST] if later_images else []
+        return [*notes, OTHER_PEAK] if facs and facs[0] != unit.source.peak else notes
 
     def stamped(self) -> list[Path]:
         paths = list(self.outer.values())

@@ -1,5 +1,10 @@
 """python -m tfds_reactionet.demo"""
 
+from drr_jax import stops
+
+if __name__ == "__main__":
+    stops.end_at_once()  # while all this is imported
+
 from drr_jax import errors
 from tfds_reactionet.demo.write import main
 

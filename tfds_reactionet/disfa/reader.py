@@ -132,10 +132,25 @@ class Reader(building.Reader):
             length = reading.video_length(place)
             if not length:
                 raise InputError(f"{place}: OpenCV finds no frame in it; expected a video")
+            _check_video(place, length, rows)
             return {number + 1: reading.VideoImage(place, number) for number in range(length)}
         (offset, _), files = self.offsets, reading.numbered_images(place)
         offset.check(place, files, rows, "label rows")
         return {number - offset.value: reading.ImageFile(path) for number, path in files.items()}
+
+
+def _check_video(path: Path, length: int, rows: Sequence[int]) -> None:
+    """Raises InputError if label rows count a video's frames otherwise than from 1.
+
+    No option says so: frame_offset is that of extracted images, which other subjects may have.
+    """
+    found = reading.shift(range(length), rows)
+    if found not in (None, -1):
+        raise InputError(
+            f"{path}: {length} frames, but its label rows are numbered from {min(rows)} to "
+            f"{max(rows)}; expected rows from 1 on: number them so, or extract the frames, "
+            f"SN001/0.png and so on, and pass --frame_offset={found}"
+        )
 
 
 def _landmark_files(folder: Path) -> dict[int, Path]:

@@ -32,6 +32,7 @@ from tfds_reactionet.emotionet.spreadsheet import read_workbook
 
 NO_IMAGE = "image was not downloaded"
 TWICE = "image that an earlier row labels"
+SEVERAL_IMAGES = "several images of its name, none in a folder as in its URL"
 
 _TABLE = re.compile(r"emotionet_facs.*\.(csv|xlsx)", re.IGNORECASE)
 _LIST = re.compile(r"dataFile_([0-9]{1,9})\.txt", re.IGNORECASE)
@@ -47,7 +48,7 @@ class Row:
     file: Path  # the label file
     coded: labels.Coded
     image: str | None
-    twice: bool = False
+    lack: str = ""  # why it yields no record
 
 
 def part_by_digest(folds: str, name: str) -> str:
@@ -98,14 +99,15 @@ class Reader(building.Reader):
 
     def units(self) -> list[Unit]:
         rows, option = {"": self._rows()}, self.options["folds"]
+        if self.tracks:
+            self.tracks.check(Path(row.image) for row in rows[""] if row.image)
         return dealt(rows, self.folds, option, lambda row: f"{row.coded.folder}/{row.coded.name}")
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
             name = row.coded.name
-            if row.image is None or row.twice:
-                reason = TWICE if row.twice else NO_IMAGE
-                yield unit.skip(name, reason, f"{row.file}: line {row.coded.line}")
+            if row.image is None or row.lack:
+                yield unit.skip(name, row.lack, f"{row.file}: line {row.coded.line}")
                 continue
             tracked = self.tracks.find(Path(row.image)) if self.tracks else None
             if self.cuts_faces and tracked is None:
@@ -137,8 +139,8 @@ class Reader(building.Reader):
         seen: set[tuple[str, str]] = set()
         for number, (file, row) in enumerate(coded):
             key = (row.folder, row.name)
-            image = _choose(row, images, same_name[row.name.lower()] == 1)
-            rows.append(Row(number, file, row, image, key in seen))
+            image, lack = _choose(row, images, same_name[row.name.lower()] == 1)
+            rows.append(Row(number, file, row, image, TWICE if key in seen else lack))
             seen.add(key)
         if not any(row.image for row in rows):
             example = rows[0].coded.name if rows else "N_0000001149_00039.jpg"
@@ -156,12 +158,20 @@ def _images(root: Path) -> Iterator[tuple[Path, list[str]]]:
         yield folder, [name for name in names if name.lower().endswith(reading.IMAGE_SUFFIXES)]
 
 
-def _choose(row: labels.Coded, images: dict[str, list[str]], unique: bool) -> str | None:
-    """The image of a row: of its folder unless its name is unique; of its very name if possible."""
+def _choose(
+    row: labels.Coded, images: dict[str, list[str]], unique: bool
+) -> tuple[str | None, str]:
+    """The image of a row, or why it has none.
+
+    It is of the row's folder unless its name is unique; of its very name if possible.
+    """
     candidates = images.get(os.path.splitext(row.name)[0].lower(), [])
     inside = [path for path in candidates if path.split("/")[-2] == row.folder]
-    if not inside and not unique:
-        return None
+    if not candidates or (not inside and not unique):
+        return None, NO_IMAGE
     ending = f"/{row.name.lower()}"
     exact = [path for path in inside or candidates if path.lower().endswith(ending)]
-    return next(iter(exact or inside or candidates), None)
+    found = exact or inside or candidates
+    if not inside and len(found) > 1:
+        return None, SEVERAL_IMAGES
+    return found[0], ""

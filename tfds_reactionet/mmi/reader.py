@@ -124,6 +124,8 @@ class Reader(building.Reader):
 
     def units(self) -> list[Unit]:
         units = [found for found in self._sessions() if isinstance(found, Unit)]
+        if self.tracks:
+            self.tracks.check(path for unit in units for path in unit.source.files)
         part = self.folds.parts(self.options["folds"])
         return [replace(unit, part=part(unit.subject)) for unit in units]
 

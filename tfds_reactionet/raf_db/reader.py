@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -131,6 +132,16 @@ class Reader(building.Reader):
                 box=box,
                 extra={**person, "name": label.stem},
             )
+
+    def said(self) -> dict[str, Any]:
+        """How many faces are cut out otherwise than the others, for want of landmarks."""
+        if not (self.cuts_faces and self.attributes):
+            return {}
+        boxes = _by_stem(self.boxes, "_boundingbox.txt").keys()
+        boxes -= _by_stem(self.attributes, "_manu_attri.txt").keys()
+        count = sum(label.stem in boxes for label in labels.read_list(self.label_files[0]))
+        note = f"WARNING: {count} without a file of landmarks, cut out by their boxes"
+        return {"notes": [note] if count else []}
 
     def stamped(self) -> list[Path]:
         stores = [*self.images.values(), self.attributes, self.boxes]

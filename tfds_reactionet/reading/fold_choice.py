@@ -75,7 +75,9 @@ def read_fold_file(path: Path, noun: str = "subject") -> dict[str, str]:
         valid = number.isdecimal() and len(number) < 3 and 1 <= int(number) <= MOST_FOLDS
         return (name, f"part{int(number)}") if valid else None
 
-    parts = read_pairs(path, parse, f"a {noun} and its part, 1 to {MOST_FOLDS}", f"{noun} ")
+    article = "an" if noun[0] in "aeiou" else "a"
+    expected = f"{article} {noun} and its part, 1 to {MOST_FOLDS}"
+    parts = read_pairs(path, parse, expected, f"{noun} ")
     last = max((int(part.removeprefix("part")) for part in parts.values()), default=0)
     empty = set(range(1, max(last, 2) + 1)) - {int(p.removeprefix("part")) for p in parts.values()}
     if empty:

@@ -76,6 +76,9 @@ def _orientation(data: bytes) -> int:
     """The orientation in a JPEG's EXIF, 1 to 8; 1 if it has none, or a damaged one."""
     at = 2
     while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # the pixels
+        if data[at + 1 : at + 2] == b"\xff":  # any number of them may stand before a marker
+            at += 1
+            continue
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
         if data[at + 1 : at + 2] == b"\xe1" and data[at + 4 : at + 10] == b"Exif\0\0":
             exif = Image.Exif()
@@ -97,7 +100,7 @@ def _check_header(data: bytes) -> None:
     """Raises BadImageError for an image of another format that OpenCV would need gigabytes for.
 
     OpenCV itself refuses no image below 2^30 pixels, however few bytes it has. Pillow reads no more
-    than the header.
+    than the header, but of a TIFF, whose pixels OpenCV does not check.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # about sizes, and metadata
@@ -106,6 +109,7 @@ def _check_header(data: bytes) -> None:
             if isinstance(image, TiffImagePlugin.TiffImageFile):
                 tiles = [image.tag_v2.get(tag, 0) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
                 _check_pixels(*(int(side) for side in tiles))
+                image.load()  # OpenCV gives black where strips are damaged or missing
     except BadImageError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, which is higher

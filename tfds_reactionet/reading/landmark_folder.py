@@ -7,6 +7,7 @@ name of the image or clip without its ending, up to four levels down.
 import functools
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from drr_jax.errors import InputError
+from tfds_reactionet.reading.bp4d_landmarks import NoLandmarksError
 from tfds_reactionet.reading.openface import Choice, read_openface
 from tfds_reactionet.reading.trees import file_names, folders
 
@@ -47,6 +49,17 @@ class LandmarkFolder:
                 )
         return found[0] if found else None
 
+    def check(self, media: Iterable[Path]) -> None:
+        """Raises InputError if a file is that of two images or clips, which it cannot both show."""
+        owner: dict[Path, Path] = {}
+        for one in media:
+            file = self.find(one)
+            if file is not None and owner.setdefault(file, one) != one:
+                raise InputError(
+                    f"{file}: is it of {owner[file]} or of {one}? Expected one for each, in "
+                    f"folders {owner[file].parent.name}/ and {one.parent.name}/"
+                )
+
 
 def find_landmarks(option: str | None) -> LandmarkFolder | None:
     """The folder that the option names, if it does. Raises InputError if there is none."""
@@ -77,11 +90,19 @@ def openface_landmarks(
 ) -> Float32[np.ndarray, "68 2"] | None:
     """Landmarks of a clip's frame, the first being 0, or of an image; None if no face is found.
 
-    Raises InputError for a defect of the file, and for one without landmarks.
+    Raises InputError for a defect of the file, for one without landmarks and for a clip's that
+    counts frames from 0, and NoLandmarksError for a frame beyond its last.
     """
     file = read_openface(path, choice, still=frame is None)
     if "landmarks" in file.lacking:
         raise InputError(f"{path}: no columns x_0 ... y_67; run OpenFace with -2Dfp")
+    if frame is not None and 0 in file.frames:
+        raise InputError(
+            f"{path}: counts frames from 0; expected the first frame of a clip to be 1, as "
+            "FeatureExtraction has it"
+        )
     number = int(file.frames[0]) if frame is None and len(file.frames) else (frame or 0) + 1
+    if frame is not None and number > file.frames.max(initial=0):
+        raise NoLandmarksError(f"{path}: ends before frame {number}")
     at = np.flatnonzero(file.found & (file.frames == number))
     return file.faces(file.frames[at]).landmarks[0] if len(at) else None

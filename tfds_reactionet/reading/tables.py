@@ -13,6 +13,7 @@ from drr_jax.cells import plain
 from drr_jax.errors import InputError
 
 T = TypeVar("T")
+_BETWEEN = re.compile(r"[\s,]")
 _FRAME = re.compile(r"[0-9]{1,9}")
 
 
@@ -77,15 +78,18 @@ def read_pairs(
 ) -> dict[str, T]:
     """Values by name from a user's file of lines `name value`.
 
-    Blanks or a comma separate the two; lines that start with # are comments. Raises InputError
-    naming the line of a pair that `parse` gives None for, or of a name that is there twice.
+    Blanks or a comma separate the two, and may be in a name; lines that start with # are comments.
+    Raises InputError naming the line of a pair that `parse` gives None for, or of a name that is
+    there twice.
     """
     found: dict[str, T] = {}
     for line, text in numbered_lines(path):
-        cells = text.replace(",", " ").split()
-        if not cells or cells[0].startswith("#"):
+        blanked = _BETWEEN.sub(" ", text).rstrip()
+        if not blanked or blanked.lstrip().startswith("#"):
             continue
-        pair = parse(*cells) if len(cells) == 2 else None
+        at = blanked.rfind(" ") + 1
+        name = text[: len(blanked[:at].rstrip())].lstrip()
+        pair = parse(name, blanked[at:]) if name else None
         if pair is None:
             raise InputError(f"{path}: line {line}: {text.strip()[:80]!r}, expected {expected}")
         if pair[0] in found:
@@ -177,7 +181,7 @@ def inner_path(text: str, depth: int, path: Path, line: int | str) -> str:
     parts = text.strip().rstrip("/").split("/")
     if text.startswith(("/", "\\")) or ".." in parts or "\0" in text:
         raise InputError(f"{path}: line {line}: {text[:80]!r} leads out of the release's folder")
-    if len(parts) != depth or any(part in ("", ".") for part in parts):
+    if len(parts) != depth or not all(map(files.is_name, parts)):
         raise InputError(
             f"{path}: line {line}: {text[:80]!r} is not a path of {depth} parts "
             "(scene/sub_scene/task/sequence)"

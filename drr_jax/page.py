@@ -1,0 +1,7 @@
+"""python -m drr_jax.page --model=FOLDER: a page to try a model on; tryout/command.py has it."""
+
+from drr_jax import errors
+from drr_jax.tryout import main
+
+if __name__ == "__main__":
+    errors.run(main)

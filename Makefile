@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint docs package python lowest constraints faults clean
+.PHONY: demo test lint notebooks docs package python lowest constraints faults clean
 
 demo: .venv/installed
 	$(BIN)/python -m drr_jax.main --config=launch/reactionet.py:demo --workdir=runs/demo
@@ -15,6 +15,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports importlinter.toml
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+notebooks: .venv/installed-dev
+	$(BIN)/python launch/notebooks/make.py --check
 
 docs: .venv/installed-docs
 	$(BIN)/python -m sphinx -q -W --keep-going -E -b html docs build/docs

@@ -64,7 +64,7 @@ def write(folder: Path, name: str = "drr", domains: str = "RST", **changes: Any)
     described |= {
         "inputs": list(system.test_inputs),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(variables["params"])),
-        "arrays": runs.describe_leaves(variables),
+        "arrays": runs.digested_leaves(variables),
     }
     folder.mkdir(parents=True)
     arrays = flatten_dict(variables, sep="/")

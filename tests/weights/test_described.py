@@ -68,7 +68,7 @@ def changed(exported: Path, folder: Path, path: str, value: object) -> Path:
         ("config.model.name", "gpt", "can build (config key model.name"),
         ("config.later", 1, "config is not one that this version of drr-jax can build"),
         ("config.encoder.width", 8, "and the system of its config has"),
-        ("arrays", "gone", "not that of an exported folder (KeyError('arrays'))"),
+        ("arrays", "gone", "arrays is missing"),
         ("step", "7", "step is 7, expected int"),
         ("selection", "newest", "all that an export says (KeyError('newest'))"),
         ("results", {"f1_mean": 1.0}, "all that an export says (KeyError"),

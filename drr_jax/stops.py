@@ -53,12 +53,21 @@ def listening() -> Iterator[None]:
     A signal that is ignored, as nohup and shells do for jobs in the background, stays ignored.
     """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
+    unraisable = sys.unraisablehook
+
+    def quiet(error: "sys.UnraisableHookArgs") -> None:
+        # From a callback that lets nothing out, as JAX's at garbage collections: it is remembered.
+        if not isinstance(error.exc_value, Stopped):
+            unraisable(error)
+
     _Ear.listening, _Ear.heard = True, None
+    sys.unraisablehook = quiet
     hear()
     try:
         yield
     finally:
         _Ear.listening = False
+        sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
 

@@ -73,6 +73,23 @@ def test_what_fails_after_a_signal_fails_because_of_it(number, code, capsys):
     assert ended(main, capsys)[0] == code
 
 
+def test_a_signal_in_a_callback_that_lets_nothing_out_says_nothing_and_is_remembered(capfd):
+    """As JAX's at garbage collections."""
+
+    class Collected:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    def work():
+        Collected()
+        stops.look()
+
+    with pytest.raises(SystemExit) as end:
+        errors.run(work)
+    assert end.value.code == stops.TERMINATED
+    assert capfd.readouterr().err == "pre-empted\n"
+
+
 def test_an_ignored_signal_stays_ignored(capsys):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -43,9 +43,10 @@ def check_inputs(model: Model, faces: str) -> None:
     One that reads another image than a face (a stimulus, depth) is asked about whole images.
     """
     face = next((facs.DOMAINS[d].input for d in letters(model.config.domains) if d in "RV"), "")
-    if model.inputs == (face,):
+    first, *more = model.inputs
+    if first == face and not more:
         return
-    if len(model.inputs) > 1 or model.inputs[0] not in facs.IMAGES:
+    if more or first not in facs.IMAGES:
         others = [name for name in model.inputs if name != face]
         raise InputError(
             f"model {model.name}: it reads {' and '.join(others)} beside the face, which an image "
@@ -54,7 +55,7 @@ def check_inputs(model: Model, faces: str) -> None:
         )
     if faces != NONE:
         raise InputError(
-            f"model {model.name}: it reads {model.inputs[0]} and no face; --faces=none asks it "
+            f"model {model.name}: it reads {first} and no face; --faces=none asks it "
             "about whole images"
         )
 

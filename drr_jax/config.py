@@ -134,7 +134,7 @@ class Loss:
 
     au_weights: bool = key(True, "whether a class's loss has a weight, by how rare it is")
     no_positive: str = key("error", "of a class without a positive: error, or zero weight")
-    lambda_graph: float = number(1.0, 0, 1e6, "weight of the graph's loss")
+    lambda_graph: float = number(0.1, 0, 1e6, "weight of the graph's loss")
     lambda_contrast: float = number(0.1, 0, 1e6, "weight of the contrastive loss")
     lambda_domain: float = number(0.1, 0, 1e6, "of uda: how strong the reversed gradient becomes")
     omega_reaction: float = number(

@@ -34,6 +34,7 @@ TINY = {
     "head.projection": 8,
     "graph.width": 8,
     "contrast.group_size": 8,
+    "loss.lambda_graph": 1,  # what was the default then
     "optim.max_steps": 6,
     "optim.warmup_steps": 0,
     "log.samples": 6,

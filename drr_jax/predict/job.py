@@ -1,5 +1,6 @@
 """--mode=predict: from a model and a path to a folder of predictions."""
 
+import contextlib
 import os
 import time
 import warnings
@@ -14,7 +15,7 @@ from drr_jax.errors import InputError, one_line
 from drr_jax.predict import events, prepared, rows, summary
 from drr_jax.predict.annotate import Annotator
 from drr_jax.predict.command import Options
-from drr_jax.predict.finders import make_finder
+from drr_jax.predict.finders import Finder, make_finder
 from drr_jax.predict.inputs import VIDEOS, Arrays, Camera, Images, Input, open_input
 from drr_jax.predict.model import Model, load
 from drr_jax.predict.parquet import check_format, write_parquet
@@ -91,71 +92,86 @@ def _folder(said: str) -> Path:
 
 
 def _run(
-    options: Options, out: Path, model: Model, over: Input, finder: Any, job: dict[str, Any]
+    options: Options, out: Path, model: Model, over: Input, finder: Finder, job: dict[str, Any]
 ) -> str:
-    began = time.monotonic()
     annotator = Annotator(out, model, over) if options.annotate or options.attention else None
     if annotator and over.video:
         (out / rows.TABLE).unlink(missing_ok=True)  # a video is written from its start
     gallery = summary.Gallery()
     with rows.Table(out, model) as table:
-        first, faces_before = table.start, table.counts["faces"]
         for frame, boxes in sorted(table.boxes.items()):
             finder.recall(frame, boxes)
         table.boxes.clear()
         problems = _problems(over, table.without)
-        bar = runs.progress(over.length, first - 1, "predict", "frames" if over.video else "images")
-        said_so_far: list[Said] = []
-
-        def write() -> None:
-            table.write(said_so_far)
-            bar.update(len(said_so_far))
-            seconds = max(time.monotonic() - began, 1e-9)
-            rate = (table.counts["faces"] - faces_before) / seconds
-            bar.set_postfix_str(f"{rate:.1f} faces/s", refresh=False)
-            said_so_far.clear()
-
-        try:
-            for said in read(model, over, finder, first, options.attention):
-                said_so_far.append(said)
-                gallery.add(model, said)
-                if said.picture.problem:
-                    problems.append(f"{said.picture.name}: {said.picture.problem}")
+        with contextlib.closing(_Writer(table, over)) as writer:
+            try:
+                for said in read(model, over, finder, table.start, options.attention):
+                    gallery.add(model, said)
+                    if said.picture.problem:
+                        problems.append(f"{said.picture.name}: {said.picture.problem}")
+                    if annotator:
+                        annotator.add(said)
+                    writer.add(said)
+            except stops.Stopped:
+                if not isinstance(over, Camera):  # which only ends so
+                    writer.write()
+                    raise stops.Stopped(f"{table.counts['pictures']} pictures written") from None
+            except InputError as error:
+                writer.write()
                 if annotator:
-                    annotator.add(said)
-                if len(said_so_far) >= GATHER or isinstance(over, Camera):
-                    write()
-                    stops.look()
-        except stops.Stopped:
-            if not isinstance(over, Camera):  # which only ends so
-                write()
-                raise stops.Stopped(f"{table.counts['pictures']} pictures written") from None
-        except InputError as error:
-            write()
-            if annotator:
-                annotator.close()
-            raise InputError(f"{error}; {table.path} has the rows up to there") from None
-        finally:
-            bar.close()
-        write()
-        counts = dict(table.counts)
-        seconds = time.monotonic() - began
-        rate = (counts["faces"] - faces_before) / max(seconds, 1e-9)
+                    annotator.close()
+                raise InputError(f"{error}; {table.path} has the rows up to there") from None
+            writer.write()
+            counts = {**table.counts, "faces_per_second": round(writer.rate, 2)}
     if annotator:
         annotator.close()
+    counts["problems"] = problems[:100]
     found = events.write_events(out, model, counts["pictures"]) if over.video else None
-    counts |= {"faces_per_second": round(rate, 2), "problems": problems[:100]}
     page = summary.write_page(out, model, over, counts, gallery, found, options.faces)
     if options.format == "parquet":
         write_parquet(out, model)
     rows.finish(out, job, counts)
-    line = _line(over, counts, page)
     if problems:
         raise InputError(
             f"{len(problems)} of {counts['pictures']} images could not be read, the first "
             f"{problems[0]}; their rows have success 0, the others are done: {page}"
         )
-    return line
+    return _line(over, counts, page)
+
+
+class _Writer:
+    """Puts what is said into a table, some pictures at a time, and shows how fast it goes."""
+
+    def __init__(self, table: rows.Table, over: Input) -> None:
+        self._table, self._at_once = table, 1 if isinstance(over, Camera) else GATHER
+        self._began, self._before = time.monotonic(), table.counts["faces"]
+        self._waiting: list[Said] = []
+        unit = "frames" if over.video else "images"
+        self._bar = runs.progress(over.length, table.start - 1, "predict", unit)
+
+    @property
+    def rate(self) -> float:
+        """Faces a second since this process began."""
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        return (self._table.counts["faces"] - self._before) / seconds
+
+    def add(self, said: Said) -> None:
+        """Takes what is said of a picture. Raises Stopped after a signal, with all written."""
+        self._waiting.append(said)
+        if len(self._waiting) >= self._at_once:
+            self.write()
+            stops.look()
+
+    def write(self) -> None:
+        """Writes what is waiting."""
+        self._table.write(self._waiting)
+        self._bar.update(len(self._waiting))
+        self._bar.set_postfix_str(f"{self.rate:.1f} faces/s", refresh=False)
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """Ends the bar."""
+        self._bar.close()
 
 
 def _problems(over: Input, numbers: Sequence[int]) -> list[str]:

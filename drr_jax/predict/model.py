@@ -145,7 +145,6 @@ def load(source: str | Path, selection: str | None = None) -> Model:
     dtype = jnp.dtype(jnp.bfloat16 if half else jnp.float32)
     config, system = weights.system_of(exported, where, dtype)
     described = exported.described
-    _check_thresholds(described, where)
     return Model(
         name=where,
         config=config,
@@ -156,17 +155,6 @@ def load(source: str | Path, selection: str | None = None) -> Model:
         variables=jax.device_put(exported.variables),
         tokenizer=exported.tokenizer,
     )
-
-
-def _check_thresholds(described: Mapping[str, Any], where: str) -> None:
-    """Raises InputError for thresholds that are no probabilities of the classes."""
-    for name, limit in dict(described.get("thresholds") or {}).items():
-        known = name in described["classes"] and isinstance(limit, int | float)
-        if not known or not 0 <= limit <= 1:
-            raise InputError(
-                f"{where}: threshold {limit!r:.40} of {name}: expected a probability for each of "
-                "its classes; export the run again"
-            )
 
 
 def class_columns(model: Model) -> list[str]:

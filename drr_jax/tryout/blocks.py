@@ -55,7 +55,7 @@ def application(model: Model, examples: Sequence[Example], folder: Path, most: i
         theme=theme,
         css=pages.text("tryout.css"),
         # Gradio keeps `css` to what lies in the page's middle.
-        head=f"<style>{pages.text('tryout_frame.css')}</style>",
+        head=pages.render("tryout_frame.html"),
         js=LIGHT,
     )
 

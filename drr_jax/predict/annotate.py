@@ -99,8 +99,7 @@ def draw(model: Model, said: Said) -> Image:
     if said.attention is not None:
         picture = _attended(model, said, picture)
     bars = (len(model.names) + 2) * ROW
-    fits = LARGEST / max(picture.shape[:2])
-    scale = min(fits, max(1.0, bars / picture.shape[0]))
+    scale = min(LARGEST / max(picture.shape[:2]), max(1.0, bars / picture.shape[0]))
     sides = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = picture if scale == 1 else cv2.resize(picture, sides, interpolation=how)
@@ -118,13 +117,14 @@ def draw(model: Model, said: Said) -> Image:
         colour = COLOURS[face.face % len(COLOURS)]
         cv2.rectangle(picture, (left, top), (right, bottom), colour, thickness)
         _text(picture, str(face.face), (left + 3, max(top - 5, 12)), colour)
-    fits = max(1, height // ((len(model.names) + 2) * ROW))
+    fits = max(1, height // bars)
     panel = np.full((height, PANEL, 3), PAPER, np.uint8)
     for number, (face, row) in enumerate(zip(said.found, said.probability, strict=True)):
         if number == fits:
             break
-        top = number * (len(model.names) + 2) * ROW
-        _bars(panel, top, model, f"face {face.face}", COLOURS[face.face % len(COLOURS)], row)
+        _bars(
+            panel, number * bars, model, f"face {face.face}", COLOURS[face.face % len(COLOURS)], row
+        )
     if not said.found:
         _text(panel, "no face", (8, ROW), INK)
     return np.concatenate([picture, panel], axis=1)
@@ -140,11 +140,10 @@ def _bars(
 ) -> None:
     _text(panel, title, (8, top + ROW), colour)
     left, width = 66, PANEL - 74
-    best = int(np.argmax(probability))
-    for row, (name, p) in enumerate(zip(model.names, probability.tolist(), strict=True), 1):
+    values, counts = probability.tolist(), model.counts(probability).tolist()
+    for row, (name, p, on) in enumerate(zip(model.names, values, counts, strict=True), 1):
         y = top + (row + 1) * ROW
         limit = model.threshold.get(name)
-        on = row - 1 == best if limit is None else p >= limit
         _text(panel, name.rsplit("/", 1)[-1][:9], (8, y), INK)
         cv2.rectangle(panel, (left, y - 9), (left + width, y), (232, 235, 239), -1)
         cv2.rectangle(panel, (left, y - 9), (left + round(width * p), y), ON if on else OFF, -1)
@@ -163,10 +162,9 @@ def _attended(model: Model, said: Said, picture: Image) -> Image:
     assert said.attention is not None
     height, width = picture.shape[:2]
     heat = np.zeros((height, width), np.float32)
-    limits = np.array([model.threshold.get(name, 0.5) for name in model.names])
     side = model.crop.stored
     for face, maps, row in zip(said.found, said.attention, said.probability, strict=True):
-        on = row >= limits if model.threshold else row == row.max()
+        on = model.counts(row)
         mean = maps[..., on if on.any() else slice(None)].mean(axis=-1).astype(np.float32)
         mean = cv2.resize(mean / max(float(mean.max()), 1e-9), (side, side))
         back = model.crop.transform((height, width), face)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from drr_jax import cells, files
 from drr_jax.facs import probability_columns
@@ -142,9 +142,7 @@ class _Face:
     """Smoothing and events of one face; remembers WINDOW rows and the events that go on."""
 
     def __init__(self, face: int, model: Model) -> None:
-        self.face, self._names = face, model.names
-        self._limits = np.array([model.threshold.get(name, 0.5) for name in model.names])
-        self._softmax = model.task != "au"
+        self.face, self._model = face, model
         self._rows: deque[tuple[int, float, np.ndarray]] = deque()
         self._next = 0  # of the rows in the window, the one whose average is due
         self._going: dict[int, list[Any]] = {}
@@ -179,7 +177,7 @@ class _Face:
         mean = np.mean(around, axis=0)
         frame, time, _ = self._rows[at]
         ended = []
-        for k, on in enumerate(self._present(mean).tolist()):
+        for k, on in enumerate(self._model.counts(mean).tolist()):
             if on:
                 event = self._going.setdefault(k, [frame, time, frame, time, -1.0, frame, time])
                 event[2:4] = [frame, time]
@@ -193,13 +191,10 @@ class _Face:
             self._next += 1
         return ended
 
-    def _present(self, mean: Float[np.ndarray, " classes"]) -> Bool[np.ndarray, " classes"]:
-        return mean == mean.max() if self._softmax else mean >= self._limits
-
     def _close(self, k: int) -> list[list[Any]]:
         onset, start, offset, end, peak, apex, at = self._going.pop(k)
         frames = offset - onset + 1
         if frames < MIN_FRAMES:
             return []
         times = [start, at, end, end - start]
-        return [[self.face, self._names[k], onset, apex, offset, *times, frames, peak]]
+        return [[self.face, self._model.names[k], onset, apex, offset, *times, frames, peak]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from drr_jax import runs, weights
 from drr_jax.config import Config
@@ -59,7 +59,17 @@ class Model:
     @property
     def threshold(self) -> dict[str, float]:
         """From which probability each action unit counts; {} where the most probable class does."""
-        return dict(self.described.get("thresholds") or {})
+        if self.task != "au":
+            return {}
+        return dict(self.described.get("thresholds") or dict.fromkeys(self.names, 0.5))
+
+    def counts(
+        self, probability: Float[np.ndarray, "*rows classes"]
+    ) -> Bool[np.ndarray, "*rows classes"]:
+        """Which classes count as present: by their thresholds, or the most probable one."""
+        if not self.threshold:
+            return probability == probability.max(axis=-1, keepdims=True)
+        return probability >= np.array([self.threshold[name] for name in self.names])
 
     def probabilities(self, batch: Batch) -> Float[np.ndarray, "rows classes"]:
         """Class probabilities of any number of rows, in batches of ROWS.
@@ -176,8 +186,7 @@ def class_cells(
         for row in probability.tolist():
             yield [model.names[int(np.argmax(row))], *row]
         return
-    limits = np.array([model.threshold.get(name, 0.5) for name in model.names])
-    for row, counts in zip(probability.tolist(), probability >= limits, strict=True):
+    for row, counts in zip(probability.tolist(), model.counts(probability), strict=True):
         cells: list[float | int | str] = []
         for p, count in zip(row, counts.tolist(), strict=True):
             cells += [p, int(count)]

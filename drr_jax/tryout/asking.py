@@ -130,13 +130,3 @@ def _words(
     maps = np.asarray(attention[0])[: len(pieces)]
     maps = maps / np.maximum(maps.sum(0), 1e-9)
     return [report.shaded(report.words(pieces, maps[:, k])) for k in range(len(model.names))]
-
-
-def counts(model: Model, probability: Float[np.ndarray, " classes"]) -> list[bool]:
-    """Which classes count as present: by their thresholds, or the most probable one."""
-    if not model.threshold:
-        return (probability == probability.max()).tolist()
-    return [
-        bool(p >= np.float64(model.threshold.get(name, 0.5)))
-        for name, p in zip(model.names, probability, strict=True)
-    ]

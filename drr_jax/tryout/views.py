@@ -80,7 +80,7 @@ def _boxes(said: predict.Said, scale: float) -> list[dict[str, Any]]:
 def _result(model: Model, asked: Asked, face: int, caption: str) -> dict[str, Any]:
     assert asked.said is not None
     probability = asked.said.probability[face]
-    present = asking.counts(model, probability)
+    present = model.counts(probability).tolist()
     limits = [model.threshold.get(name) for name in model.names]
     found = asking.branches(model, asked, face, caption)
     order = np.argsort(-probability, kind="stable").tolist()
@@ -132,7 +132,7 @@ def _branches(
 ) -> dict[str, Any] | None:
     if found is None:
         return None
-    columns = {title: asking.counts(model, values) for title, values in found.columns.items()}
+    columns = {title: model.counts(values).tolist() for title, values in found.columns.items()}
     seen = []
     if found.stimulus is not None and asked.stimulus is not None:
         picture = model.crop.cut(asked.stimulus, predict.Found())

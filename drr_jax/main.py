@@ -6,12 +6,15 @@
 
     drr report --runs='runs/*'
 
+    drr predict --model=runs/demo --input=video.mp4 --out=predictions/video
+
 `drr MODE` is `python -m drr_jax.main --mode=MODE`. A config is a launch file, by its path or by its
 name alone.
 
-The last command puts finished runs into the paper's tables, each beside the printed figure, and
+The third command puts finished runs into the paper's tables, each beside the printed figure, and
 into a table of paired differences from one of them. Without --runs a report is of the run in
 --workdir; --reference=ANOTHER RUN then shows both on the same samples (Figure 8 of the supplement).
+The fourth puts a trained model on one's own pictures (docs/predict.md).
 
 The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
 behind the config's name: reactionet:demo,optim.lr=0.02,fold=1

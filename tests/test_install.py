@@ -1,5 +1,6 @@
 """What an installation without a checkout has, and how little the light wings load."""
 
+import configparser
 import json
 import os
 import re
@@ -55,6 +56,7 @@ LOADED = EXPORTS + "print(*sorted({name.partition('.')[0] for name in sys.module
 INSTALLED = (
     EXPORTS
     + """
+import configparser
 import json
 import drr_jax
 from drr_jax import launches
@@ -174,3 +176,16 @@ def test_builders_and_pages_load_no_jax():
         "import sys, drr_jax.pages; assert not {'jax', 'matplotlib', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", wing], check=True)
+
+
+def test_what_a_message_says_to_install_can_be_installed():
+    settings = configparser.ConfigParser()
+    settings.read(HOME / "setup.cfg", encoding="utf-8")
+    texts = [
+        path.read_text(encoding="utf-8")
+        for name in PACKAGES
+        for path in (HOME / name).rglob("*.py")
+    ]
+    asked = {name for text in texts for name in re.findall(r"drr-jax\[(\w+)\]", text)}
+    assert len(asked) > 3
+    assert asked <= {*settings["options.extras_require"]}

@@ -27,7 +27,6 @@ SWITCHES = {
     "annotate": "With --mode=predict: write the images or the video with boxes and bars",
     "attention": "As --annotate, with where in the face the model looked",
 }
-DEFAULTS = {"faces": "auto", "format": "csv"}
 NAMES = (*TEXTS, *SWITCHES)
 NEEDED = {"predict": ("input", "out"), "evaluate": ("on", "out")}
 
@@ -53,7 +52,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of this module to a command line's."""
     data_dir = os.environ.get("DRR_DATA_DIR", "data")
     for name, text in TEXTS.items():
-        default = data_dir if name == "data_dir" else DEFAULTS.get(name, "")
+        default = data_dir if name == "data_dir" else getattr(Options, name, "")
         flags.DEFINE_string(name, default, text, values)
     for name, text in SWITCHES.items():
         flags.DEFINE_bool(name, False, text, values)

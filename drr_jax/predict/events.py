@@ -6,10 +6,8 @@ highest of all). A frame in which the face was not found ends it. Source: recons
 apex and offset as behaviour research counts them.
 """
 
-import csv
-import io
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,7 @@ from jaxtyping import Float
 from drr_jax import cells, files
 from drr_jax.facs import probability_columns
 from drr_jax.predict.model import Model
-from drr_jax.predict.rows import TABLE
+from drr_jax.predict.rows import TABLE, csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,10 +92,9 @@ def write_events(folder: Path, model: Model, frames: int) -> Found:
         def write(rows: list[list[Any]]) -> None:
             found.events += len(rows)
             found.first += rows[: SHOWN - len(found.first)]
-            for row in rows:
-                raw.write(_line(_text(cell) for cell in row))
+            raw.write(csv_text(map(_text, row) for row in rows).encode())
 
-        raw.write(_line(COLUMNS))
+        raw.write(csv_text([COLUMNS]).encode())
         for frame, face, time, probability in _read(folder / TABLE, model):
             found.traces.add(face, frame, time, probability)
             if face not in faces:
@@ -106,12 +103,6 @@ def write_events(folder: Path, model: Model, frames: int) -> Found:
         for face in sorted(faces):
             write(faces[face].end())
     return found
-
-
-def _line(cells_of_row: Iterable[str]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(cells_of_row)
-    return text.getvalue().encode()
 
 
 def _text(cell: Any) -> str:

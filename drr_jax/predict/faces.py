@@ -53,7 +53,7 @@ def by_size(faces: list[Face]) -> list[Face]:
     return sorted(
         faces,
         key=lambda face: (
-            -face.box.width * face.box.height,
+            -face.box.area,
             -face.confidence,
             face.box.left,
             face.box.top,

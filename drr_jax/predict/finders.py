@@ -122,7 +122,7 @@ class OpenFaceFaces:
                 )
             found = [face for faces in _read(path, reading.STILL).values() for face in faces]
         if self._largest and found:
-            found = [max(found, key=lambda face: face.box.width * face.box.height)]  # type: ignore[union-attr]
+            found = [max(found, key=lambda face: face.box.area if face.box else 0.0)]
         return found
 
     def recall(self, frame: int, boxes: Sequence[Box]) -> None:

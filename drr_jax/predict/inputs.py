@@ -95,15 +95,14 @@ def open_input(what: str) -> Input:
 
 
 def _of_folder(path: Path, what: str) -> "Images":
-    suffixes = PHOTOS
     ours = {job.parent for job in path.rglob(JOB)} - {path}  # as with --out=photos/out before
-    chosen = [file for file in path.rglob("*") if file.suffix.lower() in suffixes]
+    chosen = [file for file in path.rglob("*") if file.suffix.lower() in PHOTOS]
     chosen = [file for file in chosen if not file.is_dir() and ours.isdisjoint(file.parents)]
     chosen.sort(key=_natural)
     if not chosen:
         raise InputError(
             f"--input={what}: no image in this folder; expected files that end in "
-            f"{', '.join(suffixes)}; a video is named itself"
+            f"{', '.join(PHOTOS)}; a video is named itself"
         )
     return Images(chosen, path, what)
 

@@ -1,5 +1,6 @@
 """predictions.parquet from predictions.csv, a few rows at a time."""
 
+import importlib.util
 from pathlib import Path
 
 from drr_jax import files
@@ -17,12 +18,10 @@ def check_format(name: str) -> None:
         raise InputError(f"--format={name}: expected {' or '.join(FORMATS)}")
     if name == "csv":
         return
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ModuleNotFoundError:
+    if importlib.util.find_spec("pyarrow") is None:
         raise InputError(
             "--format=parquet: pyarrow is not installed; pip install 'drr-jax[parquet]'"
-        ) from None
+        )
 
 
 def write_parquet(folder: Path, model: Model) -> Path:

@@ -71,7 +71,7 @@ class Table:
         if self.path.exists():
             self._take_up()
         else:
-            files.write_whole(self.path, _head(model))
+            files.write_whole(self.path, csv_text([columns(model)]))
         self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
         self._csv = csv.writer(self._file, lineterminator="\n")
 
@@ -109,7 +109,7 @@ class Table:
     def _take_up(self) -> None:
         """Keeps the rows of the pictures that are complete: all but the last."""
         text = self.path.read_bytes()
-        head = _head(self._model).encode()
+        head = csv_text([columns(self._model)]).encode()
         body = text.removeprefix(head)
         if body == text:
             raise InputError(f"{self.path}: columns of another model; give another --out")
@@ -136,15 +136,13 @@ class Table:
             self._count(count)
         self.without = [frame for frame, count in faces.items() if not count]
         self.start = int(kept[-1][0]) + 1 if kept else 1
-        again = io.StringIO(newline="")
-        csv.writer(again, lineterminator="\n").writerows(kept)
-        files.write_whole(self.path, head + again.getvalue().encode())
+        files.write_whole(self.path, head + csv_text(kept).encode())
 
 
-def _head(model: Model) -> str:
-    """The first line: a class's name may have a comma."""
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as the text of a CSV file."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(columns(model))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 

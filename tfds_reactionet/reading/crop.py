@@ -45,6 +45,11 @@ class Box:
     width: float
     height: float
 
+    @property
+    def area(self) -> float:
+        """In square pixels."""
+        return self.width * self.height
+
     def clipped(self, width: int, height: int) -> "Box":
         """Its part in an image of a width and height; of width or height 0 if there is none."""
         left, top = max(self.left, 0.0), max(self.top, 0.0)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from drr_jax import runs, weights
+from drr_jax import facs, runs, weights
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.models import System
@@ -173,9 +173,11 @@ def class_columns(model: Model) -> list[str]:
     Of action units AU01_p, a probability, and AU01_c, whether it counts; of the other tasks the
     most probable class and all probabilities, as in expression, expression_anger, ...
     """
-    if model.task == "au":
-        return [f"{name}_{kind}" for name in model.names for kind in "pc"]
-    return [model.task, *(f"{model.task}_{name}" for name in model.names)]
+    probabilities = facs.probability_columns(model.task, model.names)
+    if model.task != "au":
+        return [model.task, *probabilities]
+    pairs = zip(probabilities, model.names, strict=True)
+    return [column for p, name in pairs for column in (p, f"{name}_c")]
 
 
 def class_cells(

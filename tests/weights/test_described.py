@@ -143,4 +143,5 @@ def test_a_version_before_crops_and_thresholds_is_read(exported, tmp_path):
         del described[name]
     (folder / "config.json").write_text(json.dumps(described))
     model = drr_jax.load(folder)
-    assert model.threshold == {} and not model.crop.known and model.inputs == ("reaction",)
+    assert model.threshold == dict.fromkeys(model.names, 0.5)
+    assert not model.crop.known and model.inputs == ("reaction",)

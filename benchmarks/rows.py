@@ -6,26 +6,31 @@
 Runs are independent processes of one thread each, one a core, because models this small do not
 fill two. What is finished is left alone, so the command may be stopped and started again; a file
 beside each run says what it was trained with, and a run with anything else is named as a problem.
+After each run OUT/rows.csv has a line for every fold of every finished one: what results/ keeps.
 
 --start makes one network first, in about six minutes, that learns four action units of other
 rendered people: the encoders of R and S then start from it, as the paper's start from ImageNet.
 """
 
 import argparse
+import json
 import os
 import runpy
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pandas as pd
 from tqdm import tqdm
 
 from drr_jax.config import letters
 
 ROOT = Path(__file__).parents[1]
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+COLUMNS = ("fold", "step", "validation_score", "f1_mean", "accuracy_mean", "all_positive_f1_mean")
 # Other people (seed 7) and four of the twelve AUs, from the forehead to the chin.
 START = (
     "demo,domains=RS,graph.enabled=off,contrast.enabled=off,data.classes=AU04+AU06+AU12+AU17,"
@@ -94,6 +99,18 @@ def train(
     return "" if done.returncode == 0 else f"{workdir.name}: exit code {done.returncode}, see {log}"
 
 
+def write_csv(out: Path) -> None:
+    """The scores of the finished runs of `out` in its rows.csv, a line a fold."""
+    lines = []
+    for path in sorted(out.glob("*-*/results.json")):
+        row, _, seed = path.parent.name.rpartition("-")
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        for fold in whole.get("folds", [whole]):
+            named = {"row": row, "seed": int(seed)}
+            lines.append(named | {name: fold[name] for name in COLUMNS if name in fold})
+    pd.DataFrame(lines).to_csv(out / "rows.csv", index=False, float_format="%.6f")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -113,13 +130,17 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     weights = start(args.out) if args.start else None
     settings = f",{args.settings}" if args.settings else ""
+    writing = threading.Lock()
 
     def run(job: tuple[int, str]) -> str:
         seed, row = job
         domains = letters(str(known[row].get("domains", "RST")))
         starts = {name: weights for name in domains if weights and name != "T"}
         argument = f"{row}{settings},seed={seed}"
-        return train(args.launch, argument, args.data_dir, args.out / f"{row}-{seed}", starts)
+        problem = train(args.launch, argument, args.data_dir, args.out / f"{row}-{seed}", starts)
+        with writing:
+            write_csv(args.out)
+        return problem
 
     # Seed by seed, so that an unfinished table has whole pairs.
     jobs = [(seed, row) for seed in range(args.seeds) for row in chosen]

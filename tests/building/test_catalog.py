@@ -103,3 +103,12 @@ def test_unknown_data_set_names_the_nearest() -> None:
     assert NAMES[0] == "reactionet"
     with pytest.raises(InputError, match=r"unknown data set 'bp4'; did you mean bp4d"):
         catalog.find_data_set("bp4")
+
+
+def test_a_builder_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TFDS makes a temporary folder for what its bucket might say of a set, at every start."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    builder("ck_plus")(config="expression", data_dir=tmp_path / "data")
+    assert not list(temporary.iterdir())

@@ -67,13 +67,16 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
 
     def _info(self) -> tfds.core.DatasetInfo:
         spec = self.reader.spec(self.config_name, self.options)
-        return self.dataset_info_from_configs(
+        info = self.dataset_info_from_configs(
             features=record_features(spec, Stored.of(self.options).image_format),
             supervised_keys=None,
             homepage=self.HOMEPAGE,
             disable_shuffling=True,
             metadata=tfds.core.MetadataDict(),
         )
+        # TFDS asks its own bucket about a set that is not on the disk, and leaves a folder behind
+        info.initialize_from_bucket = lambda: None
+        return info
 
     def _plan(self, manual_dir: Path, skips: SkipList) -> Plan:
         reader = self.check_release(manual_dir, self.config_name, self.options)

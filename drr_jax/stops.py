@@ -148,5 +148,14 @@ def _remember(number: int, frame: FrameType | None) -> None:
     again = asked()
     _Ear.heard = _Ear.heard or number
     # A scheduler's second SIGTERM must not interrupt the tidying up; a person's Ctrl-C may.
-    if not _Ear.holds and (number == signal.SIGINT or not again):
+    if not (_Ear.holds or _importing(frame)) and (number == signal.SIGINT or not again):
         raise Stopped
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether an import is under way; one that is broken off may print a traceback of its own."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

@@ -1,5 +1,6 @@
 """Signals: remembered or raised, by every command, and by the workers of none."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -88,6 +89,21 @@ def test_a_signal_in_a_callback_that_lets_nothing_out_says_nothing_and_is_rememb
         errors.run(work)
     assert end.value.code == stops.TERMINATED
     assert capfd.readouterr().err == "pre-empted\n"
+
+
+@BOTH
+def test_an_import_is_not_broken_off(number, code, capsys, tmp_path, monkeypatch):
+    """What is imported late may take the exception for a broken install, as NumPy does."""
+    (tmp_path / "late_import.py").write_text(f"import signal\nsignal.raise_signal({number:d})\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def main():
+        importlib.import_module("late_import")
+        stops.look()
+
+    assert ended(main, capsys) == (code, f"{stops.Stopped().line}\n")
+    assert "late_import" in sys.modules
+    del sys.modules["late_import"]
 
 
 def test_an_ignored_signal_stays_ignored(capsys):

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from drr_jax.config import Contrast, Loss
 
+BLOCK = 1024  # candidates of the contrast that are compared at once
 Labels = Int[Array, "batch classes"]  # 1, 0 or -1 (unknown)
 
 
@@ -110,29 +111,56 @@ def contrastive(
     domains = tuple(projections)
     batch, classes, features = projections[domains[0]].shape
     group = min(config.group_size, batch)
-    related = jnp.eye(classes) + config.related_weight * (prior - jnp.eye(classes))
     size = group * classes
-    same_tuple = jnp.repeat(jnp.repeat(jnp.eye(group), classes, 0), classes, 1)
-    weights = jnp.tile(related, (group, group))
+    # candidates in blocks of whole tuples: the memory then grows with the classes, not their square
+    tuples = max(
+        n for n in range(1, group + 1) if n * classes <= max(BLOCK, classes) and group % n == 0
+    )
+    width = tuples * classes
+    starts = jnp.arange(0, size, width)
+    weights = jnp.eye(classes) + config.related_weight * (prior - jnp.eye(classes))
+    weights = jnp.tile(weights, (group, tuples))  # of any block
+    anchors = jnp.arange(size)[:, None]
     grouped = labels.reshape(-1, size)
-    if config.scope == "batch_gated":
-        positive = weights * (grouped == 1)[:, None, :] * (grouped == 1)[:, :, None]
-        candidate = jnp.broadcast_to((grouped >= 0)[:, None, :], positive.shape)
-    else:
-        positive = jnp.broadcast_to(weights * same_tuple, (len(grouped), size, size))
-        inside = same_tuple if config.scope == "tuple" else (positive > 0) | (same_tuple == 0)
-        candidate = jnp.broadcast_to(inside > 0, positive.shape)
+
+    def by_block(values: Array) -> Array:
+        """[groups, size, ...] as [blocks, groups, width, ...]."""
+        return values.reshape(len(grouped), len(starts), width, *values.shape[2:]).swapaxes(0, 1)
 
     def pair_loss(a: str, b: str) -> Float[Array, ""]:
         z_a = projections[a].reshape(-1, size, features)
         z_b = projections[b].reshape(-1, size, features)
-        similarity = jnp.einsum("gif,gjf->gij", z_a, z_b) / config.tau
-        allowed = candidate & ~jnp.eye(size, dtype=bool) if a == b else candidate
-        chosen = positive * allowed
-        similarity = jnp.where(allowed, similarity, -1e9)
-        total = chosen.sum(-1)
-        mean = (chosen * similarity).sum(-1) / jnp.where(total > 0, total, 1)
-        loss = jnp.where(total > 0, _logsumexp(similarity) - mean, 0)
+
+        def compare(block: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            """Of every anchor: logsumexp over a block, and sums of its positives and weights."""
+            start, z, label = block
+            candidates = start + jnp.arange(width)
+            same_tuple = anchors // classes == candidates // classes
+            if config.scope == "batch_gated":
+                positive = weights * (label == 1)[:, None, :] * (grouped == 1)[:, :, None]
+                candidate = (label >= 0)[:, None, :]
+            else:
+                positive = (weights * same_tuple)[None]
+                inside = same_tuple if config.scope == "tuple" else (positive > 0) | ~same_tuple
+                candidate = jnp.broadcast_to(inside, (1, size, width))
+            allowed = candidate & (anchors != candidates) if a == b else candidate
+            chosen = positive * allowed
+            similarity = jnp.einsum("gif,gjf->gij", z_a, z) / config.tau
+            similarity = jnp.where(allowed, similarity, -1e9)
+            weight = jnp.broadcast_to(chosen.sum(-1), similarity.shape[:-1])
+            return _logsumexp(similarity), (chosen * similarity).sum(-1), weight
+
+        blocks = starts, by_block(z_b), by_block(grouped)
+        if len(starts) == 1:
+            parts = jax.tree.map(
+                lambda part: part[None], compare(jax.tree.map(lambda x: x[0], blocks))
+            )
+        else:  # compared again for the gradient, not kept
+            parts = jax.lax.map(jax.checkpoint(compare), blocks)
+        peaks, chosen, weight = parts
+        total = weight.sum(0)
+        mean = chosen.sum(0) / jnp.where(total > 0, total, 1)
+        loss = jnp.where(total > 0, _logsumexp(jnp.moveaxis(peaks, 0, -1)) - mean, 0)
         return loss.sum() / jnp.maximum((total > 0).sum(), 1)
 
     pairs = domain_pairs(domains, config.pairs)

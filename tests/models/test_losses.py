@@ -99,6 +99,40 @@ def test_contrast_equals_a_loop_over_anchors(scope, domains, pairs):
     assert float(result) == pytest.approx(reference(z, labels, SMALL, config), rel=1e-4)
 
 
+def contrast_and_gradient(scope, domains, classes, batch=8, group=4):
+    rng = np.random.default_rng(classes)
+    z = {domain: jnp.asarray(unit(rng, batch, classes, 5)) for domain in domains}
+    labels = jnp.asarray(rng.integers(-1, 2, (batch, classes)), jnp.int8)
+    prior = rng.uniform(size=(classes, classes)) > 0.5
+    prior = jnp.asarray(prior | prior.T | np.eye(classes, dtype=bool), jnp.float32)
+    config = Contrast(scope=scope, group_size=group)
+    compiled = jax.jit(
+        jax.value_and_grad(lambda z: losses.contrastive(z, labels, prior, config))
+    ).lower(z)
+    return compiled.compile(), z
+
+
+@pytest.mark.parametrize("scope", ["batch_gated", "tuple", "tuple_batchneg"])
+@pytest.mark.parametrize("domains", ["RS", "R"])
+def test_contrast_by_blocks_equals_that_of_the_whole(scope, domains, monkeypatch):
+    compiled, z = contrast_and_gradient(scope, domains, classes=3)
+    value, gradient = compiled(z)
+    monkeypatch.setattr(losses, "BLOCK", 7)  # of two tuples
+    compiled, z = contrast_and_gradient(scope, domains, classes=3)
+    blocked = compiled(z)
+    assert "while" in compiled.as_text()
+    assert float(blocked[0]) == pytest.approx(float(value), rel=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), blocked[1], gradient)
+
+
+def test_memory_of_the_contrast_grows_with_the_classes_not_their_square():
+    few, many = (
+        contrast_and_gradient("batch_gated", "RS", classes, 64, 64)[0].memory_analysis()
+        for classes in (30, 120)
+    )
+    assert many.temp_size_in_bytes < 5 * few.temp_size_in_bytes
+
+
 def test_domain_pairs():
     assert losses.domain_pairs("RST", "dyadic") == [("R", "S"), ("R", "T"), ("S", "R"), ("T", "R")]
     assert len(losses.domain_pairs("RST", "all")) == 6

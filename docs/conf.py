@@ -66,17 +66,12 @@ def make_pages() -> None:
     for path in notebooks:
         shutil.copy(path, MADE / "notebooks")
     listed = "\n".join(path.stem for path in notebooks)
-    text = f"```{{toctree}}\n{listed}\n```\n" if notebooks else "There are none yet.\n"
+    text = f"```{{toctree}}\n{listed}\n```\n"
     (MADE / "notebooks" / "index.md").write_text(f"# Notebooks\n\n{text}", encoding="utf-8")
 
 
 def outside_links(app, name: str, source: list[str]) -> None:
-    """Links to files that are no page of the site lead to the project's address.
-
-    A page that is not there, predict, is not in the list of pages.
-    """
-    if name == "index" and not (DOCS / "predict.md").exists():
-        source[0] = source[0].replace("\npredict\n", "\n")
+    """Links to files that are no page of the site lead to the project's address."""
     here = (DOCS / name).parent
     # A notebook's links are those of the place that it was copied from.
     origin = HOME / "launch" / "notebooks" if here == MADE / "notebooks" else here

@@ -16,13 +16,14 @@ from jaxtyping import Array, Float, Int, Int8
 from drr_jax.facs import TASKS
 
 TP, FP, FN, TN = range(4)
+THRESHOLD = 0.5  # from which probability a class is predicted
 
 
 def counts(
     probabilities: Float[Array, "batch classes"],
     labels: Int8[Array, "batch classes"],
     weight: Float[Array, "batch"],
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
 ) -> Int[Array, "classes 4"]:
     """True positives, false positives, false negatives, true negatives of every class.
 

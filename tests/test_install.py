@@ -189,3 +189,12 @@ def test_what_a_message_says_to_install_can_be_installed():
     asked = {name for text in texts for name in re.findall(r"drr-jax\[(\w+)\]", text)}
     assert len(asked) > 3
     assert asked <= {*settings["options.extras_require"]}
+
+
+def test_no_module_has_the_name_of_a_function_that_its_wing_exports():
+    """Whoever imports the module would put it in the function's place."""
+    stubs = [path for package in PACKAGES for path in (HOME / package).rglob("*.pyi")]
+    assert len(stubs) > 20
+    for stub in stubs:
+        names = set(re.findall(r" as (\w+)", stub.read_text(encoding="utf-8")))
+        assert not names & {path.stem for path in stub.parent.glob("*.py")}, stub

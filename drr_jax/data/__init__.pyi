@@ -1,4 +1,4 @@
-from .crop_facts import crop_facts as crop_facts
+from .cropping import crop_facts as crop_facts
 from .device_augment import augment_batch as augment_batch
 from .find import find_data as find_data
 from .fold import Fold as Fold

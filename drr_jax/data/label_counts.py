@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from tqdm import tqdm
 
+from drr_jax import facs
 from drr_jax.data.prepared import Prepared
 from drr_jax.data.source import Source
 from drr_jax.data.split import Rows
@@ -96,10 +97,7 @@ def record_counts(prepared: Prepared, parts: Sequence[str], rows: Rows, task: st
         record = source.read(number)
         labels[number] = record["labels"]
         words.update(words_in(record.get("caption", "")))
-    # Sums of 0 and 1 are exact in double precision, whose products are fast.
-    present, known = (labels == 1).astype(float), (labels >= 0).astype(float)
-    pairs, given = (np.rint(present.T @ other).astype(np.int64) for other in (present, known))
-    return Counts(names, known.sum(0).astype(np.int64), pairs, given, words)
+    return Counts(names, (labels >= 0).sum(0), *facs.count_pairs(labels), words)
 
 
 def class_weights(

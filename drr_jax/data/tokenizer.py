@@ -86,7 +86,7 @@ def load_tokenizer(path: str | os.PathLike) -> Tokenizer:
 def _checked(tokenizer: Tokenizer, path: Path) -> Tokenizer:
     if tokenizer.token_to_id(PAD) != 0:
         raise InputError(f"tokenizer {path}: {PAD} has id {tokenizer.token_to_id(PAD)}, expected 0")
-    # a file may bring a padding and truncation of its own; ours is `encode`
+    # a file may bring a padding and truncation of its own; ours is `encode_texts`
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -96,7 +96,7 @@ def load_tokenizer_folder(folder: Path) -> Tokenizer:
     """The tokenizer beside a model's weights: its tokenizer.json, or BERT's vocab.txt.
 
     `transformers` reads the latter, with tokenizer_config.json if there is one. Raises InputError
-    as `load`, or if the folder has neither.
+    as `load_tokenizer`, or if the folder has neither.
     """
     file = folder / "vocab.txt"
     if (folder / TOKENIZER_FILE).is_file() or not file.is_file():

@@ -1,7 +1,8 @@
 """What the labels are called: action units, expressions, scenes, domains, and how classes relate.
 
-Comes in: a data set's or a task's name, or a CSV file of a prior. Goes out: names in their fixed
-order and relation priors as NumPy arrays. Loads no JAX. Open labels.py first.
+Comes in: names of classes, their counts, or a CSV file of a prior. Goes out: names in their fixed
+order and relation priors as NumPy arrays. Loads no JAX. Open labels.py first;
+domains.py has R, S, T, V, D and Th.
 """
 
 import lazy_loader as lazy

@@ -21,8 +21,10 @@ from .labels import au_names as au_names
 from .labels import au_prior as au_prior
 from .labels import check_prior as check_prior
 from .labels import conditional_half_sums as conditional_half_sums
+from .labels import count_pairs as count_pairs
 from .labels import expression_prior as expression_prior
 from .labels import fixed_relation as fixed_relation
+from .labels import prior_from_labels as prior_from_labels
 from .labels import probability_columns as probability_columns
 from .labels import relation as relation
 from .labels import scene_prior as scene_prior

@@ -127,8 +127,10 @@ def count_pairs(
     labels: Int[np.ndarray, "samples classes"],
 ) -> tuple[Int[np.ndarray, "classes classes"], Int[np.ndarray, "classes classes"]]:
     """Counts (pairs, given) of `conditional_half_sums` from labels 0, 1 or -1 (unknown)."""
-    present, known = (labels == 1).astype(np.int64), (labels >= 0).astype(np.int64)
-    return present.T @ present, present.T @ known
+    # Sums of 0 and 1 are exact in double precision, whose products are fast.
+    present, known = (labels == 1).astype(float), (labels >= 0).astype(float)
+    pairs, given = (np.rint(present.T @ other).astype(np.int64) for other in (present, known))
+    return pairs, given
 
 
 def prior_from_labels(

@@ -41,7 +41,7 @@ SYSTEMS: dict[str, type[System]] = {
     "amf": AMF,
     "mft": MFT,
 }
-# What tables and reports call them; see `name`.
+# What tables and reports call them; see `system_name`.
 TITLES = {
     "drr": "DRR",
     "gcn": "GCN",

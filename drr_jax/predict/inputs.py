@@ -18,7 +18,7 @@ from drr_jax import files, limits
 from drr_jax.errors import InputError
 from tfds_reactionet import reading
 
-VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts", ".ogv")
+VIDEOS = reading.VIDEO_SUFFIXES
 PHOTOS = (*reading.IMAGE_SUFFIXES, ".webp", ".gif", ".ppm", ".pgm", ".jp2")
 COUNTED = (".mp4", ".avi", ".mov", ".m4v")  # whose headers say how many frames there are
 # Frames from one key frame to the next, at most: a cut without encoding anew keeps those before its

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from drr_jax import facs, runs, weights
+from drr_jax import facs, metrics, runs, weights
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.models import System
@@ -61,7 +61,9 @@ class Model:
         """From which probability each action unit counts; {} where the most probable class does."""
         if self.task != "au":
             return {}
-        return dict(self.described.get("thresholds") or dict.fromkeys(self.names, 0.5))
+        return dict(
+            self.described.get("thresholds") or dict.fromkeys(self.names, metrics.THRESHOLD)
+        )
 
     def counts(
         self, probability: Float[np.ndarray, "*rows classes"]

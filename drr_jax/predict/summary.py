@@ -18,7 +18,6 @@ from drr_jax.predict.stream import Said
 PAGE = "predictions.html"
 DRAWN = 3  # faces whose traces are drawn, those that are seen longest
 MOST = 24  # classes of a trace figure: of more those that are most probable at some time
-SIDE = 150  # pixels of a picture
 
 
 class Gallery:

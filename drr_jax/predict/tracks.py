@@ -7,10 +7,8 @@ not recognised: one that leaves and comes back elsewhere is a new one. Nothing i
 give equal ids.
 """
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -98,31 +96,6 @@ class Tracks:
         rows, columns = linear_sum_assignment(shared, maximize=True)
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
         return {column: tracks[row] for row, column in pairs if shared[row, column] > 0}
-
-    def state(self) -> dict[str, Any]:
-        """All that it knows, as JSON values: `Tracks.of(state)` goes on as this one would."""
-        return {
-            "overlap": self.overlap,
-            "patience": self.patience,
-            "next": self._next,
-            "frame": self._frame,
-            "tracks": [
-                [one.face, one.frame, one.across, one.down, *dataclasses.astuple(one.box)]
-                for one in self._tracks
-            ],
-        }
-
-    @classmethod
-    def of(cls, state: Mapping[str, Any]) -> "Tracks":
-        """The tracks of a `state`. Raises KeyError, TypeError or ValueError if it is none."""
-        tracks = cls(float(state["overlap"]), int(state["patience"]))
-        tracks._next = int(state["next"])
-        tracks._frame = None if state["frame"] is None else int(state["frame"])
-        for face, frame, *numbers in state["tracks"]:
-            across, down, left, top, width, height = (float(number) for number in numbers)
-            box = Box(left, top, width, height)
-            tracks._tracks.append(_Track(int(face), int(frame), box, across, down))
-        return tracks
 
 
 def overlaps(some: Sequence[Box], others: Sequence[Box]) -> Float[np.ndarray, "some others"]:

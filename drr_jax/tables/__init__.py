@@ -1,7 +1,7 @@
 """Many runs side by side: the paper's tables, paired differences, costs.
 
-Comes in: folders of finished runs. Goes out: tables.html, .md, .csv and .json, and costs.json
-beside a run. Open write.py first.
+Comes in: folders of finished runs. Goes out: tables.html, .md, .csv and .json, ablation.csv, and
+costs.json beside a run. Open write.py first.
 """
 
 import lazy_loader as lazy

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 
 from drr_jax import config as configs
-from drr_jax import config_rules, data, files, launches, models, training
+from drr_jax import config_rules, data, launches, models, runs, training
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.runs import start_devices
@@ -211,5 +211,5 @@ def measure_costs(argv: Sequence[str] | None = None) -> int:
         found = measure(compiled(subject), base, reference.label, arguments.rounds)
         print(line(subject.label, found), flush=True)
         for folder in subject.runs:
-            files.write_json(folder / tables_runs.COSTS, found)
+            runs.write_file(folder, tables_runs.COSTS, found)
     return 0

@@ -1,7 +1,8 @@
 """A run, from its parts to its score.
 
-Comes in: a config, a fold of a prepared data set, a work folder. Goes out: checkpoints, metrics and
-results.json. Open experiment.py first (the parts), then loop.py and evaluation.py.
+Comes in: a config and a work folder. Goes out: checkpoints, config.json, run.json, metrics,
+predictions.csv, samples and results.json. Open stages.py first (the order), then experiment.py (the
+parts), loop.py and evaluation.py.
 """
 
 import lazy_loader as lazy

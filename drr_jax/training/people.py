@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Int8
 from scipy.sparse import coo_array
 
-from drr_jax import data
+from drr_jax import data, metrics
 
 RESAMPLES, LEVEL = 1000, 0.95
-THRESHOLD = 0.5  # as metrics.counts has it
 Counts = Int[np.ndarray, "units classes 4"]  # TP, FP, FN, TN
 Groups = Mapping[str, str]  # kind -> group, as in {"age": "20-29", "race": "asian"}
 
@@ -115,7 +114,7 @@ def _flags(
         predicted = np.arange(label.shape[1]) == probability.argmax(1)[:, None]
         known = np.broadcast_to(true.any(1)[:, None], label.shape)
     else:
-        predicted, known = probability >= THRESHOLD, label >= 0
+        predicted, known = probability >= metrics.THRESHOLD, label >= 0
     cells = (predicted & true, predicted & ~true, ~predicted & true, ~predicted & ~true)
     return np.stack([known & cell for cell in cells], axis=-1)
 

@@ -1,4 +1,4 @@
-"""Weights that encoders start from: found, checked against the model, put into place.
+"""The command `drr_jax.weights`: looks into weights, exports a run, lowers and uploads it.
 
     python -m drr_jax.weights show PATH                     what a file or folder holds
     python -m drr_jax.weights export --workdir=RUN --out=DIR  a trained run as a folder to keep

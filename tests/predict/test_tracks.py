@@ -1,7 +1,5 @@
 """Face ids: kept over movement, crossings and gaps; the same after a restart; new for new faces."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -106,8 +104,8 @@ def test_what_is_remembered_stays_small():
     tracks, rng = Tracks(patience=5), np.random.default_rng(0)
     for frame in range(300):
         tracks.update(frame, [square(*rng.uniform(0, 1e6, 2)) for _ in range(2)])
-    assert len(tracks.state()["tracks"]) == 2 * 6 + 2
-    assert tracks.state()["next"] == 600
+    assert len(tracks._tracks) == 2 * 6 + 2
+    assert tracks._next == 600
 
 
 moves = st.lists(
@@ -119,16 +117,17 @@ moves = st.lists(
 
 @given(moves, st.integers(0, 12))
 @settings(max_examples=60, deadline=None)
-def test_a_run_that_was_stopped_goes_on_with_the_same_ids(frames, stop):
+def test_who_is_told_all_boxes_again_goes_on_with_the_same_ids(frames, stop):
     one, other = Tracks(patience=2), Tracks(patience=2)
     for frame, squares in enumerate(frames):
         boxes = [square(*numbers) for numbers in squares]
         if frame == stop:
-            other = Tracks.of(json.loads(json.dumps(other.state())))
+            other = Tracks(patience=2)  # of a run that was stopped, which reads its rows again
+            for earlier, told in enumerate(frames[:stop]):
+                other.update(earlier, [square(*numbers) for numbers in told])
         ids = one.update(frame, boxes)
         assert ids == other.update(frame, boxes)
         assert len(set(ids)) == len(boxes)
-    assert one.state() == other.state()
 
 
 def test_no_face_and_wrong_input():
@@ -140,6 +139,3 @@ def test_no_face_and_wrong_input():
     for wrong in ({"overlap": 0}, {"overlap": 1.1}, {"patience": -1}):
         with pytest.raises(ValueError, match="expected"):
             Tracks(**wrong)
-    for state in ({}, {**tracks.state(), "tracks": [[1, 2, 3]]}, {**tracks.state(), "tracks": 1}):
-        with pytest.raises((KeyError, TypeError, ValueError)):
-            Tracks.of(state)

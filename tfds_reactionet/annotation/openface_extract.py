@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from tfds_reactionet.reactionet import VIDEO_SUFFIXES, Sequence, find_frames
-from tfds_reactionet.reading import OpenFaceFile
+from tfds_reactionet.reactionet import Sequence, find_frames
+from tfds_reactionet.reading import VIDEO_SUFFIXES, OpenFaceFile
 
 # All that OpenFaceFile reads; without flags OpenFace would also write 3D and aligned faces.
 _GROUPS = ("-2Dfp", "-pose", "-gaze", "-aus")

@@ -19,7 +19,6 @@ from tfds_reactionet.reading import BadImageError, Offset, rgb
 
 AROUND = 2  # neighbours shown before and after the suspicious frames
 MOST_PICTURES = 10  # of one episode
-SIDE = 188  # pixels of a video's pictures
 CONTEXT = 12  # frames of trace before and after
 TRACES = 5  # AUs drawn in colour: those that change most
 

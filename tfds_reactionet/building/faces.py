@@ -30,9 +30,9 @@ and do not count against --max_skipped; a landmark file that is missing (NO_LAND
 reader that joins images and labels by number checks the two numberings (`reading.Offset`).
 Defects of label files are InputErrors that name the file and the line; defects of one image are
 BadImageErrors, and become skips.
-Splits and folds are a `Protocol` (protocols.py), chosen by the option `folds` (`Reader.folds`, see
-fold_choice.py); a `FoldReader` makes the folds from what its units hold. Images that are cropped:
-crop.py.
+Splits and folds are a `Protocol` (reading/protocols.py), chosen by the option `folds`
+(`Reader.folds`, see reading/fold_choice.py); a `FoldReader` makes the folds from what its units
+hold. Images that are cropped: reading/crop.py.
 """
 
 import abc

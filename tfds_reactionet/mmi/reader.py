@@ -32,7 +32,6 @@ NO_SIDE = "both views in one image, and which half is frontal is not known"
 NO_CLIP = "clip that does not open"
 
 _LABELS = re.compile(r"(S[0-9]{2,4}-[0-9]{1,6})\.xml", re.IGNORECASE)
-_CLIPS = (".avi", ".mp4", ".mov", ".mkv", ".mpg", ".mpeg", ".wmv", ".m4v")
 _LEVELS = 3
 _FIRST = 20  # folders to look into for a session.xml
 
@@ -132,7 +131,7 @@ class Reader(building.Reader):
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         files, expression, view, rotation = unit.source
         images: dict[int, tuple[reading.Pixels, Path, int | None]] = {}  # whole, file, its frame
-        if files[0].suffix.lower() in _CLIPS:
+        if files[0].suffix.lower() in reading.VIDEO_SUFFIXES:
             length = reading.video_length(files[0])
             if not length:
                 yield Skip(unit.sequence, NO_CLIP, str(files[0]))
@@ -205,7 +204,10 @@ class Reader(building.Reader):
             return Skip(unit.sequence, NO_SIDE, str(media[0]))
         coded = any("aucs" in n.lower() for n in (*names, *session.annotations))
         degrees = listed.get(name, listed.get(unit.subject, 0))
-        if self.options["rotation"] == "usual" and media[0].suffix.lower() in _CLIPS:
+        if (
+            self.options["rotation"] == "usual"
+            and media[0].suffix.lower() in reading.VIDEO_SUFFIXES
+        ):
             degrees = turns.usual(unit.subject, view, coded)
         return replace(unit, source=Take(media, min(found) - 1, view, degrees))
 
@@ -215,7 +217,7 @@ def _media(folder: Path, name: str, names: list[str]) -> tuple[Path, ...]:
     images = []
     for file in names:
         stem, suffix = os.path.splitext(file)
-        if suffix.lower() in _CLIPS and stem.upper() == name:
+        if suffix.lower() in reading.VIDEO_SUFFIXES and stem.upper() == name:
             return (folder / file,)
         inner = re.fullmatch(re.escape(name) + r"([-_].*)?", stem.upper())
         if suffix.lower() in reading.IMAGE_SUFFIXES and inner:

@@ -1,4 +1,8 @@
-"""ReactioNet: builder, and a rendered demo release in its raw layout."""
+"""ReactioNet: the reader of its raw layout, and its labels.
+
+Comes in: a raw release, the real one or a rendered one (demo/). Goes out: frames for building/.
+Open layout.py (the one file that knows the layout) first, then reader.py.
+"""
 
 import lazy_loader as lazy
 

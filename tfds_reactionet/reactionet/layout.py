@@ -20,6 +20,7 @@ from pathlib import Path
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import SCENES
 from tfds_reactionet.reading import (
+    VIDEO_SUFFIXES,
     ImageFile,
     Pixels,
     VideoImage,
@@ -29,7 +30,6 @@ from tfds_reactionet.reading import (
     video_length,
 )
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 SIDES = ("reaction", "stimulus")
 MODALITIES = ("depth", "thermal")  # of the reaction
 KEYFRAMES = Path("labels", "keyframes.csv")

@@ -1,7 +1,8 @@
-"""What any raw release needs: images, videos, meshes, archives, tables, crops, folds.
+"""What any raw release needs: images, videos, meshes, archives, tables, crops, folds, numbers.
 
 Comes in: files as their owners distribute them, damaged ones included. Goes out: arrays, or one
-line that names the file and its defect. Open pixels.py and trees.py first.
+line that names the file and its defect. Open pixels.py and trees.py first,
+numbering.py for which image a label is of.
 """
 
 import lazy_loader as lazy

@@ -15,6 +15,10 @@ _FOREIGN = {
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,9})")  # what stands before a number at a name's end
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"),
+    *(".mpg", ".mpeg", ".wmv", ".ts", ".ogv"),
+)
 
 
 def folders(

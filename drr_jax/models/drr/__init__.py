@@ -1,7 +1,7 @@
 """Dyadic Relation Reasoning: class-wise heads, the graph over class nodes, and both together.
 
-Comes in: features of every domain. Goes out: predictions by domain and of the graph, embeddings for
-the contrast. Open drr.py first.
+Comes in: a batch. Goes out: logits by domain and of the graph, attention, embeddings for the
+contrast. Open drr.py first; heads.py and graph.py are its parts, which the GCN baselines use, too.
 """
 
 import lazy_loader as lazy

@@ -1,13 +1,30 @@
 """Self-attention as ViT and BERT have it: one product gives queries, keys and values."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 Tokens = Float[Array, "batch tokens features"]
+Heads = Float[Array, "batch tokens heads features"]
 Mask = Bool[Array, "batch tokens"]
 EPSILON = 1e-6  # of ViT's normalisation
 initializer = nn.initializers.normal(0.02)  # of all matrices, in both families
+
+
+@jax.checkpoint
+def attend(query: Heads, key: Heads, value: Heads, mask: Mask | None = None) -> Heads:
+    """Softmax attention of every head; logits in the arrays' type, their softmax in float32.
+
+    The gradient computes both again: what has a number for every pair of tokens, which would be
+    most of a ViT's memory, is there for one layer at a time.
+    """
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key).astype(jnp.float32)
+    scores = scores * query.shape[-1] ** -0.5
+    if mask is not None:
+        scores = jnp.where(mask[:, None, None, :], scores, jnp.finfo(jnp.float32).min)
+    weights = nn.softmax(scores).astype(query.dtype)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
 
 
 class SelfAttention(nn.Module):
@@ -22,12 +39,7 @@ class SelfAttention(nn.Module):
         dense = nn.Dense(3 * features, dtype=self.dtype, kernel_init=initializer, name="qkv")
         qkv = dense(tokens).reshape(batch, length, 3, self.heads, features // self.heads)
         query, key, value = (qkv[:, :, part] for part in range(3))
-        scores = jnp.einsum("bqhd,bkhd->bhqk", query, key).astype(jnp.float32)
-        scores = scores * (features // self.heads) ** -0.5
-        if mask is not None:
-            scores = jnp.where(mask[:, None, None, :], scores, jnp.finfo(jnp.float32).min)
-        weights = nn.softmax(scores).astype(self.dtype)
-        mixed = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(batch, length, features)
+        mixed = attend(query, key, value, mask).reshape(batch, length, features)
         return nn.Dense(features, dtype=self.dtype, kernel_init=initializer, name="out")(mixed)
 
 

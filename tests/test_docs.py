@@ -154,7 +154,7 @@ def test_commands_and_modules_exist():
 def test_functions_that_the_architecture_names_are_exported():
     text = (HOME / "docs" / "architecture.md").read_text(encoding="utf-8")
     modules = {path.name.partition(".")[0]: path for path in (HOME / "drr_jax").glob("[a-z]*")}
-    names = set(re.findall(rf"`({'|'.join(modules)})\.(?!(?:py|jsonl?|csv)`)(\w+)`", text))
+    names = set(re.findall(rf"`({'|'.join(modules)})\.(?!(?:py|jsonl?|csv|html)`)(\w+)`", text))
     assert len(names) > 25
     for module, name in names:
         path = modules[module]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from drr_jax import facs
 from drr_jax.config import Config, channels, flatten, letters
-from drr_jax.errors import InputError, nearest
+from drr_jax.errors import InputError, check_local, nearest
 from drr_jax.facs import FACE_DOMAINS, PREDICT_DOMAINS, TASKS, TUPLE_DOMAINS
 from drr_jax.keys import helps, ranges
 
@@ -120,6 +120,8 @@ def validate(config: Config) -> None:
             raise InputError(
                 f"config key {key}={ascii(value)[:80]}: expected UTF-8 without control characters"
             )
+    for key in ("data.data_dir", "data.manual_dir"):
+        check_local(f"config key {key}={flat[key]}", flat[key])
     for key, allowed in ranges(Config).items():
         if flat[key] not in allowed:
             raise InputError(f"config key {key}={flat[key]}: expected {allowed}")

@@ -12,6 +12,8 @@ from drr_jax import stops
 
 USER_ERROR = 2  # exit code
 _MOST = 2000  # characters of a message
+_ADDRESS = re.compile(r"(?:^|[=:,])([a-z][a-z0-9+.-]+)://|^([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
+FOR_OTHERS = ("--beam_options",)  # flags whose values are not read here
 
 
 class InputError(ValueError):
@@ -40,6 +42,19 @@ def nearest(name: str, known: Sequence[str]) -> str:
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"known: {', '.join(known)}"
+
+
+def check_local(what: str, text: str) -> None:
+    """Raises InputError if `text`, a path or an argument of `what`, names a bucket or an address.
+
+    A path object has lost one of its two slashes by then. `hf:ORG/NAME` is none.
+    """
+    if found := _ADDRESS.search(text):
+        raise InputError(
+            f"{what}: {found[1] or found[2]}:// is no folder of this machine, and buckets are not "
+            "read or written; mount it (gcsfuse, s3fs, rclone mount) and give the folder, or copy "
+            "it here"
+        )
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
@@ -86,6 +101,9 @@ def _patient(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
 def _outcome(main: Callable[[], int | None]) -> tuple[int | str | None, str]:
     """The exit code of `main`, and what there is to say about it."""
     try:
+        for argument in sys.argv[1:]:
+            if not argument.startswith(FOR_OTHERS):
+                check_local(argument, argument)
         return main() or 0, ""
     except stops.Stopped as stop:
         return stops.exit_code(), stop.line

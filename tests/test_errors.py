@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from drr_jax.errors import InputError, one_line
+from drr_jax.errors import InputError, check_local, one_line
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,18 @@ def test_a_reader_that_leaves_early_is_no_error(unbuffered):
         process.stdout.close()
         assert process.stderr.read() == b"done\n"
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["gs://b/x", "--workdir=s3://b/x", "--config=a.py:demo,data.data_dir=gs://b", "gs:/b"]
+)
+def test_buckets_are_refused(text):
+    with pytest.raises(InputError, match="mount it"):
+        check_local("--out", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["hf:ORG/NAME", "/a/b:c/d", "a.py:graph.prior=file:/p.csv", "C:/x"]
+)
+def test_paths_and_names_of_the_hub_are_no_buckets(text):
+    check_local("--out", text)

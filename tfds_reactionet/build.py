@@ -9,12 +9,13 @@ import argparse
 import importlib
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from drr_jax.errors import InputError, nearest, run
+from drr_jax.errors import InputError, check_local, nearest, run
 from tfds_reactionet import building
 
 
@@ -77,6 +78,7 @@ def prepare(
     max_skipped: float = 0.01,
     overwrite: bool = False,
     beam_runner: str | None = None,
+    beam_options: str = "",
     **options: Any,
 ) -> Path:
     """Builds a data set unless it is there; returns the folder of the prepared set.
@@ -91,6 +93,8 @@ def prepare(
     path = prepared_path(name, data_dir)
     chosen = building.checked_options(resolve(name)[0], options)
     raw = Path(manual_dir) if manual_dir is not None else default_manual_dir(name, data_dir)
+    for what, where in (("data_dir", path), ("manual_dir", raw)):
+        check_local(f"{what} {where}", str(where))
     if not 0 <= max_skipped <= 1:
         raise InputError(f"max_skipped={max_skipped:g}, expected a share from 0 to 1")
     if jobs is not None and jobs < 1:
@@ -120,14 +124,16 @@ def prepare(
                 progress=progress,
                 options=chosen,
             )
-            _download_and_prepare(builder, raw, beam_runner)
+            _download_and_prepare(builder, raw, beam_runner, beam_options)
     return path
 
 
-def _download_and_prepare(builder: Any, manual_dir: Path, beam_runner: str | None) -> None:
+def _download_and_prepare(
+    builder: Any, manual_dir: Path, beam_runner: str | None, beam_options: str
+) -> None:
     import tensorflow_datasets as tfds
 
-    beam = {} if beam_runner is None else _beam_options(beam_runner)
+    beam = {} if beam_runner is None else _beam_options(beam_runner, beam_options)
     config = tfds.download.DownloadConfig(manual_dir=str(manual_dir), **beam)
     try:
         builder.download_and_prepare(download_config=config, file_format="array_record")
@@ -138,7 +144,8 @@ def _download_and_prepare(builder: Any, manual_dir: Path, beam_runner: str | Non
         raise cause from error
 
 
-def _beam_options(runner: str) -> dict[str, Any]:
+def _beam_options(runner: str, options: str) -> dict[str, Any]:
+    """What TFDS hands to Beam. Raises InputError for an option that Beam does not know."""
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ModuleNotFoundError as error:
@@ -147,7 +154,16 @@ def _beam_options(runner: str) -> dict[str, Any]:
         ) from error
     # Workers' exceptions are raised here again: their log would only bury that one line.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    return {"beam_runner": runner, "beam_options": PipelineOptions([])}
+    try:
+        given = shlex.split(options)
+    except ValueError as error:
+        raise InputError(f"--beam_options={options}: {error}") from None
+    known = PipelineOptions(given)
+    if unknown := known.get_all_options(drop_default=True, retain_unknown_options=True).keys() - (
+        known.get_all_options().keys()
+    ):
+        raise InputError(f"--beam_options: Beam knows no --{min(unknown)}; see its runner's guide")
+    return {"beam_runner": runner, "beam_options": known}
 
 
 def _builder_class(name: str) -> Any:
@@ -231,6 +247,12 @@ def _parser() -> argparse.ArgumentParser:
         "--beam_runner", help="build on Apache Beam, e.g. DirectRunner (extra: beam)"
     )
     parser.add_argument(
+        "--beam_options",
+        default="",
+        metavar="'--KEY=VALUE ...'",
+        help="Beam's own pipeline options, as in '--job_endpoint=embed' of PortableRunner",
+    )
+    parser.add_argument(
         "--verify",
         action="store_true",
         help="read and check every record of the prepared set; "
@@ -278,6 +300,7 @@ def main() -> int:
             max_skipped=args.max_skipped,
             overwrite=args.overwrite,
             beam_runner=args.beam_runner,
+            beam_options=args.beam_options,
             **options,
         )
         if prepared:

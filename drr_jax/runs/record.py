@@ -15,7 +15,7 @@ from typing import Any
 import drr_jax
 from drr_jax import files
 from drr_jax.config import Config, flatten
-from drr_jax.errors import InputError
+from drr_jax.errors import InputError, check_local
 from drr_jax.runs import distributed
 
 # What the run is, what the report says of it, and its configuration.
@@ -119,6 +119,7 @@ def check_path(workdir: Path) -> None:
 
     Orbax takes the whole path for a pattern of names, and others do not write what is not UTF-8.
     """
+    check_local(f"--workdir={workdir}", str(workdir))
     path = str(workdir.absolute())
     if found := next((letter for letter in path if letter in "[]*?\\"), ""):
         raise InputError(

@@ -244,7 +244,13 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharded, "SHARD_RECORDS", 7)
 
 
-@pytest.mark.parametrize("options", [{"jobs": 2}, {"beam_runner": "DirectRunner"}, {}])
+PORTABLE = {  # Beam's own job server and workers, as Flink's and Spark's are spoken to
+    "beam_runner": "PortableRunner",
+    "beam_options": "--job_endpoint=embed --environment_type=LOOPBACK --sdk_worker_parallelism=2",
+}
+
+
+@pytest.mark.parametrize("options", [{"jobs": 2}, {"beam_runner": "DirectRunner"}, PORTABLE, {}])
 def test_same_set_from_two_processes_beam_and_many_shards(
     release: tuple[Path, Any],
     prepared: Path,
@@ -263,6 +269,13 @@ def test_same_set_from_two_processes_beam_and_many_shards(
     assert len(list(other.glob("*part1.array_record*"))) == 3  # of 3+1+3, 1+3+1, 3+1 frames
     assert not list(other.glob("*.json.*")) and not list(other.glob("*shard_infos*"))
     assert "verified: 48" in verify(other, jobs=1, progress=False)
+
+
+def test_options_that_beam_does_not_know_are_named(release, tmp_path: Path) -> None:
+    for options, said in (("--paralelism=2", "--paralelism"), ("'--x", "No closing quotation")):
+        with pytest.raises(InputError, match=said):
+            build(release[0], tmp_path, beam_runner="DirectRunner", beam_options=options)
+    assert not list(tmp_path.rglob("metadata.json"))
 
 
 def test_finished_set_is_left_alone_unless_the_input_differs(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax import config as configs
-from drr_jax import config_files, config_rules, launches, predict, report, training, weights
+from drr_jax import config_files, config_rules, launches, predict, report, runs, training, weights
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.predict import Model
@@ -53,7 +53,8 @@ def evaluate(
     if config is None:
         raise InputError(f"{workdir}: no config.json, expected the folder of a run")
     results = training.run_stages(config, workdir, ("evaluate",))
-    report.write_report(workdir)
+    if runs.is_main_process():
+        report.write_report(workdir)
     assert results is not None
     return results
 

@@ -191,6 +191,18 @@ class Log:
 
 
 @dataclass
+class Mesh:
+    """What a run expects to start on, and how long it waits for the others."""
+
+    hosts: int = number(0, 0, 65536, "hosts there must be; 0: whatever is there")
+    devices: int = number(0, 0, _LARGE, "devices there must be on all hosts; 0: likewise")
+    start_seconds: int = positive(60, 86400, "how long a process waits for the others at the start")
+    heartbeat_seconds: int = number(
+        30, 5, 86400, "without a sign of life, after which a process is lost"
+    )
+
+
+@dataclass
 class DomainEncoder:
     """What one domain's encoder starts from."""
 
@@ -246,6 +258,7 @@ class Config:
     scene: Scene = field(default_factory=Scene)
     optim: Optim = field(default_factory=Optim)
     log: Log = field(default_factory=Log)
+    mesh: Mesh = field(default_factory=Mesh)
     task: str = key("au", "au, or by softmax expression, or scene (the stimulus's sub-scene)")
     # DRR's inference needs R alone.
     domains: str = key(

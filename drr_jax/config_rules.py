@@ -58,7 +58,7 @@ CHOICES = {
     "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine", "decay"),
     "log.also": ("", "wandb", "mlflow"),
-    "task": tuple(TASKS),
+    "task": TASKS,
     "scene.choice": ("sequences", "sport_show", "list"),
     "domains": (*_subsets(TUPLE_DOMAINS), *_subsets(FACE_DOMAINS)),
     "predict": ("reaction", "fuse", "graph", "stimulus"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from drr_jax import stops
+from drr_jax import cluster, stops, supervisor
 
 USER_ERROR = 2  # exit code
 _MOST = 2000  # characters of a message
@@ -57,8 +57,11 @@ def check_local(what: str, text: str) -> None:
         )
 
 
-def run(main: Callable[[], int | None]) -> NoReturn:
+def run(main: Callable[[], int | None], together: bool = False) -> NoReturn:
     """Runs a command-line entry point and exits with its code.
+
+    together: it may be started on many hosts at once, and says itself what each of them does. Any
+    other refuses to be one of several (`check_alone`).
 
     Wrong input and disk errors become one line and exit code 2, SIGTERM one line and 75, Ctrl-C one
     line and 130. Whatever fails once one of the two has arrived, fails because of it: schedulers
@@ -67,11 +70,30 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout is sys.__stdout__:
         sys.stdout = _patient(sys.stdout)
     with stops.listening():
-        code, line = _outcome(main)
+        code, line = _outcome(main if together else _by_itself(main))
     # Beyond the except clauses: what their tracebacks hold, such as worker processes, is let go.
     if line:
         print(one_line(line), file=sys.stderr)
+    supervisor.tell(code)
     raise SystemExit(code)
+
+
+def check_alone(what: str) -> None:
+    """Raises InputError if a cluster started this process beside others: all would write `what`."""
+    if sign := cluster.several(os.environ):
+        raise InputError(
+            f"environment variable {sign.said}: {what} is the work of one process, and a cluster "
+            f"started several; start one (srun --ntasks=1), or set {cluster.ALONE} if each has "
+            "input and output of its own"
+        )
+
+
+def _by_itself(main: Callable[[], int | None]) -> Callable[[], int | None]:
+    def alone() -> int | None:
+        check_alone("this command")
+        return main()
+
+    return alone
 
 
 class _Pipe(io.FileIO):
@@ -116,6 +138,11 @@ def _outcome(main: Callable[[], int | None]) -> tuple[int | str | None, str]:
             return stops.exit_code(), stops.Stopped().line
         said = _said(error)
         if said is None:
+            try:
+                supervisor.wait_for_verdict(error)
+            except stops.Stopped as stop:
+                return stops.exit_code(), stop.line
+            supervisor.tell(1)
             raise
         return USER_ERROR, f"error: {said}"
 

@@ -19,14 +19,15 @@ The fourth puts a trained model on one's own pictures (docs/predict.md).
 The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
 behind the config's name: reactionet:demo,optim.lr=0.02,fold=1
 
-Exit codes: 0 done, 2 wrong input (one line says what), 75 SIGTERM and 130 Ctrl-C: what was trained
-is saved, start the command again.
+Exit codes: 0 done, 2 wrong input (one line says what), 75 SIGTERM or a lost peer (of many
+processes) and 130 Ctrl-C: what was trained is saved, start the command again.
 """
 
-from drr_jax import stops
+from drr_jax import stops, supervisor
 
 if __name__ == "__main__":
     stops.end_at_once()  # while all this is imported
+    supervisor.split()
 
 import dataclasses
 import os
@@ -39,8 +40,8 @@ from typing import NoReturn
 from absl import flags
 from ml_collections import config_flags
 
-from drr_jax import config as configs
 from drr_jax import (
+    cluster,
     config_files,
     config_rules,
     errors,
@@ -51,6 +52,7 @@ from drr_jax import (
     tables,
     training,
 )
+from drr_jax import config as configs
 from drr_jax.errors import InputError, nearest
 
 MODES = ("all", "train", "evaluate", "report", "predict")
@@ -210,16 +212,18 @@ def _cause(error: BaseException) -> str:
 def run(command: Command) -> int:
     """Runs the asked stages on every asked fold; returns the exit code."""
     if command.asked:
+        errors.check_alone("predict")
         with stops.held():
             print(predict.run_options(command.asked))
+        return 0
+    if not _writes() and command.mode == "report":
         return 0
     if command.runs:
         page = tables.write_tables(command.runs, command.reference, command.workdir)
         print(f"tables: {page}")
         return 0
-    if command.mode == "report":  # which does not start JAX
-        writes = int(os.environ.get("JAX_PROCESS_ID") or 0) == 0
-    else:
+    writes = command.mode == "report"
+    if not writes:
         stages = training.STAGES if command.mode == "all" else (command.mode,)
         training.run_stages(command.config, command.workdir, stages, command.allow_config_change)
         writes = command.mode == "all" and runs.is_main_process()
@@ -229,14 +233,20 @@ def run(command: Command) -> int:
     return 0
 
 
+def _writes() -> bool:
+    """Whether this is the process that writes, where JAX is not started: process 0, or alone."""
+    sign = cluster.several(os.environ)
+    return not (sign and sign.index)
+
+
 def main() -> int:
     """Entry point of `python -m drr_jax.main`."""
     return run(parse(sys.argv))
 
 
 def drr() -> NoReturn:
-    """The console script `drr`."""
-    errors.run(main)
+    """Runs the command and exits with its code."""
+    errors.run(main, together=True)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,13 @@ os.environ |= {
 def pytest_configure() -> None:
     from absl import flags
 
-    from drr_jax.runs import cpu, distributed
+    from drr_jax.runs import cpu, joining
 
     # A shell's jobs in the background ignore it, and so would the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     cpu.tune_xla()  # both as the command does
     flags.FLAGS.mark_as_parsed()  # Grain's worker processes read absl flags
-    distributed.start()  # not possible once a test has touched a device
+    joining.join()  # not possible once a test has touched a device
 
 
 @pytest.fixture(scope="session")

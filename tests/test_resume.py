@@ -42,11 +42,11 @@ def data_dir(rendered):
     return rendered
 
 
-def start(data_dir, workdir, environment=None, **changes):
+def start(data_dir, workdir, environment=None, index="", **changes):
     """Starts the command on one CPU device; stderr goes to a file beside the workdir."""
     settings = SETTINGS | {"data.data_dir": data_dir} | changes
     pairs = ",".join(f"{key}={value}" for key, value in settings.items())
-    with open(f"{workdir}.stderr", "w") as stderr:
+    with open(f"{workdir}{index and '.'}{index}.stderr", "w") as stderr:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "drr_jax.main", "--mode=train"),
@@ -159,28 +159,37 @@ def test_another_run_in_the_same_workdir_is_refused(data_dir, undisturbed, key, 
     assert after == before
 
 
-def test_two_processes_lose_as_one(data_dir, undisturbed, tmp_path):
-    """Each with one device and half of every batch; only the order of sums differs."""
-    workdir = tmp_path / "run"
+def start_two(data_dir, workdir, **changes):
+    """Two processes, each with one device and half of every batch."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     variables = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": "2"}
-    running = [
-        start(
-            data_dir,
-            workdir,
-            variables | {"JAX_PROCESS_ID": str(index)},
-            **{"optim.max_steps": 5},
-        )
-        for index in range(2)
+    return [
+        start(data_dir, workdir, variables | {"JAX_PROCESS_ID": index}, index=index, **changes)
+        for index in "01"
     ]
-    for process in running:
-        finish(process, workdir)
+
+
+def test_two_processes_lose_as_one(data_dir, undisturbed, tmp_path):
+    """Only the order of sums differs, and one of them may be killed on the way."""
+    workdir = tmp_path / "run"
+    settings = {"mesh.hosts": 1, "mesh.devices": 2, "mesh.heartbeat_seconds": 8}
+    settings |= {"log.checkpoint_every_steps": 2, "optim.max_steps": 5}
+    main, other = start_two(data_dir, workdir, **settings)
+    wait_until((workdir / "checkpoints" / "2").exists, main)
+    other.kill()
+    said = finish(main, f"{workdir}.0", code=75)
+    assert said.splitlines()[-1].startswith("lost process 1 of 2: killed, or cut off")
+    assert "coordination" not in said
+    main, other = start_two(data_dir, workdir, **settings)
+    for index, process in enumerate((main, other)):
+        said = finish(process, f"{workdir}.{index}")
+        assert ("devices: 1 host x 2 cpu, 2 processes\n" in said) == (index == 0)
     one, two = rows(undisturbed), rows(workdir)
     assert [row["step"] for row in two] == [1, 2, 3, 4, 5, 5]  # and the test part's scores
     for name in (name for name in one[0] if name.startswith("loss")):
         found, expected = ([row[name] for row in run[:5]] for run in (two, one))
         assert found == pytest.approx(expected, rel=1e-4)
-    assert steps(workdir) == [5]
+    assert steps(workdir) == [2, 4, 5]
     assert json.loads((workdir / "run.json").read_text())["device"].startswith("2 x ")

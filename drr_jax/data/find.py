@@ -1,17 +1,16 @@
 """Where a run's prepared data set is, and the building of it where it is not yet prepared."""
 
-import os
 from pathlib import Path
 
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 
 
-def find_data(config: Config, version: str = "") -> Path:
+def find_data(config: Config, version: str = "", processes: int = 1) -> Path:
     """The prepared data set; built now if its raw release, or the demo, is asked for.
 
     A run goes on with the `version` that it began with, if that is still prepared: a later one may
-    have the same people in other parts.
+    have the same people in other parts. Several `processes` at once build nothing.
 
     Raises InputError, naming the folders, if there is neither: never a stand-in unasked.
     """
@@ -32,7 +31,7 @@ def find_data(config: Config, version: str = "") -> Path:
             "--config.data.manual_dir=DIR; without it, the rendered demo runs with "
             "--config=reactionet:demo"
         )
-    if int(os.environ.get("JAX_NUM_PROCESSES") or 1) > 1:
+    if processes > 1:
         raise InputError(
             f"no prepared data set {data.name}{where}: prepare it once before starting many hosts: "
             f"python -m tfds_reactionet.build {data.name}"

@@ -35,7 +35,7 @@ FER_PLUS_EXPRESSIONS = (
     *("neutral", "happy", "surprise", "sad", "anger", "disgust", "fear", "contempt"),
 )
 # What is recognised: AU occurrence by a sigmoid each, expressions and sub-scenes by a softmax.
-TASKS = {"au": "action units", "expression": "expressions", "scene": "scenes"}  # and their classes
+TASKS = ("au", "expression", "scene")
 SCENES = (
     *("sport", "show", "animation", "film", "game", "object", "self_made"),
     "interview_public_speech",

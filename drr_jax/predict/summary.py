@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 
-from drr_jax import facs, files, pages
+from drr_jax import files, pages
 from drr_jax.predict import events
 from drr_jax.predict.inputs import Input
 from drr_jax.predict.model import Model
@@ -100,7 +100,7 @@ def write_page(
         sections["problems"] = ("Could not be read", {"lines": counts["problems"]})
     page = pages.render(
         "predictions.html",
-        title=f"{facs.TASKS[model.task].capitalize()} in {over.name}",
+        title=f"{_title(model)} in {over.name}",
         model=model,
         counts=counts,
         what="frame" if over.video else "image",
@@ -112,6 +112,10 @@ def write_page(
     )
     files.write_whole(folder / PAGE, page)
     return folder / PAGE
+
+
+def _title(model: Model) -> str:
+    return {"au": "Action units", "expression": "Expressions", "scene": "Scenes"}[model.task]
 
 
 def _tiles(over: Input, counts: Mapping[str, Any]) -> list[tuple[str, str]]:

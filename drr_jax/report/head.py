@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drr_jax import facs, pages
+from drr_jax import pages
 from drr_jax.facs import DOMAINS
 from drr_jax.report.samples import Run
 
@@ -19,7 +19,7 @@ def title(run: Run) -> str:
 
 def class_title(run: Run) -> str:
     """What the classes are, in the plural."""
-    return facs.TASKS[run.task].capitalize()
+    return {"au": "Action units"}.get(run.task, f"{run.task.capitalize()}s")
 
 
 def prototype_title(run: Run) -> str:

@@ -21,7 +21,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from drr_jax import files
 from drr_jax.errors import InputError
-from drr_jax.runs import distributed, record
+from drr_jax.runs import record, together
 from drr_jax.runs.digest import Manifest, damage, describe_leaves, manifest, read_manifest
 from drr_jax.runs.orbax_quirks import Manager, one_line, read_arrays, read_some_arrays, silence
 
@@ -72,7 +72,7 @@ class Checkpoints:
                 return float(stored["facts"]["f1"])
             return None
 
-        return distributed.from_main(read)
+        return together.from_main(read)
 
     def seal(self, kind: str, step: int) -> str:
         """The digest of a checkpoint's manifest, "" if it cannot be read."""
@@ -85,7 +85,7 @@ class Checkpoints:
         fails (full disk, read-only folder); the older checkpoints then stay as they are.
         """
         self.wait()
-        if distributed.everywhere(step not in self.steps()):
+        if together.everywhere(step not in self.steps()):
             self._save(LATEST, step, state, {"step": step})
 
     def save_best(self, step: int, state: Any, score: float) -> bool:
@@ -95,9 +95,9 @@ class Checkpoints:
         """
         self.wait()
         best = self.best_score()
-        if best is not None and not distributed.from_main(lambda: score > best):
+        if best is not None and not together.from_main(lambda: score > best):
             return False
-        if distributed.from_main(partial(self._remove_later, step)) and BEST in self._managers:
+        if together.from_main(partial(self._remove_later, step)) and BEST in self._managers:
             self._managers[BEST].reload()
         self._save(BEST, step, state, {"step": step, "f1": float(score)})
         return True
@@ -111,13 +111,13 @@ class Checkpoints:
         """
         self.wait(LATEST)
         self._name_half_written()
-        steps = distributed.from_main(self.steps)
+        steps = together.from_main(self.steps)
         read = partial(self._read, LATEST, abstract_state=abstract_state)
         found = self._newest(LATEST, steps, read, ", or start again with another --workdir")
         later = [step for step in reversed(steps) if found is not None and step > found[1]]
         if later and not self.read_only:  # damaged, and in the way of the steps to come
             for step in later:
-                distributed.from_main(partial(self._move_damaged, step))
+                together.from_main(partial(self._move_damaged, step))
             if LATEST in self._managers:
                 self._managers[LATEST].reload()
         return found
@@ -128,7 +128,7 @@ class Checkpoints:
         Raises InputError if it is damaged or holds another model.
         """
         self.wait(BEST)
-        for step in distributed.from_main(partial(self.steps, BEST))[-1:]:
+        for step in together.from_main(partial(self.steps, BEST))[-1:]:
             state, problem = self._read(BEST, step, abstract_state)
             if problem:
                 raise self._damaged_best(step, problem)
@@ -257,12 +257,12 @@ class Checkpoints:
         if not problem:
             _check_same_model(path, describe_leaves(abstract_state), stored)
             state, problem = read_arrays(path / STATE, abstract_state)
-        if not distributed.everywhere(not problem):
+        if not together.everywhere(not problem):
             return None, problem or "another process could not read it"
         problem = damage(state, stored)
         if not problem and (trained := int(getattr(state, "step", step))) != step:
             problem = f"its state is that of step {trained}"
-        if not distributed.everywhere(not problem):
+        if not together.everywhere(not problem):
             return None, problem or "another process read other bytes"
         return state, ""
 

@@ -1,11 +1,15 @@
 """The start of JAX as every command does it."""
 
 import os
+import sys
 from pathlib import Path
 
 import jax
 
-from drr_jax.runs import cpu, distributed
+from drr_jax.config import Mesh
+from drr_jax.errors import InputError
+from drr_jax.runs import cpu, joining
+from drr_jax.runs.together import is_main_process, process_count
 
 
 def start_alone() -> None:
@@ -21,12 +25,52 @@ def start_alone() -> None:
         cpu.tune_malloc()
 
 
-def start_devices(data_dir: str) -> None:
-    """Starts JAX on all hosts, with compiled programs kept beside the data; before any array."""
+def meet(mesh: Mesh, data_dir: str) -> None:
+    """Joins the other processes, if there are any, and holds what is there against `mesh`.
+
+    The first of all: before data are opened, which takes minutes. Raises InputError on every
+    process if there are other hosts or devices.
+    """
+    _prepare(data_dir)
+    joining.join(mesh)
+    if mesh.devices and jax.device_count() != mesh.devices:
+        raise InputError(
+            f"config key mesh.devices={mesh.devices}: found {describe_devices()}; see that every "
+            "process has its share of them, or set mesh.devices=0 for whatever is there"
+        )
+
+
+def describe_devices() -> str:
+    """What JAX found, as in 2 hosts x 4 TPU v5 lite (ICI)."""
+    devices, hosts, processes = jax.devices(), joining.join(), process_count()
+    kind, each = devices[0].device_kind, len(devices) // hosts
+    plural = "s" if hosts > 1 else ""
+    if each * hosts == len(devices):
+        said = f"{hosts} host{plural} x {each} {kind}"
+    else:
+        said = f"{len(devices)} {kind} on {hosts} hosts"
+    if devices[0].platform == "tpu":
+        slices = len({getattr(device, "slice_index", 0) for device in devices})
+        said += " (ICI)" if slices == 1 else f" ({slices} slices of ICI, DCN between them)"
+    return said if processes == hosts else f"{said}, {processes} processes"
+
+
+def _prepare(data_dir: str) -> None:
+    """What JAX asks once, at the first program: its flags, and where programs are kept."""
     cpu.tune_xla()
     cpu.enable_compilation_cache(
         os.environ.get("JAX_COMPILATION_CACHE_DIR") or Path(data_dir) / "compilation_cache"
     )
-    distributed.start()
+
+
+def start_devices(data_dir: str) -> None:
+    """Starts JAX, joined or alone, with compiled programs kept beside the data; before any array.
+
+    Process 0 says what it found.
+    """
+    _prepare(data_dir)
+    joining.join()
+    if is_main_process():
+        print(f"devices: {describe_devices()}", file=sys.stderr)
     if jax.default_backend() == "cpu":
         cpu.tune_malloc()

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from drr_jax import files
 from drr_jax.errors import InputError
-from drr_jax.runs.distributed import is_main_process
 from drr_jax.runs.record import RUN, Damaged, check_run, of_run, run_names
+from drr_jax.runs.together import is_main_process
 from drr_jax.runs.trackers import Tracker
 
 METRICS_FILE, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"

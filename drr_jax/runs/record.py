@@ -16,7 +16,7 @@ import drr_jax
 from drr_jax import files
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError, check_local
-from drr_jax.runs import distributed
+from drr_jax.runs import together
 
 # What the run is, what the report says of it, and its configuration.
 RECORD_FILE, RUN_FILE, CONFIG_FILE = "record.json", "run.json", "config.json"
@@ -62,7 +62,7 @@ def is_free(key: str, record: Record) -> bool:
     """
     if key == "log.eval_every_epochs" and record.get("selection") == "validation":
         return False
-    return key in FREE or key.startswith("log.")
+    return key in FREE or key.startswith(("log.", "mesh."))
 
 
 def versions() -> dict[str, str]:
@@ -160,7 +160,7 @@ def check_record(workdir: str | Path, record: Mapping[str, Any], allow_change: b
     fingerprint, AU names. Raises InputError on every process, with nothing written, if the folder
     holds a different run (unless `allow_change`) or files of something else.
     """
-    distributed.from_main(lambda: _claim(Path(workdir), dict(record), allow_change))
+    together.from_main(lambda: _claim(Path(workdir), dict(record), allow_change))
 
 
 def require_record(workdir: str | Path, record: Mapping[str, Any], allow_change: bool) -> None:
@@ -251,7 +251,7 @@ def only_one(workdir: Path) -> Iterator[None]:
         stack.callback(_leave_nothing, workdir)
 
     with contextlib.ExitStack() as stack:
-        distributed.from_main(lock)
+        together.from_main(lock)
         yield
 
 

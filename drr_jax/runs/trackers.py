@@ -16,7 +16,7 @@ from typing import Any, Protocol, SupportsFloat
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError, one_line
 from drr_jax.runs import record
-from drr_jax.runs.distributed import is_main_process
+from drr_jax.runs.together import is_main_process
 
 TRACKER_FILE = "tracker.json"  # the run's id, for each tracker it was sent to
 PROJECT = "drr-jax"  # unless the environment names another

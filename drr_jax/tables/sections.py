@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drr_jax import facs, models
+from drr_jax import models
 from drr_jax.config import Config, flatten
 from drr_jax.tables import paper
 from drr_jax.tables import runs as tables_runs
@@ -17,6 +17,7 @@ SWITCHES = (
     *("text.encoder", "text.frozen"),
 )
 DEFAULTS = flatten(Config())
+NOUNS = {"au": "action units", "expression": "expressions", "scene": "scenes"}
 # What systems are compared by, and a second score: its key in results.json, and what it is called.
 AU_MEASURES = {"f1_mean": "F1", "accuracy_mean": "Accuracy"}
 # The mean over the classes that occur in the test part: the others have F1 0 by definition.
@@ -78,7 +79,7 @@ def title(data: Sequence[str], every: Collection[Sequence[str]]) -> str:
     not all of the same number have: "bp4d/rgb, 4 action units (with AU04)".
     """
     dataset, _, _, task, *classes = data
-    noun = facs.TASKS.get(task, task)
+    noun = NOUNS.get(task, task)
     sets = {frozenset(own) for name, _, _, of, *own in every if (name, of) == (dataset, task)}
     if len(sets) == 1:
         return f"{dataset}, {noun}"

@@ -28,8 +28,25 @@ def run_stages(
     """
     if "train" in stages:
         runs.check_tracker(config.log.also)
+    runs.meet(config.mesh, config.data.data_dir)
+    with contextlib.ExitStack() as held:
+        if runs.process_count() > 1:  # none stops alone while the others wait for it
+            held.enter_context(stops.held())
+        folds, several = runs.wrong_on_any(lambda: _open(config, workdir, "train" in stages))
+        runs.start_devices(config.data.data_dir)
+        if runs.process_count() == 1:
+            held.enter_context(stops.held())
+        result = _do_folds(config, folds, stages, allow_change)
+        if result is not None and several:
+            result = combine_folds(workdir)
+            _say(result)
+    return result
+
+
+def _open(config: Config, workdir: Path, trains: bool) -> tuple[dict[Path, Fold], bool]:
+    """The asked folds by their folders, and whether they are of fold=all; nothing is written."""
     began_with = runs.recorded_version(workdir)
-    prepared = data.open_dataset(data.find_data(config, began_with))
+    prepared = data.open_dataset(data.find_data(config, began_with, runs.process_count()))
     numbers = range(len(prepared.folds)) if config.fold == "all" else [int(config.fold)]
     several = len(numbers) > 1
     _check_folder(workdir, several)
@@ -39,15 +56,9 @@ def run_stages(
         folds[place] = data.read_fold(
             config, prepared, number, counts_validation=runs.counts_validation(place)
         )
-        starts = "train" in stages and not runs.Checkpoints(place).steps()
+        starts = trains and not runs.Checkpoints(place).steps()
         check(config, folds[place], starts)
-    runs.start_devices(config.data.data_dir)
-    with stops.held():
-        result = _do_folds(config, folds, stages, allow_change)
-        if result is not None and several:
-            result = combine_folds(workdir)
-            _say(result)
-    return result
+    return folds, several
 
 
 def _check_folder(workdir: Path, several: bool) -> None:

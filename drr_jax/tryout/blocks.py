@@ -11,7 +11,7 @@ import fastapi
 import gradio as gr
 from gradio import themes
 
-from drr_jax import facs, pages
+from drr_jax import pages
 from drr_jax.errors import InputError, one_line
 from drr_jax.predict import Model
 from drr_jax.tryout import asking, keeping, video, views
@@ -61,7 +61,7 @@ def application(model: Model, examples: Sequence[Example], folder: Path, most: i
 
 
 def _blocks(model: Model, examples: Sequence[Example], folder: Path, most: int) -> gr.Blocks:
-    title = facs.TASKS[model.task].capitalize()
+    title = {"au": "Action units", "expression": "Expressions", "scene": "Scenes"}[model.task]
     with gr.Blocks(analytics_enabled=False, title=f"{title} of a face") as page:
         gr.HTML(views.head(model, most))
         with gr.Tabs(selected=PHOTO) as tabs:

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from drr_jax import facs, pages, predict, report
+from drr_jax import pages, predict, report
 from drr_jax.predict import Model
 from drr_jax.tryout import asking, drawings
 from drr_jax.tryout.asking import Asked, Image
@@ -32,8 +32,7 @@ def waiting(line: str) -> str:
 
 def head(model: Model, most: int) -> str:
     """The top of the page: which model, and that it knows no person if it does not."""
-    title = facs.TASKS[model.task].capitalize()
-    return pages.render("tryout_head.html", model=model, most=most, title=title)
+    return pages.render("tryout_head.html", model=model, most=most)
 
 
 def given(asked: Asked) -> str:

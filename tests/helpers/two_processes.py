@@ -11,13 +11,13 @@ from jax.sharding import NamedSharding, PartitionSpec
 from drr_jax import errors
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
-from drr_jax.runs import distributed, record
+from drr_jax.runs import distributed, joining, record, together
 from drr_jax.runs.checkpoint import Checkpoints, abstract
 
 
 def main() -> int:
     workdir = sys.argv[1]
-    distributed.start()
+    joining.join()
     index, count = jax.process_index(), jax.process_count()
     mesh = distributed.make_mesh(2)
     rows = np.arange(8, dtype=np.float32).reshape(4, 2) + 8 * index
@@ -66,10 +66,10 @@ def main() -> int:
         state, step = checkpoints.restore(target)
         whole = [step, same(state, 3)]
         # the newest one loses its arrays: both processes must fall back, and both move on
-        if distributed.is_main_process():
+        if together.is_main_process():
             for path in (checkpoints.workdir / "checkpoints" / "3" / "state").rglob("d/*"):
                 path.write_bytes(path.read_bytes()[:100])
-        distributed.everywhere(True)
+        together.everywhere(True)
         state, step = checkpoints.restore(target)
         fell_back = [step, same(state, 2)]
         checkpoints.save(3, make(4)[0])
@@ -84,7 +84,7 @@ def main() -> int:
                 "processes": [index, count],
                 "devices": [jax.local_device_count(), jax.device_count()],
                 "total": np.asarray(total).tolist(),
-                "everywhere": [distributed.everywhere(True), distributed.everywhere(index == 0)],
+                "everywhere": [together.everywhere(True), together.everywhere(index == 0)],
                 "refused": refused,
                 "whole": whole,
                 "fell_back": fell_back,
@@ -97,4 +97,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(main, together=True)

@@ -189,9 +189,10 @@ def test_a_lost_process_ends_the_other_and_both_go_on(data_dir, tmp_path):
     workdir = tmp_path / "run"
     settings = {"mesh.hosts": 1, "mesh.devices": 2, "mesh.heartbeat_seconds": 8}
     settings |= {"encoder.backbone": "vit_s16", "encoder.depth": 1}  # which compiles fast
-    settings |= {"log.checkpoint_every_steps": 10, "log.eval_every_epochs": 1000}
+    settings |= {"log.checkpoint_every_steps": 30, "log.eval_every_epochs": 1000}
+    settings |= {"optim.max_steps": 120}
     main, other = start_two(data_dir, workdir, **settings)
-    wait_until((workdir / "checkpoints" / "10").exists, main)
+    wait_until((workdir / "checkpoints" / "30").exists, main)
     other.kill()
     said = finish(main, f"{workdir}.0", code=75).splitlines()
     assert said[-1].startswith("lost process 1 of 2: killed, or cut off")
@@ -199,5 +200,5 @@ def test_a_lost_process_ends_the_other_and_both_go_on(data_dir, tmp_path):
     for index, process in enumerate(start_two(data_dir, workdir, **settings)):
         said = finish(process, f"{workdir}.{index}")
         assert ("devices: 1 host x 2 cpu, 2 processes\n" in said) == (index == 0)
-    assert [row["step"] for row in rows(workdir)] == [*range(1, STEPS + 1), STEPS]
-    assert steps(workdir) == [10, 20, 30]
+    assert [row["step"] for row in rows(workdir)] == [*range(1, 121), 120]  # and the test part's
+    assert steps(workdir) == [30, 60, 90, 120]

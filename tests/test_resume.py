@@ -194,6 +194,7 @@ def test_a_lost_process_ends_the_other_and_both_go_on(data_dir, tmp_path):
     main, other = start_two(data_dir, workdir, **settings)
     wait_until((workdir / "checkpoints" / "30").exists, main)
     other.kill()
+    other.wait()
     said = finish(main, f"{workdir}.0", code=75).splitlines()
     assert said[-1].startswith("lost process 1 of 2: killed, or cut off")
     assert not [line for line in said if "coordination" in line]

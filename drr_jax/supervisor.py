@@ -157,8 +157,13 @@ class _Parent:
             self._let_go()
 
     def _patience(self) -> float | None:
-        left = self.held_since + _HELD_SECONDS - time.monotonic()
-        return max(0.0, left) if self.held_since else None
+        """Seconds until what is held back is said; None: nothing is, or an end is certain.
+
+        An end may take minutes, where the system writes the memory of what aborts to the disk.
+        """
+        if not self.held_since or _FATAL in self.text:
+            return None
+        return max(0.0, self.held_since + _HELD_SECONDS - time.monotonic())
 
     def _pass_on(self, chunk: bytes) -> None:
         """Writes what the child said, up to where the lines of JAX's end may begin."""

@@ -69,6 +69,17 @@ def test_a_lost_peer_is_one_line():
     assert bar == "step 3" and line.startswith("lost process 1 of 3: killed, or cut off")
 
 
+def test_what_ends_nothing_is_said_after_a_while(capfd):
+    harmless, _, fatal = FATAL.partition("\nF1130")
+    parent = supervisor._Parent(0, 0, 0)
+    for said, seen in ((harmless, harmless), (f"F1130{fatal}", "")):
+        parent._pass_on(said.encode())
+        assert capfd.readouterr().err == ""
+        parent.held_since -= 60
+        parent._let_go()
+        assert capfd.readouterr().err == seen
+
+
 def test_who_is_lost():
     assert supervisor.lost(FATAL.encode(), "3").startswith("lost process 1 of 3:")
     two = FATAL.replace("\n1\n", "\n2\n11\n").encode()

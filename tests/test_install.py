@@ -119,7 +119,8 @@ def elsewhere(installed, tmp_path) -> dict:
 
 def test_a_wheel_holds_every_file_of_the_packages(installed):
     launch = {f"drr_jax/launch/{path.name}" for path in (HOME / "launch").glob("*.py")}
-    launch |= {f"drr_jax/{path.relative_to(HOME)}" for path in HOME.glob("launch/*/*.ipynb")}
+    inside = (*HOME.glob("launch/*/*.ipynb"), *HOME.glob("launch/cluster/*"))
+    launch |= {f"drr_jax/{path.relative_to(HOME)}" for path in inside}
     assert len(launch) > 10 and files_of(installed) == files_of(HOME) | launch
     assert {f"{name}/py.typed" for name in PACKAGES} < files_of(installed)
     (about,) = installed.glob("drr_jax-*.dist-info/METADATA")

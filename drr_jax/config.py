@@ -197,9 +197,7 @@ class Mesh:
     hosts: int = number(0, 0, 65536, "hosts there must be; 0: whatever is there")
     devices: int = number(0, 0, _LARGE, "devices there must be on all hosts; 0: likewise")
     start_seconds: int = positive(60, 86400, "how long a process waits for the others at the start")
-    heartbeat_seconds: int = number(
-        30, 5, 86400, "without a sign of life, after which a process is lost"
-    )
+    heartbeat_seconds: int = number(30, 5, 86400, "of silence, after which a process is lost")
 
 
 @dataclass

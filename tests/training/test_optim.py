@@ -12,7 +12,8 @@ import torch_reference
 from drr_jax import config_rules
 from drr_jax.config import Config, Optim
 from drr_jax.errors import InputError
-from drr_jax.models.encoders.layers import BatchNorm, Conv
+from drr_jax.models.encoders.batch_norm import BatchNorm
+from drr_jax.models.encoders.layers import Conv
 from drr_jax.models.encoders.resnet import ResNet18
 from drr_jax.training.optim import decay_mask, optimizer, schedule, total_steps
 

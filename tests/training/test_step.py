@@ -22,7 +22,7 @@ from drr_jax.runs import distributed, record
 from drr_jax.training import experiment, step
 
 DRR = {"domains": "RT", "text.encoder": "bert", "text.width": 96, "encoder.width": 16}
-DRR |= {"optim.name": "adamw", "conv": "lax", "contrast.group_size": 16}
+DRR |= {"graph.assumption": "heterophily", "contrast.group_size": 16, "conv": "lax"}
 ROWS, SAME = PartitionSpec(distributed.AXES), PartitionSpec()
 AUTO = (AxisType.Auto,) * 2
 
@@ -60,9 +60,15 @@ def peak(program):
     return memory.argument_size_in_bytes + memory.temp_size_in_bytes
 
 
-def steps_of(program, made, batch, arguments):
+@functools.cache
+def start(rendered):
+    """The state that all meshes begin with, compiled once."""
+    return jax.device_get(built(rendered, devices=1).init())
+
+
+def steps_of(rendered, program, made, batch, arguments):
     """The terms of two steps on one batch, and the state after them."""
-    state, terms = made.init(), []
+    state, terms = jax.device_put(start(rendered), made.shardings), []
     for _ in range(2):
         state, found = program(state, batch, arguments)
         terms.append({name: float(value) for name, value in found.items()})
@@ -74,9 +80,9 @@ def steps_of(program, made, batch, arguments):
 )
 def test_split_parameters_train_as_one_device_does(rendered, how):
     """DRR with a ViT and a BERT; remat gives the same numbers, too."""
-    expected, _ = steps_of(*compiled(rendered, devices=1))
+    expected, _ = steps_of(rendered, *compiled(rendered, devices=1))
     program, *rest = compiled(rendered, **how)
-    found, state = steps_of(program, *rest)
+    found, state = steps_of(rendered, program, *rest)
     for ours, theirs in zip(found, expected, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)
     assert {"loss/R", "loss/T", "loss/graph", "loss/contrast"} < set(found[0])
@@ -90,23 +96,26 @@ def test_split_parameters_train_as_one_device_does(rendered, how):
     }
     names = [name for name, _ in collectives(program)]
     assert not {"all-to-all", "collective-permute"} & set(names)
-    assert names.count("reduce-scatter") == len(large(state.params)) > 10
+    assert names.count("reduce-scatter") == len(large(state.params)) >= 10
+
+
+CLASSIFIER = {"model.name": "classifier", "domains": "R", "precision": "bfloat16"}
 
 
 def test_split_parameters_need_less_memory(rendered):
-    whole, split = (peak(compiled(rendered, **how)[0]) for how in ({}, {"fsdp": 8}))
+    whole, split = (peak(compiled(rendered, fsdp=n, **CLASSIFIER)[0]) for n in (1, 8))
     assert split < 0.6 * whole
 
 
-def test_gradients_are_summed_in_float32_under_bfloat16(rendered):
+@pytest.mark.parametrize("fsdp", [1, 8])
+def test_gradients_are_summed_in_float32_under_bfloat16(rendered, fsdp):
     """XLA:CPU cannot sum bfloat16 over devices, and calls what it puts in its place promoted."""
-    changes = {"fsdp": 2, "precision": "bfloat16", "model.name": "classifier", "domains": "R"}
-    program = compiled(rendered, **changes)[0]
+    program = compiled(rendered, fsdp=fsdp, **CLASSIFIER)[0]
     assert "bf16[" in program.as_text() and "promoted" not in program.as_text()
     sums = [
         shape for name, shape in collectives(program) if name in ("all-reduce", "reduce-scatter")
     ]
-    assert len(sums) > 5 and not any("bf16" in shape for shape in sums)
+    assert sums and not any("bf16" in shape for shape in sums)
 
 
 def test_a_batch_in_parts_is_the_mean_over_them(rendered):
@@ -174,13 +183,11 @@ def test_draws_are_the_same_on_any_number_of_devices(name, domains):
     )
 
 
-@pytest.mark.parametrize(
-    ("group", "messages"), [(0, 2), (1, 0), (2, 0), (8, 2), (3, 2), (6, 2)], ids=str
-)
+@pytest.mark.parametrize(("group", "messages"), [(0, 2), (2, 0), (8, 2), (4, 2)], ids=str)
 def test_batch_norm_on_eight_devices(group, messages):
     """The statistics of the batch, of groups in a device, over some, and across their borders."""
     rng = np.random.default_rng(group)
-    shape = (48 if group in (3, 6) else 16, 2, 2, 3)
+    shape = (24 if group == 4 else 16, 2, 2, 3)
     x = jnp.asarray(100 + rng.standard_normal(shape), jnp.float32)
     weight, norm, mesh = (
         jnp.asarray(rng.standard_normal(shape), jnp.float32),

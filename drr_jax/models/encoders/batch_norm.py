@@ -1,6 +1,5 @@
 """Batch normalisation, equal in numbers to PyTorch's, of a batch on any number of devices."""
 
-import functools
 import math
 from collections.abc import Iterator
 
@@ -53,9 +52,8 @@ class BatchNorm(nn.Module):
             raise ValueError(f"bn_group={self.group} does not divide a batch of {whole}")
         part = math.gcd(size, len(x))  # examples in a row of one group and one device
         parts = values.reshape(-1, part, *x.shape[1:])
-        normal, moments = _batch_norm(size // part, parts, scale, bias)
+        normal, (mean, var) = _batch_norm(size // part, parts, scale, bias)
         if not self.is_initializing():
-            mean, var = jax.lax.stop_gradient(moments)
             count = size * x[0, ..., 0].size
             unbiased = var * (count / max(count - 1, 1))
             for running, batch in ((running_mean, mean), (running_var, unbiased)):
@@ -93,16 +91,15 @@ def _of_group(together: int, *values: Array) -> Iterator[Array]:
     return (both[:, :, value] for value in range(len(values)))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _batch_norm(together: int, x: Array, scale: Array, bias: Array) -> tuple[Array, Moments]:
+def _normal(together: int, x: Array, scale: Array, bias: Array) -> tuple[Array, Moments]:
     """Normalises x [parts, batch, height, width, channels] by the moments of each part's group.
 
     Returns them, too; they let no gradient in.
     """
-    return _batch_norm_forward(together, x, scale, bias)[0]
+    return _forward(together, x, scale, bias)[0]
 
 
-def _batch_norm_forward(
+def _forward(
     together: int, x: Array, scale: Array, bias: Array
 ) -> tuple[tuple[Array, Moments], tuple[Array, ...]]:
     mean, var = moments = checkpoint_name(_moments(together, x), MOMENTS)
@@ -110,7 +107,7 @@ def _batch_norm_forward(
     return (normal, moments), (x, mean, jax.lax.rsqrt(var + EPSILON), scale)
 
 
-def _batch_norm_backward(
+def _backward(
     together: int, saved: tuple[Array, ...], gradients: tuple[Array, Moments]
 ) -> tuple[Array, Array, Array]:
     # by hand: the gradient in two passes over the array, where autodiff takes four
@@ -126,4 +123,5 @@ def _batch_norm_backward(
     return grad_x, grad_scale.sum((0, 1, 2, 3)), grad_bias.sum((0, 1, 2, 3))
 
 
-_batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
+_batch_norm = jax.custom_vjp(_normal, nondiff_argnums=(0,))
+_batch_norm.defvjp(_forward, _backward)

@@ -190,7 +190,7 @@ class Conv(nn.Module):
 
 
 def run_block(
-    block: nn.Module, remat: bool, *inputs: Array | None, **options: bool
+    block: nn.Module, remat: bool, *inputs: Array, **options: bool
 ) -> Float[Array, "batch *positions features"]:
     """`block(*inputs, **options)`; with `remat` it runs again for its gradient.
 
@@ -198,7 +198,7 @@ def run_block(
     normalisation. The numbers are the same.
     """
 
-    def call(module: nn.Module, *inputs: Array | None) -> Array:
+    def call(module: nn.Module, *inputs: Array) -> Array:
         return module(*inputs, **options)
 
     if not remat:

@@ -245,7 +245,7 @@ def test_a_block_that_runs_again_keeps_less_and_gives_the_same():
         )
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(pullback))
 
-    assert kept(again) < 0.5 * kept(plain)
+    assert kept(again) < 0.7 * kept(plain)  # the stem is no block
     some, others = (
         jax.jit(jax.value_and_grad(functools.partial(forward, model), has_aux=True))(
             variables["params"]

@@ -58,6 +58,9 @@ class Encoder:
         "(4x4/4: stride 32)",
     )
     bn_group: int = number(0, 0, _LARGE, "tuples that share BatchNorm statistics; 0: all")
+    remat: bool = key(
+        False, "of T too: blocks run again for their gradient; less memory, longer steps"
+    )
 
 
 @dataclass
@@ -174,6 +177,8 @@ class Optim:
     nesterov: bool = key(False, "of sgd")
     weight_decay: float = number(1e-4, 0, 1e3, "of sgd added to the gradient, of adamw decoupled")
     decay_all: bool = key(True, "as PyTorch; false spares biases and normalisation")
+    clip_norm: float = number(0.0, 0, 1e9, "longest gradient, others are cut to it; 0: any")
+    accumulate: int = positive(1, _LARGE, "parts of a batch, taken one after the other")
     epochs: float = positive(12.0, 1e6, "passes over the training records")
     max_steps: int = number(0, 0, _MANY, "0: epochs decide")
 

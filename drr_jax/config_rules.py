@@ -159,12 +159,18 @@ def _conflicts(config: Config) -> Iterator[str]:
             ", but only a BERT-family encoder with weights can stay as it is"
         )
     groups = {"contrast.group_size": contrast.group_size, "encoder.bn_group": encoder.bn_group}
+    part, rest = divmod(data.batch_size, optim.accumulate)
+    if rest:
+        yield (
+            f"optim.accumulate={optim.accumulate}: expected a divisor of "
+            f"data.batch_size={data.batch_size}"
+        )
+    whole = f"data.batch_size={data.batch_size}"
+    if optim.accumulate > 1:
+        whole += f" in optim.accumulate={optim.accumulate} parts of {part}"
     for key, group in groups.items():
-        if group and data.batch_size > group and data.batch_size % group:
-            yield (
-                f"data.batch_size={data.batch_size}: expected at most {key}={group} or a multiple "
-                "of it"
-            )
+        if group and part > group and part % group:
+            yield f"{whole}: expected at most {key}={group} or a multiple of it"
     if optim.schedule == "decay" and optim.lr_epochs <= 0:
         yield (
             f"optim.lr_epochs={optim.lr_epochs}: optim.schedule=decay lowers the rate every "

@@ -59,6 +59,10 @@ RECIPE: dict[str, Settings] = {
     for suffix, domains in (("", "RST"), ("_r", "R"))
     for epochs in (12, 36)
 }
+# How many tuples share BatchNorm's statistics, of batches of 64: all, or parts (docs/results.md).
+BN_GROUP: dict[str, Settings] = {
+    f"bn_group_{group}": {"encoder.bn_group": group, "domains": "R"} for group in (0, 32, 16)
+}
 ROWS = CLAIMS | SWITCHES
 
 
@@ -82,6 +86,6 @@ SMALL: Settings = {
 def get_config(arg: str = "") -> Config:
     """`arg` stands behind the file's name: a row, then KEY=VALUE pairs, with commas."""
     row, _, rest = arg.partition(",")
-    config = table(f"{row},demo", ROWS | LAMBDA_GRAPH | RECIPE)
+    config = table(f"{row},demo", ROWS | LAMBDA_GRAPH | RECIPE | BN_GROUP)
     apply(config, {**SMALL, **RECIPE.get(row, {})})
     return parse_arg(config, rest, {})

@@ -25,7 +25,7 @@ RUN = "run"  # in record.json names of the run, in all other files the one they 
 # These change where a run reads and how often it writes, never what it computes.
 FREE = (
     *("data.data_dir", "data.manual_dir", "data.worker_count", "data.read_threads"),
-    *("data.prefetch", "fsdp", "packages", "run"),
+    *("data.prefetch", "fsdp", "encoder.remat", "packages", "run"),
 )
 # In the record of a run that leaves people held out for validation out of its counts of labels.
 COUNTED = "counted"

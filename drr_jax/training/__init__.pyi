@@ -4,7 +4,6 @@ from .evaluation import evaluate as evaluate
 from .experiment import Experiment as Experiment
 from .experiment import build as build
 from .experiment import check as check
-from .loop import jit_step as jit_step
 from .loop import train as train
 from .people import judge_people as judge_people
 from .predictions import PREDICTIONS as PREDICTIONS
@@ -12,3 +11,4 @@ from .predictions import write_predictions as write_predictions
 from .stages import STAGES as STAGES
 from .stages import run_stages as run_stages
 from .stages import summary_line as summary_line
+from .step import jit_step as jit_step

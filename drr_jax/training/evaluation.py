@@ -56,6 +56,8 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
     rows = experiment.fold.rows[which]
 
     def score(variables, batch):
+        # What fsdp splits is gathered; else the features would be moved.
+        variables = jax.lax.with_sharding_constraint(variables, everywhere)
         probability = experiment.model.apply(variables, batch, method="predict")
         assert isinstance(probability, jax.Array)
         labels, weight = batch["labels"], batch["weight"]

@@ -174,6 +174,7 @@ def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment
             print(f"warning: {warning}", file=sys.stderr)
     mesh = runs.make_mesh(config.fsdp)
     runs.check_batch(config.data.batch_size, mesh)
+    _check_parts(config, mesh)
     described = models.SYSTEMS[config.model.name].needs_descriptions
     sentences = class_sentences(fold.names, config.task) if described else ()
     config = weights.with_facts(config, workdir)
@@ -200,6 +201,16 @@ def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment
         steps=steps,
         augment_on=augment_on,
     )
+
+
+def _check_parts(config: Config, mesh: Mesh) -> None:
+    """Raises InputError unless every device has rows of every part of a batch."""
+    rows, parts = config.data.batch_size // mesh.size, config.optim.accumulate
+    if rows % parts:
+        raise InputError(
+            f"config key optim.accumulate={parts}: expected a divisor of {rows}, the tuples of "
+            f"data.batch_size={config.data.batch_size} on each of {mesh.size} devices"
+        )
 
 
 def _word_pieces(

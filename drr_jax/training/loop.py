@@ -1,17 +1,16 @@
-"""Training: one jitted, donated step over a mesh, and the loop around it."""
+"""Training: the loop around the step, which is in step.py."""
 
 import dataclasses
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array
 
 from drr_jax import data, files, models, runs
@@ -20,70 +19,11 @@ from drr_jax.runs import Checkpoints, Metrics, abstract, progress
 from drr_jax.stops import Stopped
 from drr_jax.training import evaluation as evaluate
 from drr_jax.training.done import was_evaluated
-from drr_jax.training.experiment import Experiment, State
+from drr_jax.training.experiment import Experiment
+from drr_jax.training.step import Terms, make_step
 from drr_jax.weights import RANDOM, TOKENIZER_DIGEST, assumptions, describe_origins, normalisations
 
-Terms = dict[str, Array]
-Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
 WARM_UP = 5  # steps not timed: the first one compiles, and the next find nothing prefetched
-
-
-def make_step(experiment: Experiment) -> Step:
-    """The training step: a state and a batch in, the next state and the named loss terms out.
-
-    The state is donated: the one passed in is gone.
-    """
-    compiled, arguments = jit_step(experiment)
-    return lambda state, batch: compiled(state, batch, arguments)
-
-
-def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
-    """The step of `make_step`, not yet compiled, and its last argument.
-
-    Augmentation (on accelerators), gradient, update and named loss terms. The randomness is a
-    function of (seed, step) alone, and the loss and the BatchNorm statistics are those of the
-    global batch, so that any number of devices gives the same run.
-    """
-    # Arguments, not constants: then the folds and seeds of a run share one compiled program.
-    arguments = (
-        np.asarray(experiment.fold.class_weights, np.float32),
-        np.asarray(experiment.fold.contrast_prior, np.float32),
-        experiment.seed,
-    )
-
-    def step(state: State, batch: Mapping[str, Array], arguments) -> tuple[State, Terms]:
-        weights, fixed_prior, seed = arguments
-        rng = jax.random.fold_in(jax.random.key(seed), state.step)
-        inputs = {**batch, "progress": state.step / experiment.steps}
-        for name in batch:
-            if f"{name}_draw" in batch:
-                inputs[name] = data.augment_batch(batch[name], batch[f"{name}_draw"])
-        targets = models.Targets(batch["labels"], weights, fixed_prior)
-
-        def loss(params):
-            variables, rngs = {"params": params, "batch_stats": state.batch_stats}, {"dropout": rng}
-            outputs, updated = experiment.model.apply(
-                variables, inputs, train=True, rngs=rngs, mutable=["batch_stats"]
-            )
-            total, terms = experiment.model.loss(outputs, inputs, targets)
-            return total, (terms, updated.get("batch_stats", {}))
-
-        differentiate = jax.value_and_grad(loss, has_aux=True)
-        (total, (terms, batch_stats)), gradient = differentiate(state.params)
-        updates, opt_state = experiment.optimizer.update(gradient, state.opt_state, state.params)
-        logged = {
-            "loss": total,
-            **terms,
-            "lr": jnp.asarray(experiment.schedule(state.step), jnp.float32),
-            "grad_norm": optax.tree.norm(gradient),
-        }
-        params = optax.apply_updates(state.params, updates)
-        return State(state.step + 1, params, batch_stats, opt_state), logged
-
-    shardings, everywhere = experiment.shardings, runs.replicated(experiment.mesh)
-    into = (shardings, runs.batch_sharding(experiment.mesh), everywhere)
-    out = (shardings, everywhere)
-    return jax.jit(step, in_shardings=into, out_shardings=out, donate_argnums=0), arguments
 
 
 def check_finite(step: int, terms: Mapping[str, Array], checkpoints: Checkpoints) -> dict:

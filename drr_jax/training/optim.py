@@ -82,6 +82,8 @@ def optimizer(
 ) -> optax.GradientTransformation:
     """The config's optimiser; parameters under a top-level name in `frozen` never change.
 
+    A gradient that is longer than `clip_norm` is first scaled to it, as by PyTorch's
+    clip_grad_norm_; of what is trained alone.
     sgd: momentum, of Nesterov if asked, the decay added to the gradient before it (supplement 3.2;
     as PyTorch).
     adamw: betas 0.9 and 0.999, the decay beside the gradient (supplement 3.2 names it for ViT).
@@ -96,6 +98,9 @@ def optimizer(
         )
     mask = None if config.decay_all else decay_mask
     if config.name == "adamw":
-        return optax.adamw(schedule, weight_decay=config.weight_decay, mask=mask)
-    decay = optax.add_decayed_weights(config.weight_decay, mask)
-    return optax.chain(decay, optax.sgd(schedule, config.momentum, config.nesterov))
+        steps = [optax.adamw(schedule, weight_decay=config.weight_decay, mask=mask)]
+    else:
+        sgd = optax.sgd(schedule, config.momentum, config.nesterov)
+        steps = [optax.add_decayed_weights(config.weight_decay, mask), sgd]
+    clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
+    return optax.chain(*clip, *steps) if len(clip + steps) > 1 else steps[0]

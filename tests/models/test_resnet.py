@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch_reference
 
-from drr_jax.models.encoders.layers import BatchNorm, conv2d, kaiming_normal, resolve_conv
+from drr_jax.models.encoders.batch_norm import BatchNorm
+from drr_jax.models.encoders.layers import conv2d, kaiming_normal, resolve_conv
 from drr_jax.models.encoders.resnet import ResNet18, ResNet50
 from drr_jax.runs import cpu
 

@@ -12,7 +12,8 @@ import torch_reference
 from drr_jax import config_rules
 from drr_jax.config import Config, Optim
 from drr_jax.errors import InputError
-from drr_jax.models.encoders.layers import BatchNorm, Conv
+from drr_jax.models.encoders.batch_norm import BatchNorm
+from drr_jax.models.encoders.layers import Conv
 from drr_jax.models.encoders.resnet import ResNet18
 from drr_jax.training.optim import decay_mask, optimizer, schedule, total_steps
 
@@ -174,8 +175,13 @@ def test_decay_mask():
             {"weight_decay": 5e-4, "momentum": 0.9, "nesterov": True},
             Optim(weight_decay=5e-4, nesterov=True),
         ),
+        (
+            "SGD",
+            {"weight_decay": 1e-4, "momentum": 0.9},
+            Optim(clip_norm=3.0),  # some of the gradients are longer
+        ),
     ],
-    ids=["adamw", "nesterov"],
+    ids=["adamw", "nesterov", "clipped"],
 )
 def test_other_optimisers_equal_pytorch(kind, options, config):
     """Five steps on one matrix, AdamW's decay beside the gradient, in float64."""
@@ -185,12 +191,17 @@ def test_other_optimisers_equal_pytorch(kind, options, config):
         peer = getattr(torch.optim, kind)([theirs], lr=0.1, **options)
         ours = optimizer(config, lambda step: 0.1)
         params = {"kernel": jnp.asarray(start)}
-        state = ours.init(params)
+        state, norms = ours.init(params), []
         for k in range(5):
             peer.zero_grad()
             (torch.sin(theirs * (k + 1)) ** 2).sum().backward()
+            if config.clip_norm:
+                norms.append(float(torch.nn.utils.clip_grad_norm_([theirs], config.clip_norm)))
             peer.step()
             gradient = jax.grad(lambda p, k=k: (jnp.sin(p["kernel"] * (k + 1)) ** 2).sum())(params)
             updates, state = ours.update(gradient, state, params)
             params = optax.apply_updates(params, updates)
-        np.testing.assert_allclose(params["kernel"], theirs.detach().numpy(), atol=1e-10)
+        # PyTorch divides by the norm and 1e-6.
+        close = 1e-5 if norms else 1e-10
+        np.testing.assert_allclose(params["kernel"], theirs.detach().numpy(), atol=close)
+        assert not norms or min(norms) < config.clip_norm < max(norms)

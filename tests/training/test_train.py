@@ -84,11 +84,8 @@ def test_one_and_eight_devices_take_the_same_steps(data_dir):
     changes = {**RESNET, "domains": "RT", "optim.lr": 0.001}
     one, _ = losses_of(experiment_of(data_dir, devices=1, **changes))
     eight, state = losses_of(experiment_of(data_dir, **changes))
-    shared, split_state = losses_of(experiment_of(data_dir, fsdp=2, **changes))
     assert len({leaf.sharding.device_set.__len__() for leaf in jax.tree.leaves(state)}) == 1
     assert_same_losses(eight, one)
-    assert_same_losses(shared, one)
-    assert any("fsdp" in leaf.sharding.spec for leaf in jax.tree.leaves(split_state))
     assert one[0]["loss"] != one[4]["loss"]
     assert {"loss/R", "loss/T", "loss/graph", "loss/contrast"} < set(one[0])
 

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from drr_jax.models.rows import Dropout
+
 Nodes = Float[Array, "batch nodes features"]
 Matrix = Float[Array, "nodes nodes"]
 SINKHORN_ROUNDS = 200  # 60 do for the priors of facs/labels.py in any form
@@ -33,9 +35,9 @@ class Convolution(nn.Module):
     layers: int = 2
     dropout: float = 0.0
 
-    def drop(self, train: bool) -> nn.Dropout:
+    def drop(self, train: bool) -> Dropout:
         """The dropout of features, a submodule."""
-        return nn.Dropout(self.dropout, deterministic=not train)
+        return Dropout(self.dropout, deterministic=not train)
 
 
 class GCN(Convolution):

@@ -1,6 +1,7 @@
 from .attention import MLP as MLP
 from .attention import Block as Block
 from .attention import initializer as initializer
+from .batch_norm import BatchNorm as BatchNorm
 from .bert import read_sizes as read_sizes
 from .build import RESNETS as RESNETS
 from .build import VITS as VITS
@@ -8,7 +9,6 @@ from .build import build_image_encoder as build_image_encoder
 from .build import build_text_encoder as build_text_encoder
 from .build import normalisation as normalisation
 from .build import normalise_image as normalise_image
-from .layers import BatchNorm as BatchNorm
 from .layers import Conv as Conv
 from .layers import How as How
 from .layers import Images as Images

@@ -16,6 +16,7 @@ from drr_jax import files
 from drr_jax.config import Text
 from drr_jax.errors import InputError
 from drr_jax.models.encoders.attention import Block, Tokens, initializer
+from drr_jax.models.encoders.layers import run_block
 from drr_jax.models.encoders.text import PAD
 
 EPSILON = 1e-12
@@ -35,7 +36,7 @@ class Bert(nn.Module):
 
     Without dropout and pooler, for one sentence; `positions` is the longest. `frozen` lets no
     gradient in (the optimiser must then leave the parameters alone too). dtype: of the
-    computation; parameters are float32.
+    computation; parameters are float32. remat: see `layers.run_block`.
     """
 
     vocabulary: int
@@ -46,6 +47,7 @@ class Bert(nn.Module):
     positions: int
     frozen: bool = False
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, token_ids: Int[Array, "batch tokens"]) -> Tokens:
@@ -62,7 +64,7 @@ class Bert(nn.Module):
             block = Block(
                 self.heads, self.dtype, self.hidden, EPSILON, after=True, name=f"layer{layer}"
             )
-            tokens = block(tokens, mask)
+            tokens = run_block(block, self.remat, tokens, mask)
         tokens = jnp.where(mask[..., None], tokens, 0)
         return jax.lax.stop_gradient(tokens) if self.frozen else tokens
 

@@ -53,6 +53,7 @@ def build_image_encoder(
             head_width=encoder.width,
             epsilon=getattr(config.model.encoders, domain).epsilon or EPSILON,
             dtype=dtype,
+            remat=encoder.remat,
             name=name,
         )
     return RESNETS[encoder.backbone](
@@ -61,6 +62,7 @@ def build_image_encoder(
         bn_group=encoder.bn_group,
         conv_impl=resolve_conv(config.conv),
         dtype=dtype,
+        remat=encoder.remat,
         name=name,
     )
 
@@ -69,7 +71,7 @@ def build_text_encoder(
     config: Config, dtype: jnp.dtype = jnp.float32, name: str | None = None
 ) -> nn.Module:
     """The encoder of `text.encoder`: token ids [batch, tokens] -> [batch, tokens, text.width]."""
-    text = config.text
+    text, remat = config.text, config.encoder.remat
     if text.encoder == "bert":
         return Bert(
             vocabulary=text.vocabulary,
@@ -80,6 +82,8 @@ def build_text_encoder(
             positions=text.max_tokens,
             frozen=text.frozen,
             dtype=dtype,
+            remat=remat,
             name=name,
         )
-    return SmallTextEncoder(text.vocabulary, text.width, text.layers, text.heads, dtype, name=name)
+    sizes = (text.vocabulary, text.width, text.layers, text.heads)
+    return SmallTextEncoder(*sizes, dtype, remat, name=name)

@@ -1,4 +1,4 @@
-"""Convolution, batch normalisation and pooling, equal in numbers to PyTorch's."""
+"""Convolution and pooling, equal in numbers to PyTorch's, and how layers are put together."""
 
 import functools
 import math
@@ -12,10 +12,9 @@ from jaxtyping import Array, Float
 
 from drr_jax import runs
 from drr_jax.config import Config
+from drr_jax.models.encoders.batch_norm import MOMENTS, BatchNorm
 
 CONV_IMPLS = ("lax", "im2col")
-EPSILON = 1e-5  # PyTorch's BatchNorm defaults
-MOMENTUM = 0.9  # share of the old running statistics that is kept; PyTorch writes 0.1 for it
 
 Images = Float[Array, "batch height width channels"]
 Features = Float[Array, "batch out_height out_width features"]
@@ -190,76 +189,22 @@ class Conv(nn.Module):
         return conv2d(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, self.impl)
 
 
-class BatchNorm(nn.Module):
-    """Batch normalisation whose running variance is unbiased, as PyTorch's (and not Flax's) is.
+def run_block(
+    block: nn.Module, remat: bool, *inputs: Array, **options: bool
+) -> Float[Array, "batch *positions features"]:
+    """`block(*inputs, **options)`; with `remat` it runs again for its gradient.
 
-    Statistics are over the global batch or, if the batch holds more than `group` > 0 examples,
-    over every `group` examples in a row; the running statistics then take the groups' mean.
-    They are computed in float32 at least. Raises ValueError if `group` does not divide the batch.
+    What lies inside it is then not kept from one pass to the other, but for the moments of batch
+    normalisation. The numbers are the same.
     """
 
-    group: int = 0
-    dtype: jnp.dtype = jnp.float32
+    def call(module: nn.Module, *inputs: Array) -> Array:
+        return module(*inputs, **options)
 
-    @nn.compact
-    def __call__(self, x: Images, train: bool) -> Images:
-        channels = x.shape[-1]
-        scale = self.param("scale", nn.initializers.ones, (channels,))
-        bias = self.param("bias", nn.initializers.zeros, (channels,))
-        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
-        running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
-        values = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        if not train:
-            normal = _normalise(values, running_mean.value, running_var.value, scale, bias)
-            return normal.astype(self.dtype)
-
-        size = min(self.group or len(x), len(x))
-        if len(x) % size:
-            raise ValueError(f"bn_group={self.group} does not divide a batch of {len(x)}")
-        grouped = values.reshape(-1, size, *x.shape[1:])
-        if not self.is_initializing():
-            mean, var = _moments(jax.lax.stop_gradient(grouped))
-            count = grouped[0, ..., 0].size
-            unbiased = var * (count / max(count - 1, 1))
-            for running, batch in ((running_mean, mean), (running_var, unbiased)):
-                batch = batch.mean(0).reshape(channels)
-                running.value = MOMENTUM * running.value + (1 - MOMENTUM) * batch
-        return _batch_norm(grouped, scale, bias).reshape(x.shape).astype(self.dtype)
-
-
-def _normalise(x: Array, mean: Array, var: Array, scale: Array, bias: Array) -> Array:
-    return (x - mean) * (jax.lax.rsqrt(var + EPSILON) * scale) + bias
-
-
-def _moments(x: Array) -> tuple[Array, Array]:
-    """Returns mean and biased variance of every group [groups, 1, 1, 1, channels]."""
-    mean = x.mean((1, 2, 3), keepdims=True)
-    return mean, jnp.square(x - mean).mean((1, 2, 3), keepdims=True)
-
-
-@jax.custom_vjp
-def _batch_norm(x: Array, scale: Array, bias: Array) -> Array:
-    """Normalises x [groups, batch, height, width, channels] by the statistics of its group."""
-    return _normalise(x, *_moments(x), scale, bias)
-
-
-def _batch_norm_forward(x: Array, scale: Array, bias: Array) -> tuple[Array, tuple[Array, ...]]:
-    mean, var = _moments(x)
-    return _normalise(x, mean, var, scale, bias), (x, mean, jax.lax.rsqrt(var + EPSILON), scale)
-
-
-def _batch_norm_backward(saved: tuple[Array, ...], grad: Array) -> tuple[Array, Array, Array]:
-    # by hand: the gradient in two passes over the array, where autodiff takes four
-    x, mean, inverse, scale = saved
-    count = x[0, ..., 0].size
-    grad_bias = grad.sum((1, 2, 3), keepdims=True)
-    grad_scale = (grad * (x - mean)).sum((1, 2, 3), keepdims=True) * inverse
-    correction = grad_bias / count + (x - mean) * (inverse * grad_scale / count)
-    grad_x = (grad - correction) * (inverse * scale)
-    return grad_x, grad_scale.sum((0, 1, 2, 3)), grad_bias.sum((0, 1, 2, 3))
-
-
-_batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
+    if not remat:
+        return call(block, *inputs)
+    policy = jax.checkpoint_policies.save_only_these_names(MOMENTS)
+    return nn.remat(call, policy=policy)(block, *inputs)
 
 
 class How(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 import jax.numpy as jnp
 
-from drr_jax.models.encoders.layers import Features, How, Images, Pooled, max_pool
+from drr_jax.models.encoders.layers import Features, How, Images, Pooled, max_pool, run_block
 
 STEMS = ("imagenet", "small", "patch")
 PATCH = 4
@@ -51,8 +51,8 @@ class ResNet(nn.Module):
     "small" (for small images; reconstruction) is 3x3/2 and no pooling, an output stride of 16;
     "patch" is one matrix product over patches of 4x4 (as ConvNeXt's stem), an output stride of 32
     that costs next to nothing on a CPU, where the two others are half of a narrow network's time.
-    conv_impl: see `layers.conv2d`. dtype: of the computation; parameters and statistics are
-    float32.
+    conv_impl: see `layers.conv2d`; remat: `layers.run_block`. dtype: of the computation;
+    parameters and statistics are float32.
     """
 
     stage_sizes: Sequence[int]
@@ -62,6 +62,7 @@ class ResNet(nn.Module):
     bn_group: int = 0
     conv_impl: str = "lax"
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x: Images, train: bool) -> Features:
@@ -83,7 +84,8 @@ class ResNet(nn.Module):
             for block in range(blocks):
                 stride = 2 if stage and not block else 1
                 name = f"layer{stage + 1}_{block}"
-                x = self.block(self.width * 2**stage, stride, how, name=name)(x, train)
+                built = self.block(self.width * 2**stage, stride, how, name=name)
+                x = run_block(built, self.remat, x, train=train)
         return x
 
     def pooled(self, x: Images, train: bool) -> Pooled:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from drr_jax.models.encoders.attention import Mask, Tokens
+from drr_jax.models.encoders.layers import run_block
 
 PAD = 0  # token id of padding
 
@@ -27,13 +28,17 @@ class TransformerLayer(nn.Module):
 
 
 class SmallTextEncoder(nn.Module):
-    """Token ids -> contextual features; padding (id 0) is masked out of the attention."""
+    """Token ids -> contextual features; padding (id 0) is masked out of the attention.
+
+    remat: see `layers.run_block`.
+    """
 
     vocabulary: int
     width: int = 256
     layers: int = 2
     heads: int = 4
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, token_ids: Int[Array, "batch tokens"]) -> Tokens:
@@ -43,5 +48,6 @@ class SmallTextEncoder(nn.Module):
         positions = self.param("positions", nn.initializers.normal(0.02), shape)
         tokens = words(token_ids) + positions.astype(self.dtype)
         for layer in range(self.layers):
-            tokens = TransformerLayer(self.heads, self.dtype, name=f"layer{layer}")(tokens, mask)
+            block = TransformerLayer(self.heads, self.dtype, name=f"layer{layer}")
+            tokens = run_block(block, self.remat, tokens, mask)
         return jnp.where(mask[..., None], nn.LayerNorm(dtype=self.dtype, name="norm")(tokens), 0)

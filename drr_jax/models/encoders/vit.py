@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from drr_jax.models.encoders.attention import EPSILON, Block, initializer
-from drr_jax.models.encoders.layers import Images, Pooled
+from drr_jax.models.encoders.layers import Images, Pooled, run_block
 
 PATCH = 16
 DEPTH = 12  # layers, of both published sizes
@@ -18,7 +18,7 @@ class ViT(nn.Module):
     """Pre-norm transformer over a class token and the patches of an image.
 
     Without dropout and stochastic depth: the paper names neither. dtype: of the computation;
-    parameters are float32.
+    parameters are float32. remat: see `layers.run_block`.
     """
 
     heads: int
@@ -26,6 +26,7 @@ class ViT(nn.Module):
     head_width: int = 64
     epsilon: float = EPSILON  # of its normalisation
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def tokens(self, x: Images) -> tuple[Pooled, Float[Array, "batch rows columns features"]]:
@@ -46,9 +47,8 @@ class ViT(nn.Module):
         first = jnp.broadcast_to(first.astype(self.dtype), (batch, 1, features))
         tokens = jnp.concatenate([first, patches], axis=1) + positions.astype(self.dtype)
         for layer in range(self.depth):
-            tokens = Block(self.heads, self.dtype, epsilon=self.epsilon, name=f"block{layer}")(
-                tokens
-            )
+            block = Block(self.heads, self.dtype, epsilon=self.epsilon, name=f"block{layer}")
+            tokens = run_block(block, self.remat, tokens)
         tokens = nn.LayerNorm(self.epsilon, dtype=self.dtype, name="norm")(tokens)
         return tokens[:, 0], tokens[:, 1:].reshape(batch, rows, columns, features)
 

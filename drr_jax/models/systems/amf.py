@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt8
 
 from drr_jax.models.domain_system import DomainSystem
+from drr_jax.models.rows import devices, own_rows
 from drr_jax.models.system import batch_key
 from drr_jax.models.systems.shapes import Batch
 
@@ -22,20 +23,22 @@ def cut_switch(
     the block of another one. Labels stay: all modalities show the same face.
     Source: the paper's abstract; shares and sizes are a reconstruction.
     """
-    batch, modalities, height, width, _ = images.shape
+    _, modalities, height, width, _ = images.shape
+    batch = len(images) * devices()
     often, sides, places, shifts = jax.random.split(key, 4)
     shape = jnp.array([height, width])
-    side = jnp.ceil(jax.random.uniform(sides, (batch, 2), minval=BLOCK[0], maxval=BLOCK[1]) * shape)
+    share = jax.random.uniform(sides, (batch, 2), minval=BLOCK[0], maxval=BLOCK[1])
+    side = jnp.ceil(own_rows(share) * shape)
     # the last corner that keeps the block inside
-    first = jnp.floor(jax.random.uniform(places, (batch, 2)) * (shape - side + 1))
+    first = jnp.floor(own_rows(jax.random.uniform(places, (batch, 2))) * (shape - side + 1))
     rows, columns = (
         (jnp.arange(size) >= first[:, axis, None])
         & (jnp.arange(size) < (first + side)[:, axis, None])
         for axis, size in enumerate((height, width))
     )
-    switched = jax.random.bernoulli(often, SWITCHED, (batch, 1, 1))
+    switched = own_rows(jax.random.bernoulli(often, SWITCHED, (batch, 1, 1)))
     block = switched & rows[:, :, None] & columns[:, None, :]
-    shift = jax.random.randint(shifts, (batch, 1), 1, modalities)
+    shift = own_rows(jax.random.randint(shifts, (batch, 1), 1, modalities))
     source = (jnp.arange(modalities) + shift) % modalities
     others = jnp.take_along_axis(images, source[:, :, None, None, None], axis=1)
     return jnp.where(block[:, None, :, :, None], others, images)
@@ -56,7 +59,8 @@ def select(
     if key is None:
         weights = nn.softmax(scores)
     else:
-        noisy = scores + jax.random.gumbel(key, scores.shape)
+        noise = jax.random.gumbel(key, (len(scores) * devices(), *scores.shape[1:]))
+        noisy = scores + own_rows(noise)
         soft = nn.softmax(noisy)
         hard = jax.nn.one_hot(noisy.argmax(-1), scores.shape[-1])
         weights = hard + soft - jax.lax.stop_gradient(soft)

@@ -7,6 +7,7 @@ EAC-Net (Li et al. 2017).
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -73,12 +74,14 @@ def crop(
     places = jnp.broadcast_to(places, (batch, *places.shape[1:]))
     first = jnp.floor(places)
     share = places - first
-    example = jnp.arange(batch).reshape(-1, 1, 1, 1, 1)
     total = jnp.zeros((*places.shape[:-1], images.shape[-1]), images.dtype)
     for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
         x, y = (first[..., 0] + dx).astype(int), (first[..., 1] + dy).astype(int)
         weight = jnp.abs(1 - dx - share[..., 0]) * jnp.abs(1 - dy - share[..., 1])
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        pixel = images[example, y.clip(0, height - 1), x.clip(0, width - 1)]
+        # One image at a time: a device then reads those of its own rows alone.
+        pixel = jax.vmap(lambda image, y, x: image[y, x])(
+            images, y.clip(0, height - 1), x.clip(0, width - 1)
+        )
         total = total + ((weight * inside)[..., None] * pixel).astype(images.dtype)
     return total

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr import ClassScores
 from drr_jax.models.losses import Labels, Targets, masked_bce
+from drr_jax.models.rows import devices, own_rows
 from drr_jax.models.systems.shapes import Batch, ByClass, Edges, Loss, Nodes, Outputs
 
 START = {True: 1.0, False: 0.1}  # weight of an edge between related AUs, and of any other one
@@ -132,7 +133,8 @@ class UGNB(DomainSystem):
         nodes = nn.relu(self.norm(nodes.astype(jnp.float32)))
         edges = self.graph.edges(nodes)
         if train:
-            uniform = self._uniform(self.make_rng("dropout"), len(nodes))
+            uniform = self._uniform(self.make_rng("dropout"), len(nodes) * devices())
+            uniform = own_rows(uniform, axis=1)
             mask = relaxed_mask(edges, uniform, self.temperature)
         else:
             mask = hard_mask(edges, self._uniform(jax.random.key(0), 1))

@@ -3,6 +3,7 @@ from .checkpoint import LATEST as LATEST
 from .checkpoint import Checkpoints as Checkpoints
 from .checkpoint import abstract as abstract
 from .cpu import has_eigen as has_eigen
+from .cpu import tune_xla as tune_xla
 from .devices import start_alone as start_alone
 from .devices import start_devices as start_devices
 from .digest import crc32 as crc32
@@ -14,6 +15,7 @@ from .distributed import is_main_process as is_main_process
 from .distributed import look as look
 from .distributed import look_alone as look_alone
 from .distributed import make_mesh as make_mesh
+from .distributed import platform_of as platform_of
 from .distributed import replicated as replicated
 from .distributed import state_shardings as state_shardings
 from .distributed import to_global as to_global

@@ -1,6 +1,7 @@
 """What devices send each other in one step, from the text of the compiled program."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 
@@ -14,7 +15,8 @@ KINDS = (
 )
 _LISTED = re.compile(r"replica_groups=\{((?:\{[\d,]*\},?)*)\}")
 _IOTA = re.compile(r"replica_groups=\[([\d,]+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?")
-_MESH = re.compile(r"replica_groups=mesh\[([^\]]*)\](?:, device_ids=\([^)]*\))? ?\{([^}]*)\}")
+_MESH = re.compile(r"replica_groups=mesh\[([^\]]*)\](?:, device_ids=\((.*?)\))? ?\{([^}]*)\}")
+_TURNED = re.compile(r"\[([\d,]+)\](?:T\(([\d,]+)\))?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,21 +79,27 @@ def groups(attributes: str, devices: int) -> list[list[int]]:
     {{0,1},{2,3}}, an iota as [2,4]<=[4,2]T(1,0), or axes of a mesh; nothing means all.
     """
     if found := _LISTED.search(attributes):
-        listed = [
-            [int(n) for n in one.split(",") if n] for one in re.findall(r"\{([\d,]*)\}", found[1])
-        ]
-        return [one for one in listed if one] or [list(range(devices))]
+        given = filter(None, re.findall(r"\{([\d,]*)\}", found[1]))
+        return [list(_numbers(one)) for one in given] or [list(range(devices))]
     if found := _IOTA.search(attributes):
-        shape, dims = (tuple(map(int, text.split(","))) for text in found.groups()[:2])
-        numbers = np.arange(int(np.prod(dims))).reshape(dims)
-        if found[3]:
-            numbers = numbers.transpose([int(axis) for axis in found[3].split(",")])
-        return numbers.reshape(shape).reshape(-1, shape[-1]).tolist()
+        return _iota(found[2], found[3]).reshape(_numbers(found[1])).tolist()
     if found := _MESH.search(attributes):
-        sizes = {name: int(size) for name, size in re.findall(r"'([^']+)'=(\d+)", found[1])}
-        chosen = [list(sizes).index(name) for name in re.findall(r"'([^']+)'", found[2])]
+        axes = {name: int(size) for name, size in re.findall(r"'([^']+)'=(\d+)", found[1])}
+        turned, sizes = _TURNED.search(found[2] or ""), tuple(axes.values())
+        listed = _numbers(found[2]) if found[2] and not turned else range(math.prod(sizes))
+        mesh = _iota(turned[1], turned[2]) if turned else np.asarray(listed)
+        chosen = [list(axes).index(name) for name in re.findall(r"'([^']+)'", found[3])]
         rest = [axis for axis in range(len(sizes)) if axis not in chosen]
-        numbers = np.arange(int(np.prod(list(sizes.values())))).reshape(list(sizes.values()))
-        count = int(np.prod([list(sizes.values())[axis] for axis in chosen]))
-        return numbers.transpose(rest + chosen).reshape(-1, count).tolist()
+        size = math.prod(sizes[axis] for axis in chosen)
+        return mesh.reshape(sizes).transpose(rest + chosen).reshape(-1, size).tolist()
     return [list(range(devices))]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(",")))
+
+
+def _iota(dims: str, order: str | None) -> np.ndarray:
+    """0, 1, 2, ... in an array of `dims`, its axes then in another `order`."""
+    numbers = np.arange(math.prod(_numbers(dims))).reshape(_numbers(dims))
+    return numbers.transpose(_numbers(order)) if order else numbers

@@ -4,8 +4,9 @@ python -m drr_jax.plan REQUEST.json ANSWER.jsonl
 """
 
 import json
+import os
 import sys
-from multiprocessing.connection import Connection
+import threading
 from pathlib import Path
 
 from drr_jax import config as configs
@@ -15,7 +16,8 @@ from drr_jax.errors import InputError
 
 def main(request: Path, answer: Path) -> None:
     """Answers in lines of JSON, each written as soon as it is known."""
-    stops.end_with_parent(Connection(sys.stdin.fileno(), writable=False))
+    stops.end_with_parent()
+    threading.Thread(target=_end_with_input, daemon=True).start()
     from drr_jax.plan import compiling, topologies  # which load JAX, as its environment says
 
     asked = json.loads(request.read_text())
@@ -29,6 +31,12 @@ def main(request: Path, answer: Path) -> None:
                 print(json.dumps(found), file=file, flush=True)
         except InputError as error:
             print(json.dumps({"error": str(error)}), file=file, flush=True)
+
+
+def _end_with_input() -> None:
+    """Ends the process when whoever started it, however, is gone."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,8 @@ def describe(topology: Topology) -> Sequence[jax.Device]:
         return jax.devices("cpu")[: topology.devices]
     try:
         if kind == "tpu":
-            return topologies.get_topology_desc(name, "tpu").devices
+            alone = {"chips_per_host_bounds": (1, 1, 1)} if topology.devices == 1 else {}
+            return topologies.get_topology_desc(name, "tpu", **alone).devices
         shape = "1x" + "x".join(map(str, topology.shape))  # of one partition
         config = target_config(topology.chip)
         found = topologies.get_topology_desc(shape, "cuda", topology=shape, target_config=config)

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -75,12 +75,14 @@ def facts(config: Config, topology: Topology, detailed: bool) -> Iterator[Facts]
         yield {"too_large": _first_line(error)}
         return
     seconds = {"trace": round(before, 1), "compile": round(time.monotonic() - clock, 1)}
-    yield {"seconds": seconds, "memory": memory(compiled), "xla": counted_by_xla(compiled)}
+    xla = counted_by_xla(compiled)
+    yield {"seconds": seconds, "memory": memory(compiled), "xla": xla}
     if detailed and experiment.fold.prepared.builder is not None:
         yield {"here": measure(experiment)}
     if detailed:
         precision = jnp.dtype(experiment.model.dtype).name
-        yield {"program": read_program(text_of(compiled), topology.chip, precision, placed)}
+        text, chip = text_of(compiled), topology.chip
+        yield {"program": read_program(text, chip, precision, placed, xla.get("bytes", 0.0))}
 
 
 def _first_line(error: Exception) -> str:
@@ -122,32 +124,56 @@ def text_of(compiled: jax.stages.Compiled) -> str:
         return ""
 
 
-def read_program(text: str, chip: Chip, precision: str, placed: list[int]) -> Facts:
+def read_program(
+    text: str, chip: Chip, precision: str, placed: Sequence[int], xla_bytes: float = 0.0
+) -> Facts:
     """FLOPs, bytes and the shortest time of every part of the system, and the collectives.
 
     The time of an operation is that of its arithmetic or of its bytes, whichever is longer.
-    `placed` is the host of every device.
+    `placed` is the host of every device, `xla_bytes` what XLA counts (see `price_gathers`).
     """
     if not text:
         return {"missing": "the compiler cannot write out the program"}
-    program = hlo.parse(text)
+    program, peak = hlo.parse(text), chip.peak(precision)
     named, parts = Parts(program), {}
-    peak = chip.peak(precision)
     for here, instruction, times in program.executed():
         flops = times * operations.flops(program, here, instruction)
         moved = times * operations.moved(program, here, instruction)
         if not flops and not moved:
             continue
-        part = parts.setdefault(named.of(here, instruction), {"flops": 0.0, "bytes": 0})
+        part = parts.setdefault(
+            named.of(here, instruction), {"flops": 0.0, "bytes": 0.0, "seconds": 0.0, "slices": 0.0}
+        )
         part["flops"] += flops
         part["bytes"] += moved
+        part["slices"] += times * operations.gathered(program, here, instruction)
         if peak and chip.bandwidth:
-            seconds = max(flops / peak, moved / chip.bandwidth)
-            part["seconds"] = part.get("seconds", 0.0) + seconds
+            part["seconds"] += max(flops / peak, moved / chip.bandwidth)
+    counted = sum(part["bytes"] for part in parts.values())
+    priced = price_gathers(parts, xla_bytes - counted, counted, chip)
     found = collectives.collectives(program, placed)
     return {
         "parts": parts,
         "flops": sum(part["flops"] for part in parts.values()),
-        "bytes": sum(part["bytes"] for part in parts.values()),
+        "bytes": counted,
+        "priced": priced,
         "collectives": [dataclasses.asdict(one) for one in found],
     }
+
+
+def price_gathers(
+    parts: Mapping[str, dict[str, float]], surplus: float, counted: float, chip: Chip
+) -> float:
+    """Adds what XLA counts beyond the bytes that are counted here to parts that gather; returns it.
+
+    A TPU that picks a pixel reads the tiles around it, which only its compiler knows. So a surplus
+    as large as all that is counted here is shared out by the number of slices that a part picks.
+    """
+    slices = sum(part["slices"] for part in parts.values())
+    if not slices or surplus <= counted:
+        return 0.0
+    for part in parts.values():
+        more = surplus * part["slices"] / slices
+        part["bytes"] += more
+        part["seconds"] += more / chip.bandwidth if chip.bandwidth else 0.0
+    return surplus

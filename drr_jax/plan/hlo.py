@@ -10,6 +10,7 @@ from typing import NamedTuple
 BITS = {"pred": 8, "token": 0, "opaque": 0}  # of types whose name does not end with their bits
 ON_CHIP = re.compile(r"S\([1-9]\d*\)")  # a layout's memory space that is not the device's memory
 _SHAPE = re.compile(r"\b([a-z][a-z0-9]*)\[([0-9,<=]*)\](\{[^}]*\})?")
+_TILE = re.compile(r":T\(([\d,]+)\)")
 _NAME = re.compile(r"%([\w.\-]+)")
 _START = re.compile(r"^\s*(ROOT )?%?([\w.\-]+) = ")
 _HEADER = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{$")
@@ -23,7 +24,25 @@ class Shape(NamedTuple):
 
     dtype: str
     dims: tuple[int, ...]
-    on_chip: bool = False  # not in the device's memory
+    layout: str = ""  # as in {1,0:T(8,128)S(1)}: order of the axes, tiles, memory space
+
+    @property
+    def on_chip(self) -> bool:
+        """Whether it is in a memory that is not the device's large one."""
+        return bool(ON_CHIP.search(self.layout))
+
+    @property
+    def stored(self) -> int:
+        """Bytes in memory, where a TPU fills tiles up: three channels take the room of 128."""
+        tile, order = _TILE.search(self.layout), re.match(r"\{([\d,]+)", self.layout)
+        if not tile or not order:
+            return self.bytes
+        sizes = [self.dims[int(axis)] for axis in order[1].split(",")]  # the innermost first
+        tiles = [int(size) for size in reversed(tile[1].split(","))]
+        sizes += [1] * (len(tiles) - len(sizes))
+        filled = [-(-size // tile) * tile for size, tile in zip(sizes, tiles, strict=False)]
+        elements = math.prod(filled) * math.prod(sizes[len(tiles) :])
+        return (elements * _bits(self.dtype) + 7) // 8
 
     @property
     def size(self) -> int:
@@ -167,7 +186,7 @@ def shapes_in(text: str) -> tuple[Shape, ...]:
         Shape(
             dtype,
             tuple(int(size.lstrip("<=")) for size in sizes.split(",") if size),
-            bool(layout and ON_CHIP.search(layout)),
+            layout,
         )
         for dtype, sizes, layout in _SHAPE.findall(text)
     )

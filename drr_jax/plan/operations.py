@@ -18,6 +18,7 @@ _CONTRACTED = re.compile(r"lhs_contracting_dims=\{([\d,]*)\}")
 _GEMM_CONTRACTED = re.compile(r'"lhs_contracting_dimensions":\[([^\]]*)\]')
 _LABELS = re.compile(r"dim_labels=(\w+)_(\w+)->(\w+)")
 _DILATED = re.compile(r"lhs_dilate=([\dx]+)")
+_SLICE_SIZES = re.compile(r"slice_sizes=\{([\d,]+)\}")
 _LIBRARY = re.compile(r'custom_call_target="__cu(?:blas|dnn)\$')
 _TARGET = re.compile(r'custom_call_target="([^"]*)"')
 
@@ -78,6 +79,20 @@ def _operand(here: Computation, instruction: Instruction, number: int) -> Shape 
     return source.shapes[0] if source and source.shapes else None
 
 
+def gathered(program: Program, here: Computation, instruction: Instruction) -> float:
+    """Slices that it picks one by one from anywhere in an operand."""
+    inside = [(here, instruction)]
+    if instruction.opcode == "fusion":
+        inside = list(program.inside(instruction))
+    return sum(_slices(one) for _, one in inside if one.opcode == "gather")
+
+
+def _slices(gather: Instruction) -> float:
+    found = _SLICE_SIZES.search(gather.attributes)
+    size = math.prod(map(int, found[1].split(","))) if found else 1
+    return gather.shapes[0].size / max(size, 1)
+
+
 def moved(program: Program, here: Computation, instruction: Instruction) -> int:
     """Bytes that it reads from and writes to the device's memory; what stays on the chip is free.
 
@@ -108,7 +123,7 @@ def moved(program: Program, here: Computation, instruction: Instruction) -> int:
 
 
 def _bytes(shapes: Iterable[Shape]) -> int:
-    return sum(shape.bytes for shape in shapes if not shape.on_chip)
+    return sum(shape.stored for shape in shapes if not shape.on_chip)
 
 
 def _shapes_of(here: Computation, name: str) -> tuple[Shape, ...]:
@@ -133,7 +148,7 @@ def _read(program: Program, here: Computation, fusion: Instruction, number: int)
     if users and all(
         user.opcode in SLICES and user.operands[0] == parameter.name for user in users
     ):
-        return min(whole, sum(sum(s.bytes for s in user.shapes) for user in users))
+        return min(whole, sum(sum(s.stored for s in user.shapes) for user in users))
     in_place = [u for u in users if u.opcode == "dynamic-update-slice"]
     if users and len(in_place) == len(users) and users[0].operands[0] == parameter.name:
         return 0

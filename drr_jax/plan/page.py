@@ -63,6 +63,9 @@ def rows(plan: Plan) -> list[tuple[str, str, str]]:
     if moved:
         said = f"{amount(moved['value'], 'B')} a device and step ({moved['counted']})"
         found.append(("memory traffic", said, "compiled"))
+    if priced := facts["program"].get("priced"):
+        said = f"{amount(priced, 'B')} of these are what XLA counts for pixels picked one by one"
+        found.append(("", said, "compiled"))
     found += _collectives(plan)
     if roof := plan["roofline"]:
         bounds = ", ".join(f"{name} {milliseconds(s)}" for name, s in roof["seconds"].items())

@@ -27,7 +27,7 @@ def roofline(chip: Chip, facts: Mapping[str, Any]) -> dict[str, Any]:
         bounds[NETWORK] = sum(one.seconds(chip.link, chip.network) for one in every)
     holds = max(bounds, key=lambda bound: bounds[bound])
     parts = program.get("parts", {}).values()
-    alone = sum(part.get("seconds", 0.0) for part in parts)
+    alone = sum(part["seconds"] for part in parts)
     return {"seconds": bounds, "holds": holds, "step": bounds[holds], "one_by_one": alone or None}
 
 

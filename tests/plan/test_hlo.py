@@ -172,6 +172,9 @@ def test_the_shape_of_a_type():
     (first, second) = hlo.shapes_in("(bf16[2,<=3]{1,0:T(8,128)(2,1)S(1)}, u32[]{:S(2)})")
     assert (first.dims, first.bytes, first.on_chip) == ((2, 3), 12, True)
     assert (second.dims, second.bytes) == ((), 4)
+    stored = "u8[64,256,256,3]{3,2,1,0:T(8,128)(4,1)} f32[8]{0:T(128)} f32[3,9]{0,1:T(8,128)}"
+    sizes = [shape.stored for shape in hlo.shapes_in(stored)]
+    assert sizes == [64 * 256 * 256 * 128, 128 * BYTES, 16 * 128 * BYTES]  # the tiles filled up
     assert [shape.bytes for shape in hlo.shapes_in("pred[9] s4[3] f8e4m3fn[5] c64[2]")] == [
         9,
         2,

@@ -1,11 +1,22 @@
 """Roofline, shares, the search for a batch, variants and feeding, of facts made up by hand."""
 
 import pytest
+import small_run
 
-from drr_jax import config_rules
+from drr_jax import config_rules, main
 from drr_jax.config import Config, set_key
 from drr_jax.errors import InputError
-from drr_jax.plan import chips, feeding, page, planning, roofline, search, topologies, variants
+from drr_jax.plan import (
+    chips,
+    compiling,
+    feeding,
+    page,
+    planning,
+    roofline,
+    search,
+    topologies,
+    variants,
+)
 
 H100 = chips.chips()["h100"]
 FACTS = {
@@ -73,6 +84,18 @@ def test_shares_add_up_and_the_largest_comes_first():
     assert sum(row["bytes"] for row in rows) == pytest.approx(1)
 
 
+def test_what_xla_counts_for_gathers_is_their_parts():
+    parts = {
+        "augmentation": {"bytes": 1e9, "seconds": 0.0, "slices": 3e6},
+        "encoder T (caption)": {"bytes": 4e9, "seconds": 0.0, "slices": 1e6},
+        "heads": {"bytes": 1e9, "seconds": 0.0, "slices": 0},
+    }
+    assert compiling.price_gathers(parts, 5e9, 6e9, H100) == 0  # it may as well be of all
+    assert compiling.price_gathers(parts, 40e9, 6e9, H100) == 40e9
+    assert [part["bytes"] for part in parts.values()] == [31e9, 14e9, 1e9]
+    assert parts["augmentation"]["seconds"] == 30e9 / H100.bandwidth
+
+
 def test_a_host_needs_the_cores_that_its_chips_ask_for(monkeypatch):
     found = feeding.feeding(FACTS, 0.01)
     assert found["wanted"] == 1024 * 2 / 0.01 / 2 and found["how"] == "documented"
@@ -80,6 +103,13 @@ def test_a_host_needs_the_cores_that_its_chips_ask_for(monkeypatch):
     measured = feeding.feeding({**FACTS, "here": {"images": 5000.0, "cores": 4}}, 0.01)
     assert measured["per_core"] == 1250 and measured["how"] == "measured"
     assert "wanted" not in feeding.feeding(FACTS, None)
+
+
+def test_the_pipeline_is_measured_where_data_are(rendered, monkeypatch):
+    monkeypatch.setattr(feeding, "SECONDS", 0.1)
+    command = ["main", f"--config={small_run.config(rendered)}", "--workdir=x"]
+    found = feeding.measure(small_run.experiment(main.parse(command).config))
+    assert found["images"] > 10 and found["cores"] >= 1
 
 
 def needs(per_tuple, fixed=1e9, gives_up_above=None):

@@ -1,4 +1,4 @@
-from .crop_facts import crop_facts as crop_facts
+from .cropping import crop_facts as crop_facts
 from .declared import declared_fold as declared_fold
 from .device_augment import augment_batch as augment_batch
 from .find import find_data as find_data

@@ -39,7 +39,8 @@ def define_flags(values: flags.FlagValues) -> None:
 def asked_of(values: flags.FlagValues, mode: str) -> Asked | None:
     """What is asked of a plan, None in other modes. Raises InputError for flags of one in these."""
     if mode == "plan":
-        return Asked(**{name: values[name].value for name in NAMES})
+        topology, variants = (str(values[name].value or "") for name in TEXTS)
+        return Asked(topology, variants, bool(values["search"].value))
     if given := next((name for name in NAMES if values[name].present), ""):
         raise InputError(f"--{given} is for --mode=plan, and --mode={mode} was given")
     return None

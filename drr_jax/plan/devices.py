@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 from jax.experimental import topologies
@@ -75,7 +76,7 @@ def environment(topology: Topology, environ: Mapping[str, str], scratch: str) ->
     return {**found, "XLA_FLAGS": " ".join(flags)}
 
 
-def describe(topology: Topology) -> Sequence[jax.Device]:
+def describe(topology: Topology) -> Sequence[Any]:
     """The devices, for a mesh: programs can be compiled for them, and nothing else done.
 
     Raises InputError for a grid of chips that there is none of.
@@ -98,7 +99,7 @@ def describe(topology: Topology) -> Sequence[jax.Device]:
         ) from None
 
 
-def hosts(topology: Topology, devices: Sequence[jax.Device]) -> list[int]:
+def hosts(topology: Topology, devices: Sequence[Any]) -> list[int]:
     """The host of every device; virtual ones are dealt out as the topology says."""
     if topology.chip.kind == "cpu":
         return [number // topology.shape[1] for number in range(len(devices))]

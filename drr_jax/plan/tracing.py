@@ -1,7 +1,7 @@
 """FLOPs of a traced step by part, counted from its matrix products and convolutions."""
 
 import math
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
 from jax.extend import core
@@ -15,12 +15,12 @@ def traced_flops(jaxpr: core.ClosedJaxpr | core.Jaxpr) -> dict[str, float]:
     Before any compiler saw it, so the same for every chip: nothing is fused, padded, sharded or
     computed twice but what the program itself says (remat). Element-wise work is left out.
     """
-    counts: Counter[str] = Counter()
+    counts: dict[str, float] = defaultdict(float)
     _count(getattr(jaxpr, "jaxpr", jaxpr), "step", 1, counts)
     return dict(counts)
 
 
-def _count(jaxpr: Any, outer: str, times: int, counts: Counter[str]) -> None:
+def _count(jaxpr: Any, outer: str, times: int, counts: dict[str, float]) -> None:
     for equation in jaxpr.eqns:
         scope = f"{outer}/{equation.source_info.name_stack}"
         name = equation.primitive.name

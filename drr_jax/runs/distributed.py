@@ -174,7 +174,7 @@ def everywhere(condition: bool) -> bool:
     return bool(np.all(multihost_utils.process_allgather(np.asarray(condition))))
 
 
-def make_mesh(fsdp: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
+def make_mesh(fsdp: int, devices: Sequence[Any] | None = None) -> Mesh:
     """Returns devices as a mesh (data, fsdp), with `fsdp` devices sharing one parameter set.
 
     All that the processes have, if none are given. The axes are Auto: with Explicit ones,

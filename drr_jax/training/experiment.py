@@ -168,7 +168,7 @@ def build(
     config: Config,
     fold: Fold,
     workdir: Path | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> Experiment:
     """Builds the run of `config` on `fold`; one that goes on in `workdir` has its word pieces.
 

@@ -4,7 +4,7 @@ import jax
 import pytest
 import small_run
 
-from drr_jax import data, main, training
+from drr_jax import data, main, runs, training
 
 
 def parts(data_dir, **changes):
@@ -49,6 +49,22 @@ def test_a_declared_fold_is_the_prepared_ones_but_for_its_counts(rendered, chang
         (theirs.abstract_state, training.abstract_batch(theirs)),
     )
     assert all(jax.tree.leaves(same))
+
+
+def test_what_auto_stands_for_is_decided_by_the_devices_of_the_mesh(monkeypatch):
+    config = small_run.config("/nowhere")
+    config = main.parse(["main", f"--config={config}", "--workdir=x"]).config
+    fold, devices = data.declared_fold(config, 0), jax.devices()[:4]
+    monkeypatch.setenv("XLA_FLAGS", "")  # a CPU that XLA was not tuned for
+    for platform, chosen in (
+        ("cpu", ("float32", "host", "im2col")),
+        ("tpu", ("bfloat16", "device", "lax")),
+    ):
+        monkeypatch.setattr(runs, "platform_of", lambda mesh, name=platform: name)
+        built = training.build(config, fold, devices=devices)
+        dtype = jax.numpy.dtype(built.model.dtype).name
+        assert (dtype, built.augment_on, built.model.config.conv) == chosen
+        assert built.mesh.size == 4 and built.config.conv == "auto"  # as the record has it
 
 
 @pytest.mark.parametrize("changes", [{}, {"scene.choice": "sport_show"}])

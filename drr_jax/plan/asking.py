@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from drr_jax import stops
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
 from drr_jax.plan.devices import environment
@@ -37,7 +38,7 @@ def ask(config: Config, topology: Topology, detailed: bool = True) -> dict[str, 
             ) as process,
         ):
             try:
-                code = process.wait()  # its standard input is what it lives by
+                code = _wait(process)  # its standard input is what it lives by
             finally:
                 process.kill()
         lines = answer.read_text().splitlines() if answer.exists() else []
@@ -54,6 +55,16 @@ def ask(config: Config, topology: Topology, detailed: bool = True) -> dict[str, 
     if detailed and "too_large" not in found and "program" not in found:
         found["program"] = {"missing": UNREADABLE}
     return found
+
+
+def _wait(process: subprocess.Popen) -> int:
+    """The exit code; a signal that arrived before, or arrives meanwhile, is heard."""
+    while True:
+        stops.look()
+        try:
+            return process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def _failure(topology: Topology, code: int, log: str) -> str:

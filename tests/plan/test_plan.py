@@ -1,12 +1,13 @@
 """Plans of a tiny DRR by the real command: virtual devices, and TPUs and GPUs that are not here."""
 
 import json
+import os
 import sys
 
 import pytest
 import small_run
 
-from drr_jax import main
+from drr_jax import main, stops
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.plan import asking, devices, topologies
@@ -99,6 +100,20 @@ def test_a_compiler_may_end_its_process(tmp_path, monkeypatch):
     script.write_text(DYING.format(answers=""))
     with pytest.raises(InputError, match=r"ended \(SIGABRT\): F0101 stream.cc:1\] Check failed"):
         asking.ask(Config(), topology)
+
+
+def test_a_signal_ends_the_process_that_compiles(tmp_path, monkeypatch):
+    script, started = tmp_path / "python", tmp_path / "started"
+    script.write_text(
+        f"#!/bin/sh\necho $$ > {started}.part && mv {started}.part {started}\nread x\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    monkeypatch.setattr(stops, "asked", started.exists)
+    with pytest.raises(stops.Stopped):
+        asking.ask(Config(), topologies.parse("cpu:1x1"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
 
 
 @pytest.mark.parametrize("text", ["v5e:2x2", "h100:1x2"])

@@ -20,7 +20,7 @@ class Chip:
     memory: float | None = None
     bandwidth: float | None = None
     link: float | None = None  # to chips of the same host, or slice of a TPU; one direction
-    network: float | None = None  # to other hosts
+    network: float | None = None  # to other hosts, of a GPU
     target: dict[str, Any] = dataclasses.field(default_factory=dict)  # of a GPU, for XLA
 
     def peak(self, precision: str) -> float | None:

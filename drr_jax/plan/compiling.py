@@ -92,7 +92,8 @@ def _first_line(error: Exception) -> str:
 def memory(compiled: jax.stages.Compiled) -> dict[str, int]:
     """Bytes of a device's memory: what goes in, what comes out, what is needed in between.
 
-    Outputs that take the place of inputs (the state is donated) count once, under arguments.
+    Outputs that take the place of inputs (the state is donated) count once, under arguments. The
+    total is what a step asks for; of it the compiler knows the peak of what is in use at once.
     """
     found = compiled.memory_analysis()
     if found is None:
@@ -105,7 +106,8 @@ def memory(compiled: jax.stages.Compiled) -> dict[str, int]:
         "outputs": outputs,
         "temporaries": found.temp_size_in_bytes,
         "code": found.generated_code_size_in_bytes,
-        "peak": total,
+        "peak": found.peak_memory_in_bytes or total,
+        "total": total,
     }
 
 
@@ -151,7 +153,8 @@ def read_program(
             part["seconds"] += max(flops / peak, moved / chip.bandwidth)
     counted = sum(part["bytes"] for part in parts.values())
     priced = price_gathers(parts, xla_bytes - counted, counted, chip)
-    found = collectives.collectives(program, placed)
+    slices = [0] * len(placed) if chip.kind == "tpu" else placed  # whose links join their hosts
+    found = collectives.collectives(program, slices)
     return {
         "parts": parts,
         "flops": sum(part["flops"] for part in parts.values()),

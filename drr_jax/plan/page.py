@@ -1,5 +1,6 @@
 """A plan in words: lines for a terminal, and a page."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,7 +88,9 @@ def _memory(plan: Plan) -> str:
     whole = f" of {amount(chip['memory'], 'B')}" if chip["memory"] else ""
     fits = {True: "", False: "; it does not fit", None: ""}[plan["fits"]]
     gpu = " (JAX takes 75 % of a GPU unless XLA_PYTHON_CLIENT_MEM_FRACTION says more)"
-    return f"{amount(memory['peak'], 'B')}{whole}: {pieces}{fits}{gpu * (chip['kind'] == 'gpu')}"
+    peak = f", {amount(memory['peak'], 'B')} in use at the peak"
+    figure = f"{amount(memory['total'], 'B')}{whole}: {pieces}{peak}{fits}"
+    return figure + gpu * (chip["kind"] == "gpu")
 
 
 def _collectives(plan: Plan) -> list[tuple[str, str, str]]:
@@ -112,7 +115,8 @@ def _feeding(plan: Plan) -> list[tuple[str, str, str]]:
     can = f"{feeding['per_core']:,.0f} images/s a core ({feeding['source']})"
     if "wanted" not in feeding:
         return [("input pipeline", can, feeding["how"])]
-    cores = f"{feeding['cores']:,.0f} cores"
+    count = math.ceil(feeding["cores"])
+    cores = f"{count:,} core{'s' * (count > 1)}"
     said = f"{feeding['wanted']:,.0f} images/s of every host at that step: {cores}"
     return [("input pipeline", said, "computed"), ("", f"at {can}", feeding["how"])]
 
@@ -153,7 +157,7 @@ def _variant(row: Mapping[str, Any]) -> list[str]:
     value = {key: (row[key] or {}).get("value") for key in ("bytes", "flops")}
     return [
         row["variant"],
-        amount(facts.get("memory", {}).get("peak"), "B"),
+        amount(facts.get("memory", {}).get("total"), "B"),
         fits,
         amount(value["bytes"], "B"),
         amount(value["flops"], "FLOP"),
@@ -189,7 +193,7 @@ def page(plan: Plan) -> str:
     facts, roof = plan["facts"], plan["roofline"]
     tiles = [
         (milliseconds(roof.get("step")), f"a step takes at least; {roof.get('holds', '?')} holds"),
-        (amount(facts.get("memory", {}).get("peak"), "B"), "of a device's memory"),
+        (amount(facts.get("memory", {}).get("total"), "B"), "of a device's memory"),
         (amount((plan["flops"] or {}).get("value"), "FLOP"), "a device and step"),
         (amount((plan["bytes"] or {}).get("value"), "B"), "moved a device and step"),
     ]

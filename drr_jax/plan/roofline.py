@@ -22,9 +22,9 @@ def roofline(chip: Chip, facts: Mapping[str, Any]) -> dict[str, Any]:
     if not (peak and chip.bandwidth and flops and moved):
         return {}
     bounds = {COMPUTE: flops["value"] / peak, MEMORY: moved["value"] / chip.bandwidth}
-    if "collectives" in program and chip.link and chip.network:
+    if "collectives" in program and chip.link:
         every = [Collective(**one) for one in program["collectives"]]
-        bounds[NETWORK] = sum(one.seconds(chip.link, chip.network) for one in every)
+        bounds[NETWORK] = sum(one.seconds(chip.link, chip.network or chip.link) for one in every)
     holds = max(bounds, key=lambda bound: bounds[bound])
     parts = program.get("parts", {}).values()
     alone = sum(part["seconds"] for part in parts)
@@ -91,4 +91,4 @@ def fits(chip: Chip, facts: Mapping[str, Any]) -> bool | None:
     """Whether a device's memory holds the step; None for devices without a figure."""
     if "too_large" in facts:
         return False
-    return facts["memory"]["peak"] <= chip.memory if chip.memory and facts["memory"] else None
+    return facts["memory"]["total"] <= chip.memory if chip.memory and facts["memory"] else None

@@ -24,7 +24,7 @@ def largest_batch(
     needs: dict[int, int | None] = {}  # bytes; None: the compiler gave up
 
     def try_batch(units: int, facts: dict[str, Any]) -> None:
-        needs[units] = facts["memory"]["peak"] if "memory" in facts else None
+        needs[units] = facts["memory"]["total"] if "memory" in facts else None
         (good if fits(chip, facts) else bad).append(units)
 
     good: list[int] = []

@@ -50,7 +50,8 @@ def test_memory_holds_the_state_and_gradients_are_exchanged(virtual):
     state = 2 * 4 * facts["parameters"]  # SGD's momentum beside
     batch = 2 * (32 * 32 * 3 + 12 + 4 + 4)  # two tuples a device
     assert facts["memory"]["arguments"] == pytest.approx(state + batch, rel=0.01)
-    assert facts["memory"]["peak"] > facts["memory"]["arguments"]
+    memory = facts["memory"]
+    assert memory["arguments"] < memory["peak"] <= memory["total"]
     sums = [row for row in virtual["collectives"] if row["kind"] == "all-reduce"]
     assert max(row["bytes"] for row in sums) == pytest.approx(4 * facts["parameters"], rel=0.05)
     assert sums[0]["devices"] == 8 and sums[0]["hosts"] == 2

@@ -100,14 +100,14 @@ def memory(compiled: jax.stages.Compiled) -> dict[str, int]:
         return {}
     outputs = found.output_size_in_bytes - found.alias_size_in_bytes
     rest = found.temp_size_in_bytes + found.generated_code_size_in_bytes
-    total = found.argument_size_in_bytes + outputs + rest
+    asked = found.argument_size_in_bytes + outputs + rest
     return {
         "arguments": found.argument_size_in_bytes,
         "outputs": outputs,
         "temporaries": found.temp_size_in_bytes,
         "code": found.generated_code_size_in_bytes,
-        "peak": found.peak_memory_in_bytes or total,
-        "total": total,
+        "peak": found.peak_memory_in_bytes or asked,
+        "total": max(asked, found.peak_memory_in_bytes),
     }
 
 

@@ -150,7 +150,7 @@ def variant_rows(plan: Plan) -> list[list[str]]:
 
 def _variant(row: Mapping[str, Any]) -> list[str]:
     if "skipped" in row:
-        return [row["variant"], row["skipped"], *[""] * (len(VARIANTS) - 2)]
+        return [f"{row['variant']}: {row['skipped']}", *[""] * (len(VARIANTS) - 1)]
     facts, roof = row["facts"], row["roofline"]
     sent = sum(one["bytes"] for one in row["collectives"])
     fits = {True: "yes", False: "no", None: "?"}[row["fits"]]

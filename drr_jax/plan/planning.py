@@ -59,7 +59,7 @@ def variant(
     """One thing changed, compiled and judged; or why it was not."""
     change = variants.changed(name, config, facts)
     if change is None:
-        return {"variant": name, "skipped": "there is nothing to change in this run"}
+        return {"variant": name, "skipped": "nothing to change"}
     said, other = change
     return {"variant": said, **judged(topology.chip, ask(other, topology))}
 

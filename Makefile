@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint notebooks docs package python lowest constraints faults clean
+.PHONY: demo test lint notebooks docs package python plan lowest constraints faults clean
 
 demo: .venv/installed
 	$(BIN)/python -m drr_jax.main --config=launch/reactionet.py:demo --workdir=runs/demo
@@ -34,6 +34,14 @@ package: .venv/installed-dev
 # The same of another Python, VERSION=3.13; one that is not here is left out, and said so.
 python: .venv/installed-dev
 	.ci/python $(VERSION)
+
+# A small DRR compiled for TPUs. Their compiler, 213 MB, lies apart: beside JAX, it would be asked for
+# TPUs, and complain, at every start.
+LIBTPU = import importlib.metadata as m; print(next(r for r in m.requires("jax") if "libtpu" in r))
+plan: .venv/installed-dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target .venv-tpu --no-deps \
+		"$$($(BIN)/python -c '$(LIBTPU)' | cut -d';' -f1)"
+	PYTHONPATH=.venv-tpu $(BIN)/python -m pytest tests/plan/test_plan.py -k v5e
 
 # Minutes: the lowest versions that setup.cfg allows.
 lowest: .venv/installed-dev

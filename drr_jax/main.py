@@ -8,13 +8,16 @@
 
     drr predict --model=runs/demo --input=video.mp4 --out=predictions/video
 
+    drr plan --config=reactionet,data.batch_size=1024 --topology=h100:2x8 --workdir=plans/reactionet
+
 `drr MODE` is `python -m drr_jax.main --mode=MODE`. A config is a launch file, by its path or by its
 name alone.
 
 The third command puts finished runs into the paper's tables, each beside the printed figure, and
 into a table of paired differences from one of them. Without --runs a report is of the run in
 --workdir; --reference=ANOTHER RUN then shows both on the same samples (Figure 8 of the supplement).
-The fourth puts a trained model on one's own pictures (docs/predict.md).
+The fourth puts a trained model on one's own pictures (docs/predict.md), the fifth says what a run
+would cost on accelerators that are not here (docs/plan.md).
 
 The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
 behind the config's name: reactionet:demo,optim.lr=0.02,fold=1
@@ -46,6 +49,7 @@ from drr_jax import (
     config_rules,
     errors,
     launches,
+    plan,
     predict,
     report,
     runs,
@@ -55,10 +59,11 @@ from drr_jax import (
 from drr_jax import config as configs
 from drr_jax.errors import InputError, nearest
 
-MODES = ("all", "train", "evaluate", "report", "predict")
+MODES = ("all", "train", "evaluate", "report", "predict", "plan")
 FLAGS = (
     *("config", "workdir", "mode", "allow_config_change", "runs", "reference"),
     *predict.NAMES,
+    *plan.NAMES,
 )
 OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 
@@ -74,6 +79,7 @@ class Command:
     runs: tuple[str, ...] = ()  # folders to put into tables, instead of one run to do
     reference: str = ""
     asked: predict.Options | None = None  # of a trained model, instead of a run
+    planned: plan.Asked | None = None
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -98,6 +104,7 @@ def parse(argv: Sequence[str]) -> Command:
         "allow_config_change", False, "Go on in a workdir whose config was another", values
     )
     predict.define_flags(values)
+    plan.define_flags(values)
     if {"--help", "-h", "--helpfull"} & set(argv):
         print(help_text(values))
         raise SystemExit(0)
@@ -127,6 +134,7 @@ def parse(argv: Sequence[str]) -> Command:
     mode = str(values["mode"].value)
     if mode not in MODES:
         raise InputError(f"--mode={mode}: {nearest(mode, MODES)}")
+    planned = plan.asked_of(values, mode)
     if asked := predict.options_of(values, mode, values["workdir"].value or ""):
         if any(re.match("--?config", argument) for argument in argv):
             raise InputError(f"--config with --mode={mode} of a model: its folder has its config")
@@ -158,7 +166,7 @@ def parse(argv: Sequence[str]) -> Command:
     runs.check_path(Path(workdir))
     config_rules.validate(config)
     allow_change = bool(values["allow_config_change"].value)
-    return Command(config, Path(workdir), mode, allow_change, reference=reference)
+    return Command(config, Path(workdir), mode, allow_change, reference=reference, planned=planned)
 
 
 def plain_flags(argv: Sequence[str]) -> list[str]:
@@ -215,6 +223,10 @@ def run(command: Command) -> int:
         errors.check_alone("predict")
         with stops.held():
             print(predict.run_options(command.asked))
+        return 0
+    if command.planned:
+        errors.check_alone("plan")
+        print(plan.run_plan(command.config, command.workdir, command.planned))
         return 0
     if not _writes() and command.mode == "report":
         return 0

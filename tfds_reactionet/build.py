@@ -172,6 +172,13 @@ def _builder_class(name: str) -> Any:
     return importlib.import_module(module).Builder
 
 
+def declared(name: str) -> building.Spec:
+    """What the records of a data set hold, by its default options; no release is looked at."""
+    dataset, config = resolve(name)
+    options = building.defaults(building.find_data_set(dataset))
+    return _builder_class(name).spec(config, options)
+
+
 def is_rendered(name: str) -> bool:
     """Whether a config's raw release is drawn by a program, so that nothing need be there."""
     dataset, config = resolve(name)

@@ -1,4 +1,5 @@
 from .cropping import crop_facts as crop_facts
+from .declared import declared_fold as declared_fold
 from .device_augment import augment_batch as augment_batch
 from .find import find_data as find_data
 from .fold import Fold as Fold
@@ -13,6 +14,7 @@ from .prepared import REBUILD as REBUILD
 from .prepared import TUPLE as TUPLE
 from .prepared import Prepared as Prepared
 from .prepared import open_dataset as open_dataset
+from .shapes import batch_shapes as batch_shapes
 from .source import Source as Source
 from .source import resize as resize
 from .split import connected as connected

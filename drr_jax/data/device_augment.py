@@ -10,6 +10,7 @@ from drr_jax.data.augment import ANGLES_PER_DEGREE, MATRIX_BITS, POSITION_BITS
 Image = UInt8[Array, "height width 3"]
 
 
+@jax.named_scope("augmentation")  # by which drr_jax.plan knows it
 def augment_batch(
     images: UInt8[Array, "batch height width 3"], draws: Float32[Array, "batch 5"]
 ) -> UInt8[Array, "batch height width 3"]:

@@ -93,6 +93,7 @@ def domain_pairs(domains: Sequence[str], pairs: str) -> list[tuple[str, str]]:
     ]
 
 
+@jax.named_scope("contrast")  # by which drr_jax.plan knows it
 def contrastive(
     projections: Mapping[str, Float[Array, "batch classes projection"]],
     labels: Labels,

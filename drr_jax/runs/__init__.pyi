@@ -3,6 +3,7 @@ from .checkpoint import LATEST as LATEST
 from .checkpoint import Checkpoints as Checkpoints
 from .checkpoint import abstract as abstract
 from .cpu import has_eigen as has_eigen
+from .cpu import tune_xla as tune_xla
 from .devices import meet as meet
 from .devices import start_alone as start_alone
 from .devices import start_devices as start_devices
@@ -11,6 +12,7 @@ from .digest import digested_leaves as digested_leaves
 from .distributed import batch_sharding as batch_sharding
 from .distributed import check_batch as check_batch
 from .distributed import make_mesh as make_mesh
+from .distributed import platform_of as platform_of
 from .distributed import replicated as replicated
 from .distributed import state_shardings as state_shardings
 from .distributed import to_global as to_global

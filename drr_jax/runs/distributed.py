@@ -1,6 +1,6 @@
 """Mesh and shardings: one code path for one CPU, eight GPUs and many hosts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,18 +13,25 @@ AXES = ("data", "fsdp")
 FSDP_MIN_SIZE = 4096  # elements; smaller leaves cost more in messages than they save in memory
 
 
-def make_mesh(fsdp: int) -> Mesh:
-    """Returns all devices as a mesh (data, fsdp), with `fsdp` devices sharing one parameter set.
+def make_mesh(fsdp: int, devices: Sequence[Any] | None = None) -> Mesh:
+    """Returns devices as a mesh (data, fsdp), with `fsdp` devices sharing one parameter set.
 
-    The axes are Auto: with Explicit ones, jax.make_mesh's default, z @ z.T of a batch-sharded z
-    is an error. Raises InputError if `fsdp` does not divide the number of devices.
+    All that the processes have, if none are given. The axes are Auto: with Explicit ones,
+    jax.make_mesh's default, z @ z.T of a batch-sharded z is an error. Raises InputError if `fsdp`
+    does not divide the number of devices.
     """
-    count = jax.device_count()
+    count = jax.device_count() if devices is None else len(devices)
     if fsdp < 1 or count % fsdp:
         raise InputError(
             f"config key fsdp={fsdp}: expected a divisor of the number of devices, {count}"
         )
-    return jax.make_mesh((count // fsdp, fsdp), AXES, axis_types=(AxisType.Auto,) * len(AXES))
+    types = (AxisType.Auto,) * len(AXES)
+    return jax.make_mesh((count // fsdp, fsdp), AXES, axis_types=types, devices=devices)
+
+
+def platform_of(mesh: Mesh) -> str:
+    """What computes: cpu, gpu or tpu. A mesh of devices that are elsewhere has its own answer."""
+    return mesh.devices.flat[0].platform
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:

@@ -23,7 +23,7 @@ from drr_jax import config as configs
 from drr_jax import config_rules, data, launches, models, runs, training
 from drr_jax.config import Config
 from drr_jax.errors import InputError
-from drr_jax.runs import start_devices
+from drr_jax.runs import platform_of, start_devices
 from drr_jax.tables import runs as tables_runs
 
 ROUNDS = 10
@@ -100,7 +100,7 @@ def _flops(compiled: jax.stages.Compiled, parts: training.Experiment) -> float:
     analysis = compiled.cost_analysis()
     if not analysis or "flops" not in analysis:
         raise InputError(
-            f"the {jax.default_backend()} backend does not count FLOPs; run on another"
+            f"the {platform_of(parts.mesh)} backend does not count FLOPs; run on another"
         )
     return float(analysis["flops"]) * parts.mesh.size
 

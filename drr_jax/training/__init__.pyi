@@ -1,3 +1,5 @@
+from .abstract import abstract_batch as abstract_batch
+from .abstract import trace_step as trace_step
 from .done import finished as finished
 from .evaluation import combine_folds as combine_folds
 from .evaluation import evaluate as evaluate

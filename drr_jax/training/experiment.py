@@ -21,6 +21,7 @@ from drr_jax.config import Config, flatten, letters
 from drr_jax.data import Fold
 from drr_jax.errors import InputError
 from drr_jax.models import System
+from drr_jax.models.encoders import resolve_conv
 from drr_jax.models.systems import sentences as class_sentences
 from drr_jax.models.systems import with_words
 from drr_jax.training import optim
@@ -163,23 +164,30 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
                 )
 
 
-def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment:
+def build(
+    config: Config,
+    fold: Fold,
+    workdir: Path | None = None,
+    devices: Sequence[Any] | None = None,
+) -> Experiment:
     """Builds the run of `config` on `fold`; one that goes on in `workdir` has its word pieces.
 
-    What `check` finds is taken as given. Raises InputError for a batch that the devices do not
+    It runs on `devices`, or on all that there are; which kind they are decides what auto stands
+    for. What `check` finds is taken as given. Raises InputError for a batch that the devices do not
     divide, before anything is compiled.
     """
     if runs.is_main_process():
         for warning in fold.warnings:
             print(f"warning: {warning}", file=sys.stderr)
-    mesh = runs.make_mesh(config.fsdp)
+    mesh = runs.make_mesh(config.fsdp, devices)
     runs.check_batch(config.data.batch_size, mesh)
     _check_parts(config, mesh)
     described = models.SYSTEMS[config.model.name].needs_descriptions
     sentences = class_sentences(fold.names, config.task) if described else ()
     config = weights.with_facts(config, workdir)
     config, pieces = _word_pieces(config, fold, sentences, workdir)
-    on_cpu = jax.default_backend() == "cpu"
+    platform = runs.platform_of(mesh)
+    on_cpu = platform == "cpu"
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and not on_cpu)
     dtype = jnp.dtype(jnp.bfloat16 if bfloat16 else jnp.float32)
     augment_on = config.data.augment_on
@@ -190,12 +198,14 @@ def build(config: Config, fold: Fold, workdir: Path | None = None) -> Experiment
     schedule = optim.schedule(config.optim, fold.records / batch_size, steps, batch_size)
     frozen = ("encoder_T",) if config.text.frozen else ()
     tokens = data.encode_texts(pieces, sentences, config.text.max_tokens).tolist()
+    # The run's record keeps what was asked for, so that it may go on elsewhere.
+    resolved = dataclasses.replace(config, conv=resolve_conv(config.conv, platform))
     return Experiment(
         config=config,
         fold=fold,
         tokenizer=pieces,
         mesh=mesh,
-        model=models.build(config, len(fold.names), fold.graph_prior, dtype, tokens, fold.names),
+        model=models.build(resolved, len(fold.names), fold.graph_prior, dtype, tokens, fold.names),
         optimizer=optim.optimizer(config.optim, schedule, frozen),
         schedule=schedule,
         steps=steps,

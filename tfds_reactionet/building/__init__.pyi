@@ -11,6 +11,7 @@ from .catalog import DataSet as DataSet
 from .catalog import Option as Option
 from .catalog import checked_options as checked_options
 from .catalog import data_set_names as data_set_names
+from .catalog import defaults as defaults
 from .catalog import find_data_set as find_data_set
 from .catalog import folds_option as folds_option
 from .catalog import offset_option as offset_option

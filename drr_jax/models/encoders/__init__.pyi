@@ -12,6 +12,7 @@ from .build import normalise_image as normalise_image
 from .layers import Conv as Conv
 from .layers import How as How
 from .layers import Images as Images
+from .layers import resolve_conv as resolve_conv
 from .text import PAD as PAD
 from .text import TransformerLayer as TransformerLayer
 from .vit import DEPTH as DEPTH

@@ -22,14 +22,16 @@ Pooled = Float[Array, "batch features"]
 Kernel = Float[Array, "rows columns channels features"]
 
 
-def resolve_conv(choice: str) -> str:
+def resolve_conv(choice: str, platform: str = "") -> str:
     """Returns the convolution for a config's `conv`: auto is lax, but im2col on an untuned CPU.
 
-    Where cpu.tune_xla has not left convolutions to Eigen, the kernel's gradient by lax.conv takes
-    up to twice the time of im2col's. Raises ValueError for other names.
+    `platform` is that of the devices that compute, if it is not JAX's default one. Where
+    cpu.tune_xla has not left convolutions to Eigen, the kernel's gradient by lax.conv takes up to
+    twice the time of im2col's. Raises ValueError for other names.
     """
     if choice == "auto":
-        return "im2col" if jax.default_backend() == "cpu" and not runs.has_eigen() else "lax"
+        on_cpu = (platform or jax.default_backend()) == "cpu"
+        return "im2col" if on_cpu and not runs.has_eigen() else "lax"
     if choice not in CONV_IMPLS:
         raise ValueError(f"conv={choice!r}: expected auto, {' or '.join(CONV_IMPLS)}")
     return choice

@@ -126,12 +126,14 @@ def test_compilers_of_accelerators_that_are_not_here(tmp_path, text):
         pytest.skip(str(error))
     found = plan(tmp_path, text)
     facts, count = found["facts"], topology.devices
-    assert facts["precision"] == "bfloat16" and facts["augment_on"] == "device"
+    where = {"v5e:2x2": "host", "h100:1x2": "device"}[text]  # a TPU's warp gathers pixels
+    assert facts["precision"] == "bfloat16" and facts["augment_on"] == where
     assert facts["conv"] == "lax" and facts["devices"] == count
     traced = sum(facts["traced_flops_global"].values()) / count
     assert facts["program"]["flops"] == pytest.approx(traced, rel=0.2)
     parts = facts["program"]["parts"]
-    assert {"augmentation", "encoder R (reaction)", "heads", "graph", "contrast"} <= parts.keys()
+    assert {"encoder R (reaction)", "heads", "graph", "contrast"} <= parts.keys()
+    assert ("augmentation" in parts) == (where == "device")
     assert found["roofline"]["holds"] in ("arithmetic", "memory", "network")
     assert found["fits"] and 0 < found["roofline"]["step"] < 1e-3
     assert sum(row["bytes"] for row in found["collectives"]) > 2 * facts["parameters"]

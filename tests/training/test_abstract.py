@@ -58,7 +58,8 @@ def test_what_auto_stands_for_is_decided_by_the_devices_of_the_mesh(monkeypatch)
     monkeypatch.setenv("XLA_FLAGS", "")  # a CPU that XLA was not tuned for
     for platform, chosen in (
         ("cpu", ("float32", "host", "im2col")),
-        ("tpu", ("bfloat16", "device", "lax")),
+        ("gpu", ("bfloat16", "device", "lax")),
+        ("tpu", ("bfloat16", "host", "lax")),
     ):
         monkeypatch.setattr(runs, "platform_of", lambda mesh, name=platform: name)
         built = training.build(config, fold, devices=devices)

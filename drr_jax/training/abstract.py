@@ -5,7 +5,7 @@ import jax
 from drr_jax import data, runs
 from drr_jax.runs import abstract
 from drr_jax.training.experiment import Experiment
-from drr_jax.training.loop import jit_step
+from drr_jax.training.step import jit_step
 
 
 def abstract_batch(experiment: Experiment) -> dict[str, jax.ShapeDtypeStruct]:

@@ -29,9 +29,16 @@ def _count(jaxpr: Any, outer: str, times: int, counts: dict[str, float]) -> None
         elif name == "conv_general_dilated":
             counts[part_of(scope)] += times * _convolution(equation)
         else:
-            repeated = times * (equation.params["length"] if name == "scan" else 1)
+            repeated = times * _repeats(name, equation.params)
             for inner in _inner(equation.params):
                 _count(inner, scope, repeated, counts)
+
+
+def _repeats(name: str, params: dict[str, Any]) -> int:
+    """How often an equation does what its program says: a loop's turns, a mesh's devices."""
+    if name == "scan":
+        return params["length"]
+    return params["mesh"].size if name == "shard_map" else 1
 
 
 def _inner(params: dict[str, Any]) -> list[Any]:

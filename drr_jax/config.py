@@ -26,7 +26,7 @@ class Data:
     classes: str = key("", "learnt and evaluated, as in AU01+AU12; empty: all of the set")
     image_size: int = positive(256, 8192, "pixels of an image's side (supplement 3.2)")
     batch_size: int = positive(64, _LARGE, "tuples in the global batch (supplement 3.2)")
-    augment_on: str = key("auto", "where images are augmented; auto: host on CPU, else device")
+    augment_on: str = key("auto", "where images are augmented; auto: device on GPUs, else host")
     worker_count: int = number(
         0, 0, 1024, "Grain worker processes; 0: threads, which start at once"
     )

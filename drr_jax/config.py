@@ -30,7 +30,9 @@ class Data:
     worker_count: int = number(
         0, 0, 1024, "Grain worker processes; 0: threads, which start at once"
     )
-    read_threads: int = positive(2, 1024, "threads that read records in each process")
+    read_threads: int = number(
+        0, 0, 1024, "threads that read in each process; 0: as many as the machine lends cores"
+    )
     prefetch: int = positive(2, 1024, "batches kept ready on the device")
 
 

@@ -1,3 +1,4 @@
+from .appointment import Appointment as Appointment
 from .checkpoint import BEST as BEST
 from .checkpoint import LATEST as LATEST
 from .checkpoint import Checkpoints as Checkpoints
@@ -14,6 +15,7 @@ from .distributed import is_main_process as is_main_process
 from .distributed import look as look
 from .distributed import look_alone as look_alone
 from .distributed import make_mesh as make_mesh
+from .distributed import place as place
 from .distributed import replicated as replicated
 from .distributed import state_shardings as state_shardings
 from .distributed import to_global as to_global

@@ -24,6 +24,7 @@ from drr_jax.models import System
 from drr_jax.models.systems import sentences as class_sentences
 from drr_jax.models.systems import with_words
 from drr_jax.training import optim
+from drr_jax.training.scoring import Scorer, check_kept
 
 
 @flax.struct.dataclass
@@ -92,6 +93,11 @@ class Experiment:
         """Where each leaf of the state lives."""
         return runs.state_shardings(self.abstract_state, self.mesh)
 
+    @cached_property  # it is compiled once
+    def scorer(self) -> Scorer:
+        """The program that scores a batch of a held-out part."""
+        return Scorer(self.model, self.config.task, len(self.fold.names), self.mesh)
+
     @property
     def starting_weights(self) -> dict[str, weights.Plan]:
         """How encoders that have weights are filled, by domain; checked, and not yet read.
@@ -139,6 +145,7 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
     `starts`, for weights that are missing or damaged: one that goes on does not need them.
     """
     prepared = fold.prepared
+    check_kept(len(fold.source("test")), len(fold.names))
     model = models.build(config, len(fold.names), fold.graph_prior, names=fold.names)
     for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
         if name not in prepared.inputs:

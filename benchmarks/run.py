@@ -107,8 +107,7 @@ def section(benchmark: Benchmark, arguments: Sequence[str]) -> tuple[str, bool]:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=HERE.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-AXES, DEVICES = ("data", "fsdp"), 8
+DEVICES = 8
 os.environ["XLA_FLAGS"] = " ".join(
     (os.environ.get("XLA_FLAGS", ""), f"--xla_force_host_platform_device_count={DEVICES}")
 )
@@ -30,7 +30,6 @@ import feeding  # noqa: E402  (behind the number of devices)
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import steps  # noqa: E402
-from jax.sharding import AxisType  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from drr_jax import pages, runs  # noqa: E402
@@ -74,10 +73,7 @@ def step_of(what: str, value: int) -> tuple[steps.Run, Any]:
         devices = value
     alone = domains == "R"  # nothing to contrast it with
     config = steps.config_of("drr", domains, **keys, contrast__enabled=not alone)
-    mesh = jax.make_mesh(
-        (devices, 1), AXES, devices=jax.devices()[:devices], axis_types=(AxisType.Auto,) * 2
-    )
-    return steps.training(config, classes, mesh)
+    return steps.training(config, classes, steps.mesh_of(devices))
 
 
 def of_steps(rounds: int) -> dict[str, list[dict[str, float]]]:
@@ -101,7 +97,7 @@ def evaluated(kept: bool, records: int) -> dict[str, float]:
     """Bytes of memory that a pass over `records` records takes, in this process."""
     config = steps.config_of("classifier", "R", **SMALL)
     model, batch = steps.system_of(config), steps.batch_of(config)
-    mesh = jax.make_mesh((1, 1), AXES, devices=jax.devices()[:1])
+    mesh = steps.mesh_of(1)
     rows, classes = config.data.batch_size, len(steps.NAMES)
     batch |= {"weight": np.ones(rows, np.float32), "index": np.arange(rows, dtype=np.int32)}
     batch |= {"frame": np.zeros(rows, np.int32)}

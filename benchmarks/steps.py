@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh
+from jax.sharding import AxisType, Mesh
 
 from drr_jax import config as configs
 from drr_jax import config_rules, runs
@@ -59,13 +59,21 @@ def system_of(config: configs.Config, classes: int = len(NAMES)) -> System:
     return systems.build(config, classes, relation_of(classes), dtype)
 
 
+def mesh_of(devices: int) -> Mesh:
+    """The first devices of this machine, side by side."""
+    auto = (AxisType.Auto,) * 2
+    return jax.make_mesh(
+        (devices, 1), ("data", "fsdp"), devices=jax.devices()[:devices], axis_types=auto
+    )
+
+
 def training(
     config: configs.Config, classes: int = len(NAMES), mesh: Mesh | None = None
 ) -> tuple[Run, jax.stages.Compiled]:
     """A function that takes a training step, on one device or a mesh, and its program."""
     model, batch = system_of(config, classes), batch_of(config, classes)
     tx = optim.optimizer(config.optim, optax.constant_schedule(0.01))
-    mesh = mesh or jax.make_mesh((1, 1), ("data", "fsdp"), devices=jax.devices()[:1])
+    mesh = mesh or mesh_of(1)
     whole, split = runs.replicated(mesh), runs.batch_sharding(mesh)
     placed = jax.device_put(batch, split)
     prior = jnp.asarray(relation_of(classes), jnp.float32)

@@ -57,12 +57,18 @@ class Copy:
     """
 
     def __init__(self, state: Any) -> None:
-        leaves = jax.tree_util.tree_leaves_with_path(state)
-        for _, leaf in leaves:  # all of them on their way before the first is waited for
-            if isinstance(leaf, jax.Array):
-                leaf.copy_to_host_async()
+        shards = {
+            leaf_name(path): _shards(leaf)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+        }
+        for shard in (shard for leaf in shards.values() for shard in leaf.values()):
+            if isinstance(shard, jax.Array):  # all on their way before the first is waited for
+                shard.copy_to_host_async()
         self._leaves = describe_leaves(state)
-        self._shards = {leaf_name(path): _copied(leaf) for path, leaf in leaves}
+        self._shards = {
+            name: {place: np.array(shard) for place, shard in leaf.items()}  # no view: see above
+            for name, leaf in shards.items()
+        }
 
     def manifest(self, facts: dict[str, Any]) -> Manifest:
         """The manifest of process 0; `facts` (JSON values) travel with it.
@@ -85,14 +91,12 @@ class Copy:
         return {"shards": {place: crc32(shard) for place, shard in shards.items()}}
 
 
-def _copied(leaf: Any) -> dict[str, np.ndarray]:
+def _shards(leaf: Any) -> dict[str, Any]:
+    """This process's shards by where they lie, each once over all processes."""
     if not isinstance(leaf, jax.Array):
-        return {place_of((slice(None),) * np.ndim(leaf), np.shape(leaf)): np.array(leaf)}
-    return {
-        place_of(shard.index, leaf.shape): np.array(shard.data)  # a view would be overwritten
-        for shard in leaf.addressable_shards
-        if shard.replica_id == 0
-    }
+        return {place_of((slice(None),) * np.ndim(leaf), np.shape(leaf)): leaf}
+    shards = (shard for shard in leaf.addressable_shards if shard.replica_id == 0)
+    return {place_of(shard.index, leaf.shape): shard.data for shard in shards}
 
 
 def place_of(index: tuple[slice, ...], shape: tuple[int, ...]) -> str:
@@ -163,12 +167,12 @@ def damage(state: Any, stored: Manifest) -> str:
     return ""
 
 
-def _parts(leaf: Any, places: list[str]) -> dict[str, np.ndarray]:
+def _parts(leaf: Any, places: list[str]) -> dict[str, Any]:
     """The parts of an array at `places`, as far as this process is to look at them."""
     if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
         indices = leaf.sharding.devices_indices_map(leaf.shape).values()
         if {place_of(index, leaf.shape) for index in indices} == set(places):
-            return _copied(leaf)
+            return _shards(leaf)
         leaf = multihost_utils.process_allgather(leaf, tiled=True)
     whole = np.asarray(leaf)
     return {place: whole[_index_of(place)] for place in places}

@@ -41,10 +41,10 @@ def make_step(experiment: Experiment, clock: Clock | None = None) -> Step:
     programs: list[jax.stages.Compiled] = []
 
     def take(state: State, batch: Mapping[str, Array]) -> tuple[State, Terms]:
+        if not programs:
+            with clock.within("compile"):
+                programs.append(step.lower(state, batch, arguments).compile())
         with jax.transfer_guard("disallow"):
-            if not programs:
-                with clock.within("compile"):
-                    programs.append(step.lower(state, batch, arguments).compile())
             return programs[0](state, batch, arguments)
 
     return take
@@ -154,7 +154,7 @@ def train(
             if running is None:
                 return
             terms, running = running, None
-            with clock.within("step"):
+            with clock.within("step"), jax.transfer_guard("disallow"):
                 values = check_finite(done, terms, checkpoints)
             clock.step_done()
             bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
@@ -212,6 +212,7 @@ def train(
             profile.close()
             batches.close()
             bar.close()
+            rows.write_ready()
             metrics.close()
         with clock.within("checkpoint"):
             checkpoints.wait()

@@ -20,6 +20,10 @@ class Rows:
     def write(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         """Writes a row, or keeps it until the next time."""
         self._waiting.append((step, values))
+        self.write_ready()
+
+    def write_ready(self) -> None:
+        """Writes those that need not wait any more."""
         if self._idle():
             self.flush()
 

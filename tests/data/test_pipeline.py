@@ -481,6 +481,11 @@ def test_wrong_requests_are_named(prepared, pieces):
         train(prepared, pieces, 1, settings(batch_size=60))
 
 
+def test_batches_are_handed_over_by_another_thread():
+    fetched = prefetch.prefetch_to_device(range(3), lambda _: threading.current_thread().name)
+    assert list(fetched) == ["prefetch"] * 3
+
+
 def test_prefetch_keeps_order_and_ends():
     fetched = prefetch.prefetch_to_device(iter(range(20)), lambda item: item * 2, depth=3)
     assert list(fetched) == list(range(0, 40, 2))

@@ -53,7 +53,7 @@ STEP: dict[str, tuple[Sequence[int], float, str]] = {
     "devices": ((1, 2, 4, 8), 0, "the same batch on the same cores"),
 }
 DOMAINS = ("R", "RS", "RST")
-RECORDS = (2_000, 8_000, 32_000, 128_000)
+RECORDS = (1_000, 4_000, 16_000, 64_000)
 
 
 def step_of(what: str, value: int) -> tuple[steps.Run, Any]:

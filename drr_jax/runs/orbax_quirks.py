@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
+from orbax.checkpoint.future import CommitFutureAwaitingContractedSignals
 
 
 class Manager(ocp.CheckpointManager):
@@ -36,7 +37,7 @@ class ManifestHandler(ocp.AsyncCheckpointHandler):
                 name, text = made
                 (directory / name).write_text(text)
 
-        return [ocp.future.CommitFutureAwaitingContractedSignals(write(), name="manifest")]
+        return [CommitFutureAwaitingContractedSignals(write(), name="manifest")]
 
     def save(self, directory: epath.Path, args: "SaveManifest") -> None:
         """Never called: the manager saves asynchronously."""

@@ -70,4 +70,4 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
 def note_time(workdir: Path, told: Mapping[str, object]) -> None:
     """Puts into run.json what a `Clock` told."""
     if runs.is_main_process():
-        runs.write_file(workdir, runs.RUN_FILE, runs.read_file(workdir, runs.RUN_FILE) | told)
+        runs.write_file(workdir, runs.RUN_FILE, {**runs.read_file(workdir, runs.RUN_FILE), **told})

@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -83,10 +83,14 @@ class Experiment:
         """Batches that the fold's training records fill."""
         return self.fold.records / self.config.data.batch_size
 
-    @cached_property  # the model is traced for it
+    @cached_property  # one function, so that JAX traces it once for its shapes and its program
+    def _initial_state(self) -> Callable[[ArrayLike], State]:
+        return partial(initial_state, self)
+
+    @cached_property
     def abstract_state(self) -> State:
         """Shapes and types of the state, with nothing computed."""
-        return jax.eval_shape(partial(initial_state, self), self.seed)
+        return jax.eval_shape(self._initial_state, self.seed)
 
     @cached_property
     def shardings(self) -> State:
@@ -115,7 +119,7 @@ class Experiment:
         Encoders then take their weights, an array at a time. Raises as `starting_weights`.
         """
         plans = self.starting_weights
-        init = jax.jit(partial(initial_state, self), out_shardings=self.shardings)
+        init = jax.jit(self._initial_state, out_shardings=self.shardings)
         state = init(self.seed)
         weights.place(plans, weights.variables(state))
         return state

@@ -33,7 +33,7 @@ class Appointment:
             return False
         if jax.process_count() == 1:
             return self._is_late()
-        self._key = self._key or f"drr_jax/appointment/{next(_numbers)}"
+        self._key = self._key or f"appointment {next(_numbers)}"
         client = global_state.client
         assert client is not None
         if self._step is None and is_main_process() and self._is_late():

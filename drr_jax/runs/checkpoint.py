@@ -183,9 +183,14 @@ class Checkpoints:
                     manager.wait_until_finished()
 
     def idle(self, kind: str) -> bool:
-        """Whether nothing of `kind` is being written."""
+        """Whether nothing of `kind` is being written. Raises InputError if that failed."""
         manager = self._managers.get(kind)
-        return manager is None or not manager.is_saving_in_progress()
+        if manager is None:
+            return True
+        busy = manager.is_saving_in_progress()
+        with written(self.workdir / kind, self.steps):
+            manager.check_for_errors()
+        return not busy
 
     def close(self) -> None:
         """Waits as `wait` does and stops Orbax's threads."""

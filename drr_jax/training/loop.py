@@ -212,8 +212,10 @@ def train(
             profile.close()
             batches.close()
             bar.close()
-            rows.write_ready()
-            metrics.close()
+            try:
+                rows.write_ready()
+            finally:
+                metrics.close()
         with clock.within("checkpoint"):
             checkpoints.wait()
     note_time(workdir, clock.told(before))

@@ -181,7 +181,7 @@ def _config(run: Run, images: Images) -> Shown:
 # key -> (title, with the names of this run filled in; what the template lays out)
 SECTIONS: Mapping[str, tuple[str, Callable[[Run, Images], Shown]]] = {
     "training": ("Training", _training),
-    "time": ("Where a step's time went", _time),
+    "time": ("Where the time went", _time),
     "units": ("{classes}", classes.units),
     "confusion": ("Confusion", classes.confusions),
     "people": ("People", people.people),

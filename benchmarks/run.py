@@ -116,7 +116,8 @@ def section(benchmark: Benchmark, arguments: Sequence[str]) -> tuple[str, bool]:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         said += f"\nended with {done.returncode}: {last}"
     took = time.monotonic() - begin
-    head = f"## {benchmark.name}: {benchmark.about}\n\n`python {' '.join(arguments)}`, {took:.0f} s"
+    typed = " ".join(part for part in arguments if not part.startswith("--data_dir"))
+    head = f"## {benchmark.name}: {benchmark.about}\n\n`python {typed}`, {took:.0f} s"
     return f"{head}\n\n```\n{said}\n```\n", done.returncode == 0
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -70,18 +71,14 @@ class Clock:
         gaps = np.diff(self._ends[WARM_UP:])
         return float(np.median(gaps)) if len(gaps) else None
 
-    def told(self, before: Mapping[str, object]) -> dict[str, object]:
+    def told(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """What run.json says of the time, after this start and those `before` it."""
         self.enter(self._phase)
-        earlier = before.get("time")
-        sums = dict(earlier) if isinstance(earlier, dict) else {}
+        sums = dict(before.get("time", {}))
         for phase, seconds in self.seconds.items():
             sums[phase] = round(sums.get(phase, 0.0) + seconds, 3)
-        trained = self.of(("compile", *LOOP))
-        earlier_seconds = before.get("seconds", 0.0)
-        assert isinstance(earlier_seconds, int | float)
         return {
-            "seconds": earlier_seconds + trained,
+            "seconds": before.get("seconds", 0.0) + self.of(("compile", *LOOP)),
             "step_seconds": self.step_seconds or before.get("step_seconds"),
             "time": sums,
             "start": self._start or before.get("start", {}),

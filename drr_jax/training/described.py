@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +68,7 @@ def describe_run(experiment: Experiment, workdir: Path, origins: Mapping[str, st
     runs.write_file(workdir, runs.RUN_FILE, described)
 
 
-def note_time(workdir: Path, told: Mapping[str, object]) -> None:
+def note_time(workdir: Path, told: Mapping[str, Any]) -> None:
     """Puts into run.json what a `Clock` told."""
     if runs.is_main_process():
         runs.write_file(workdir, runs.RUN_FILE, {**runs.read_file(workdir, runs.RUN_FILE), **told})

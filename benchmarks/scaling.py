@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py [--rounds=5] [--only step] [--data_dir=DIR] [--out=FOLDER]
 
-A small DRR (ResNet-18 of width 8, 64 pixels, 16 tuples, RST) on the CPU; one thing grows, the
+A small DRR (ResNet-18 of width 16, 64 pixels, 16 tuples, RST) on the CPU; one thing grows, the
 others stay. Prints the slope of time, floating-point operations and temporary memory over it in
 log-log (1: as it, 2: as its square) beside what the work itself grows by, and writes scaling.json
 and scaling.svg to the folder. Operations and memory are those of the compiled program, and the same
@@ -19,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 DEVICES = 8
 os.environ["XLA_FLAGS"] = " ".join(
@@ -33,14 +32,20 @@ import steps  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from drr_jax import pages, runs  # noqa: E402
+from drr_jax.config import Config  # noqa: E402
 from drr_jax.runs import cpu  # noqa: E402
 from drr_jax.training import clock, scoring  # noqa: E402
 
 SMALL = {
     "data__image_size": 64,
     "data__batch_size": 16,
-    "encoder__width": 8,
+    "encoder__width": 16,
     "text__vocabulary": 512,
+    "text__width": 32,
+    "text__heads": 2,
+    "head__embedding": 32,
+    "head__projection": 16,
+    "graph__width": 32,
     "contrast__group_size": 16,
 }
 # What grows: its values, and the slope of the work itself with why.
@@ -56,8 +61,8 @@ DOMAINS = ("R", "RS", "RST")
 RECORDS = (1_000, 4_000, 16_000, 64_000)
 
 
-def step_of(what: str, value: int) -> tuple[steps.Run, Any]:
-    """The step in which `what` is `value`, and its program."""
+def step_of(what: str, value: int) -> tuple[Config, int, int]:
+    """The config, classes and devices of the step in which `what` is `value`."""
     keys, domains, classes, devices = dict(SMALL), "RST", len(steps.NAMES), 1
     if what == "batch":
         keys["data__batch_size"] = value
@@ -73,15 +78,20 @@ def step_of(what: str, value: int) -> tuple[steps.Run, Any]:
         devices = value
     alone = domains == "R"  # nothing to contrast it with
     config = steps.config_of("drr", domains, **keys, contrast__enabled=not alone)
-    return steps.training(config, classes, steps.mesh_of(devices))
+    return config, classes, devices
 
 
-def of_steps(rounds: int) -> dict[str, list[dict[str, float]]]:
-    """Time, operations and memory of every step."""
+def of_steps(rounds: int, traced: bool) -> dict[str, list[dict[str, float]]]:
+    """Time, operations and memory of every step; if it is `traced` alone, its operations."""
     found: dict[str, list[dict[str, float]]] = {}
     for what, (values, *_) in STEP.items():
         for value in values:
-            run, program = step_of(what, value)
+            config, classes, devices = step_of(what, value)
+            if traced:
+                flops = steps.operations(config, classes)
+                found.setdefault(what, []).append({"value": float(value), "flops": flops})
+                continue
+            run, program = steps.training(config, classes, steps.mesh_of(devices))
             row = {
                 "value": float(value),
                 "seconds": steps.seconds(run, rounds),
@@ -184,6 +194,7 @@ def main() -> None:
     )
     parts = ("step", "evaluation", "feeding")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--traced", action="store_true", help="operations alone, nothing compiled")
     parser.add_argument("--only", choices=parts, nargs="*", default=parts)
     parser.add_argument("--data_dir", type=Path, help="keep the demo data set here")
     parser.add_argument("--out", type=Path, default=Path("docs"))
@@ -197,7 +208,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         measured: dict[str, Callable[[], dict]] = {
-            "step": lambda: of_steps(flags.rounds),
+            "step": lambda: of_steps(flags.rounds, flags.traced),
             "evaluation": of_evaluations,
             "feeding": lambda: of_feeding(flags.data_dir or Path(scratch), 4 * flags.rounds),
         }

@@ -67,15 +67,10 @@ def mesh_of(devices: int) -> Mesh:
     )
 
 
-def training(
-    config: configs.Config, classes: int = len(NAMES), mesh: Mesh | None = None
-) -> tuple[Run, jax.stages.Compiled]:
-    """A function that takes a training step, on one device or a mesh, and its program."""
+def _parts(config: configs.Config, classes: int) -> tuple[dict, Callable, Callable]:
+    """A batch, what makes a state, and a step, none of them compiled."""
     model, batch = system_of(config, classes), batch_of(config, classes)
     tx = optim.optimizer(config.optim, optax.constant_schedule(0.01))
-    mesh = mesh or mesh_of(1)
-    whole, split = runs.replicated(mesh), runs.batch_sharding(mesh)
-    placed = jax.device_put(batch, split)
     prior = jnp.asarray(relation_of(classes), jnp.float32)
 
     def init():
@@ -101,6 +96,24 @@ def training(
         params = optax.apply_updates(variables["params"], updates)
         return ({"params": params, **updated}, opt_state), value
 
+    return batch, init, step
+
+
+def operations(config: configs.Config, classes: int = len(NAMES)) -> float:
+    """Floating-point operations of a step as it is traced; nothing is compiled."""
+    batch, init, step = _parts(config, classes)
+    costs = jax.jit(step).lower(jax.eval_shape(init), batch).cost_analysis()
+    return float((costs or {})["flops"])
+
+
+def training(
+    config: configs.Config, classes: int = len(NAMES), mesh: Mesh | None = None
+) -> tuple[Run, jax.stages.Compiled]:
+    """A function that takes a training step, on one device or a mesh, and its program."""
+    batch, init, step = _parts(config, classes)
+    mesh = mesh or mesh_of(1)
+    whole, split = runs.replicated(mesh), runs.batch_sharding(mesh)
+    placed = jax.device_put(batch, split)
     state = jax.jit(init, out_shardings=whole)()
     step = jax.jit(step, donate_argnums=0, in_shardings=(whole, split), out_shardings=whole)
     program = step.lower(state, placed).compile()

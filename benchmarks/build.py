@@ -33,9 +33,9 @@ import numpy as np
 from scipy.io import savemat
 
 from drr_jax.errors import InputError, run
+from drr_jax.machine import cores
 from tfds_reactionet.bp4d.reader import PARTS
 from tfds_reactionet.build import prepare
-from tfds_reactionet.building.parallel import cores
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.reading.bp4d_codes import CODED
 

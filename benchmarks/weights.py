@@ -56,7 +56,8 @@ def write(name: str, folder: str) -> None:
         for entries, leaf in jax.tree_util.tree_leaves_with_path(tree):
             path = (collection, *(entry.key for entry in entries))
             names = format.names(path)
-            piece = weights.piece_shape(leaf.shape, len(names))
+            rest, last = leaf.shape[:-1], leaf.shape[-1:]
+            piece = (*rest, last[0] // len(names)) if len(names) > 1 else (*rest, *last)
             expected = weight_names.layout(path, leaf.shape, format.family, False).expected(piece)
             shape = [size or piece[0] for size in expected]
             for tensor in names:

@@ -30,7 +30,9 @@ class Data:
     worker_count: int = number(
         0, 0, 1024, "Grain worker processes; 0: threads, which start at once"
     )
-    read_threads: int = positive(2, 1024, "threads that read records in each process")
+    read_threads: int = number(
+        0, 0, 1024, "threads that read in each process; 0: as many as the machine lends cores"
+    )
     prefetch: int = positive(2, 1024, "batches kept ready on the device")
 
 
@@ -191,7 +193,14 @@ class Log:
     every_steps: int = positive(10, _MANY, "steps between two rows of losses")
     eval_every_epochs: float = positive(1.0, 1e6, "epochs between two evaluations")
     checkpoint_every_steps: int = positive(500, _MANY, "steps between two checkpoints")
+    checkpoint_seconds: float = number(
+        0.0,
+        0,
+        1e7,
+        "and after so many seconds without one (process 0's clock); 0: by steps alone",
+    )
     keep_checkpoints: int = positive(3, 10_000, "latest checkpoints that are kept")
+    profile_steps: str = key("", "steps to trace into WORKDIR/trace, as in 100:105; empty: none")
     samples: int = positive(24, 10_000, "test tuples shown in the report")
 
 
@@ -304,6 +313,16 @@ def letters(domains: str) -> tuple[str, ...]:
 def channels(text: str) -> tuple[float, ...]:
     """Numbers with a + between them: "0.5+0.5+0.5" -> 0.5, 0.5, 0.5. Raises ValueError."""
     return tuple(map(float, text.split("+")))
+
+
+def span(text: str) -> tuple[int, int] | None:
+    """Two whole numbers, the second the larger: "100:105" -> 100, 105; None of "". ValueError."""
+    if not text:
+        return None
+    first, last = map(int, text.split(":"))
+    if not 0 <= first < last:
+        raise ValueError(text)
+    return first, last
 
 
 def check_key(key: str) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from drr_jax import facs
-from drr_jax.config import Config, channels, flatten, letters
+from drr_jax.config import Config, channels, flatten, letters, span
 from drr_jax.errors import InputError, check_local, nearest
 from drr_jax.facs import FACE_DOMAINS, PREDICT_DOMAINS, TASKS, TUPLE_DOMAINS
 from drr_jax.keys import helps, ranges
@@ -192,6 +192,13 @@ def _conflicts(config: Config) -> Iterator[str]:
         yield (
             f"task={config.task}: a soft prior needs classes that occur together; set "
             "graph.prior and contrast.prior to on, identity, all_ones or learned"
+        )
+    try:
+        span(config.log.profile_steps)
+    except ValueError:
+        yield (
+            f"log.profile_steps={config.log.profile_steps!r}: expected the first step and the one "
+            "after the last, as in 100:105"
         )
     if bool(scene.names) != (scene.choice == "list"):
         yield (

@@ -49,6 +49,7 @@ from drr_jax import (
     config_rules,
     errors,
     launches,
+    machine,
     plan,
     predict,
     report,
@@ -217,8 +218,11 @@ def _cause(error: BaseException) -> str:
     return message
 
 
-def run(command: Command) -> int:
-    """Runs the asked stages on every asked fold; returns the exit code."""
+def run(command: Command, clock: training.Clock | None = None) -> int:
+    """Runs the asked stages on every asked fold; returns the exit code.
+
+    `clock` has been running since the process was started.
+    """
     if command.asked:
         errors.check_alone("predict")
         with stops.held():
@@ -237,7 +241,8 @@ def run(command: Command) -> int:
     writes = command.mode == "report"
     if not writes:
         stages = training.STAGES if command.mode == "all" else (command.mode,)
-        training.run_stages(command.config, command.workdir, stages, command.allow_config_change)
+        allow_change = command.allow_config_change
+        training.run_stages(command.config, command.workdir, stages, allow_change, clock)
         writes = command.mode == "all" and runs.is_main_process()
     if writes:
         page = report.write_report(command.workdir, reference=command.reference)
@@ -253,7 +258,8 @@ def _writes() -> bool:
 
 def main() -> int:
     """Entry point of `python -m drr_jax.main`."""
-    return run(parse(sys.argv))
+    clock = training.Clock(imported=machine.age() or 0.0)
+    return run(parse(sys.argv), clock)
 
 
 def drr() -> NoReturn:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from drr_jax import machine
 from drr_jax.errors import InputError, check_local, nearest, run
 from tfds_reactionet import building
 
@@ -241,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data_dir", help="where prepared sets go (default: $DRR_DATA_DIR, or data)"
     )
     parser.add_argument(
-        "--jobs", type=int, help=f"processes (default: all cores, {building.cores()} here)"
+        "--jobs", type=int, help=f"processes (default: all cores, {machine.cores()} here)"
     )
     parser.add_argument(
         "--max_skipped",

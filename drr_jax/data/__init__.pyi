@@ -8,8 +8,9 @@ from .landmarks import INNER_49 as INNER_49
 from .landmarks import MIRROR as MIRROR
 from .landmarks import POINTS as POINTS
 from .pipeline import eval_dataset as eval_dataset
-from .pipeline import prefetch_to_device as prefetch_to_device
+from .pipeline import read_threads as read_threads
 from .pipeline import train_dataset as train_dataset
+from .prefetch import prefetch_to_device as prefetch_to_device
 from .prepared import REBUILD as REBUILD
 from .prepared import TUPLE as TUPLE
 from .prepared import Prepared as Prepared

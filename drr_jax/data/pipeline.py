@@ -23,30 +23,22 @@ the package, but starts no backend).
 
 import functools
 import os
-import queue
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+import sys
+from typing import Any
 
-import cv2
 import grain
 import numpy as np
 from absl import flags
-from jaxtyping import UInt8
 from tokenizers import Tokenizer
 
-from drr_jax import stops
+from drr_jax import machine, stops
 from drr_jax.config import Augment, Config, Data
 from drr_jax.data import augment
-from drr_jax.data.landmarks import POINTS
+from drr_jax.data.assemble import Assemble, Batch, Draws
 from drr_jax.data.source import Source
-from drr_jax.data.tokenizer import encode_texts
 from drr_jax.errors import InputError
 
-Batch = dict[str, np.ndarray]
-Local = TypeVar("Local")
-Placed = TypeVar("Placed")
+IN_THE_MAKING = 2  # batches: while the last rows of one are read, threads begin the next
 
 
 def train_dataset(
@@ -84,9 +76,11 @@ def train_dataset(
     records = grain.MapDataset.source(_Records(source, len(source)))
     # the draws come before the hosts' slices, or they would depend on the number of hosts
     examples = records.seed(seed).shuffle().repeat().random_map(draw)
-    assemble = _Assemble(source, tokenizer, config.text.max_tokens, augment_on == "host")
+    draws: Draws = "applied" if augment_on == "host" else "passed on"
+    assemble = _assembler(examples, source, config, tokenizer, draws, process_count)
+    batches = sys.maxsize // config.data.batch_size * process_count
     host = slice(process_index, None, process_count)
-    return _iterate(examples, assemble, config.data, host, start_step)
+    return _iterate(assemble, batches, config.data, host, start_step)
 
 
 def eval_dataset(
@@ -102,29 +96,47 @@ def eval_dataset(
     All hosts have the same number of batches of the same size; the last one is padded with black
     images of weight 0, index -1 and unknown labels. Raises InputError as `train_dataset`.
     """
-    padded = -(-len(source) // config.data.batch_size) * config.data.batch_size
-    records = grain.MapDataset.source(_Records(source, padded))
-    assemble = _Assemble(source, tokenizer, config.text.max_tokens, False, numbered=True)
-    return _iterate(records, assemble, config.data, slice(process_index, None, process_count))
+    batches = -(-len(source) // config.data.batch_size)
+    records = _Records(source, batches * config.data.batch_size)
+    assemble = _assembler(records, source, config, tokenizer, "none", process_count)
+    host = slice(process_index, None, process_count)
+    return _iterate(assemble, batches * process_count, config.data, host)
+
+
+def read_threads(data: Data) -> int:
+    """Threads that read in each process: as asked, or all of the machine's cores shared out."""
+    return data.read_threads or max(1, machine.cores() // max(1, data.worker_count))
+
+
+def _assembler(
+    examples: Any, source: Source, config: Config, tokenizer: Tokenizer, draws: Draws, hosts: int
+) -> Assemble:
+    if config.data.batch_size % hosts:
+        raise InputError(
+            f"config key data.batch_size={config.data.batch_size}: expected a multiple of the "
+            f"{hosts} hosts"
+        )
+    return Assemble(
+        examples,
+        source,
+        tokenizer,
+        rows=config.data.batch_size // hosts,
+        max_tokens=config.text.max_tokens,
+        draws=draws,
+        threads=read_threads(config.data),
+    )
 
 
 def _iterate(
-    examples: grain.MapDataset, assemble: "_Assemble", data: Data, host: slice, start_step: int = 0
+    assemble: Assemble, batches: int, data: Data, host: slice, start_step: int = 0
 ) -> grain.DatasetIterator[Batch]:
-    """The batches of one host, which are the slice `host` of all hosts' batches."""
-    if data.batch_size % host.step:
-        raise InputError(
-            f"config key data.batch_size={data.batch_size}: expected a multiple of the "
-            f"{host.step} hosts"
-        )
-    batches = examples.batch(data.batch_size // host.step, batch_fn=assemble)[host][start_step:]
-    # two batches a thread keep a thread busy while its last batch waits to be taken
-    options = grain.ReadOptions(
-        num_threads=data.read_threads, prefetch_buffer_size=2 * data.read_threads
-    )
-    stream = batches.to_iter_dataset(options)
+    """The batches of one host, which are the slice `host` of all hosts' `batches`."""
+    made = grain.MapDataset.range(batches)[host][start_step:].map(assemble)
+    # Their number, and with it the memory, does not depend on that of the threads.
+    options = grain.ReadOptions(num_threads=IN_THE_MAKING, prefetch_buffer_size=IN_THE_MAKING)
+    stream = made.to_iter_dataset(options)
     if data.worker_count:
-        check_shared_memory(data, assemble.bytes_of(data.batch_size // host.step))
+        check_shared_memory(data, assemble.bytes)
         if not flags.FLAGS.is_parsed():  # Grain's workers read absl flags; notebooks have none
             flags.FLAGS.mark_as_parsed()
         workers = grain.MultiprocessingOptions(num_workers=data.worker_count)
@@ -177,153 +189,3 @@ def _with_draws(
     face = augment.geometry(reaction)
     draws = {"reaction": reaction, "stimulus": stimulus, "depth": face, "thermal": face}
     return {**record, **{f"{domain}_draw": draw for domain, draw in draws.items()}}
-
-
-class _Assemble:
-    """Encoded records -> batch: decodes, and augments if asked, straight into the batch's memory.
-
-    The draws of records that have any are applied, or passed on with the batch.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        tokenizer: Tokenizer,
-        max_tokens: int,
-        augments: bool,
-        numbered: bool = False,
-    ):
-        self._source, self._tokenizer = source, tokenizer
-        self._max_tokens, self._augments = max_tokens, augments
-        self._numbered = numbered  # whether batches tell the frame of each record
-
-    def bytes_of(self, rows: int) -> int:
-        """Bytes of a batch's images, next to which the rest is small."""
-        return rows * len(self._source.domains) * 3 * self._source.image_size**2
-
-    def __call__(self, records: Sequence[dict[str, Any]]) -> Batch:
-        rows, records = len(records), [record for record in records if record]
-        count = len(records)  # padding stands at the end
-        batch: Batch = {
-            "labels": np.full((rows, self._source.classes), -1, np.int8),
-            "index": np.full(rows, -1, np.int32),
-            "weight": np.zeros(rows, np.float32),
-        }
-        batch["weight"][:count] = 1.0
-        if self._source.has_captions:
-            captions = [record["caption"] for record in records]
-            batch["tokens"] = np.zeros((rows, self._max_tokens), np.int32)
-            batch["tokens"][:count] = encode_texts(self._tokenizer, captions, self._max_tokens)
-        if self._numbered:
-            batch["frame"] = np.full(rows, -1, np.int32)
-        for name in ("labels", "index", "frame"):
-            for row, record in enumerate(records if name in batch else ()):
-                batch[name][row] = record[name]
-        if self._source.has_landmarks:
-            batch["landmarks"] = np.full((rows, POINTS, 2), np.nan, np.float32)
-            for row, record in enumerate(records):
-                points, draw = record["landmarks"], record.get("reaction_draw")
-                if draw is not None:
-                    points = augment.move_landmarks(points, draw, self._source.image_size)
-                batch["landmarks"][row] = points
-        for domain in self._source.domains:
-            draws = [record[f"{domain}_draw"] for record in records if f"{domain}_draw" in record]
-            batch[domain] = self._images(domain, records, draws, rows)
-            if draws and not self._augments:
-                batch[f"{domain}_draw"] = np.stack(draws)
-        return batch
-
-    def _images(
-        self, domain: str, records: Sequence[dict[str, Any]], draws: list, rows: int
-    ) -> UInt8[np.ndarray, "batch size size 3"]:
-        cv2.setNumThreads(1)  # the pipeline's own threads are the parallelism; set per process
-        size = self._source.image_size
-        images = np.empty((rows, size, size, 3), np.uint8)
-        images[len(records) :] = 0
-        decoded, *scratch = np.empty((3, size, size, 3), np.uint8)
-        for row, record in enumerate(records):
-            self._source.decode_into(record, domain, decoded if self._augments else images[row])
-            if self._augments:
-                augment.apply(decoded, draws[row], images[row], scratch)
-        return images
-
-
-class Prefetch(Iterator[Placed], Generic[Placed]):
-    """Iterator over `put(item)` that a thread keeps `depth` items ahead of its reader.
-
-    An error in the iterator or in `put` is raised from `next`, after the items before it. Stops at
-    `close()`, when it is garbage, and at interpreter exit; closes the iterator it reads.
-    """
-
-    def __init__(
-        self,
-        items: Iterable[Local],
-        put: Callable[[Local], Placed],
-        depth: int,
-        look: Callable[[], None],
-    ):
-        self._ready: queue.Queue = queue.Queue(maxsize=depth)
-        self._look = look
-        self._ended = False
-        stop = threading.Event()
-        # the thread must not hold `self`, or it would keep a forgotten iterator alive;
-        # a daemon, because only then do finalizers run at exit while it still waits
-        thread = threading.Thread(
-            target=_produce, args=(items, put, self._ready, stop), name="prefetch", daemon=True
-        )
-        thread.start()
-        self.close = weakref.finalize(self, _stop, thread, self._ready, stop)
-
-    def __next__(self) -> Placed:
-        if self._ended or not self.close.alive:
-            raise StopIteration
-        while True:
-            try:
-                value, error = self._ready.get(timeout=1)
-                break
-            except queue.Empty:
-                self._look()
-        if error is not None:
-            self._ended = True
-            raise error
-        return value
-
-
-def prefetch_to_device(
-    items: Iterable[Local],
-    put: Callable[[Local], Placed],
-    depth: int = 2,
-    look: Callable[[], None] = stops.look,
-) -> Prefetch[Placed]:
-    """Runs `put` (host batch -> device arrays) `depth` items ahead, on a thread of its own.
-
-    Who waits for an item calls `look` once a second.
-    """
-    return Prefetch(items, put, depth, look)
-
-
-def _produce(
-    items: Iterable[Local],
-    put: Callable[[Local], Placed],
-    ready: queue.Queue,
-    stop: threading.Event,
-) -> None:
-    iterator = iter(items)
-    try:
-        while not stop.is_set():
-            ready.put((put(next(iterator)), None))
-    except BaseException as error:  # StopIteration, too, reaches the reader this way
-        ready.put((None, error))
-    finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
-
-
-def _stop(thread: threading.Thread, ready: queue.Queue, stop: threading.Event) -> None:
-    stop.set()
-    while thread.is_alive():
-        try:  # make room for an item, or an error, that the thread is waiting to hand over
-            ready.get(timeout=0.05)
-        except queue.Empty:
-            thread.join(timeout=0.05)

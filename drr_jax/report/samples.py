@@ -112,6 +112,9 @@ def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
     record = dict(folds[0])  # with the time and the test parts of all
     if all("seconds" in fold for fold in folds):
         record["seconds"] = sum(fold["seconds"] for fold in folds)
+    if all("time" in fold for fold in folds):
+        phases = folds[0]["time"]
+        record["time"] = {p: sum(fold["time"].get(p, 0.0) for fold in folds) for p in phases}
     parts = [part for fold in folds for part in fold.get("test_parts", [])]
     if parts:
         record["test_parts"] = parts

@@ -16,6 +16,7 @@ from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
 from drr_jax.report.relations import BRANCHES, read_branches
 from drr_jax.report.samples import Run, Samples, log_loss, read_finished, read_reference
+from drr_jax.report.time_figure import time_figure
 
 # Values for report.html; or why there are none, which the page then says; None: no such section.
 Shown = dict[str, Any] | str | None
@@ -86,6 +87,15 @@ def _training(run: Run, images: Images) -> Shown:
     )
     images["losses"] = figures.loss_figure(run.curves)
     return {"score": score}
+
+
+def _time(run: Run, images: Images) -> Shown:
+    time, steps = run.record.get("time"), run.record.get("steps")
+    if not time or not steps:
+        return "the version that trained this run did not note it."
+    folds = len(run.results.get("folds", ())) or 1
+    images["time"] = time_figure(time, steps * folds)
+    return {"start": run.record.get("start", {}).get("until_first_step")}
 
 
 def _attention(run: Run, images: Images) -> Shown:
@@ -171,6 +181,7 @@ def _config(run: Run, images: Images) -> Shown:
 # key -> (title, with the names of this run filled in; what the template lays out)
 SECTIONS: Mapping[str, tuple[str, Callable[[Run, Images], Shown]]] = {
     "training": ("Training", _training),
+    "time": ("Where the time went", _time),
     "units": ("{classes}", classes.units),
     "confusion": ("Confusion", classes.confusions),
     "people": ("People", people.people),

@@ -1,3 +1,4 @@
+from .appointment import Appointment as Appointment
 from .checkpoint import BEST as BEST
 from .checkpoint import LATEST as LATEST
 from .checkpoint import Checkpoints as Checkpoints
@@ -12,6 +13,7 @@ from .digest import digested_leaves as digested_leaves
 from .distributed import batch_sharding as batch_sharding
 from .distributed import check_batch as check_batch
 from .distributed import make_mesh as make_mesh
+from .distributed import place as place
 from .distributed import platform_of as platform_of
 from .distributed import replicated as replicated
 from .distributed import state_shardings as state_shardings

@@ -1,14 +1,12 @@
 """Checkpoints: asynchronous, the latest few and the best one, and none trusted unchecked.
 
-Orbax writes them. What it does not do is here: a digest of every leaf, falling back to an older
+Orbax writes them. What it does not do is here: a digest of every shard, falling back to an older
 checkpoint when the newest is damaged, and one line for a full disk.
 """
 
-import contextlib
-import errno
-import os
+import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +20,27 @@ from orbax.checkpoint import checkpoint_managers
 from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.runs import record, together
-from drr_jax.runs.digest import Manifest, damage, describe_leaves, manifest, read_manifest
-from drr_jax.runs.orbax_quirks import Manager, one_line, read_arrays, read_some_arrays, silence
+from drr_jax.runs.checkpoint_errors import check_same_model, written
+from drr_jax.runs.digest import (
+    METADATA,
+    SHARDS,
+    Copy,
+    Manifest,
+    damage,
+    describe_leaves,
+    read_manifest,
+)
+from drr_jax.runs.orbax_quirks import (
+    Manager,
+    SaveManifest,
+    one_line,
+    read_arrays,
+    read_some_arrays,
+    silence,
+)
 
 LATEST, BEST, DAMAGED = "checkpoints", "best", "damaged"
 STATE, MANIFEST = "state", "manifest"  # the two items of a checkpoint
-DISK_ERRORS = (*files.DISK_ERRORS, errno.EIO, errno.ENOTDIR, errno.ENOENT)
 
 
 class Checkpoints:
@@ -166,14 +179,24 @@ class Checkpoints:
         """
         for name, manager in self._managers.items():
             if kind in (None, name):
-                with self._disk(name):
+                with written(self.workdir / name, self.steps):
                     manager.wait_until_finished()
+
+    def idle(self, kind: str) -> bool:
+        """Whether nothing of `kind` is being written. Raises InputError if that failed."""
+        manager = self._managers.get(kind)
+        if manager is None:
+            return True
+        busy = manager.is_saving_in_progress()
+        with written(self.workdir / kind, self.steps):
+            manager.check_for_errors()
+        return not busy
 
     def close(self) -> None:
         """Waits as `wait` does and stops Orbax's threads."""
         while self._managers:
             name, manager = self._managers.popitem()
-            with self._disk(name):
+            with written(self.workdir / name, self.steps):
                 manager.close()
 
     def _newest(
@@ -210,7 +233,7 @@ class Checkpoints:
         """Returns (manifest, "") or ({}, what is wrong): damage, another step's, another run's."""
         path = self._path(kind, step)
         try:
-            stored = read_manifest(path / MANIFEST / "metadata")
+            stored = read_manifest(path / MANIFEST)
         except PermissionError:
             raise
         except (OSError, ValueError) as error:
@@ -244,9 +267,17 @@ class Checkpoints:
             raise ValueError(f"{self.workdir} was opened read-only")
         for name in record.run_names(self.workdir)[:1]:
             facts["run"] = name
-        about = ocp.args.JsonSave(manifest(state, facts))
+        copy, index = Copy(state), jax.process_index()
+
+        def make() -> tuple[str, str] | None:
+            if index == 0:
+                return METADATA, json.dumps(copy.manifest(facts))
+            added = copy.others()
+            return (f"{SHARDS}{index}", json.dumps(added)) if added["leaves"] else None
+
+        about = SaveManifest(make)
         args = ocp.args.Composite(**{STATE: ocp.args.StandardSave(state), MANIFEST: about})
-        with self._disk(kind):
+        with written(self.workdir / kind, self.steps):
             # What to save, and when, is the training loop's decision.
             self._manager(kind).save(step, args=args, force=True)
 
@@ -255,7 +286,7 @@ class Checkpoints:
         path, state = self._path(kind, step), None
         stored, problem = self._whole_manifest(kind, step)
         if not problem:
-            _check_same_model(path, describe_leaves(abstract_state), stored)
+            check_same_model(path, describe_leaves(abstract_state), stored)
             state, problem = read_arrays(path / STATE, abstract_state)
         if not together.everywhere(not problem):
             return None, problem or "another process could not read it"
@@ -296,48 +327,6 @@ class Checkpoints:
         folder.mkdir(exist_ok=True)
         number = len(list(folder.glob(f"{step}-*")))
         self._path(LATEST, step).rename(folder / f"{step}-{number}")
-
-    @contextlib.contextmanager
-    def _disk(self, kind: str) -> Iterator[None]:
-        """Turns a failed write into one line; any other error passes."""
-        try:
-            yield
-        except Exception as error:
-            reason = _disk_reason(error)
-            if reason is None:
-                raise
-            steps = self.steps()
-            left = f"the last good checkpoint is {steps[-1]}" if steps else "no checkpoint yet"
-            raise InputError(
-                f"{self.workdir / kind}: the checkpoint could not be written ({reason}), {left}; "
-                "make room or make the folder writable, then start the same command again"
-            ) from error
-
-
-def _disk_reason(error: BaseException) -> str | None:
-    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-        return os.strerror(error.errno)
-    # TensorStore has the errno only in its text
-    reasons = (os.strerror(number) for number in DISK_ERRORS)
-    return next((reason for reason in reasons if reason in str(error)), None)
-
-
-def _check_same_model(path: Path, wanted: dict[str, Any], stored: Manifest) -> None:
-    leaves = stored["leaves"]
-    for name in dict.fromkeys([*wanted, *leaves]):
-        here, there = wanted.get(name), leaves.get(name)
-        if here is None or there is None:
-            where, other = ("checkpoint", "config") if here is None else ("config", "checkpoint")
-            raise InputError(
-                f"checkpoint {path}: {name} is in the {where}'s model but not in the {other}'s; "
-                "give the config it was trained with, or another --workdir"
-            )
-        if any(here[key] != there[key] for key in ("shape", "dtype")):
-            raise InputError(
-                f"checkpoint {path}: {name} is {there['dtype']}{there['shape']}, but the config's "
-                f"model has {here['dtype']}{here['shape']}; give the config it was trained with, "
-                "or another --workdir"
-            )
 
 
 def abstract(state: Any, shardings: Any) -> Any:

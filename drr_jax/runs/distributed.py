@@ -73,6 +73,12 @@ def check_batch(batch_size: int, mesh: Mesh) -> None:
         )
 
 
+def place(value: Any, sharding: NamedSharding) -> jax.Array:
+    """An array, or a number, that every process holds whole, on the devices."""
+    whole = np.asarray(value)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+
+
 def to_global(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """Joins the processes' parts of a batch into global arrays split over all devices.
 

@@ -1,5 +1,6 @@
 """What Orbax 0.12 does that a training run cannot use as it is."""
 
+import dataclasses
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
+from orbax.checkpoint.future import CommitFutureAwaitingContractedSignals
 
 
 class Manager(ocp.CheckpointManager):
@@ -24,6 +26,34 @@ class Manager(ocp.CheckpointManager):
 
     def reached_preemption(self, step: int) -> bool:
         return False
+
+
+class ManifestHandler(ocp.AsyncCheckpointHandler):
+    """Writes what is only known when the state is copied: a file for each process that has one."""
+
+    async def async_save(self, directory: epath.Path, args: "SaveManifest") -> list[ocp.Future]:
+        async def write() -> None:
+            if made := args.make():
+                name, text = made
+                (directory / name).write_text(text)
+
+        return [CommitFutureAwaitingContractedSignals(write(), name="manifest")]
+
+    def save(self, directory: epath.Path, args: "SaveManifest") -> None:
+        """Never called: the manager saves asynchronously."""
+        raise NotImplementedError
+
+    def restore(self, directory: epath.Path, args: Any = None) -> Any:
+        """Never called: digest.py reads it."""
+        raise NotImplementedError
+
+
+@ocp.args.register_with_handler(ManifestHandler, for_save=True, for_restore=True)
+@dataclasses.dataclass
+class SaveManifest(ocp.args.CheckpointArgs):
+    """`make` gives the name and the text of this process's file, if any; called in a thread."""
+
+    make: Callable[[], tuple[str, str] | None]
 
 
 def read_arrays(path: Path, abstract_state: Any) -> tuple[Any, str]:

@@ -37,7 +37,7 @@ _RUN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("dataset", "version", "task", "model", "title", "commit", "device"), str),
     **dict.fromkeys(("fold", "parameters", "steps"), int),
     **dict.fromkeys(("au_names", "test_parts", "test_inputs"), list),
-    **dict.fromkeys(("weights", "normalisation", "crop"), dict),
+    **dict.fromkeys(("weights", "normalisation", "crop", "time", "start"), dict),
     "rendered": bool,
     "seconds": _NUMBER,
     "step_seconds": (*_NUMBER, type(None)),

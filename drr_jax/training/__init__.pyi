@@ -1,7 +1,10 @@
 from .abstract import abstract_batch as abstract_batch
 from .abstract import trace_step as trace_step
+from .all_folds import combine_folds as combine_folds
+from .clock import LOOP as LOOP
+from .clock import START as START
+from .clock import Clock as Clock
 from .done import finished as finished
-from .evaluation import combine_folds as combine_folds
 from .evaluation import evaluate as evaluate
 from .experiment import Experiment as Experiment
 from .experiment import build as build

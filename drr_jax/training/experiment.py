@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from drr_jax.models.encoders import resolve_conv
 from drr_jax.models.systems import sentences as class_sentences
 from drr_jax.models.systems import with_words
 from drr_jax.training import optim
+from drr_jax.training.scoring import Scorer, check_kept
 
 
 @flax.struct.dataclass
@@ -83,15 +84,24 @@ class Experiment:
         """Batches that the fold's training records fill."""
         return self.fold.records / self.config.data.batch_size
 
-    @cached_property  # the model is traced for it
+    @cached_property  # one function, so that JAX traces it once for its shapes and its program
+    def _initial_state(self) -> Callable[[ArrayLike], State]:
+        return partial(initial_state, self)
+
+    @cached_property
     def abstract_state(self) -> State:
         """Shapes and types of the state, with nothing computed."""
-        return jax.eval_shape(partial(initial_state, self), self.seed)
+        return jax.eval_shape(self._initial_state, self.seed)
 
     @cached_property
     def shardings(self) -> State:
         """Where each leaf of the state lives."""
         return runs.state_shardings(self.abstract_state, self.mesh)
+
+    @cached_property  # it is compiled once
+    def scorer(self) -> Scorer:
+        """The program that scores a batch of a held-out part."""
+        return Scorer(self.model, self.config.task, len(self.fold.names), self.mesh)
 
     @property
     def starting_weights(self) -> dict[str, weights.Plan]:
@@ -110,7 +120,7 @@ class Experiment:
         Encoders then take their weights, an array at a time. Raises as `starting_weights`.
         """
         plans = self.starting_weights
-        init = jax.jit(partial(initial_state, self), out_shardings=self.shardings)
+        init = jax.jit(self._initial_state, out_shardings=self.shardings)
         state = init(self.seed)
         weights.place(plans, weights.variables(state))
         return state
@@ -140,6 +150,7 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
     `starts`, for weights that are missing or damaged: one that goes on does not need them.
     """
     prepared = fold.prepared
+    check_kept(len(fold.source("test")), len(fold.names))
     model = models.build(config, len(fold.names), fold.graph_prior, names=fold.names)
     for name in dict.fromkeys((*model.train_inputs, *model.test_inputs)):
         if name not in prepared.inputs:

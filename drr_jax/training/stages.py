@@ -1,6 +1,7 @@
 """The stages of a run, or of the runs of several folds, one after the other."""
 
 import contextlib
+import itertools
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from drr_jax import data, metrics, runs, stops
 from drr_jax.config import Config
 from drr_jax.data import Fold
 from drr_jax.errors import InputError
+from drr_jax.training.all_folds import combine_folds
+from drr_jax.training.clock import Clock
 from drr_jax.training.done import finished
-from drr_jax.training.evaluation import combine_folds, evaluate
+from drr_jax.training.evaluation import evaluate
 from drr_jax.training.experiment import build, check
 from drr_jax.training.loop import train
 
@@ -18,14 +21,20 @@ STAGES = ("train", "evaluate")
 
 
 def run_stages(
-    config: Config, workdir: Path, stages: Collection[str] = STAGES, allow_change: bool = False
+    config: Config,
+    workdir: Path,
+    stages: Collection[str] = STAGES,
+    allow_change: bool = False,
+    clock: Clock | None = None,
 ) -> dict[str, Any] | None:
     """Trains and evaluates the run of `config` in `workdir`, or those of all its folds.
 
     Prints the scores of every fold and returns those of the last, or of all; None without an
-    evaluation. With both stages a fold that is done is left alone. Raises InputError, and
-    stops.Stopped after a signal, with what is trained saved.
+    evaluation. With both stages a fold that is done is left alone. `clock` has been running since
+    the process was started. Raises InputError, and stops.Stopped after a signal, with what is
+    trained saved.
     """
+    clock = clock or Clock()
     if "train" in stages:
         runs.check_tracker(config.log.also)
     runs.meet(config.mesh, config.data.data_dir)
@@ -33,10 +42,12 @@ def run_stages(
         if runs.process_count() > 1:  # none stops alone while the others wait for it
             held.enter_context(stops.held())
         folds, several = runs.wrong_on_any(lambda: _open(config, workdir, "train" in stages))
+        clock.enter("devices")
         runs.start_devices(config.data.data_dir)
+        clock.enter("init")
         if runs.process_count() == 1:
             held.enter_context(stops.held())
-        result = _do_folds(config, folds, stages, allow_change)
+        result = _do_folds(config, folds, stages, allow_change, clock)
         if result is not None and several:
             result = combine_folds(workdir)
             _say(result)
@@ -74,9 +85,14 @@ def _check_folder(workdir: Path, several: bool) -> None:
 
 
 def _do_folds(
-    config: Config, folds: Mapping[Path, Fold], stages: Collection[str], allow_change: bool
+    config: Config,
+    folds: Mapping[Path, Fold],
+    stages: Collection[str],
+    allow_change: bool,
+    clock: Clock,
 ) -> dict[str, Any] | None:
     result = None
+    clocks = itertools.chain([clock], iter(Clock, None))  # the start was the first one's
     experiments = {at: build(config, fold, at) for at, fold in folds.items()}
     with contextlib.ExitStack() as locks:
         for workdir in folds if "train" in stages else ():  # all, before anything is written
@@ -86,7 +102,7 @@ def _do_folds(
             both = set(STAGES) <= set(stages)
             result = finished(experiment, workdir) if both else None
             if "train" in stages and result is None:
-                train(experiment, workdir, allow_change)
+                train(experiment, workdir, allow_change, next(clocks))
             if "evaluate" in stages and result is None:
                 result = evaluate(experiment, workdir, allow_change)
             if result is not None:

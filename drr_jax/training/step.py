@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
 from drr_jax import data, models, runs
+from drr_jax.training.clock import Clock
 from drr_jax.training.experiment import Experiment, State
 
 Terms = dict[str, Array]
@@ -27,13 +28,25 @@ Tree = Any
 Forward = Callable[[Tree, Tree, Mapping[str, Array], Array], tuple[Mapping, Tree]]
 
 
-def make_step(experiment: Experiment) -> Step:
+def make_step(experiment: Experiment, clock: Clock | None = None) -> Step:
     """The training step: a state and a batch in, the next state and the named loss terms out.
 
-    The state is donated: the one passed in is gone.
+    The state is donated: the one passed in is gone. Compiled at the first call, by the `clock`; no
+    call moves anything between host and devices that is not asked to be moved.
     """
-    compiled, arguments = jit_step(experiment)
-    return lambda state, batch: compiled(state, batch, arguments)
+    step, given = jit_step(experiment)
+    clock, everywhere = clock or Clock(), runs.replicated(experiment.mesh)
+    arguments = jax.tree.map(lambda value: runs.place(value, everywhere), given)
+    programs: list[jax.stages.Compiled] = []
+
+    def take(state: State, batch: Mapping[str, Array]) -> tuple[State, Terms]:
+        if not programs:
+            with clock.within("compile"):
+                programs.append(step.lower(state, batch, arguments).compile())
+        with jax.transfer_guard("disallow"):
+            return programs[0](state, batch, arguments)
+
+    return take
 
 
 def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:

@@ -17,9 +17,9 @@ import pytest
 import simplejpeg
 from tiny import tiny_dataset_builder as tiny
 
-from drr_jax import facs
+from drr_jax import facs, machine
 from drr_jax.config import Config
-from drr_jax.data import augment, fold, label_counts, source, tokenizer
+from drr_jax.data import assemble, augment, fold, label_counts, prefetch, source, tokenizer
 from drr_jax.data import pipeline as data
 from drr_jax.data.prepared import INPUTS, TUPLE, fold_parts, open_dataset
 from drr_jax.errors import InputError
@@ -156,9 +156,46 @@ def test_two_hosts_share_the_global_batch(prepared, pieces, augment_on):
 
 def test_threads_and_workers_change_nothing(prepared, pieces):
     whole = train(prepared, pieces, 5)
-    assert_same(whole, train(prepared, pieces, 5, settings(read_threads=0)))
+    assert_same(whole, train(prepared, pieces, 5, settings(read_threads=1)))
+    assert_same(whole, train(prepared, pieces, 5, settings(read_threads=5)))
     assert_same(whole, train(prepared, pieces, 5, settings(worker_count=2)))
     gc.collect()  # arrays in the workers' shared memory must not live until exit
+
+
+def test_threads_share_one_batch_and_begin_no_more_of_them(prepared, pieces, monkeypatch):
+    records = source.Source(prepared, PARTS, SIZE)
+    reading = threading.Barrier(2, timeout=60)  # broken, if nobody reads beside
+
+    class Meeting:
+        def __getitem__(self, row):
+            reading.wait()
+            return records.read(row)
+
+    how = {"max_tokens": 32, "draws": "none"}
+    make = assemble.Assemble(Meeting(), records, pieces, rows=2, threads=2, **how)
+    (whole,) = islice(data.eval_dataset(records, settings(batch_size=2), pieces), 1)
+    assert_same([whole], [make(0)])
+
+    begun = []
+    call = assemble.Assemble.__call__
+    counted = lambda made, number: begun.append(number) or call(made, number)  # noqa: E731
+    monkeypatch.setattr(assemble.Assemble, "__call__", counted)
+    for threads in (1, 16):
+        begun.clear()
+        batches = data.train_dataset(
+            records, settings(read_threads=threads), pieces, seed=7, augment_on="host"
+        )
+        for taken in range(1, 6):
+            next(batches)
+            assert len(begun) <= taken + data.IN_THE_MAKING
+        batches.close()
+
+
+def test_without_a_number_threads_follow_the_cores(monkeypatch):
+    monkeypatch.setattr(machine, "cores", lambda: 12)
+    for workers, asked, threads in ((0, 0, 12), (5, 0, 2), (30, 0, 1), (5, 7, 7)):
+        given = settings(worker_count=workers, read_threads=asked).data
+        assert data.read_threads(given) == threads
 
 
 def test_device_gets_the_draws_of_the_host(prepared, pieces):
@@ -444,8 +481,13 @@ def test_wrong_requests_are_named(prepared, pieces):
         train(prepared, pieces, 1, settings(batch_size=60))
 
 
+def test_batches_are_handed_over_by_another_thread():
+    fetched = prefetch.prefetch_to_device(range(3), lambda _: threading.current_thread().name)
+    assert list(fetched) == ["prefetch"] * 3
+
+
 def test_prefetch_keeps_order_and_ends():
-    fetched = data.prefetch_to_device(iter(range(20)), lambda item: item * 2, depth=3)
+    fetched = prefetch.prefetch_to_device(iter(range(20)), lambda item: item * 2, depth=3)
     assert list(fetched) == list(range(0, 40, 2))
     assert list(fetched) == []
 
@@ -456,7 +498,7 @@ def test_prefetch_raises_after_the_items_before():
             raise InputError("item 2 is bad")
         return item
 
-    fetched = data.prefetch_to_device(range(5), put)
+    fetched = prefetch.prefetch_to_device(range(5), put)
     assert [next(fetched), next(fetched)] == [0, 1]
     with pytest.raises(InputError, match="item 2 is bad"):
         next(fetched)
@@ -474,7 +516,7 @@ def test_prefetch_stops_its_thread_and_closes_its_source(forget):
         finally:
             closed.set()
 
-    fetched = data.prefetch_to_device(endless(), lambda item: item)
+    fetched = prefetch.prefetch_to_device(endless(), lambda item: item)
     next(fetched)
     if forget:
         del fetched
@@ -488,8 +530,8 @@ def test_prefetch_stops_its_thread_and_closes_its_source(forget):
 
 def test_prefetch_does_not_hang_at_exit():
     code = (
-        "import itertools; from drr_jax.data import pipeline as data\n"
-        "fetched = data.prefetch_to_device(itertools.count(), lambda item: item)\n"
+        "import itertools; from drr_jax.data import prefetch\n"
+        "fetched = prefetch.prefetch_to_device(itertools.count(), lambda item: item)\n"
         "assert next(fetched) == 0"
     )
     done = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)

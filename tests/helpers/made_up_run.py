@@ -11,6 +11,8 @@ from drr_jax.facs import labels as facs
 from drr_jax.report.samples import choose_samples
 
 NAMES = facs.REACTIONET_AUS_12
+TIME = {"import": 2.0, "data": 1.0, "devices": 0.5, "init": 1.5, "compile": 12.4}
+TIME |= {"input": 15.0, "step": 120.0, "host": 6.0, "evaluation": 30.0, "checkpoint": 4.0}
 HOSTILE = '<script>alert("x")</script> a man & his dog'
 
 
@@ -110,6 +112,8 @@ def make_run(workdir: Path, folds: bool = False) -> Path:
         "python": "3.11.2",
         "started": "2026-11-23T18:40:00+00:00",
         "seconds": 187.4,
+        "time": TIME,
+        "start": {"until_first_step": 6.1},
         "steps": 300,
         "parameters": 3_145_728,
         "test_parts": ["part1", "part2", "part3"] if folds else ["part1"],

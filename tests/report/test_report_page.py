@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import small_run
-from made_up_run import HOSTILE, NAMES, make_run, make_samples, scores
+from made_up_run import HOSTILE, NAMES, TIME, make_run, make_samples, scores
 from PIL import Image
 
 from drr_jax import main
@@ -18,6 +18,7 @@ from drr_jax.errors import InputError
 from drr_jax.report import write as report
 from drr_jax.report.relation_figures import agreement, relation_figure
 from drr_jax.report.samples import choose_samples, load_samples, log_loss, save_samples
+from drr_jax.report.time_figure import amount, bars
 from drr_jax.report.tuples import heat, words
 from drr_jax.training import people
 
@@ -45,7 +46,7 @@ def test_every_section_and_picture_is_there(run, page):
     assert "Not shown" not in page
     names = {path.stem for path in (run / "report").iterdir()}
     assert names == {
-        *("progress", "losses", "f1", "radar", "relations", "adjacency", "prototype"),
+        *("progress", "losses", "time", "f1", "radar", "relations", "adjacency", "prototype"),
         *(f"attention-{n}" for n in range(1, 5)),
     }
     for path in (run / "report").iterdir():
@@ -53,6 +54,18 @@ def test_every_section_and_picture_is_there(run, page):
             image.load()
             assert min(image.size) >= 90
     assert not list(run.rglob("*.tmp"))
+
+
+def test_the_time_is_shown_in_parts_that_add_up(page):
+    found = bars(TIME, steps=300)
+    assert sum(found["run"].values()) == pytest.approx(sum(TIME.values()))
+    assert found["run"]["start"] == 5.0
+    assert found["step"] == {"input": 0.05, "step": 0.4, "host": 0.02}
+    assert [amount(time) for time in (0.0123, 0.9999, 90.0, 600.0, 9000.0)] == [
+        *("12.3 ms", "1 s", "90 s", "10 min", "2.5 h")
+    ]
+    section = page.split('<section id="time">')[1].split("</section>")[0]
+    assert "data:image/png" in section and "took 6.1 s to the end of its first" in section
 
 
 def test_the_page_says_who_the_model_is_worse_for(tmp_path):

@@ -5,6 +5,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import threading
 
 import flax
 import jax
@@ -16,9 +17,8 @@ from jax.sharding import SingleDeviceSharding
 
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
-from drr_jax.runs import distributed, record
+from drr_jax.runs import digest, distributed, record
 from drr_jax.runs.checkpoint import Checkpoints, abstract
-from drr_jax.runs.digest import digest
 
 OPTIMISER = optax.sgd(0.1, momentum=0.9)
 
@@ -164,13 +164,45 @@ def test_moves_between_one_and_eight_devices(tmp_path, fsdp):
         assert_same(state, make_state(2))
 
 
-def test_digest_does_not_depend_on_the_sharding():
-    state = make_state(5)
-    assert digest(state) == digest(placed(state, distributed.make_mesh(4)))
+def test_every_shard_has_its_digest_which_holds_under_any_sharding(tmp_path):
+    state, split = make_state(5), placed(make_state(5), distributed.make_mesh(4))
+    manifests = [digest.Copy(each).manifest({}) for each in (state, split)]
+    shards = manifests[1]["leaves"]["params/dense/kernel"]["shards"]
+    assert len(shards) == 4 and "crc32" in manifests[0]["leaves"]["params/dense/kernel"]
     kernel = np.asarray(state.params["dense"]["kernel"]).copy()
     kernel.view(np.uint32)[3, 7] ^= 1 << 20
-    changed = digest(state.replace(params=state.params | {"dense": {"kernel": kernel}}))
-    assert changed["params/dense/kernel"] != digest(state)["params/dense/kernel"]
+    dense = state.params["dense"] | {"kernel": kernel}
+    changed = state.replace(params=state.params | {"dense": dense})
+    for known in manifests:
+        for whole in (state, split, jax.device_get(state)):
+            assert digest.damage(whole, known) == ""
+        assert digest.damage(changed, known) == "params/dense/kernel does not match its digest"
+    # Of many processes each writes those of its own shards.
+    known = manifests[1]
+    here, there = (dict(part) for part in (list(shards.items())[:2], list(shards.items())[2:]))
+    known["leaves"]["params/dense/kernel"]["shards"] = here
+    files = {digest.METADATA: known, f"{digest.SHARDS}1": {"facts": {}, "leaves": {}}}
+    files[f"{digest.SHARDS}1"]["leaves"] = {"params/dense/kernel": {"shards": there}}
+    for name, content in files.items():
+        sealed = content | {"crc32": digest.seal(content["facts"], content["leaves"])}
+        (tmp_path / name).write_text(json.dumps(sealed))
+    assert digest.damage(state, digest.read_manifest(tmp_path)) == ""
+    (tmp_path / f"{digest.SHARDS}1").unlink()
+    with pytest.raises(ValueError, match="lacks digests of params/dense/kernel"):
+        digest.read_manifest(tmp_path)
+
+
+def test_digests_are_made_beside_the_next_steps(tmp_path, mesh, monkeypatch):
+    """The saving thread is held at the first digest; meanwhile `save` has long returned."""
+    go_on, made = threading.Event(), digest.crc32
+    monkeypatch.setattr(digest, "crc32", lambda leaf: go_on.wait(60) and made(leaf))
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, placed(make_state(1), mesh))
+        assert not checkpoints.idle("checkpoints") and checkpoints.steps() == []
+        go_on.set()
+        checkpoints.wait()
+        assert checkpoints.idle("checkpoints") and checkpoints.steps() == [1]
+    assert_same(restore(tmp_path, mesh)[0], make_state(1))
 
 
 def test_donating_a_state_does_not_reach_its_checkpoint(tmp_path, mesh):

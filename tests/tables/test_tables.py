@@ -19,7 +19,7 @@ from drr_jax.runs import record
 from drr_jax.tables import runs as tables_runs
 from drr_jax.tables import stats as tables_stats
 from drr_jax.tables import write as tables
-from drr_jax.training import evaluation as evaluate
+from drr_jax.training import all_folds
 
 HITS = np.array([55, 50, 62, 70, 64, 72, 78, 60, 48, 57, 45, 52])
 FOLDS = (0, 4, -5)  # how much easier a fold is
@@ -179,7 +179,7 @@ def test_single_folds_all_folds_and_seeds_come_together(tmp_path):
     whole = tmp_path / "all" / "seed0"
     for fold in range(3):
         write_run(whole / f"fold{fold}", hits(0, 0, fold), fold=fold)
-    combined = evaluate.combine_folds(whole)
+    combined = all_folds.combine_folds(whole)
     for fold in range(3):
         write_run(tmp_path / "one" / f"s1f{fold}", hits(0, 1, fold), seed=1, fold=fold)
     # What is read or written, and how often, makes no other system.

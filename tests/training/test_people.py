@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from drr_jax import metrics, report
-from drr_jax.training import evaluation, people
+from drr_jax.training import all_folds, people
 
 CLASSES = 4
 
@@ -127,7 +127,7 @@ def test_folds_are_put_together_with_everybody_scored_by_the_model_that_was_test
         samples = {"all_probability": probability, "all_label": truth, "all_subject": named}
         report.save_samples(tmp_path / f"fold{k}", k, samples)
         every.append((probability, truth, named))
-    table = evaluation.combine_folds(tmp_path)
+    table = all_folds.combine_folds(tmp_path)
     probability, truth = (np.concatenate([one[at] for one in every]) for at in (0, 1))
     named = every[0][2] + every[1][2]
     assert table["people"] == people.scores(probability, truth, named, groups, False)

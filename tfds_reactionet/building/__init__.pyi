@@ -32,7 +32,6 @@ from .outputs import csv_lines as csv_lines
 from .outputs import csv_text as csv_text
 from .outputs import refuse_existing as refuse_existing
 from .outputs import write_files as write_files
-from .parallel import cores as cores
 from .parallel import ordered_map as ordered_map
 from .skipped import Skip as Skip
 from .staging import clean as clean

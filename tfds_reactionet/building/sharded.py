@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from drr_jax import files
 from drr_jax.errors import InputError
+from drr_jax.machine import cores
 from tfds_reactionet.building.catalog import DataSet, checked_options, defaults, find_data_set
 from tfds_reactionet.building.common import Tally, file_digests, fingerprint
-from tfds_reactionet.building.parallel import cores, ordered_map
+from tfds_reactionet.building.parallel import ordered_map
 from tfds_reactionet.building.shards import Built, beam_shard, local_shard, merge_tallies
 from tfds_reactionet.building.skipped import Skip, SkipList
 from tfds_reactionet.building.staging import check_space, is_complete

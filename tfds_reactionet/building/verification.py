@@ -8,8 +8,9 @@ from typing import Any
 from tqdm import tqdm
 
 from drr_jax.errors import InputError
+from drr_jax.machine import cores
 from tfds_reactionet.building.common import Tally, file_digests, fingerprint, images_of, with_texts
-from tfds_reactionet.building.parallel import cores, ordered_map
+from tfds_reactionet.building.parallel import ordered_map
 from tfds_reactionet.building.summary import damaged, read_metadata
 from tfds_reactionet.reading import BadImageError, decode
 

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from drr_jax import files
 from drr_jax.errors import InputError
-from tfds_reactionet.building import cores, csv_lines, ordered_map
+from drr_jax.machine import cores
+from tfds_reactionet.building import csv_lines, ordered_map
 from tfds_reactionet.demo import sequence, sheets
 from tfds_reactionet.demo.sequence import Release
 

@@ -13,7 +13,8 @@ import simplejpeg
 from tqdm import tqdm
 
 from drr_jax.errors import InputError
-from tfds_reactionet.building import LABEL_SOURCES, caption_words, cores, ordered_map
+from drr_jax.machine import cores
+from tfds_reactionet.building import LABEL_SOURCES, caption_words, ordered_map
 from tfds_reactionet.statistics.reaction_delay import Series, make_series
 
 BIN = 0.25  # of an intensity histogram, from 0 to 5

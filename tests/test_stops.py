@@ -12,7 +12,7 @@ import pytest
 
 from drr_jax import errors, stops
 from drr_jax.config import Data
-from drr_jax.data import prefetch
+from drr_jax.data import pipeline, prefetch
 from drr_jax.errors import InputError
 from tfds_reactionet.building import parallel
 

@@ -22,6 +22,7 @@ from drr_jax.recipes import ONE_MODALITY
 from drr_jax.runs import distributed
 from drr_jax.training import evaluation as evaluate
 from drr_jax.training import loop as train
+from drr_jax.training import shown as shown_tuples
 from tfds_reactionet import build
 
 LAUNCH = small_run.LAUNCH
@@ -184,7 +185,7 @@ def test_row_trains_and_is_evaluated(table, row, prepared):
     records = run.fold.prepared.records(run.fold.test_parts)
     assert result.probability.shape == (records, 12)
     assert ((result.probability > 0) & (result.probability < 1)).all()
-    shown = evaluate.collect_samples(run, state, result)
+    shown = shown_tuples.collect_samples(run, state, result)
     assert shown["reaction"].shape[1:] == (32, 32, 3)
     assert "relation_heterophily" in shown or config.model.name not in GRAPHS
     assert ("compatibility_heterophily" in shown) == (config.graph.conv == "cpgnn")

@@ -79,8 +79,9 @@ def test_wrong_command_lines_say_what_is_wrong(arguments, said):
     assert said in str(error.value) and "\n" not in str(error.value)
 
 
-# Texts of the user's own: paths and names, which the data or the weights are asked about.
+# Texts of the user's own: paths, names and numbers, which data, weights and rules are asked about.
 TEXTS = r"data\.(name|data_dir|manual_dir|classes)|scene\.names|fold|.*\.(weights|mean|std)"
+TEXTS += r"|log\.profile_steps"
 
 
 def test_every_key_has_its_range_or_its_choices():

@@ -12,7 +12,7 @@ import pytest
 
 from drr_jax import errors, stops
 from drr_jax.config import Data
-from drr_jax.data import pipeline
+from drr_jax.data import pipeline, prefetch
 from drr_jax.errors import InputError
 from tfds_reactionet.building import parallel
 
@@ -202,7 +202,7 @@ def test_who_waits_for_a_batch_looks():
         over.set()
         raise stops.Stopped
 
-    waiting = pipeline.prefetch_to_device(batches(), lambda batch: batch, look=look)
+    waiting = prefetch.prefetch_to_device(batches(), lambda batch: batch, look=look)
     with pytest.raises(stops.Stopped):
         next(waiting)
     waiting.close()

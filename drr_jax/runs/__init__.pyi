@@ -6,6 +6,7 @@ from .checkpoint import abstract as abstract
 from .cpu import has_eigen as has_eigen
 from .cpu import tune_xla as tune_xla
 from .devices import meet as meet
+from .devices import say_devices as say_devices
 from .devices import start_alone as start_alone
 from .devices import start_devices as start_devices
 from .digest import crc32 as crc32

@@ -1,5 +1,6 @@
 """The start of JAX as every command does it."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -55,6 +56,13 @@ def describe_devices() -> str:
     return said if processes == hosts else f"{said}, {processes} processes"
 
 
+@functools.cache  # of the first fold alone
+def say_devices() -> None:
+    """Process 0 says what JAX found; when nothing stands in the way of a run any more."""
+    if is_main_process():
+        print(f"devices: {describe_devices()}", file=sys.stderr)
+
+
 def _prepare(data_dir: str) -> None:
     """What JAX asks once, at the first program: its flags, and where programs are kept."""
     cpu.tune_xla()
@@ -64,13 +72,8 @@ def _prepare(data_dir: str) -> None:
 
 
 def start_devices(data_dir: str) -> None:
-    """Starts JAX, joined or alone, with compiled programs kept beside the data; before any array.
-
-    Process 0 says what it found.
-    """
+    """Starts JAX, joined or alone, with compiled programs kept beside the data; before any array."""
     _prepare(data_dir)
     joining.join()
-    if is_main_process():
-        print(f"devices: {describe_devices()}", file=sys.stderr)
     if jax.default_backend() == "cpu":
         cpu.tune_malloc()

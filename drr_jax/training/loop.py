@@ -152,6 +152,7 @@ def _claim(experiment: Experiment, workdir: Path, allow_change: bool) -> dict[st
     if not Checkpoints(workdir).steps():  # wrong weights are found before anything is written
         origins = describe_origins(experiment.starting_weights, experiment.model.encoder_domains)
     runs.check_record(workdir, experiment.identity, allow_change)
+    runs.say_devices()
     if not runs.is_main_process():
         return origins
     runs.write_file(workdir, runs.CONFIG_FILE, dataclasses.asdict(experiment.config))

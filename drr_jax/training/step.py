@@ -21,6 +21,7 @@ from drr_jax import data, models, runs
 from drr_jax.training.clock import Clock
 from drr_jax.training.experiment import Experiment, State
 
+MANY = 1009  # a prime, so that no other axis is a multiple of that many rows
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
 Tree = Any
@@ -158,22 +159,20 @@ def _by_hand(forward: Forward, mesh: Mesh, shardings: Tree) -> Forward:
 
 
 def _output_specs(forward: Forward, axes: Sequence[str], params, stats, inputs, rng) -> Tree:
-    """How outputs are split: along the axis that grows with the batch, if there is one."""
+    """How outputs are split: along the axis that grows with the batch, if there is one.
 
-    def shapes(times: int) -> Tree:
-        larger = {
-            name: jax.ShapeDtypeStruct((times * len(value), *value.shape[1:]), value.dtype)
-            if value.ndim
-            else value
-            for name, value in inputs.items()
-        }
-        return jax.eval_shape(forward, params, stats, larger, rng)[0]
+    That is seen in the shapes for a batch which is MANY times as large as it is.
+    """
+    rows = MANY * max(len(value) for value in inputs.values() if value.ndim)
+    larger = {
+        name: jax.ShapeDtypeStruct((rows, *value.shape[1:]), value.dtype) if value.ndim else value
+        for name, value in inputs.items()
+    }
 
-    def spec(once: jax.ShapeDtypeStruct, twice: jax.ShapeDtypeStruct) -> PartitionSpec:
-        grown = [a != b for a, b in zip(once.shape, twice.shape, strict=True)]
-        return PartitionSpec(*(axes if grows else None for grows in grown))
+    def spec(value: jax.ShapeDtypeStruct) -> PartitionSpec:
+        return PartitionSpec(*(axes if size and size % rows == 0 else None for size in value.shape))
 
-    return jax.tree.map(spec, shapes(1), shapes(2))
+    return jax.tree.map(spec, jax.eval_shape(forward, params, stats, larger, rng)[0])
 
 
 def _accumulated(differentiate, parts: int, mesh: Mesh, params, batch_stats, inputs, rng):

@@ -72,7 +72,7 @@ def _prepare(data_dir: str) -> None:
 
 
 def start_devices(data_dir: str) -> None:
-    """Starts JAX, joined or alone, with compiled programs kept beside the data; before any array."""
+    """Starts JAX, joined or alone, before any array; compiled programs are kept beside the data."""
     _prepare(data_dir)
     joining.join()
     if jax.default_backend() == "cpu":

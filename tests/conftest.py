@@ -16,7 +16,7 @@ os.environ |= {
         (
             os.environ.get("XLA_FLAGS", ""),
             "--xla_force_host_platform_device_count=8",
-            "--xla_backend_optimization_level=0",  # tiny programs run once take longer to optimise
+            "--xla_backend_optimization_level=1",  # tiny programs run once take longer to optimise
         )
     ),
     "JAX_COMPILATION_CACHE_DIR": CACHE,

@@ -42,9 +42,10 @@ def served(trained, rendered, tmp_path_factory) -> Iterator[Served]:
     line = process.stdout.readline()
     assert line.startswith("page: http://127.0.0.1:"), line
     yield Served(process, line.split()[1], temporary)
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    # A test of it would end the page of those that another process left it to run.
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 75
+    assert list(temporary.iterdir()) == []
     process.stdout.close()
 
 

@@ -160,12 +160,6 @@ def test_the_server_holds_its_limits_itself(served):
     assert left(served.temporary) == []
 
 
-def test_sigterm_ends_it_and_nothing_is_left(served):
-    served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(30) == 75
-    assert list(served.temporary.iterdir()) == []
-
-
 def test_ctrl_c_ends_a_server():
     serve = """
 from drr_jax import errors

@@ -116,6 +116,16 @@ def end_with_parent(told: Connection | None = None) -> None:
         ).start()
 
 
+def end_with_pipe(end: int) -> None:
+    """Ends this process when whoever has the other end of a pipe closes it, or is gone."""
+
+    def read() -> None:
+        os.read(end, 1)
+        os._exit(1)
+
+    threading.Thread(target=read, daemon=True).start()
+
+
 def _end_after(awaited: list) -> None:
     wait(awaited)
     os._exit(1)

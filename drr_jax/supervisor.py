@@ -9,7 +9,6 @@ import re
 import select
 import signal
 import sys
-import threading
 import time
 from types import FrameType
 
@@ -58,13 +57,7 @@ def split() -> None:
     os.dup2(said[1], 2)
     os.close(said[1])
     _Child.report = report[1]
-    threading.Thread(target=_end_after, args=(life[0],), daemon=True).start()
-
-
-def _end_after(life: int) -> None:
-    """Ends the process with its parent, even if that is killed."""
-    os.read(life, 1)
-    os._exit(1)
+    stops.end_with_pipe(life[0])  # with its parent, even if that is killed
 
 
 def joined(count: int, heartbeat_seconds: float) -> None:

@@ -4,19 +4,19 @@ import functools
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from tokenizers import Tokenizer
 
 from drr_jax.data import augment
-from drr_jax.data.landmarks import POINTS
+from drr_jax.data.shapes import Draws, batch_shapes
 from drr_jax.data.source import Source
 from drr_jax.data.tokenizer import encode_texts
 
 Batch = dict[str, np.ndarray]
-Draws = Literal["none", "applied", "passed on"]
+PADDING = {"labels": -1, "index": -1, "frame": -1, "landmarks": np.nan}  # all else is 0
 PIECES = 4  # of a batch for each thread: few enough to cost nothing, many enough to end together
 
 
@@ -40,7 +40,8 @@ class Assemble:
         threads: int,
     ):
         self._examples, self._source, self._tokenizer = examples, source, tokenizer
-        self._rows, self._max_tokens, self._draws = rows, max_tokens, draws
+        self._rows, self._max_tokens = rows, max_tokens
+        self._draws: Draws = draws
         self._threads = threads
 
     def __getstate__(self) -> dict[str, Any]:
@@ -71,23 +72,21 @@ class Assemble:
 
     def _empty(self) -> Batch:
         """A batch of padding; its images are not yet written."""
-        rows, size = self._rows, self._source.image_size
-        batch: Batch = {
-            "labels": np.full((rows, self._source.classes), -1, np.int8),
-            "index": np.full(rows, -1, np.int32),
-            "weight": np.zeros(rows, np.float32),
+        source = self._source
+        shapes = batch_shapes(
+            self._rows,
+            source.image_size,
+            source.inputs,
+            source.classes,
+            self._max_tokens,
+            self._draws,
+        )
+        return {
+            name: np.empty(shape, dtype)
+            if name in source.domains
+            else np.full(shape, PADDING.get(name, 0), dtype)
+            for name, (shape, dtype) in shapes.items()
         }
-        if self._source.has_captions:
-            batch["tokens"] = np.zeros((rows, self._max_tokens), np.int32)
-        if self._draws == "none":  # an evaluation
-            batch["frame"] = np.full(rows, -1, np.int32)
-        if self._source.has_landmarks:
-            batch["landmarks"] = np.full((rows, POINTS, 2), np.nan, np.float32)
-        for domain in self._source.domains:
-            batch[domain] = np.empty((rows, size, size, 3), np.uint8)
-            if self._draws == "passed on":
-                batch[f"{domain}_draw"] = np.zeros((rows, augment.DRAW_SIZE), np.float32)
-        return batch
 
     def _fill(self, batch: Batch, first: int, rows: Sequence[int]) -> list[str]:
         """Reads some rows of the batch that begins with example `first`; returns their captions."""

@@ -34,7 +34,8 @@ from tokenizers import Tokenizer
 from drr_jax import machine, stops
 from drr_jax.config import Augment, Config, Data
 from drr_jax.data import augment
-from drr_jax.data.assemble import Assemble, Batch, Draws
+from drr_jax.data.assemble import Assemble, Batch
+from drr_jax.data.shapes import Draws, training_draws
 from drr_jax.data.source import Source
 from drr_jax.errors import InputError
 
@@ -76,7 +77,7 @@ def train_dataset(
     records = grain.MapDataset.source(_Records(source, len(source)))
     # the draws come before the hosts' slices, or they would depend on the number of hosts
     examples = records.seed(seed).shuffle().repeat().random_map(draw)
-    draws: Draws = "applied" if augment_on == "host" else "passed on"
+    draws = training_draws(augment_on)
     assemble = _assembler(examples, source, config, tokenizer, draws, process_count)
     batches = sys.maxsize // config.data.batch_size * process_count
     host = slice(process_index, None, process_count)

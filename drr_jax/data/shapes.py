@@ -1,14 +1,16 @@
-"""What a training batch will look like, with no data at hand."""
+"""What the arrays of a batch are, with no data at hand."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from drr_jax.config import Data
 from drr_jax.data.augment import DRAW_SIZE
 from drr_jax.data.landmarks import POINTS
 from drr_jax.facs import IMAGES
+
+# An evaluation's batch has none; of training images they are applied here, or passed on with them.
+Draws = Literal["none", "applied", "passed on"]
 
 
 class Shape(NamedTuple):
@@ -18,16 +20,22 @@ class Shape(NamedTuple):
     dtype: np.dtype
 
 
+def training_draws(augment_on: str) -> Draws:
+    """What becomes of the draws where images are augmented on the host, or on the device."""
+    return "applied" if augment_on == "host" else "passed on"
+
+
 def batch_shapes(
-    data: Data, inputs: Sequence[str], classes: int, max_tokens: int, augment_on: str
+    rows: int, side: int, inputs: Sequence[str], classes: int, max_tokens: int, draws: Draws
 ) -> dict[str, Shape]:
-    """Of every array of the global batch that `train_dataset` makes of a source of `inputs`."""
-    rows, side = data.batch_size, data.image_size
+    """Of every array of a batch of `rows`, made of a source of `inputs` with square images."""
     found = {
         "labels": Shape((rows, classes), np.dtype(np.int8)),
         "index": Shape((rows,), np.dtype(np.int32)),
         "weight": Shape((rows,), np.dtype(np.float32)),
     }
+    if draws == "none":
+        found["frame"] = Shape((rows,), np.dtype(np.int32))
     if "caption" in inputs:
         found["tokens"] = Shape((rows, max_tokens), np.dtype(np.int32))
     if "landmarks" in inputs:
@@ -35,6 +43,6 @@ def batch_shapes(
     for domain in IMAGES:
         if domain in inputs:
             found[domain] = Shape((rows, side, side, 3), np.dtype(np.uint8))
-            if augment_on == "device":
+            if draws == "passed on":
                 found[f"{domain}_draw"] = Shape((rows, DRAW_SIZE), np.dtype(np.float32))
     return found

@@ -73,10 +73,10 @@ class Source:
         self.name, self.image_size, self.classes = prepared.name, image_size, len(names)
         self._names, self._task, self._rows = tuple(names), task, rows
         self._prepared = prepared
-        self._inputs = tuple(name for name in prepared.inputs if name in inputs)
-        self.domains = tuple(domain for domain in IMAGES if domain in self._inputs)
-        self.has_captions = "caption" in self._inputs
-        self.has_landmarks = "landmarks" in self._inputs
+        self.inputs = tuple(name for name in prepared.inputs if name in inputs)
+        self.domains = tuple(domain for domain in IMAGES if domain in self.inputs)
+        self.has_captions = "caption" in self.inputs
+        self.has_landmarks = "landmarks" in self.inputs
         if self.has_landmarks and "size" not in prepared.metadata:
             raise InputError(
                 f"prepared data set {prepared.directory}: metadata.json lacks size, the side "
@@ -90,7 +90,7 @@ class Source:
 
     def __reduce__(self):
         """A worker process opens the data set itself."""
-        said = (self.image_size, self._names, self._task, self._inputs, self._rows)
+        said = (self.image_size, self._names, self._task, self.inputs, self._rows)
         return _reopen, (self._prepared.directory, self._parts, *said)
 
     def __len__(self) -> int:

@@ -4,9 +4,7 @@ python -m drr_jax.plan REQUEST.json ANSWER.jsonl
 """
 
 import json
-import os
 import sys
-import threading
 from pathlib import Path
 
 from drr_jax import config as configs
@@ -17,7 +15,7 @@ from drr_jax.errors import InputError
 def main(request: Path, answer: Path) -> None:
     """Answers in lines of JSON, each written as soon as it is known."""
     stops.end_with_parent()
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    stops.end_with_pipe(sys.stdin.fileno())  # of whoever started it
     from drr_jax.plan import compiling, topologies  # which load JAX, as its environment says
 
     asked = json.loads(request.read_text())
@@ -31,12 +29,6 @@ def main(request: Path, answer: Path) -> None:
                 print(json.dumps(found), file=file, flush=True)
         except InputError as error:
             print(json.dumps({"error": str(error)}), file=file, flush=True)
-
-
-def _end_with_input() -> None:
-    """Ends the process when whoever started it, however, is gone."""
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
 
 
 if __name__ == "__main__":

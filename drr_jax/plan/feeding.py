@@ -1,11 +1,10 @@
 """How many images a second a host has to deliver, and how many of its cores that takes."""
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from drr_jax import data, training
+from drr_jax import data, machine, training
 from drr_jax.plan.variants import with_batch
 
 # Images a second and core where no data are here to measure with, by where they are augmented.
@@ -48,5 +47,4 @@ def measure(experiment: training.Experiment) -> dict[str, float]:
         seconds = time.perf_counter() - begin
     finally:
         batches.close()
-    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
-    return {"images": count / seconds, "cores": len(usable)}
+    return {"images": count / seconds, "cores": machine.cores()}

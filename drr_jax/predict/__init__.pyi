@@ -3,17 +3,14 @@ from .command import Options as Options
 from .command import define_flags as define_flags
 from .command import options_of as options_of
 from .command import run_options as run_options
-from .detectors import DETECTORS as DETECTORS
 from .detectors import make_detector as make_detector
 from .events import EVENTS as EVENTS
 from .events import write_events as write_events
 from .faces import SMALLEST as SMALLEST
-from .faces import Detector as Detector
 from .faces import Face as Face
 from .faces import Found as Found
 from .finders import NONE as NONE
 from .finders import make_finder as make_finder
-from .inputs import PHOTOS as PHOTOS
 from .inputs import VIDEOS as VIDEOS
 from .inputs import Arrays as Arrays
 from .inputs import Picture as Picture

@@ -45,9 +45,8 @@ def describe_devices() -> str:
     """What JAX found, as in 2 hosts x 4 TPU v5 lite (ICI)."""
     devices, hosts, processes = jax.devices(), joining.join(), process_count()
     kind, each = devices[0].device_kind, len(devices) // hosts
-    plural = "s" if hosts > 1 else ""
     if each * hosts == len(devices):
-        said = f"{hosts} host{plural} x {each} {kind}"
+        said = f"{joining.several_hosts(hosts)} x {each} {kind}"
     else:
         said = f"{len(devices)} {kind} on {hosts} hosts"
     if devices[0].platform == "tpu":

@@ -48,14 +48,15 @@ def join(mesh: Mesh | None = None) -> int:
         _Joined.hosts = _join(who, mesh) if who and who.count > 1 else 1
     if mesh.hosts and _Joined.hosts != mesh.hosts:
         raise InputError(
-            f"config key mesh.hosts={mesh.hosts}: found {_hosts(_Joined.hosts)}, processes: "
+            f"config key mesh.hosts={mesh.hosts}: found {several_hosts(_Joined.hosts)}, processes: "
             f"{global_state.num_processes}; start the command on all hosts, or set mesh.hosts=0 "
             "for whatever is there"
         )
     return _Joined.hosts
 
 
-def _hosts(count: int) -> str:
+def several_hosts(count: int) -> str:
+    """As in 1 host, 2 hosts."""
     return f"{count} host{'s' if count > 1 else ''}"
 
 

@@ -12,11 +12,12 @@ def abstract_batch(experiment: Experiment) -> dict[str, jax.ShapeDtypeStruct]:
     """Shape, type and sharding of every array of a training batch, as `train_batches` gives it."""
     config, model = experiment.config, experiment.model
     shapes = data.batch_shapes(
-        config.data,
+        config.data.batch_size,
+        config.data.image_size,
         model.train_inputs,
         len(experiment.fold.names),
         config.text.max_tokens,
-        experiment.augment_on,
+        data.training_draws(experiment.augment_on),
     )
     sharding = runs.batch_sharding(experiment.mesh)
     return {

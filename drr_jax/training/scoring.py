@@ -78,8 +78,7 @@ class Scorer:
 
     def nothing(self) -> Int[Array, "classes counts"]:
         """The counts of no record."""
-        zeros = np.zeros(self._shape, np.int32)
-        return jax.make_array_from_callback(self._shape, self._everywhere, zeros.__getitem__)
+        return runs.place(np.zeros(self._shape, np.int32), self._everywhere)
 
     def __call__(
         self, variables: Any, batch: Mapping[str, Array], total: Array

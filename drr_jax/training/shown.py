@@ -103,10 +103,7 @@ def _make_apply(experiment: Experiment, state: State) -> Callable[[dict[str, np.
     apply = jax.jit(experiment.model.apply, out_shardings=everywhere)
 
     def outputs(batch: dict[str, np.ndarray]) -> dict:
-        placed = {
-            name: jax.make_array_from_callback(value.shape, everywhere, value.__getitem__)
-            for name, value in batch.items()
-        }
+        placed = {name: runs.place(value, everywhere) for name, value in batch.items()}
         return jax.device_get(apply(variables, placed))
 
     return outputs

@@ -78,7 +78,6 @@ from .tables import read_pairs as read_pairs
 from .tables import read_table as read_table
 from .tables import read_text as read_text
 from .tables import readable as readable
-from .tables import text_lines as text_lines
 from .trees import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .trees import VIDEO_SUFFIXES as VIDEO_SUFFIXES
 from .trees import file_names as file_names

@@ -24,6 +24,9 @@ class Data:
     )
     manual_dir: str = key("", "raw release; empty: DATA_DIR/downloads/manual/NAME")
     classes: str = key("", "learnt and evaluated, as in AU01+AU12; empty: all of the set")
+    records: int = number(
+        0, 0, _MANY, "training records that are used, the same for every seed; 0: all"
+    )
     image_size: int = positive(256, 8192, "pixels of an image's side (supplement 3.2)")
     batch_size: int = positive(64, _LARGE, "tuples in the global batch (supplement 3.2)")
     augment_on: str = key("auto", "where images are augmented; auto: device on GPUs, else host")

@@ -105,6 +105,10 @@ def read_fold(
             held_out = label_counts.record_counts(prepared, train_parts, halves[1], config.task)
             trained = trained.without(held_out)
             where += f" without the {len(halves[1])} records held out for validation"
+    if some := config.data.records:
+        rows["train"] = split.some_rows(prepared, train_parts, some, rows["train"])
+        trained = label_counts.record_counts(prepared, train_parts, rows["train"], config.task)
+        where += f", of which {some} are used"
     priors = classes.class_priors(config, prepared, trained, names)
     warnings += classes.check_fold(
         config,

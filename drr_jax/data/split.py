@@ -1,6 +1,7 @@
 """A validation part split off the training parts, sharing no person and no video with the rest."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from hashlib import blake2b
 from itertools import chain
 
 import numpy as np
@@ -67,6 +68,28 @@ def sequences(prepared: Prepared, parts: Sequence[str]) -> list[str]:
     """The sequence of each record of `parts`."""
     listed = (entry for part in parts for entry in prepared.sequences(part))
     return [sequence for sequence, *_, count in listed for _ in range(count)]
+
+
+def some_rows(prepared: Prepared, parts: Sequence[str], count: int, among: Rows | None) -> Rows:
+    """`count` of the records of `parts` (of `among`), numbered through them, in order.
+
+    Which, follows from each record's own name and no seed, so that fewer are some of more, and
+    each person keeps a like share. Raises InputError if there are not as many.
+    """
+    names = [
+        f"{sequence}/{place}"
+        for part in parts
+        for sequence, *_, records in prepared.sequences(part)
+        for place in range(records)
+    ]
+    rows = np.arange(len(names)) if among is None else among
+    if len(rows) < count:
+        raise InputError(
+            f"config key data.records={count}: {', '.join(parts)} of {prepared.name} have "
+            f"{len(rows)} records to train on"
+        )
+    drawn = [blake2b(names[row].encode(), digest_size=8).digest() for row in rows.tolist()]
+    return np.sort(rows[np.argsort(drawn, kind="stable")[:count]])
 
 
 def validation_rows(

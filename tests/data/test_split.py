@@ -68,6 +68,21 @@ def test_rows_are_disjoint_whole_and_of_the_asked_share(share):
     assert not np.array_equal(other, held_out)
 
 
+def test_fewer_records_are_some_of_more_and_lose_nobody():
+    listed, parts = people(), ["part1", "part2"]
+    all_of_them = split.some_rows(listed, parts, 200, None)
+    some = split.some_rows(listed, parts, 120, None)
+    assert len(set(some.tolist())) == 120 and set(some.tolist()) < set(all_of_them.tolist())
+    number = split.sequence_numbers(listed, parts)
+    assert len(set(number[some].tolist())) > 36  # of 40 sequences
+    of_half = split.some_rows(listed, ["part2"], 60, None)  # whatever stands before them
+    first = sum(count for *_, count in listed.parts["part1"])
+    again = split.some_rows(listed, parts, 60, np.arange(first, len(number)))
+    np.testing.assert_array_equal(again, of_half + first)
+    with pytest.raises(InputError, match=r"data.records=999: .* have \d+ records to train on"):
+        split.some_rows(listed, parts, 999, None)
+
+
 def test_one_group_alone_is_refused():
     listed = SimpleNamespace(name="faces", sequences=lambda part: [("a/b/t/1", "x", 0, 5)])
     with pytest.raises(InputError, match=r"selection=validation.*hang together"):

@@ -1,11 +1,9 @@
 """The functions behind the command line: `drr_jax.train`, `evaluate`, `export` and `load`."""
 
-import runpy
 from pathlib import Path
 from typing import Any
 
-from drr_jax import config as configs
-from drr_jax import config_files, config_rules, launches, predict, report, runs, training, weights
+from drr_jax import config_files, config_rules, predict, report, runs, training, weights
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.predict import Model
@@ -67,15 +65,6 @@ def export(run: Source, folder: Source, selection: str | None = None) -> Path:
 
 def read_config(config: Config | Source) -> Config:
     """A config as `train` takes it. Raises InputError for what is none."""
-    if isinstance(config, Config):
-        chosen = config
-    else:
-        name, _, behind = launches.find(str(config)).partition(":")
-        if not Path(name).is_file():
-            raise InputError(f"config {name}: no such file; expected one as launch/reactionet.py")
-        if name.endswith(".json"):
-            chosen = configs.parse_arg(config_files.read(Path(name), name), behind, {})
-        else:
-            chosen = runpy.run_path(name)["get_config"](behind)
+    chosen = config if isinstance(config, Config) else config_files.load(str(config))
     config_rules.validate(chosen)
     return chosen

@@ -1,12 +1,31 @@
-"""Configs as runs keep them: config.json, nested or flat."""
+"""Configs from text: launch files, and what runs keep of theirs, config.json, nested or flat."""
 
+import runpy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from drr_jax import runs
-from drr_jax.config import Config, set_key
+from drr_jax import launches, runs
+from drr_jax.config import Config, parse_arg, set_key
 from drr_jax.errors import InputError
+
+
+def load(what: str) -> Config:
+    """The config of a text: reactionet:demo, FILE.py:ARGUMENT or RUN/config.json:KEY=VALUE.
+
+    Its rules are not checked here. Raises InputError for what is none.
+    """
+    name, _, behind = launches.find(what).partition(":")
+    if name.endswith(".json"):
+        return parse_arg(read(Path(name), what), behind, {})
+    if not Path(name).is_file():
+        raise InputError(
+            f"{what}: {Path(name).absolute()} is no such file; expected one as launch/reactionet.py"
+        )
+    get_config = runpy.run_path(name).get("get_config")
+    if get_config is None:
+        raise InputError(f"{what}: {name} has no get_config; see launch/reactionet.py")
+    return get_config(behind)
 
 
 def of_dict(said: Mapping[str, Any]) -> Config:

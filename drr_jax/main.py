@@ -89,7 +89,7 @@ def parse(argv: Sequence[str]) -> Command:
     what = "Launch file, as in reactionet:demo or a path, or a run's config.json"
     if kept := next((a for a in argv if re.match(r"--?config=[^:]*\.json(:|$)", a)), ""):
         argv.remove(kept)
-        earlier = _of_run(kept)
+        earlier = config_files.load(kept.partition("=")[2])
         config_flags.DEFINE_config_dataclass("config", earlier, what, values, sys_argv=argv)
     else:
         config_flags.DEFINE_config_file("config", None, what, values, sys_argv=argv)
@@ -185,15 +185,6 @@ def plain_flags(argv: Sequence[str]) -> list[str]:
         if found := re.fullmatch("--?config=(.+)", argument):
             rest[index] = f"--config={launches.find(found[1])}"
     return [program, *rest]
-
-
-def _of_run(argument: str) -> configs.Config:
-    """The config of an earlier run: --config=RUN/config.json, and :KEY=VALUE behind it.
-
-    Raises InputError for any other file.
-    """
-    name, _, behind = argument.partition("=")[2].partition(":")
-    return configs.parse_arg(config_files.read(Path(name), argument), behind, {})
 
 
 def help_text(values: flags.FlagValues) -> str:

@@ -20,8 +20,6 @@ from drr_jax.predict.model import ROWS, Model
 from drr_jax.predict.stream import Said
 from drr_jax.training import PREDICTIONS, judge_people, write_predictions
 
-RESULTS = "results.json"
-
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -200,7 +198,7 @@ def evaluate_on(model: Model, said: str, out: Path, data_dir: str) -> dict[str, 
     judged = judge_people(split.prepared, found.subjects, p, y, softmax)
     results |= {"people": judged} if judged else {}
     with files.whole_folder(out) as folder:
-        runs.write_file(folder, RESULTS, results)
+        runs.write_file(folder, runs.RESULTS_FILE, results)
         records = found.sequences, found.frames, found.subjects
         write_predictions(folder / PREDICTIONS, model.task, names, records, p, y)
     return results

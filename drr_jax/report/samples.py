@@ -103,10 +103,10 @@ def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
     not all folds are finished.
     """
     _check_finished(workdir)
-    results = runs.read_file(workdir, "results.json")
+    results = runs.read_file(workdir, runs.RESULTS_FILE)
     if not results.get(metrics.task_of(results)):
         raise InputError(
-            f"{workdir / 'results.json'}: no table of {', '.join(TASKS)}; evaluate the run again"
+            f"{workdir / runs.RESULTS_FILE}: no table of {', '.join(TASKS)}; evaluate the run again"
         )
     folds = [runs.read_file(place, runs.RUN_FILE) for place in _places(workdir, runs.RUN_FILE)]
     record = dict(folds[0])  # with the time and the test parts of all
@@ -124,7 +124,7 @@ def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
         record,
         config=runs.read_file(configured[0], runs.CONFIG_FILE) if configured else {},
         results=results,
-        best=runs.read_file(workdir, "results-best.json") or None,
+        best=runs.read_file(workdir, runs.BEST_FILE) or None,
         curves={
             "" if place == workdir else place.name.replace("fold", "fold "): _curve(place)
             for place in _places(workdir, runs.METRICS_FILE)
@@ -245,14 +245,14 @@ def _check_finished(workdir: Path) -> None:
     missing = "is missing, so there is no finished run to report"
     if not _places(workdir, runs.RUN_FILE):
         raise InputError(f"{workdir / runs.RUN_FILE} {missing}; {_command(workdir)} writes it")
-    results = workdir / "results.json"
+    results = workdir / runs.RESULTS_FILE
     if results.exists():
         return
     folds = sorted(path for path in workdir.glob("fold?") if path.is_dir())
     if not folds:
         raise InputError(f"{results} {missing}; {_command(workdir)} --mode=evaluate writes it")
     # How many folds there are is known to the data set alone: those to come have no folder.
-    unfinished = [path.name for path in folds if not (path / "results.json").exists()]
+    unfinished = [path.name for path in folds if not (path / runs.RESULTS_FILE).exists()]
     unfinished.append(f"any fold after {folds[-1].name}")
     raise InputError(
         f"{results} {missing}; unfinished: {' and '.join(unfinished)}; the same command without "

@@ -24,9 +24,11 @@ from .logs import METRICS_FILE as METRICS_FILE
 from .logs import Metrics as Metrics
 from .logs import progress as progress
 from .logs import read_metrics as read_metrics
+from .record import BEST_FILE as BEST_FILE
 from .record import CONFIG_FILE as CONFIG_FILE
 from .record import COUNTED as COUNTED
 from .record import RECORD_FILE as RECORD_FILE
+from .record import RESULTS_FILE as RESULTS_FILE
 from .record import RUN as RUN
 from .record import RUN_FILE as RUN_FILE
 from .record import Damaged as Damaged

@@ -20,6 +20,7 @@ from drr_jax.runs import together
 
 # What the run is, what the report says of it, and its configuration.
 RECORD_FILE, RUN_FILE, CONFIG_FILE = "record.json", "run.json", "config.json"
+RESULTS_FILE, BEST_FILE = "results.json", "results-best.json"
 LOCK = ".lock"
 RUN = "run"  # in record.json names of the run, in all other files the one they are of
 # These change where a run reads and how often it writes, never what it computes.

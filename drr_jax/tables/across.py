@@ -10,7 +10,7 @@ from drr_jax import metrics, runs
 from drr_jax.errors import InputError
 from drr_jax.tables.grids import Grid, Line, Text, percent
 
-RESULTS, MARK = "results.json", "trained_on"
+MARK = "trained_on"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Across:
 
 def is_across(folder: Path) -> bool:
     """Whether a folder holds a model's scores on another data set, and no run."""
-    return (folder / RESULTS).is_file() and not (folder / runs.RECORD_FILE).exists()
+    return (folder / runs.RESULTS_FILE).is_file() and not (folder / runs.RECORD_FILE).exists()
 
 
 def read_across(patterns: Sequence[str]) -> tuple[list[Across], list[str]]:
@@ -55,7 +55,7 @@ def read_across(patterns: Sequence[str]) -> tuple[list[Across], list[str]]:
         if not is_across(folder):
             continue
         try:
-            results = runs.read_file(folder, RESULTS)
+            results = runs.read_file(folder, runs.RESULTS_FILE)
         except InputError as error:
             skipped.append(f"{folder}: {error}")
             continue

@@ -10,7 +10,6 @@ data shapes matter, so one batch of the config's data set is read. Nothing is tr
 
 import argparse
 import dataclasses
-import runpy
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 import jax
 
 from drr_jax import config as configs
-from drr_jax import config_rules, data, launches, models, runs, training
+from drr_jax import config_files, config_rules, data, launches, models, runs, training
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.runs import platform_of, start_devices
@@ -141,18 +140,11 @@ def subjects(what: str) -> list[Subject]:
 
     Raises InputError if there is no such file, it has no get_config, or no folder is a run.
     """
-    if what.partition(":")[0] in launches.names():
-        what = launches.find(what)
-    path, _, argument = what.partition(":")
-    if not path.endswith(".py"):
+    name, _, _ = what.partition(":")
+    if name not in launches.names() and not name.endswith(".py"):
         systems = tables_runs.group_runs(tables_runs.read_runs([what])[0])
         return [Subject(config_of(s.first), tuple(run.workdir for run in s.runs)) for s in systems]
-    if not Path(path).is_file():
-        raise InputError(f"{what}: {Path(path).absolute()} is no such file")
-    get_config = runpy.run_path(path).get("get_config")
-    if get_config is None:
-        raise InputError(f"{what}: {path} has no get_config; see launch/reactionet.py")
-    config = get_config(argument)
+    config = config_files.load(what)
     config_rules.validate(config)
     return [Subject(config)]
 

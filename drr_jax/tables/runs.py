@@ -223,9 +223,9 @@ def _fold_run(workdir: Path) -> FoldRun | str:
         inner = any(workdir.glob(f"*/{runs.RECORD_FILE}"))
         inside = f"; it holds runs: --runs='{workdir}/*'" if inner else ""
         return f"no run ({runs.RECORD_FILE} is missing){inside}"
-    if not (workdir / "results.json").exists():
+    if not (workdir / runs.RESULTS_FILE).exists():
         return "not finished (results.json is missing); the same command goes on with it"
-    names = (runs.RECORD_FILE, runs.RUN_FILE, "results.json", COSTS)
+    names = (runs.RECORD_FILE, runs.RUN_FILE, runs.RESULTS_FILE, COSTS)
     try:
         run = FoldRun(workdir, *(runs.read_file(workdir, name) for name in names))
     except runs.Damaged as damaged:

@@ -8,7 +8,6 @@ import numpy as np
 
 from drr_jax import metrics, report, runs
 from drr_jax.training import people
-from drr_jax.training.evaluation import RESULTS, RESULTS_BEST
 
 
 def combine_folds(workdir: Path) -> dict[str, Any]:
@@ -17,7 +16,7 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
     Per-AU means and spread over fold0/, fold1/, fold2/, and scores pooled over them.
     """
     tables = {}
-    for name in (RESULTS, RESULTS_BEST):
+    for name in (runs.RESULTS_FILE, runs.BEST_FILE):
         paths = sorted(workdir.glob(f"fold?/{name}"))
         folds = [runs.read_file(path.parent, name) for path in paths]
         if not folds:  # selection=validation has no best by the test part
@@ -33,7 +32,7 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
         tables[name] |= {"people": judged} if judged else {}
         if runs.is_main_process():
             runs.write_file(workdir, name, tables[name])
-    return tables[RESULTS]
+    return tables[runs.RESULTS_FILE]
 
 
 def _all_people(

@@ -6,7 +6,7 @@ from typing import Any
 from drr_jax import report, runs
 from drr_jax.errors import InputError
 from drr_jax.runs import Checkpoints
-from drr_jax.training.evaluation import RESULTS, RESULTS_BEST, kind_of
+from drr_jax.training.evaluation import kind_of
 from drr_jax.training.experiment import Experiment
 
 
@@ -26,9 +26,9 @@ def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
     It is trained to its last step, and the results in `workdir` are this run's and those of the
     checkpoints that are there. The same on all processes; no array is read.
     """
-    names = {RESULTS: "last", RESULTS_BEST: "best"}
+    names = {runs.RESULTS_FILE: "last", runs.BEST_FILE: "best"}
     if experiment.config.selection == "validation":
-        names = {RESULTS: "validation"}
+        names = {runs.RESULTS_FILE: "validation"}
 
     def read() -> dict[str, Any] | None:
         checkpoints = Checkpoints(workdir, read_only=True)
@@ -50,6 +50,6 @@ def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
             return None
         if {name: result.get("checkpoint") for name, result in found.items()} != seals:
             return None
-        return found[RESULTS] if experiment.steps in evaluated else None
+        return found[runs.RESULTS_FILE] if experiment.steps in evaluated else None
 
     return runs.from_main(read)

@@ -12,8 +12,6 @@ from drr_jax.training.held_out import Result, make_evaluation
 from drr_jax.training.predictions import PREDICTIONS, write_predictions
 from drr_jax.training.shown import collect_samples
 
-RESULTS, RESULTS_BEST = "results.json", "results-best.json"
-
 
 def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) -> dict[str, Any]:
     """Scores a run's checkpoints on the test part and stores tuples for the report.
@@ -75,9 +73,9 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
         )
     counted = results[experiment.config.selection]
     if runs.is_main_process():
-        runs.write_file(workdir, RESULTS, counted)
+        runs.write_file(workdir, runs.RESULTS_FILE, counted)
         if "best" in results:
-            runs.write_file(workdir, RESULTS_BEST, results["best"])
+            runs.write_file(workdir, runs.BEST_FILE, results["best"])
     return counted
 
 

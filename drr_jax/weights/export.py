@@ -186,6 +186,6 @@ def _licence(rendered: bool) -> str:
 
 def _results(workdir: Path, selection: str, step: int) -> dict[str, Any] | None:
     """The scores of just this checkpoint, None if it was not evaluated."""
-    kept = (runs.read_file(workdir, name) for name in ("results.json", "results-best.json"))
+    kept = (runs.read_file(workdir, name) for name in (runs.RESULTS_FILE, runs.BEST_FILE))
     mine = (some for some in kept if (some.get("selection"), some.get("step")) == (selection, step))
     return next(mine, None)

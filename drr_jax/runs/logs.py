@@ -10,7 +10,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -142,8 +143,8 @@ class Metrics:
         tensorboardX's SummaryWriter hands events to a thread of its own: on a full disk that thread
         dies unheard, and ten events later the training loop waits for it for ever.
         """
-        # tensorboardX takes a second to import where PyTorch is installed
-        from tensorboardX import event_file_writer, summary
+        with _without("torch"):
+            from tensorboardX import event_file_writer, summary
 
         event_pb2 = importlib.import_module("tensorboardX.proto.event_pb2")  # made at import
         self._event, self._scalar = event_pb2.Event, summary.scalar
@@ -197,3 +198,20 @@ def progress(total: int | None, initial: int, desc: str, unit: str = "steps") ->
         # a log file does not need ten lines a second
         mininterval=0.1 if sys.stderr.isatty() else 10.0,
     )
+
+
+@contextmanager
+def _without(name: str) -> Iterator[None]:
+    """A package that what is imported here does not find.
+
+    tensorboardX imports PyTorch wherever it is installed, for what is not used here; that takes
+    seconds of every start.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -170,3 +172,13 @@ def test_metrics_that_are_gone_are_named_when_a_run_goes_on(tmp_path, capsys):
     Metrics(tmp_path, 40).close()
     said = capsys.readouterr().err
     assert f"{tmp_path / logs.METRICS_FILE} is gone" in said and "step 40" in said
+
+
+def test_pytorch_is_not_imported_for_the_event_file(tmp_path):
+    """Where it is installed, it would take seconds of every start."""
+    code = (
+        "import sys; from pathlib import Path; from drr_jax.runs import Metrics; "
+        f"Metrics(Path({str(tmp_path)!r}), 0).close(); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "tensorboardX" in done.stdout.split() and "torch" not in done.stdout.split()

@@ -29,6 +29,12 @@ class Data:
     )
     image_size: int = positive(256, 8192, "pixels of an image's side (supplement 3.2)")
     batch_size: int = positive(64, _LARGE, "tuples in the global batch (supplement 3.2)")
+    balance: float = number(
+        0.0,
+        0,
+        1,
+        "draws of a softmax task's classes: 0 as they are, 1 all as often; between, n^(1 - this)",
+    )
     augment_on: str = key("auto", "where images are augmented; auto: device on GPUs, else host")
     worker_count: int = number(
         0, 0, 1024, "Grain worker processes; 0: threads, which start at once"
@@ -140,7 +146,8 @@ class Contrast:
 class Loss:
     """Weights of the loss terms (reconstruction, method 9.5)."""
 
-    au_weights: bool = key(True, "whether a class's loss has a weight, by how rare it is")
+    au_weights: bool = key(True, "whether an AU's loss has a weight, by how rare it is")
+    class_weights: bool = key(False, "likewise, of expressions or scenes")
     no_positive: str = key("error", "of a class without a positive: error, or zero weight")
     lambda_graph: float = number(0.1, 0, 1e6, "weight of the graph's loss")
     lambda_contrast: float = number(0.1, 0, 1e6, "weight of the contrastive loss")

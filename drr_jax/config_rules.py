@@ -193,6 +193,13 @@ def _conflicts(config: Config) -> Iterator[str]:
             f"task={config.task}: a soft prior needs classes that occur together; set "
             "graph.prior and contrast.prior to on, identity, all_ones or learned"
         )
+    if config.task == "au" and data.balance:
+        yield (
+            f"data.balance={data.balance}: task=au has several classes in a record, none to draw "
+            "it by; loss.au_weights=true weighs rare ones"
+        )
+    if config.task == "au" and config.loss.class_weights:
+        yield "loss.class_weights=true: task=au has loss.au_weights for it"
     try:
         span(config.log.profile_steps)
     except ValueError:

@@ -58,11 +58,11 @@ def check_fold(
         zero = config.loss.no_positive == "zero" and others
         if which == "test" and config.task != "au":
             warnings.append(found)
-        elif which == "train" and config.task == "au" and zero:
+        elif which == "train" and zero:
             warnings.append(f"{found}; weight 0 in the loss, by loss.no_positive=zero")
         else:
             advice = f"leave out what is missing, data.classes={others}, or " if others else ""
-            if which == "train" and config.task == "au" and others:
+            if which == "train" and others:
                 advice += "give it weight 0, loss.no_positive=zero, or "
             raise InputError(f"{found}; {advice}split the data another way")
     return warnings

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from drr_jax.config import Config
 from drr_jax.data import classes, label_counts, scene_classes, split
-from drr_jax.data.prepared import INPUTS, Prepared, fold_parts
+from drr_jax.data.prepared import INPUTS, Prepared, fold_parts, sub_scene_of
 from drr_jax.data.source import Source
 from drr_jax.data.split import Rows
 
@@ -66,6 +66,16 @@ class Fold:
         size, rows = self.image_size, self.rows[which]
         return Source(self.prepared, parts, size, self.names, self.task, inputs, rows)
 
+    def training_classes(self) -> Rows:
+        """The class that each record of `source("train")` shows, of a softmax task; -1 if none.
+
+        A sequence's name has its sub-scene; the labels of expressions are read. Raises InputError
+        for a record that cannot be read.
+        """
+        if self.task == "scene":
+            return np.array([self.names.index(sub_scene_of(s)) for s in self.sequences("train")])
+        return label_counts.shown_classes(self.source("train", ()))
+
 
 def read_fold(
     config: Config, prepared: Prepared, number: int, counts_validation: bool = False
@@ -117,11 +127,9 @@ def read_fold(
         (where, trained),
         (f"in the test {_listed(test_parts)}", tested),
     )
-    weights = np.ones(len(names))
-    if config.task == "au":
-        weights = label_counts.class_weights(trained, names)
-        if not config.loss.au_weights:
-            weights = (weights > 0).astype(float)
+    weights = label_counts.class_weights(trained, names)
+    if not (config.loss.au_weights if config.task == "au" else config.loss.class_weights):
+        weights = (weights > 0).astype(float)
     return Fold(
         number=number,
         prepared=prepared,

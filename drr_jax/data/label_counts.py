@@ -100,13 +100,28 @@ def record_counts(prepared: Prepared, parts: Sequence[str], rows: Rows, task: st
     return Counts(names, (labels >= 0).sum(0), *facs.count_pairs(labels), words)
 
 
+def shown_classes(source: Source) -> Rows:
+    """The class that each record of a softmax task shows, -1 if none; no image is decoded.
+
+    Raises InputError for a record that cannot be read.
+    """
+    shown = np.full(len(source), -1)
+    numbers = tqdm(range(len(source)), "reading classes", unit=" records", delay=BAR_AFTER)
+    for number in numbers:
+        labels = source.read(number)["labels"]
+        if labels.max() == 1:
+            shown[number] = labels.argmax()
+    return shown
+
+
 def class_weights(
     counts: Counts, names: Sequence[str] = REACTIONET_AUS_12
 ) -> Float[np.ndarray, "classes"]:
-    """w_n of the AU loss: inverse base rate, scaled to mean 1 over the classes with a positive.
+    """w_n of the loss: inverse base rate, scaled to mean 1 over the classes with a positive.
 
     A class without a positive has weight 0: by the formula it would take all the others' weight.
-    Source: the formula of JAA-Net and ME-GraphAU; reconstruction for DRR (method 9.5).
+    Source: the formula of JAA-Net and ME-GraphAU for AUs; reconstruction for DRR, and for classes
+    of which one is shown (method 9.5).
     """
     columns = counts.columns(names)
     known, positives = counts.known[columns], np.diag(counts.pairs)[columns]

@@ -29,12 +29,14 @@ from typing import Any
 import grain
 import numpy as np
 from absl import flags
+from jaxtyping import Int
 from tokenizers import Tokenizer
 
 from drr_jax import machine, stops
 from drr_jax.config import Augment, Config, Data
 from drr_jax.data import augment
 from drr_jax.data.assemble import Assemble, Batch
+from drr_jax.data.balance import BalancedOrder
 from drr_jax.data.shapes import Draws, training_draws
 from drr_jax.data.source import Source
 from drr_jax.errors import InputError
@@ -50,6 +52,7 @@ def train_dataset(
     seed: int,
     augment_on: str,
     start_step: int = 0,
+    class_of: Int[np.ndarray, " records"] | None = None,
     process_index: int = 0,
     process_count: int = 1,
 ) -> grain.DatasetIterator[Batch]:
@@ -59,7 +62,8 @@ def train_dataset(
     on worker_count and read_threads. Every epoch has an order of its own; a batch may hold the end
     of one epoch and the start of the next. R and S are augmented by independent draws of one
     policy, the caption is not (supplement 3.2). Depth and thermal image and the landmarks are of
-    the face in R, and take its rotation and flip (reconstruction).
+    the face in R, and take its rotation and flip (reconstruction). With `data.balance` the draws
+    are balanced over `class_of`, the class of each record of `source`, -1 for none.
 
     augment_on: "host" augments here; "device" ships raw images and their draws. Landmarks are
     moved here in both cases.
@@ -74,9 +78,16 @@ def train_dataset(
             f"{source.name} hold only {len(source)} records"
         )
     draw = functools.partial(_with_draws, policy=config.augment)
-    records = grain.MapDataset.source(_Records(source, len(source)))
+    if config.data.balance:
+        if class_of is None:
+            raise ValueError("data.balance needs the class of each record")
+        order = BalancedOrder(class_of, config.data.balance, seed)
+        records = grain.MapDataset.source(_Ordered(source, order)).seed(seed)
+    else:
+        records = grain.MapDataset.source(_Records(source, len(source)))
+        records = records.seed(seed).shuffle().repeat()
     # the draws come before the hosts' slices, or they would depend on the number of hosts
-    examples = records.seed(seed).shuffle().repeat().random_map(draw)
+    examples = records.random_map(draw)
     draws = training_draws(augment_on)
     assemble = _assembler(examples, source, config, tokenizer, draws, process_count)
     batches = sys.maxsize // config.data.batch_size * process_count
@@ -180,6 +191,19 @@ class _Records:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self._source.read(index) if index < len(self._source) else {}
+
+
+class _Ordered:
+    """The encoded records of a source in an endless order."""
+
+    def __init__(self, source: Source, order: BalancedOrder):
+        self._source, self._order = source, order
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        return self._source.read(self._order[position])
 
 
 def _with_draws(

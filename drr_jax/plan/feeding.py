@@ -37,6 +37,7 @@ def measure(experiment: training.Experiment) -> dict[str, float]:
     source = fold.source("train", experiment.model.train_inputs)
     small = with_batch(config, min(LARGEST_BATCH, config.data.batch_size))
     how = {"seed": config.seed, "augment_on": experiment.augment_on}
+    how["class_of"] = experiment.class_of
     batches = data.train_dataset(source, small, experiment.tokenizer, **how)
     try:
         for _ in range(WARM_BATCHES):

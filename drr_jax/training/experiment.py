@@ -125,11 +125,16 @@ class Experiment:
         weights.place(plans, weights.variables(state))
         return state
 
+    @property
+    def class_of(self) -> np.ndarray | None:
+        """The class of each training record, read if draws are balanced over them."""
+        return self.fold.training_classes() if self.config.data.balance else None
+
     def train_batches(self, start_step: int):
         """Endless global batches on the devices, from `start_step` on; close it when done."""
         source = self.fold.source("train", self.model.train_inputs)
         how = {"seed": self.config.seed, "augment_on": self.augment_on, "start_step": start_step}
-        return self._on_devices(partial(data.train_dataset, source, **how))
+        return self._on_devices(partial(data.train_dataset, source, class_of=self.class_of, **how))
 
     def held_out_batches(self, which: str):
         """One exact pass over the test or validation records; close it when done."""

@@ -201,8 +201,12 @@ def test_an_expression_that_only_the_test_part_lacks_is_a_warning():
     assert "no positive of sad in the test part part1" in warning
     assert check(Config(task="expression"), faces, 1) == []
     faces = labelled([(1, 0, 3), (2, 4, 2), (1, 0, 1)], task="expression")
+    config = Config(task="expression")
     with pytest.raises(InputError, match="no positive of sad in the training parts part1, part3"):
-        check(Config(task="expression"), faces, 1)
+        check(config, faces, 1)
+    config.loss.no_positive = "zero"  # as of AUs
+    (warning,) = check(config, faces, 1)
+    assert "no positive of sad in the training parts" in warning and "weight 0" in warning
 
 
 def test_a_subset_of_aus_keeps_the_relations_of_its_set():

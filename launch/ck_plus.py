@@ -5,7 +5,9 @@
 
 The supplement's protocol (3.1, 3.2): 309 sequences of 106 subjects; the split is not stated, so
 subject-exclusive folds are drawn. `launch/ck_plus.py:expression` tells the six emotions of the same
-sequences. A fold has some 600 images: 200 epochs are about 2,000 steps (reconstruction).
+sequences, `:contempt` seven emotions of all 327, and `:eight` those and neutral, which a sequence's
+first frame is; these two are not the paper's. A fold has some 600 images: 200 epochs are about
+2,000 steps (reconstruction).
 """
 
 from drr_jax.config import Config
@@ -13,6 +15,9 @@ from drr_jax.recipes import faces
 
 
 def get_config(arg: str = "") -> Config:
-    """`arg` stands behind the file's name: expression and KEY=VALUE pairs, with commas."""
-    emotions = {"data.name": "ck_plus/expression", "task": "expression"}
-    return faces(arg, "ck_plus/au", epochs=200.0, variants={"expression": emotions})
+    """`arg` stands behind the file's name: expression, contempt or eight, then KEY=VALUE pairs."""
+    told = {
+        config: {"data.name": f"ck_plus/{config}", "task": "expression"}
+        for config in ("expression", "contempt", "eight")
+    }
+    return faces(arg, "ck_plus/au", epochs=200.0, variants=told)

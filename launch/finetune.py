@@ -31,9 +31,13 @@ ROWS: dict[str, Settings] = {
     "ck_plus": row("ck_plus/au", "au", 100.0),
     "ck_plus_expression": row("ck_plus/expression", "expression", 100.0),
     "emotionet": row("emotionet", "au", 10.0),
+    "ck_plus_contempt": row("ck_plus/contempt", "expression", 100.0),
+    "ck_plus_eight": row("ck_plus/eight", "expression", 100.0),
     "fer_plus": row("fer_plus/majority", "expression", 10.0),
+    "fer2013": row("fer_plus/fer2013", "expression", 10.0),
     "raf_db": row("raf_db", "expression", 10.0),
     "affectnet": row("affectnet", "expression", 10.0),
+    "affectnet_eight": row("affectnet/eight", "expression", 10.0),
     "mmi": row("mmi", "expression", 100.0),
     "bu3dfe": row("bu3dfe/rgb", "expression", 30.0),
 }

@@ -48,6 +48,26 @@ def test_ck_plus_also_tells_expressions_and_small_sets_get_some_thousand_steps()
         assert optim.lr_epochs == optim.epochs / 10
 
 
+@pytest.mark.parametrize(
+    ("launch", "data", "row"),
+    [
+        ("affectnet.py:eight", "affectnet/eight", "affectnet_eight"),
+        ("ck_plus.py:contempt", "ck_plus/contempt", "ck_plus_contempt"),
+        ("ck_plus.py:eight", "ck_plus/eight", "ck_plus_eight"),
+        ("fer_plus.py:fer2013", "fer_plus/fer2013", "fer2013"),
+    ],
+)
+def test_variants_of_the_sets_can_be_built_and_classes_be_balanced(launch, data, row):
+    config = launched(f"{launch},loss.class_weights=true,data.balance=0.5")
+    config_rules.validate(config)
+    assert (config.data.name, config.task) == (data, "expression")
+    assert "/".join(build.resolve(data)) == data
+    names = build.declared(data).expression_names
+    facs.check_prior(facs.expression_prior(names), len(names))
+    tuned = launched(f"finetune.py:{row},model.encoders.R.weights=models/x")
+    assert (tuned.data.name, tuned.task) == (data, "expression")
+
+
 def test_drr_relates_texture_and_depth_of_bu3dfe():
     config = launched("bu3dfe.py:drr_mm")
     assert (config.data.name, config.domains) == ("bu3dfe/rgb_depth", "VD")

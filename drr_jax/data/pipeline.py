@@ -202,8 +202,8 @@ class _Ordered:
     def __len__(self) -> int:
         return sys.maxsize
 
-    def __getitem__(self, position: int) -> dict[str, Any]:
-        return self._source.read(self._order[position])
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._source.read(self._order[index])
 
 
 def _with_draws(

@@ -31,6 +31,7 @@ CK_PLUS_AUS = au_names(1, 2, 4, 5, 6, 7, 9, 12, 17, 23, 24, 25)
 EMOTIONET_AUS_11 = au_names(1, 2, 4, 5, 6, 9, 12, 17, 20, 25, 26)
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+EXPRESSIONS_8 = (*EXPRESSIONS, "contempt")  # as AffectNet and CK+ have them
 FER_PLUS_EXPRESSIONS = (
     *("neutral", "happy", "surprise", "sad", "anger", "disgust", "fear", "contempt"),
 )

@@ -14,15 +14,15 @@ from prepared_faces import build, pixels, read
 from raw_affectnet import HEADER, ROWS, write_2017, write_2021
 
 from drr_jax.errors import InputError
-from drr_jax.facs.labels import EXPRESSIONS
+from drr_jax.facs.labels import EXPRESSIONS_8
 from tfds_reactionet.affectnet import labels
-from tfds_reactionet.affectnet.reader import NO_IMAGE, NO_LABEL, OTHER_CLASS
+from tfds_reactionet.affectnet.reader import NO_CLASS, NO_IMAGE, NO_LABEL, OTHER_CLASS
 from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE, OUTSIDE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.reading.crop import Box, box_transform, warp
 
-NAMES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
+NAMES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 LISTS = "Manually_Annotated_file_lists"
 
 
@@ -48,7 +48,7 @@ def raw_new(new: tuple[Path, Any], tmp_path: Path) -> Path:
     return Path(shutil.copytree(new[0] / "AffectNet", tmp_path / "raw"))
 
 
-def records(prepared: Path) -> list[dict[str, Any] | None]:
+def records(prepared: Path, classes: int = 7) -> list[dict[str, Any] | None]:
     """A record for each of ROWS, or None, after its labels were compared."""
     found = read(prepared)
     numbers = {"train": 0, "test": 0}
@@ -57,17 +57,19 @@ def records(prepared: Path) -> list[dict[str, Any] | None]:
         record = found.pop((split, numbers[split]), None)
         numbers[split] += 1
         rows.append(record)
-        assert (record is None) == (code > 6)
+        assert (record is None) == (code >= classes)
         if record is not None:
-            assert record["part"] == split and EXPRESSIONS[record["expression"]] == NAMES[code]
+            assert record["part"] == split and EXPRESSIONS_8[record["expression"]] == NAMES[code]
             for key, value in (("valence", valence), ("arousal", arousal)):
                 expected = np.float32(np.nan if value == -2 else value)
                 np.testing.assert_allclose(record[key], expected, rtol=1e-5)
     assert not found
     metadata = read_metadata(prepared)
-    assert metadata["skipped"] == {OTHER_CLASS: 3}
-    assert metadata["protocol"]["test"] == [["test"]] and len(metadata["expression_names"]) == 7
-    assert "verified: 7 records" in verify(prepared, jobs=1, progress=False)
+    skipped = {7: {OTHER_CLASS: 3}, 8: {NO_CLASS: 2}}
+    assert metadata["skipped"] == skipped[classes]
+    assert metadata["protocol"]["test"] == [["test"]]
+    assert metadata["expression_names"] == list(EXPRESSIONS_8[:classes])
+    assert f"verified: {classes} records" in verify(prepared, jobs=1, progress=False)
     return rows
 
 
@@ -102,6 +104,15 @@ def test_every_value_of_the_layout_of_2021(new: tuple[Path, Any], tmp_path: Path
         if record is not None:
             difference = pixels(record["reaction"]["image"]).mean(axis=(0, 1)) - image[0, 0]
             assert np.abs(difference).max() < 4
+
+
+@pytest.mark.parametrize("layout", ["old", "new"])
+def test_eight_classes_have_contempt(
+    request: pytest.FixtureRequest, tmp_path: Path, layout: str
+) -> None:
+    prepared = build("affectnet/eight", request.getfixturevalue(layout)[0], tmp_path)
+    (scornful,) = (r for r, row in zip(records(prepared, 8), ROWS, strict=True) if row[1] == 7)
+    assert scornful is not None and scornful["expression"] == 7
 
 
 def test_boxes_are_cut_off_at_the_edges() -> None:

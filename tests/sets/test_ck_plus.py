@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prepared_faces import build, pixels, read
-from raw_ck_plus import FRAMES, HEIGHT, WIDTH, number, write_ck_plus
+from raw_ck_plus import FRAMES, HEIGHT, SEQUENCES, WIDTH, number, write_ck_plus
 
 from drr_jax.errors import InputError
 from tfds_reactionet.building import NO_LANDMARKS
@@ -19,6 +19,7 @@ from tfds_reactionet.building.verification import verify
 from tfds_reactionet.ck_plus import labels
 from tfds_reactionet.ck_plus.reader import (
     NO_EMOTION,
+    NO_EXPRESSION,
     NO_FACS,
     NO_IMAGE,
     NOT_LAST,
@@ -28,7 +29,7 @@ from tfds_reactionet.ck_plus.reader import (
 from tfds_reactionet.reading.crop import move
 from tfds_reactionet.reading.placing import full_transform
 
-NAMES = {1: "anger", 3: "disgust", 4: "fear", 5: "happy", 6: "sad", 7: "surprise"}
+NAMES = {1: "anger", 2: "contempt", 3: "disgust", 4: "fear", 5: "happy", 6: "sad", 7: "surprise"}
 PARTS = {  # six subjects with one of six emotions, by the number in their ids
     "S005/001": "part2",
     "S010/002": "part1",
@@ -88,6 +89,29 @@ def test_every_value_of_every_record(
     assert metadata["evaluated_aus"] == [f"AU{au:02d}" for au in aus]
     assert metadata["protocol"]["test"] == [["part1"], ["part2"], ["part3"]]
     assert "verified: 18 records" in verify(prepared, jobs=1, progress=False)
+
+
+@pytest.mark.parametrize("config", ["contempt", "eight"])
+def test_contempt_and_the_neutral_face_that_a_sequence_begins_with(raw: Path, config: str) -> None:
+    (raw / EMOTION).write_text(number(0))
+    prepared = build(f"ck_plus/{config}", raw, raw.parent / "data", crop="full", image_format="png")
+    found, metadata = read(prepared), read_metadata(prepared)
+    names = metadata["expression_names"]
+    neutral = ["neutral"] if config == "eight" else []
+    assert names == [*labels.SIX_EMOTIONS, *neutral, "contempt"]
+    assert metadata["skipped"] == {NO_EMOTION: 1, NO_EXPRESSION: 1}
+    shown = {key: names[record["expression"]] for key, record in found.items()}
+    frames = [1, 3, 4, 5] if config == "eight" else [3, 4, 5]
+    assert sorted(shown) == sorted(
+        (sequence, frame) for sequence in {*PARTS, "S138/004"} - {"S010/002"} for frame in frames
+    )
+    for (sequence, frame), name in shown.items():
+        emotion = NAMES[SEQUENCES[sequence][0] or 0]
+        assert name == ("neutral" if frame == 1 else emotion)
+        occurrence = found[sequence, frame]["au"]["occurrence"]
+        assert (occurrence < 0).all() == (frame == 1)  # FACS codes are the peak's
+    short = build(f"ck_plus/{config}", raw, raw.parent / "short", last=99)
+    assert "neutral" not in {names[record["expression"]] for record in read(short).values()}
 
 
 def test_options_for_frames_folds_and_threshold(raw: Path) -> None:

@@ -159,6 +159,31 @@ def test_every_value_of_every_record(
     assert "verified" in verify(prepared, jobs=1, progress=False)
 
 
+def test_the_own_labels_of_fer2013_need_its_table_alone(raw: Path, release: Any) -> None:
+    (raw / NEW).unlink()
+    prepared = build("fer_plus/fer2013", raw, raw.parent / "data", size=48)
+    found, metadata = read(prepared), read_metadata(prepared)
+    named = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # by code
+    assert metadata["expression_names"] == list(named) and metadata["skipped"] == {}
+    for number, (usage, _, _) in enumerate(ROWS):
+        record = found.pop((SPLITS[usage], number))
+        assert record["expression"] == release[1]["codes"][number]
+        image = pixels(record["reaction"]["image"])
+        assert (image == release[1]["images"][number][..., None]).all()
+        assert "votes" not in record
+    assert not found and "labels and images of fer2013.csv" in summarise(prepared)
+    listed = raw.parent / "folds.txt"
+    listed.write_text("".join(f"row{n} {n % 2 + 1}\n" for n in range(len(ROWS))))
+    folds = build("fer_plus/fer2013", raw, raw.parent / "folds", size=48, folds=listed)
+    assert {r["part"] for (_, n), r in read(folds).items() if n % 2} == {"part2"}
+
+
+def test_own_labels_are_not_in_a_tree_of_images(tmp_path: Path) -> None:
+    write_tree(tmp_path / "raw")
+    with pytest.raises(InputError, match=r"raw: no fer2013\.csv; expected it, with FER2013's"):
+        build("fer_plus/fer2013", tmp_path / "raw", tmp_path / "data")
+
+
 def test_same_set_from_two_processes_in_small_blocks(
     release: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""AffectNet: 287,401 faces from the internet with one of seven expressions."""
+"""AffectNet: 287,401 faces from the internet with one of seven expressions, or eight."""
 
 from tfds_reactionet.building import FACE_OPTIONS, OFFICIAL_FOLDS, DataSet
 
@@ -7,6 +7,7 @@ DATA_SET = DataSet(
     folder="AffectNet",
     configs={
         "seven": "Seven expressions, without contempt.",
+        "eight": "Eight expressions, with contempt.",
     },
     homepage="http://mohammadmahoor.com/affectnet/",
     access="ask the University of Denver for AffectNet and unpack its archives there",

@@ -4,7 +4,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,8 @@ COLUMNS = (
     "valence",
     "arousal",
 )
-# Codes 0 to 6; 7 to 10 are contempt, none, uncertain, no face.
-CODES = tuple(
-    EXPRESSIONS.index(name)
-    for name in ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
-)
+# Codes 0 to 7; 8 to 10 are none, uncertain, no face.
+CODES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 _LAST_CODE = 10
 _INVALID = -2.0  # valence and arousal of an image without them
 _NUMBER = re.compile(r"[+-]?([0-9]{1,9}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,2})?")
@@ -45,15 +42,16 @@ class Listed:
     line: int
     path: str  # below the folder of images
     box: Box | None
-    expression: int  # index in EXPRESSIONS, -1 for another class
+    expression: int  # index in the names, -1 for another class
     valence: float
     arousal: float
 
 
-def read_list(path: Path) -> Iterator[Listed]:
+def read_list(path: Path, names: Sequence[str] = EXPRESSIONS) -> Iterator[Listed]:
     """Rows of training.csv or validation.csv, with or without a header. Read line by line.
 
-    Raises InputError naming the line.
+    Of a row of another expression than `names` only image and code are read. Raises InputError
+    naming the line.
     """
     header: list[str] | None = None
     number = 0
@@ -71,15 +69,17 @@ def read_list(path: Path) -> Iterator[Listed]:
                 f"({','.join(COLUMNS[:2])}, ...)"
             )
         row = dict(zip(header, cells, strict=True))
-        yield _listed(row, number, line, f"{path}: line {line}")
+        yield _listed(row, number, line, f"{path}: line {line}", names)
         number += 1
 
 
-def _listed(row: dict[str, str], number: int, line: int, where: str) -> Listed:
+def _listed(
+    row: dict[str, str], number: int, line: int, where: str, names: Sequence[str]
+) -> Listed:
     inner = _INNER.fullmatch(row[COLUMNS[0]])
     if not inner or {inner[1], inner[2]} & {".", ".."}:
         raise InputError(f"{where}: image {row[COLUMNS[0]][:80]!r}, expected folder/name.jpg")
-    code = expression(_number(row["expression"], f"{where}: expression"), where)
+    code = expression(_number(row["expression"], f"{where}: expression"), where, names)
     known = code >= 0
     return Listed(
         number,
@@ -94,14 +94,15 @@ def _listed(row: dict[str, str], number: int, line: int, where: str) -> Listed:
     )
 
 
-def expression(code: float, where: str) -> int:
-    """Index in EXPRESSIONS of a code, or -1 for one that is not of the seven.
+def expression(code: float, where: str, names: Sequence[str] = EXPRESSIONS) -> int:
+    """Index in `names` of a code, or -1 for one that is none of them.
 
     Raises InputError for a number that is no code.
     """
     if not code.is_integer() or not 0 <= code <= _LAST_CODE:
         raise InputError(f"{where}: expression {code:g}, expected a whole number, 0 to 10")
-    return CODES[int(code)] if code < len(CODES) else -1
+    name = CODES[int(code)] if code < len(CODES) else ""
+    return names.index(name) if name in names else -1
 
 
 def affect(value: float, where: str) -> float:

@@ -14,15 +14,19 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from drr_jax.errors import InputError
+from drr_jax.facs import EXPRESSIONS, EXPRESSIONS_8
 from tfds_reactionet import building
 from tfds_reactionet.affectnet import labels
 from tfds_reactionet.building import OFFICIAL, Frame, Options, Skip, Spec, Unit, dealt, later
 from tfds_reactionet.reading import Box, ImageFile, folders, matching, moved, numbered_images
 
 OTHER_CLASS = "expression outside of the seven (contempt, none, uncertain, no face)"
+NO_CLASS = "expression outside of the eight (none, uncertain, no face)"
 NO_IMAGE = "label without an image"
 NO_LABEL = "image without its label files"
 
+NAMES = {"seven": EXPRESSIONS, "eight": EXPRESSIONS_8}  # of the classes, by config
+OTHERS = {"seven": OTHER_CLASS, "eight": NO_CLASS}
 _LISTS = {"train": "training.csv", "test": "validation.csv"}
 _SETS = {"train_set": "train", "val_set": "test"}
 _IMAGES = "manually_annotated_images"
@@ -51,7 +55,7 @@ class Numbered(NamedTuple):
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader. Has lists and images, or sets."""
 
-    expected_reasons = (OTHER_CLASS,)
+    expected_reasons = (OTHER_CLASS, NO_CLASS)
     folds = OFFICIAL
 
     @staticmethod
@@ -59,6 +63,7 @@ class Reader(building.Reader):
         return Spec(
             task="expression",
             protocol=Reader.folds.protocol(options["folds"]),
+            expression_names=NAMES[config],
             extra={
                 "valence": ((), np.float32),
                 "arousal": ((), np.float32),
@@ -102,7 +107,8 @@ class Reader(building.Reader):
     def units(self) -> list[Unit]:
         option = self.options["folds"]
         if self.images:
-            rows = {split: list(labels.read_list(self.lists[split])) for split in _LISTS}
+            names = NAMES[self.config]
+            rows = {split: list(labels.read_list(self.lists[split], names)) for split in _LISTS}
             return dealt(rows, self.folds, option, lambda row: row.path)
         found = {split: _numbered(self.sets[split]) for split in _LISTS}
         return dealt(found, self.folds, option, lambda row: row.path)
@@ -118,7 +124,7 @@ class Reader(building.Reader):
     def _listed(self, unit: Unit, row: labels.Listed) -> Frame | Skip:
         path = Path(self.images or "", row.path)
         if row.expression < 0:
-            return unit.skip(row.number, OTHER_CLASS, path)
+            return unit.skip(row.number, OTHERS[self.config], path)
         if not path.is_file():
             return unit.skip(row.number, NO_IMAGE, path)
         return Frame(
@@ -137,9 +143,9 @@ class Reader(building.Reader):
             return unit.skip(number, NO_IMAGE, folder / "images" / f"{number}.jpg")
         if not all(path.is_file() for path in (exp, *rest)):
             return unit.skip(number, NO_LABEL, exp)
-        expression = labels.expression(labels.read_scalar(exp), str(exp))
+        expression = labels.expression(labels.read_scalar(exp), str(exp), NAMES[self.config])
         if expression < 0:
-            return unit.skip(number, OTHER_CLASS, exp)
+            return unit.skip(number, OTHERS[self.config], exp)
         valence, arousal = (labels.affect(labels.read_scalar(path), f"{path}:") for path in rest)
         return Frame(
             number,

@@ -1,4 +1,4 @@
-"""CK+: 123 subjects pose expressions; the 309 sequences of six emotions, with FACS codes."""
+"""CK+: 123 subjects pose expressions; the 309 sequences of six emotions, 327 with contempt."""
 
 from tfds_reactionet.building import (
     FACE_OPTIONS,
@@ -17,6 +17,8 @@ DATA_SET = DataSet(
     configs={
         "au": "Action units of the peak, 12 of them evaluated.",
         "expression": "Six emotions.",
+        "contempt": "The six emotions and contempt.",
+        "eight": "Those seven, and neutral, which each sequence's first frame is.",
     },
     homepage="https://www.jeffcohn.net/Resources/",
     access=(

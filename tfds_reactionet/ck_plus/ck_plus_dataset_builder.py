@@ -8,7 +8,7 @@ from tfds_reactionet.ck_plus.reader import Reader
 
 
 class Builder(FaceBuilder, data_set=DATA_SET, reader=Reader):
-    """The last frames of the 309 sequences that show one of six emotions."""
+    """The last frames of the 309 sequences that show one of six emotions, or of 327 of seven."""
 
     RELEASE_NOTES: ClassVar[dict[str, str]] = {
         "1.0.0": "First version.",

@@ -15,8 +15,8 @@ from drr_jax.facs import EXPRESSIONS, au_names
 from tfds_reactionet.reading import numbered_lines
 
 SIX_EMOTIONS = EXPRESSIONS[:6]
-CONTEMPT = "contempt"
-EMOTIONS = ("neutral", "anger", CONTEMPT, "disgust", "fear", "happy", "sad", "surprise")  # by code
+NEUTRAL, CONTEMPT = "neutral", "contempt"
+EMOTIONS = (NEUTRAL, "anger", CONTEMPT, "disgust", "fear", "happy", "sad", "surprise")  # by code
 # The AUs that Lucey et al. (2010) count; other codes in the files (head, eyes) are left out.
 CODED = (1, 2, 4, 5, 6, 7, *range(9, 19), 20, 21, *range(23, 30), 31, 34, 38, 39, 43)
 CODED_AUS = au_names(*CODED)

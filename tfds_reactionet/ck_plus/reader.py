@@ -14,18 +14,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drr_jax.errors import InputError
-from drr_jax.facs import CK_PLUS_AUS
+from drr_jax.facs import CK_PLUS_AUS, EXPRESSIONS_8
 from tfds_reactionet import building, reading
 from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.ck_plus import labels
 
 NO_EMOTION = "sequence without an emotion label"
 OTHER_EMOTION = "sequence of another emotion than the six (contempt or neutral)"
+NO_EXPRESSION = "sequence without an expression (neutral)"
 NO_FACS = "sequence without FACS codes"
 NO_IMAGE = "labels without an image"
 NOT_LAST = "labels name a frame that is not the last image"
 OTHER_PEAK = "FACS codes name another frame than the emotion; both are taken for the peak's"
 
+NAMES = {  # of the emotions, by config
+    "au": labels.SIX_EMOTIONS,
+    "expression": labels.SIX_EMOTIONS,
+    "contempt": (*labels.SIX_EMOTIONS, labels.CONTEMPT),
+    "eight": EXPRESSIONS_8,
+}
 _SUBJECT = re.compile("S[0-9]{3}", re.IGNORECASE)
 _SEQUENCE = re.compile("[0-9]{3}")
 _LEVELS = 3
@@ -63,7 +70,7 @@ class Labelled(NamedTuple):
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
-    expected_reasons = (NO_EMOTION, OTHER_EMOTION)
+    expected_reasons = (NO_EMOTION, OTHER_EMOTION, NO_EXPRESSION)
     folds = reading.FoldChoice(reading.NUMBERED, reading.part_by_number)
 
     @staticmethod
@@ -73,7 +80,7 @@ class Reader(building.Reader):
             protocol=Reader.folds.protocol(options["folds"]),
             au_names=labels.CODED_AUS,
             evaluated_aus=CK_PLUS_AUS,
-            expression_names=labels.SIX_EMOTIONS,
+            expression_names=NAMES[config],
             landmarks=68,
         )
 
@@ -96,7 +103,7 @@ class Reader(building.Reader):
         return "landmarks" in self.outer
 
     def units(self) -> list[Unit]:
-        found = [it for it in self._labelled() if it.emotion in labels.SIX_EMOTIONS]
+        found = [it for it in self._labelled() if self._is_told(it)]
         self._check_peaks(found)
         part = self.folds.parts(self.options["folds"])
         return [Unit(it.sequence, it.subject, "", part(it.subject), it) for it in found]
@@ -119,7 +126,12 @@ class Reader(building.Reader):
         tracked = self._files("landmarks", unit.sequence) if self.has_faces else {}
         folder = self.outer["images"] / unit.sequence
         offset.check(folder, images, tracked, "landmark files")
-        for number in sorted(n for n in images if n <= peak)[-self.options["last"] :]:
+        names, emotion = NAMES[self.config], unit.source.emotion
+        last = sorted(n for n in images if n <= peak)[-self.options["last"] :]
+        shown = dict.fromkeys(last, emotion)
+        if labels.NEUTRAL in names:
+            shown = {min(images): labels.NEUTRAL} | shown
+        for number, expression in shown.items():
             file = tracked.get(number - offset.value)
             if file is None and self.cuts_faces:
                 yield unit.skip(number, NO_LANDMARKS, self.outer["landmarks"] / unit.sequence)
@@ -127,9 +139,9 @@ class Reader(building.Reader):
             yield Frame(
                 number,
                 reading.ImageFile(images[number]),
-                occurrence=occurrence,
-                intensity=intensity,
-                expression=labels.SIX_EMOTIONS.index(unit.source.emotion),
+                occurrence=occurrence if expression == emotion else None,  # codes are the peak's
+                intensity=intensity if expression == emotion else None,
+                expression=names.index(expression),
                 landmarks=later(labels.read_landmarks, file) if file else None,
             )
 
@@ -151,11 +163,8 @@ class Reader(building.Reader):
 
     def unread(self) -> list[Skip]:
         labelled = self._labelled()
-        skips = [
-            Skip(it.sequence, OTHER_EMOTION, str(it.file))
-            for it in labelled
-            if it.emotion not in labels.SIX_EMOTIONS
-        ]
+        other = NO_EXPRESSION if labels.CONTEMPT in NAMES[self.config] else OTHER_EMOTION
+        skips = [Skip(it.sequence, other, str(it.file)) for it in labelled if not self._is_told(it)]
         known = {it.sequence for it in labelled}
         return skips + [
             Skip(sequence, NO_EMOTION, str(self.outer["emotion"] / sequence))
@@ -182,6 +191,10 @@ class Reader(building.Reader):
             f"sequences; if images are numbered {usual:+d} against labels, pass "
             f"--frame_offset={usual}, else --frame_offset={offset.value}"
         )
+
+    def _is_told(self, found: Labelled) -> bool:
+        """Whether the config has the emotion of a sequence; none of the release's is neutral."""
+        return found.emotion in NAMES[self.config] and found.emotion != labels.NEUTRAL
 
     def _labelled(self) -> list[Labelled]:
         """The sequences with an emotion; folders of the others are there, but empty."""

@@ -20,6 +20,7 @@ DATA_SET = DataSet(
         "votes": "Every row with its votes; the label is the majority's, or unknown.",
         "probability": "Up to three expressions with at least 75 % of the votes, as shares.",
         "multi_target": "Every expression with at least 30 % of the votes.",
+        "fer2013": "FER2013's own labels, seven expressions, for which FER+ is not needed.",
     },
     homepage="https://github.com/microsoft/FERPlus",
     access=(

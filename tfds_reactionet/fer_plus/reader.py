@@ -1,5 +1,6 @@
 """Where FER+'s files lie (docs/datasets.md section 6).
 
+    fer2013.csv                                      alone, for its own labels (config fer2013), or
     fer2013.csv, fer2013new.csv                                                joined row by row, or
     data/FER2013Train|FER2013Valid|FER2013Test/fer0000000.png, fer2013new.csv  joined by name, or
     data/FER2013Train|FER2013Valid|FER2013Test/fer0000000.png, label.csv
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs import FER_PLUS_EXPRESSIONS
+from drr_jax.facs import EXPRESSIONS, FER_PLUS_EXPRESSIONS
 from tfds_reactionet import building
 from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, dealt
 from tfds_reactionet.fer_plus import tables
@@ -30,6 +31,8 @@ NO_LABEL = "votes that give no label (unknown, no face, or no agreement)"
 NO_IMAGE = "votes without an image"
 NO_NAME = "votes for an image without a name (no face), which only fer2013.csv has"
 TWO_ROWS = "name that two rows of fer2013new.csv have, and one image"
+
+OWN_LABELS = "fer2013"  # the config whose classes are those of fer2013.csv
 
 _FACES = re.compile(r"(fer2013|icml_face_data)\.csv", re.IGNORECASE)
 _VOTES = re.compile(r"fer2013new\.csv", re.IGNORECASE)
@@ -58,9 +61,12 @@ class Reader(building.Reader):
 
     @staticmethod
     def spec(config: str, options: Options) -> Spec:
+        protocol = Reader.folds.protocol(options["folds"])
+        if config == OWN_LABELS:  # their codes follow the order of EXPRESSIONS
+            return Spec(task="expression", protocol=protocol, expression_names=EXPRESSIONS)
         return Spec(
             task="expression",
-            protocol=Reader.folds.protocol(options["folds"]),
+            protocol=protocol,
             expression_names=FER_PLUS_EXPRESSIONS,
             extra={
                 "votes": ((len(COLUMNS),), np.int8),
@@ -81,6 +87,12 @@ class Reader(building.Reader):
                 votes = votes or next((path for path, _ in matching(folder, _VOTES)), None)
             else:
                 tree.setdefault(split, folder)
+        self.faces = faces if self.config == OWN_LABELS else None
+        if self.config == OWN_LABELS:
+            if not faces:
+                raise InputError(f"{self.root}: no fer2013.csv; expected it, with FER2013's labels")
+            self.pair, self.tree, self.votes = None, {}, None
+            return
         self.pair = (faces, votes) if faces and votes else None
         self.tree = {} if self.pair else tree
         self.votes = votes  # fer2013new.csv; None: label.csv of each folder
@@ -96,7 +108,9 @@ class Reader(building.Reader):
             )
 
     def units(self) -> list[Unit]:
-        if self.pair:
+        if self.faces:
+            found = _alone(self.faces)
+        elif self.pair:
             found = _joined(*self.pair)
         elif self.votes:
             found = _by_name(self.votes, self.tree)
@@ -110,6 +124,9 @@ class Reader(building.Reader):
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         for row in unit.source:
+            if self.faces:
+                yield Frame(row.number, row.pixels, expression=row.fer2013)
+                continue
             expression, target = label(self.config, row.voted.votes)
             split = row.voted.split
             table = self.votes or self.tree[split] / _LABELS
@@ -129,7 +146,9 @@ class Reader(building.Reader):
             yield Frame(row.number, row.pixels, expression=expression, extra=extra)
 
     def said(self) -> dict[str, Any]:
-        """Whose votes were read, and where the images were."""
+        """Whose votes were read, if any, and where the images were."""
+        if self.faces:
+            return {"notes": ["labels and images of fer2013.csv"]}
         votes = "fer2013new.csv" if self.votes else "label.csv"
         images = "fer2013.csv" if self.pair else "PNG files"
         note = f"votes of {votes}, images of {images}"
@@ -143,7 +162,17 @@ class Reader(building.Reader):
     def stamped(self) -> list[Path]:
         folders = self.tree.values()
         labels = () if self.votes else (folder / _LABELS for folder in folders)
+        if self.faces:
+            return [self.faces]
         return [*(self.pair or ()), *([self.votes] if self.votes else []), *folders, *labels]
+
+
+def _alone(faces: Path) -> list[Row]:
+    """The rows of fer2013.csv, which have neither names nor votes."""
+    return [
+        Row(number, tables.Voted(pixels.line, split, "", ()), pixels, code)
+        for number, (split, code, pixels) in enumerate(tables.read_faces(faces))
+    ]
 
 
 def _joined(faces: Path, votes: Path) -> list[Row]:

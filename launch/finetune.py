@@ -28,6 +28,7 @@ ROWS: dict[str, Settings] = {
     "bp4d": row("bp4d/rgb", "au", 10.0),
     "bp4d_plus": row("bp4d_plus/rgb", "au", 10.0),
     "disfa": row("disfa/left", "au", 10.0),
+    "disfa_plus": row("disfa_plus/trials", "au", 10.0),
     "ck_plus": row("ck_plus/au", "au", 100.0),
     "ck_plus_expression": row("ck_plus/expression", "expression", 100.0),
     "emotionet": row("emotionet", "au", 10.0),

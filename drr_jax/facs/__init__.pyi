@@ -8,6 +8,7 @@ from .labels import BP4D_AUS as BP4D_AUS
 from .labels import CK_PLUS_AUS as CK_PLUS_AUS
 from .labels import CO_OCCURRENCE_THRESHOLD as CO_OCCURRENCE_THRESHOLD
 from .labels import DISFA_AUS as DISFA_AUS
+from .labels import DISFA_PLUS_AUS as DISFA_PLUS_AUS
 from .labels import EMOTIONET_AUS_11 as EMOTIONET_AUS_11
 from .labels import EXPRESSIONS as EXPRESSIONS
 from .labels import EXPRESSIONS_8 as EXPRESSIONS_8

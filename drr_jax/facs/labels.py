@@ -27,6 +27,7 @@ OPENFACE_OCCURRENCE_AUS = (*REACTIONET_AUS[:-1], "AU28", "AU45")
 REACTIONET_AUS_12 = au_names(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 26)
 BP4D_AUS = au_names(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 DISFA_AUS = au_names(1, 2, 4, 6, 9, 12, 25, 26)
+DISFA_PLUS_AUS = au_names(1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)  # all that DISFA codes
 CK_PLUS_AUS = au_names(1, 2, 4, 5, 6, 7, 9, 12, 17, 23, 24, 25)
 EMOTIONET_AUS_11 = au_names(1, 2, 4, 5, 6, 9, 12, 17, 20, 25, 26)
 

@@ -1,0 +1,15 @@
+"""AU detection on DISFA+: 12 action units at intensity 2 and above, each of nine subjects a fold.
+
+    python -m drr_jax.main --config=launch/disfa_plus.py --workdir=runs/disfa_plus \
+        --config.data.manual_dir=/data/DISFA+ --config.fold=all
+
+Not one of the paper's data sets: DISFA's protocol is taken over, with all 12 AUs.
+"""
+
+from drr_jax.config import Config
+from drr_jax.recipes import faces
+
+
+def get_config(arg: str = "") -> Config:
+    """`arg` stands behind the file's name: KEY=VALUE pairs, with commas."""
+    return faces(arg, "disfa_plus/trials")

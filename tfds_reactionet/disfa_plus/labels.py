@@ -1,0 +1,56 @@
+"""DISFA+'s label files: two lines of a header, then `000.jpg     0` (docs/datasets.md 3.1)."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from drr_jax.errors import InputError
+from tfds_reactionet.reading import matching, numbered_lines
+
+CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
+_FILE = re.compile(r"AU([0-9]{1,2})\.txt", re.IGNORECASE)
+_ROW = re.compile(r"\s*([0-9]{1,9})\.(?:jpg|jpeg|png|bmp)\s+([0-5])(?:\.0*)?\s*", re.IGNORECASE)
+_HEADER = 2  # lines at most
+
+
+def read_intensity(path: Path) -> dict[int, float]:
+    """Intensity 0 to 5 by the number in an image's name. Raises InputError naming the line."""
+    found: dict[int, float] = {}
+    for line, text in numbered_lines(path):
+        row = _ROW.fullmatch(text)
+        if row is None:
+            if not found and line <= _HEADER:
+                continue
+            raise InputError(
+                f"{path}: line {line}: {text.strip()[:40]!r}, expected an image and its intensity, "
+                "0 to 5, as in 000.jpg 0"
+            )
+        if int(row[1]) in found:
+            raise InputError(f"{path}: line {line}: image {int(row[1])} is there twice")
+        found[int(row[1])] = float(row[2])
+    return found
+
+
+def read_trial(folder: Path) -> tuple[list[int], np.ndarray]:
+    """(images, intensities [images, 12]) of a trial; NaN where a file or a row is missing.
+
+    Raises InputError for an AU that is there twice.
+    """
+    columns: dict[int, dict[int, float]] = {}
+    for path, match in matching(folder, _FILE):
+        au = int(match[1])
+        if au in columns:
+            raise InputError(f"{path}: AU {au} is there twice; expected one file for each")
+        if au in CODED:
+            columns[au] = read_intensity(path)
+    images = sorted(set().union(*columns.values()))
+    values = np.full((len(images), len(CODED)), np.nan, np.float32)
+    for au, column in columns.items():
+        values[:, CODED.index(au)] = [column.get(image, np.nan) for image in images]
+    return images, values
+
+
+def label_files(folder: Path) -> list[Path]:
+    """The label files of a trial."""
+    return [path for path, match in matching(folder, _FILE) if int(match[1]) in CODED]

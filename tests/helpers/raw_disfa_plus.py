@@ -10,7 +10,7 @@ AUS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 SUBJECTS = ["SN001", "SN003", "SN004", "SN007", "SN009", "SN010", "SN013", "SN025", "SN027"]
 TRIALS = ("A1_AU1_TrailNo_1", "Y_HappyDescribed_TrailNo_2")
 FRAMES, HEIGHT, WIDTH = 3, 36, 64
-HEADER = "Intensity of {au}\r\n-----------------\r\n"
+HEADER = "# Intensity of {au}\r\n-----------------\r\n"
 
 
 def write_disfa_plus(root: Path, nested: bool = False) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from tfds_reactionet.reading import matching, numbered_lines
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 _FILE = re.compile(r"AU([0-9]{1,2})\.txt", re.IGNORECASE)
 _ROW = re.compile(r"\s*([0-9]{1,9})\.(?:jpg|jpeg|png|bmp)\s+([0-5])(?:\.0*)?\s*", re.IGNORECASE)
-_HEADER = 2  # lines at most
+_HEADER = 2  # lines at most, whatever they say
 
 
 def read_intensity(path: Path) -> dict[int, float]:
@@ -20,7 +20,7 @@ def read_intensity(path: Path) -> dict[int, float]:
     for line, text in numbered_lines(path):
         row = _ROW.fullmatch(text)
         if row is None:
-            if not found and line <= _HEADER:
+            if text.lstrip().startswith("#") or (not found and line <= _HEADER):
                 continue
             raise InputError(
                 f"{path}: line {line}: {text.strip()[:40]!r}, expected an image and its intensity, "

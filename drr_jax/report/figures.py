@@ -74,7 +74,7 @@ def loss_figure(curves: Curves) -> bytes:
 def progress_figure(curves: Curves, key: str, floor: float, title: str, guess: str) -> bytes:
     """The score `key` against that of the simplest guess; learning rate; gradient norm; over steps.
 
-    `key` is eval/f1_mean or eval/accuracy, `guess` what `floor` is the score of.
+    `key` is eval/f1_mean, eval/accuracy or eval/icc_mean, `guess` what `floor` is the score of.
     """
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(2, 1, 1))

@@ -1,8 +1,8 @@
 """F1 and accuracy of AUs, expressions and scenes: counts on the device, float64 ratios on the host.
 
 Those of intensities are in levels.py. Source: docs/method.md 8.1. Counts are summed over all frames
-of the test fold before any ratio is taken, labels marked unknown (-1) and padded rows count nowhere,
-and the F1 of an AU without a true positive is 0.
+of the test fold before any ratio is taken, labels marked unknown (-1) and padded rows count
+nowhere, and the F1 of an AU without a true positive is 0.
 """
 
 import math

@@ -13,9 +13,11 @@ from prepared_faces import build, read
 from raw_disfa import write_disfa
 
 from drr_jax import config as configs
-from drr_jax import config_rules, data, main, predict, weights
+from drr_jax import config_rules, data, main, metrics, predict, tables, weights
 from drr_jax.errors import InputError
 from drr_jax.models import losses
+from drr_jax.report import levels as report_levels
+from drr_jax.report import samples
 from tfds_reactionet.building.verification import verify
 
 CODED = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU09", "AU12", "AU15", "AU17", "AU20")
@@ -34,7 +36,7 @@ def disfa(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(disfa, tmp_path_factory):
-    """A trained run, chosen by nothing: two steps on DISFA's intensities."""
+    """A finished run: two steps on DISFA's intensities."""
     workdir = tmp_path_factory.mktemp("run") / "run"
     assert main.run(command(disfa, workdir)) == 0
     return workdir
@@ -42,7 +44,7 @@ def run(disfa, tmp_path_factory):
 
 def config_of(disfa, **changes):
     keys = {"fold": 1, "data.batch_size": 8, "optim.max_steps": 2, "log.samples": 3, **changes}
-    keys = {"data.classes": "AU01+AU06+AU12", **keys}
+    keys = {"data.classes": "AU01+AU06+AU26", **keys}
     return small_run.config(disfa, "intensity", "disfa", **keys)
 
 
@@ -95,9 +97,9 @@ def test_the_loss_is_a_masked_mean_square_and_the_contrast_sees_occurrence(monke
     assert float(terms["loss/R"]) == pytest.approx(expected)
 
 
-def test_a_run_has_scores_a_report_and_predictions(disfa, run):
+def test_a_run_has_scores_and_predictions(run):
     results = json.loads((run / "results.json").read_text())
-    assert list(results["intensity"]) == ["AU01", "AU06", "AU12"]
+    assert list(results["intensity"]) == ["AU01", "AU06", "AU26"]
     best = json.loads((run / "results-best.json").read_text())
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     scores = [row["eval/icc_mean"] for row in rows if "eval/icc_mean" in row]
@@ -108,8 +110,25 @@ def test_a_run_has_scores_a_report_and_predictions(disfa, run):
     known = [(float(row["AU01_r"]), float(row["AU01_label"])) for row in said]
     mse = np.mean([(p - y) ** 2 for p, y in known])
     assert results["intensity"]["AU01"]["mse"] == pytest.approx(mse, abs=1e-5)
+
+
+def test_a_run_has_a_report_and_tables(run, tmp_path, capsys):
+    results = json.loads((run / "results.json").read_text())
     page = (run / "report.html").read_text()
     assert "ICC(3,1)" in page and "of always saying 0" in page and "always yes" not in page
+    assert '<section id="levels">' in page and '<section id="units">' not in page
+    tables.write_tables([str(run)], "", tmp_path)
+    printed = capsys.readouterr().out
+    assert "intensities of action units" in printed and f"{results['mse_mean']:.3f}" in printed
+    with (tmp_path / "tables.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["icc_mean"]) == pytest.approx(results["icc_mean"])
+    # a page of several folds, here three times the same
+    found = {**metrics.fold_table([results] * 3), "folds": [results] * 3}
+    several = dataclasses.replace(samples.read_finished(run), results=found)
+    rows = report_levels.folds(several)["rows"]
+    assert rows[0][1:5] == [f"{results['intensity']['AU01']['icc']:.3f}"] * 4
+    assert rows[-1]["cells"][4:6] == [f"{results['icc_mean']:.3f}", "0.000"]
 
 
 def test_predictions_have_r_columns_and_no_c(disfa, run, tmp_path):
@@ -120,8 +139,8 @@ def test_predictions_have_r_columns_and_no_c(disfa, run, tmp_path):
     model = predict.load(folder)
     assert model.highest == 5 and model.threshold == dict.fromkeys(model.names, 2.0)
     table = model.predict(np.full((2, 40, 40, 3), 120, np.uint8), faces="none")
-    assert [name for name in table if name.startswith("AU")] == ["AU01_r", "AU06_r", "AU12_r"]
-    assert table[["AU01_r", "AU06_r", "AU12_r"]].to_numpy().min() >= 0
+    assert [name for name in table if name.startswith("AU")] == ["AU01_r", "AU06_r", "AU26_r"]
+    assert table[["AU01_r", "AU06_r", "AU26_r"]].to_numpy().min() >= 0
     on = predict.evaluate_on(model, "disfa:part2", tmp_path / "on", str(disfa))
     own = json.loads((run / "results.json").read_text())
     assert on["icc_mean"] == pytest.approx(own["icc_mean"], abs=1e-5)
@@ -174,5 +193,5 @@ def test_an_au_that_nobody_graded_is_named(disfa):
     with pytest.raises(
         InputError, match=r"no intensity above 0 of AU12 in the test part part3; leave"
     ):
-        read_fold(disfa, fold=2)
+        read_fold(disfa, fold=2, **{"data.classes": ""})
     assert "verified" in verify(read_fold(disfa).prepared.directory, jobs=1, progress=False)

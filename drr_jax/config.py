@@ -281,7 +281,11 @@ class Config:
     optim: Optim = field(default_factory=Optim)
     log: Log = field(default_factory=Log)
     mesh: Mesh = field(default_factory=Mesh)
-    task: str = key("au", "au, or by softmax expression, or scene (the stimulus's sub-scene)")
+    task: str = key(
+        "au",
+        "au (occurrence), intensity (of AUs, 0 to 5), or by softmax expression or scene (the "
+        "stimulus's sub-scene)",
+    )
     # DRR's inference needs R alone.
     domains: str = key(
         "RST",

@@ -88,6 +88,8 @@ SYSTEM_NEEDS: dict[str, Mapping[str, str | bool]] = {
     # Its one encoder sees another number of channels than weights have.
     "early_fusion": {f"model.encoders.{domain}.weights": "none" for domain in FACE_DOMAINS},
 }
+# Systems that learn intensities: what they make of a class's number is not bound to occurrence.
+INTENSITY = ("drr", *(name for name in SYSTEM_DOMAINS if "task" not in SYSTEM_NEEDS.get(name, {})))
 # Systems that `predict` makes sense for; the others have one prediction.
 SYSTEM_PREDICT = {
     "drr": ("reaction", "fuse", "graph", "stimulus"),
@@ -188,18 +190,20 @@ def _conflicts(config: Config) -> Iterator[str]:
             "contrast.prior=learned: it takes the graph's learned relation; set "
             "graph.enabled=true, graph.prior=learned and graph.assumption=both or heterophily"
         )
-    if config.task != "au" and "soft" in (graph.prior, contrast.prior):
+    if config.task in facs.SOFTMAX_TASKS and "soft" in (graph.prior, contrast.prior):
         yield (
             f"task={config.task}: a soft prior needs classes that occur together; set "
             "graph.prior and contrast.prior to on, identity, all_ones or learned"
         )
-    if config.task == "au" and data.balance:
+    if config.task not in facs.SOFTMAX_TASKS and data.balance:
+        other = "; loss.au_weights=true weighs rare ones" if config.task == "au" else ""
         yield (
-            f"data.balance={data.balance}: task=au has several classes in a record, none to draw "
-            "it by; loss.au_weights=true weighs rare ones"
+            f"data.balance={data.balance}: task={config.task} has several AUs in a record, none to "
+            f"draw it by{other}"
         )
-    if config.task == "au" and config.loss.class_weights:
-        yield "loss.class_weights=true: task=au has loss.au_weights for it"
+    if config.task not in facs.SOFTMAX_TASKS and config.loss.class_weights:
+        other = "loss.au_weights for it" if config.task == "au" else "no rare classes"
+        yield f"loss.class_weights=true: task={config.task} has {other}"
     try:
         span(config.log.profile_steps)
     except ValueError:
@@ -242,6 +246,11 @@ def _conflicts_of_system(config: Config) -> Iterator[str]:
     works_on = SYSTEM_DOMAINS.get(name, (domains,))
     if domains not in works_on:
         yield f"domains={domains}: model.name={name} works on {', '.join(works_on)}"
+    if config.task == "intensity" and name not in INTENSITY:
+        yield (
+            f"task=intensity: model.name={name} learns occurrence alone; expected one of "
+            f"{', '.join(INTENSITY)}"
+        )
     flat, needs = flatten(config), SYSTEM_NEEDS.get(name, {})
     every = ", ".join(f"{key}={value}" for key, value in needs.items())
     for key, value in needs.items():

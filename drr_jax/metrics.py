@@ -1,8 +1,8 @@
 """F1 and accuracy of AUs, expressions and scenes: counts on the device, float64 ratios on the host.
 
-Source: docs/method.md 8.1. Counts are summed over all frames of the test fold before any ratio is
-taken, labels marked unknown (-1) and padded rows count nowhere, and the F1 of an AU without a true
-positive is 0.
+Those of intensities are in levels.py. Source: docs/method.md 8.1. Counts are summed over all frames
+of the test fold before any ratio is taken, labels marked unknown (-1) and padded rows count
+nowhere, and the F1 of an AU without a true positive is 0.
 """
 
 import math
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int8
 
+from drr_jax import levels
 from drr_jax.facs import TASKS
 
 TP, FP, FN, TN = range(4)
@@ -186,8 +187,13 @@ def counts_of(result: Mapping[str, Any]) -> Int[np.ndarray, "classes 4"]:
 
 
 def task_of(result: Mapping[str, Any]) -> str:
-    """Which block of classes a results.json has: au, expression or scene; au if it has none."""
+    """Which block of classes a results.json has, by its task; au if it has none."""
     return next((task for task in TASKS if task in result), "au")
+
+
+def score_of(result: Mapping[str, Any]) -> str:
+    """The key of the number that counts: mean F1 of AUs, accuracy of a softmax, mean ICC."""
+    return next((key for key in ("icc_mean", "accuracy") if key in result), "f1_mean")
 
 
 def fold_table(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -201,6 +207,8 @@ def fold_table(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     names = list(results[0][task]) if results else []
     if not names or any(list(result.get(task, ())) != names for result in results):
         raise ValueError("fold_table needs at least one fold, and the same classes in each")
+    if task == levels.TASK:
+        return levels.fold_table(results)
     pooled = summary(np.sum([counts_of(result) for result in results], axis=0), names, task)
     if "confusion" in results[0]:
         confusion = np.sum([result["confusion"] for result in results], axis=0)

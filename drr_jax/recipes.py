@@ -108,6 +108,14 @@ def expression(config: Config) -> None:
         config.log.eval_every_epochs = 10.0
 
 
+def intensity(config: Config) -> None:
+    """Intensities of 0 to 5 of the AUs that OpenFace grades, predicted from the face."""
+    config.task = "intensity"
+
+
+INTENSITY: Mapping[str, Settings] = {"intensity": {"task": "intensity"}}  # a variant of `faces`
+
+
 def scene(config: Config) -> None:
     """The stimulus's sub-scene, one of 24 by a softmax, predicted from the stimulus.
 

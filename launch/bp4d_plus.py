@@ -4,13 +4,14 @@
         --config.data.manual_dir=/data/BP4D+ --config.fold=all
 
 The supplement's protocol (3.1, 3.2): 12 AUs, three-fold cross validation; the paper's lists are
-not public, see the builder's README.
+not public, see the builder's README. `launch/bp4d_plus.py:intensity` learns the
+intensities, 0 to 5, of the five AUs that are graded: 6, 10, 12, 14 and 17.
 """
 
 from drr_jax.config import Config
-from drr_jax.recipes import faces
+from drr_jax.recipes import INTENSITY, faces
 
 
 def get_config(arg: str = "") -> Config:
-    """`arg` stands behind the file's name: KEY=VALUE pairs, with commas."""
-    return faces(arg, "bp4d_plus/rgb")
+    """`arg` stands behind the file's name: intensity and KEY=VALUE pairs, with commas."""
+    return faces(arg, "bp4d_plus/rgb", variants=INTENSITY)

@@ -16,6 +16,7 @@ from .prepared import TUPLE as TUPLE
 from .prepared import Prepared as Prepared
 from .prepared import open_dataset as open_dataset
 from .shapes import batch_shapes as batch_shapes
+from .shapes import label_type as label_type
 from .shapes import training_draws as training_draws
 from .source import Source as Source
 from .source import resize as resize

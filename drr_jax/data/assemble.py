@@ -80,6 +80,7 @@ class Assemble:
             source.classes,
             self._max_tokens,
             self._draws,
+            source.label_type,
         )
         return {
             name: np.empty(shape, dtype)

@@ -1,6 +1,6 @@
 """The classes of a run: which they are, whether a fold has them, and their relation P."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -68,17 +68,35 @@ def check_fold(
     return warnings
 
 
+def check_levels(names: Sequence[str], fold: str, raised: Mapping[str, Mapping[str, int]]) -> None:
+    """Raises InputError for an AU without an intensity of 1 or above to learn from or to test on.
+
+    `raised` counts such records by where they are, in words. Without any in the test part its ICC
+    is 0 whatever is predicted.
+    """
+    for where, counts in raised.items():
+        if without := [name for name in names if not counts[name]]:
+            others = "+".join(name for name in names if name not in without)
+            advice = f"leave out what is missing, data.classes={others}, or " if others else ""
+            raise InputError(
+                f"{fold}: no intensity above 0 of {', '.join(without)} {where}; {advice}split the "
+                "data another way"
+            )
+
+
 def class_priors(
     config: Config, prepared: Prepared, counts: Counts, chosen: Sequence[str]
 ) -> dict[str, Float[np.ndarray, "classes classes"]]:
     """Relation P of the classes `chosen` by what graph.prior and contrast.prior may ask for.
 
     Co-occurrence, where it is needed, is that of `counts`, of what is trained on. A subset of a
-    set's AUs is related as it is within the set. Raises InputError for a file that is no such
-    prior.
+    set's AUs is related as it is within the set. Intensities are related as occurrences are. Raises
+    InputError for a file that is no such prior.
     """
-    if config.task == "au":
+    if config.task not in facs.SOFTMAX_TASKS:
         every = prepared.classes("au")
+        if not set(chosen) <= set(every):
+            every = prepared.classes(config.task)
         kept = np.ix_(*2 * [[every.index(name) for name in chosen]])
         seen = counts.together(every)
         known, soft = (facs.relation(choice, every, *seen)[kept] for choice in ("on", "soft"))

@@ -27,7 +27,7 @@ class Fold:
     # take part, numbered through the parts they are of; None: all.
     rows: Mapping[str, Rows | None]
     task: str
-    names: tuple[str, ...]  # classes: AUs, expressions or sub-scenes
+    names: tuple[str, ...]  # classes: AUs (of intensities, too), expressions or sub-scenes
     class_weights: Float[np.ndarray, " classes"]
     graph_prior: Prior
     contrast_prior: Prior
@@ -120,16 +120,18 @@ def read_fold(
         trained = label_counts.record_counts(prepared, train_parts, rows["train"], config.task)
         where += f", of which {some} are used"
     priors = classes.class_priors(config, prepared, trained, names)
-    warnings += classes.check_fold(
-        config,
-        names,
-        f"fold {number} of {prepared.name}",
-        (where, trained),
-        (f"in the test {_listed(test_parts)}", tested),
-    )
-    weights = label_counts.class_weights(trained, names)
-    if not (config.loss.au_weights if config.task == "au" else config.loss.class_weights):
-        weights = (weights > 0).astype(float)
+    fold, tested_on = f"fold {number} of {prepared.name}", f"in the test {_listed(test_parts)}"
+    if config.task == "intensity":
+        both = {f"in the training {_listed(train_parts)}": train_parts, tested_on: test_parts}
+        seen = {said: label_counts.raised(prepared, parts, names) for said, parts in both.items()}
+        classes.check_levels(names, fold, seen)
+        weights = np.ones(len(names))
+    else:
+        where_tested = tested_on, tested
+        warnings += classes.check_fold(config, names, fold, (where, trained), where_tested)
+        weights = label_counts.class_weights(trained, names)
+        if not (config.loss.au_weights if config.task == "au" else config.loss.class_weights):
+            weights = (weights > 0).astype(float)
     return Fold(
         number=number,
         prepared=prepared,

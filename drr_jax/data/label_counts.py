@@ -23,7 +23,7 @@ class Counts:
     """How often the labels of one task, and the words of captions, occur in some records.
 
     Classes are all that the data set has: its AUs, its expressions or its sub-scenes, one of which
-    a record shows.
+    a record shows. Of intensities they are the AUs' occurrence.
     """
 
     names: tuple[str, ...]
@@ -67,7 +67,7 @@ def part_counts(prepared: Prepared, parts: Sequence[str], task: str) -> Counts:
     words: Counter[str] = Counter()
     for part in listed:
         words.update(part.get("caption_words", {}))
-    if task == "au":
+    if task not in facs.SOFTMAX_TASKS:
         known, pairs, given = (
             np.asarray(np.sum([part[key] for part in listed], 0, np.int64))
             for key in ("au_known", "au_pairs", "au_given")
@@ -88,7 +88,8 @@ def record_counts(prepared: Prepared, parts: Sequence[str], rows: Rows, task: st
 
     Raises InputError for a record that cannot be read.
     """
-    names = prepared.au_names if task == "au" else prepared.classes(task)
+    names = prepared.classes(task) if task in facs.SOFTMAX_TASKS else prepared.au_names
+    task = "au" if task == "intensity" else task  # whose relation is that of occurrence
     source = Source(prepared, parts, 1, names, task, ("caption",), rows)
     labels = np.zeros((len(rows), len(names)), np.int8)
     words: Counter[str] = Counter()
@@ -112,6 +113,13 @@ def shown_classes(source: Source) -> Rows:
         if labels.max() == 1:
             shown[number] = labels.argmax()
     return shown
+
+
+def raised(prepared: Prepared, parts: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    """Records of `parts` in which each AU has an intensity of 1 or above."""
+    levels = np.sum([prepared.metadata["parts"][part]["au_levels"] for part in parts], 0, np.int64)
+    found = np.asarray(levels)[[prepared.au_names.index(name) for name in names], 1:].sum(1)
+    return dict(zip(names, found.tolist(), strict=True))
 
 
 def class_weights(

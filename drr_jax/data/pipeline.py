@@ -6,7 +6,8 @@ first four only what the source reads:
   depth, thermal       uint8[b,S,S,3]   grey ones have three equal channels
   tokens               int32[b,T]       word pieces of the caption, 0 is padding
   landmarks            float32[b,68,2]  x, y in the augmented reaction image, NaN where unknown
-  labels               int8[b,N]        1, 0 or -1 (unknown): AU occurrence, or one expression
+  labels               int8[b,N]        1, 0 or -1 (unknown): AU occurrence, or one expression;
+                                        of intensities float32, 0 to 5 or -1
   index                int32[b]         record number over the parts read, -1 in padding
   frame                int32[b]         in evaluations its number in its sequence, -1 in padding
   weight               float32[b]       1, or 0 in the padding of an evaluation's last batch

@@ -57,10 +57,12 @@ class Prepared:
         return found
 
     def classes(self, task: str) -> tuple[str, ...]:
-        """Names of the classes of a task: the evaluated AUs, the expressions, or all sub-scenes.
+        """Names of the classes of a task: the evaluated AUs, those whose intensity is coded, the
+        expressions, or all sub-scenes.
 
         A sub-scene is "scene/sub_scene", those of one scene beside each other, in the order of
-        facs.SCENES. Raises InputError if the set has no labels of that task.
+        facs.SCENES. Raises InputError if the set has no labels of that task, or was built before
+        intensities were counted.
         """
         if task == "expression":
             names = tuple(self.metadata["expression_names"])
@@ -68,16 +70,28 @@ class Prepared:
             parts = self.metadata["parts"].values()
             found = {name for part in parts for name in part["sub_scene_counts"]}
             names = tuple(sorted(found, key=lambda name: (SCENES.index(name.split("/")[0]), name)))
+        elif task == "intensity":
+            names = self._graded_aus()
         else:
             names = tuple(self.metadata["evaluated_aus"])
         # All but ReactioNet are made for one task, so that no label that is never known is learnt.
         made_for = self.metadata.get("task")
-        if not names or made_for not in (None, task):
+        if not names or made_for not in (None, "au" if task == "intensity" else task):
             raise InputError(
                 f"config key task={task}: data set {self.name} has labels for "
                 f"task={made_for or 'au'}"
             )
         return names
+
+    def _graded_aus(self) -> tuple[str, ...]:
+        known = "graded_aus" in self.metadata
+        if not known and self.metadata.get("task") in (None, "au"):
+            raise InputError(
+                f"prepared data set {self.directory}: metadata.json lacks graded_aus, since it is "
+                "from before intensities were counted; for task=intensity "
+                f"{REBUILD} {self.name} --overwrite"
+            )
+        return tuple(self.metadata.get("graded_aus", ()))
 
     @property
     def folds(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:

@@ -25,12 +25,26 @@ def training_draws(augment_on: str) -> Draws:
     return "applied" if augment_on == "host" else "passed on"
 
 
+def label_type(task: str) -> np.dtype:
+    """Type of a task's labels: levels of intensities, else 1, 0 or -1."""
+    return np.dtype(np.float32 if task == "intensity" else np.int8)
+
+
 def batch_shapes(
-    rows: int, side: int, inputs: Sequence[str], classes: int, max_tokens: int, draws: Draws
+    rows: int,
+    side: int,
+    inputs: Sequence[str],
+    classes: int,
+    max_tokens: int,
+    draws: Draws,
+    labels: np.dtype,
 ) -> dict[str, Shape]:
-    """Of every array of a batch of `rows`, made of a source of `inputs` with square images."""
+    """Of every array of a batch of `rows`, made of a source of `inputs` with square images.
+
+    `labels` is their type, as `label_type` says.
+    """
     found = {
-        "labels": Shape((rows, classes), np.dtype(np.int8)),
+        "labels": Shape((rows, classes), labels),
         "index": Shape((rows,), np.dtype(np.int32)),
         "weight": Shape((rows,), np.dtype(np.float32)),
     }

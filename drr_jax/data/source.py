@@ -23,8 +23,9 @@ from drr_jax.data.prepared import (
     sub_scene_of,
     unreadable,
 )
+from drr_jax.data.shapes import label_type
 from drr_jax.errors import InputError
-from drr_jax.facs import IMAGES, REACTIONET_AUS_12
+from drr_jax.facs import IMAGES, REACTIONET_AUS_12, SOFTMAX_TASKS
 
 JPEG_MAGIC = b"\xff\xd8"
 PROTO: Any = tf_example_pb2  # its classes are made at import, where type checkers see none
@@ -40,10 +41,10 @@ class Source:
     in the sequence. Landmarks are x, y in pixels of the scaled
     reaction image (centres are whole numbers) in the 68-point scheme, NaN where unknown. Labels are
     1, 0 or -1 (unknown); of an expression or a sub-scene, 1 for one class, or -1 for all if it is
-    none of `names`. With `rows` it holds only those of the parts' records; `index` is still the
-    number among all of them. It pickles. Raises InputError for an unknown class or part, for
-    landmarks in a set that does not say its images' size, and, on access, for a record that cannot
-    be read.
+    none of `names`. Intensities are float32[N], 0 to 5 or -1 (unknown). With `rows` it holds only
+    those of the parts' records; `index` is still the number among all of them. It pickles. Raises
+    InputError for an unknown class or part, for landmarks in a set that does not say its images'
+    size, and, on access, for a record that cannot be read.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Source:
         inputs: Sequence[str] = TUPLE,
         rows: Int[np.ndarray, " records"] | None = None,
     ):
-        known = prepared.au_names if task == "au" else prepared.classes(task)
+        known = prepared.classes(task) if task in SOFTMAX_TASKS else prepared.au_names
         if missing := [name for name in names if name not in known]:
             raise InputError(
                 f"data set {prepared.name} has no {', '.join(missing)}; it has {', '.join(known)}"
@@ -127,7 +128,15 @@ class Source:
         frame = np.int32(fields["frame"].int64_list.value[0])
         return {**record, "labels": labels, "index": np.int32(number), "frame": frame}
 
-    def _labels(self, fields: Any) -> Int8[np.ndarray, "classes"]:
+    @property
+    def label_type(self) -> np.dtype:
+        """Of labels: int8, or float32 of intensities."""
+        return label_type(self._task)
+
+    def _labels(self, fields: Any) -> Int8[np.ndarray, "classes"] | Float32[np.ndarray, "classes"]:
+        if self._task == "intensity":
+            stored = np.array(fields["au/intensity"].float_list.value, np.float32)[self._columns]
+            return np.where(np.isnan(stored), np.float32(-1), stored)
         if self._task == "au":
             return np.array(fields["au/occurrence"].int64_list.value, np.int8)[self._columns]
         if self._task == "expression":

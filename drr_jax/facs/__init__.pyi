@@ -13,11 +13,14 @@ from .labels import EMOTIONET_AUS_11 as EMOTIONET_AUS_11
 from .labels import EXPRESSIONS as EXPRESSIONS
 from .labels import EXPRESSIONS_8 as EXPRESSIONS_8
 from .labels import FER_PLUS_EXPRESSIONS as FER_PLUS_EXPRESSIONS
+from .labels import HIGHEST as HIGHEST
+from .labels import OCCURS_FROM as OCCURS_FROM
 from .labels import OPENFACE_INTENSITY_AUS as OPENFACE_INTENSITY_AUS
 from .labels import OPENFACE_OCCURRENCE_AUS as OPENFACE_OCCURRENCE_AUS
 from .labels import REACTIONET_AUS as REACTIONET_AUS
 from .labels import REACTIONET_AUS_12 as REACTIONET_AUS_12
 from .labels import SCENES as SCENES
+from .labels import SOFTMAX_TASKS as SOFTMAX_TASKS
 from .labels import TASKS as TASKS
 from .labels import au_names as au_names
 from .labels import au_prior as au_prior
@@ -27,9 +30,9 @@ from .labels import count_pairs as count_pairs
 from .labels import expression_prior as expression_prior
 from .labels import fixed_relation as fixed_relation
 from .labels import prior_from_labels as prior_from_labels
-from .labels import probability_columns as probability_columns
 from .labels import relation as relation
 from .labels import scene_prior as scene_prior
+from .labels import value_columns as value_columns
 from .prior_file import PRIOR_PREFIX as PRIOR_PREFIX
 from .prior_file import is_prior_file as is_prior_file
 from .prior_file import read_prior_file as read_prior_file

@@ -9,9 +9,13 @@ from drr_jax.errors import InputError, nearest
 from drr_jax.facs import prior_file
 
 
-def probability_columns(task: str, names: Sequence[str]) -> list[str]:
-    """What tables of predictions call the probability of each class: AU01_p, expression_happy."""
-    return [f"{name}_p" if task == "au" else f"{task}_{name}" for name in names]
+def value_columns(task: str, names: Sequence[str]) -> list[str]:
+    """What tables of predictions call what is said of each class.
+
+    Probabilities are AU01_p or expression_happy, intensities AU01_r as OpenFace has them.
+    """
+    ending = {"au": "_p", "intensity": "_r"}.get(task, "")
+    return [f"{name}{ending}" if ending else f"{task}_{name}" for name in names]
 
 
 def au_names(*numbers: int) -> tuple[str, ...]:
@@ -36,8 +40,13 @@ EXPRESSIONS_8 = (*EXPRESSIONS, "contempt")  # as AffectNet and CK+ have them
 FER_PLUS_EXPRESSIONS = (
     *("neutral", "happy", "surprise", "sad", "anger", "disgust", "fear", "contempt"),
 )
-# What is recognised: AU occurrence by a sigmoid each, expressions and sub-scenes by a softmax.
-TASKS = ("au", "expression", "scene")
+# What is recognised: AU occurrence by a sigmoid each, expressions and sub-scenes by a softmax, AU
+# intensities by a number each.
+TASKS = ("au", "expression", "scene", "intensity")
+SOFTMAX_TASKS = ("expression", "scene")
+HIGHEST = 5.0  # of intensities: 0 is absent, 1 to 5 are FACS A to E
+# The level from which an AU counts as present: DISFA's protocol, "greater than 1" (supplement 3.1).
+OCCURS_FROM = 2.0
 SCENES = (
     *("sport", "show", "animation", "film", "game", "object", "self_made"),
     "interview_public_speech",

@@ -9,16 +9,18 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from drr_jax.config import Contrast, Loss
+from drr_jax.facs import OCCURS_FROM
 
 BLOCK = 1024  # candidates of the contrast that are compared at once
 Labels = Int[Array, "batch classes"]  # 1, 0 or -1 (unknown)
+Levels = Float[Array, "batch classes"]  # intensities, 0 to 5, or -1 (unknown)
 
 
 @flax.struct.dataclass
 class Targets:
     """What a batch's outputs are held against."""
 
-    labels: Labels
+    labels: Labels | Levels
     class_weights: Float[Array, " classes"]
     contrast_prior: Float[Array, "classes classes"]
 
@@ -51,6 +53,26 @@ def softmax_ce(
     return terms.sum() / jnp.maximum(present.sum(), 1)
 
 
+def masked_mse(
+    values: Float[Array, "batch classes"],
+    levels: Levels,
+    class_weights: Float[Array, " classes"],
+) -> Float[Array, ""]:
+    """Mean squared error over the known intensities of each sample, then the batch mean.
+
+    `values` are a linear read-out, not cut to 0 to 5 here, so that its gradient does not vanish
+    beyond them. A sample without any known intensity adds 0. Source: method 9.7 (reconstruction).
+    """
+    known = (levels >= 0).astype(jnp.float32)
+    terms = jnp.square(values - levels)
+    return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
+
+
+def occurrence(levels: Levels) -> Labels:
+    """Intensities as labels 1, 0 or -1: present from level 2 on (method 9.7)."""
+    return jnp.where(levels < 0, -1, levels >= OCCURS_FROM).astype(jnp.int8)
+
+
 EYES = (slice(36, 42), slice(42, 48))  # of the 68 landmarks
 
 
@@ -76,7 +98,12 @@ def landmark_loss(
     return terms.sum() / jnp.maximum(usable.sum(), 1)
 
 
-CLASSIFICATION = {"au": masked_bce, "expression": softmax_ce, "scene": softmax_ce}
+CLASSIFICATION = {
+    "au": masked_bce,
+    "expression": softmax_ce,
+    "scene": softmax_ce,
+    "intensity": masked_mse,
+}
 
 
 def domain_pairs(domains: Sequence[str], pairs: str) -> list[tuple[str, str]]:
@@ -183,7 +210,7 @@ def class_relation(
 
 def total_loss(
     outputs: Mapping,
-    labels: Labels,
+    labels: Labels | Levels,
     class_weights: Float[Array, " classes"],
     contrast_prior: Float[Array, "classes classes"],
     loss: Loss,
@@ -192,7 +219,8 @@ def total_loss(
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """L = sum_d omega_d L_cls(d) + lambda_g L_cls(graph) + lambda_c L_con, and its terms by name.
 
-    The terms, before their weights, are loss/R, loss/S, loss/T, loss/graph and loss/contrast.
+    The terms, before their weights, are loss/R, loss/S, loss/T, loss/graph and loss/contrast. With
+    task=intensity L_cls is `masked_mse`, and the contrast sees `occurrence`.
     Source: supplement 2.1 (graph and non-graph losses); weights: reconstruction (method 9.5).
     """
     classify = CLASSIFICATION[task]
@@ -211,8 +239,9 @@ def total_loss(
         terms["loss/graph"] = classify(outputs["graph_logits"], labels, class_weights)
         total = total + loss.lambda_graph * terms["loss/graph"]
     if "projections" in outputs:
+        shown = occurrence(labels) if task == "intensity" else labels
         terms["loss/contrast"] = contrastive(
-            outputs["projections"], labels, contrast_prior, contrast
+            outputs["projections"], shown, contrast_prior, contrast
         )
         total = total + loss.lambda_contrast * terms["loss/contrast"]
     return total, terms

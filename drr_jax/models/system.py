@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.config import Config, letters
-from drr_jax.facs import DOMAINS, PREDICT_DOMAINS
+from drr_jax.facs import DOMAINS, HIGHEST, PREDICT_DOMAINS
 from drr_jax.models.encoders import Images, normalise_image
 from drr_jax.models.losses import CLASSIFICATION, Targets
 
@@ -82,12 +82,15 @@ class System(nn.Module):
 
     @nn.nowrap
     def activation(self, logits: Float[Array, "batch classes"]) -> Float[Array, "batch classes"]:
-        """Probabilities of logits: a sigmoid for AUs, a softmax for the other tasks."""
+        """What logits say: probabilities by a sigmoid for AUs, by a softmax for expressions and
+        scenes; intensities as they are, cut to 0 to 5."""
+        if self.config.task == "intensity":
+            return jnp.clip(logits, 0, HIGHEST)
         return nn.sigmoid(logits) if self.config.task == "au" else nn.softmax(logits)
 
     @nn.nowrap
     def probabilities(self, outputs: Mapping) -> Float[Array, "batch classes"]:
-        """The prediction among a call's outputs; here of the only logits."""
+        """The prediction among a call's outputs, or intensities; here of the only logits."""
         (logits,) = outputs["logits"].values()
         return self.activation(logits)
 

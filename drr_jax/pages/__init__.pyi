@@ -22,3 +22,4 @@ from .names import listed as listed
 from .names import named as named
 from .names import plain as plain
 from .names import short as short
+from .names import title_of as title_of

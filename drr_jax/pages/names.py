@@ -27,6 +27,16 @@ MEANING = {
 }
 
 
+def title_of(task: str) -> str:
+    """What a page about a task's classes is called."""
+    return {
+        "au": "Action units",
+        "intensity": "Action units' intensities",
+        "expression": "Expressions",
+        "scene": "Scenes",
+    }[task]
+
+
 def plain(name: str) -> str:
     """A class in words: "sport/talk_show" -> "sport / talk show"; an AU as it is."""
     return name.replace("_", " ").replace("/", " / ")

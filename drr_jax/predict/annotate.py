@@ -146,9 +146,10 @@ def _bars(
         limit = model.threshold.get(name)
         _text(panel, name.rsplit("/", 1)[-1][:9], (8, y), INK)
         cv2.rectangle(panel, (left, y - 9), (left + width, y), (232, 235, 239), -1)
-        cv2.rectangle(panel, (left, y - 9), (left + round(width * p), y), ON if on else OFF, -1)
+        end = left + round(width * p / model.highest)
+        cv2.rectangle(panel, (left, y - 9), (end, y), ON if on else OFF, -1)
         if limit is not None:
-            at = left + round(width * limit)
+            at = left + round(width * limit / model.highest)
             cv2.line(panel, (at, y - 10), (at, y + 1), INK, 1)
 
 

@@ -2,8 +2,8 @@
 
 Probabilities of a face are averaged over WINDOW frames in a row; an event is MIN_FRAMES or more
 frames in a row whose average is at least the model's threshold (of expressions and scenes: the
-highest of all). A frame in which the face was not found ends it. Source: reconstruction; onset,
-apex and offset as behaviour research counts them.
+highest of all; of intensities, averaged likewise: level 2). A frame in which the face was not found
+ends it. Source: reconstruction; onset, apex and offset as behaviour research counts them.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax import cells, files
-from drr_jax.facs import probability_columns
+from drr_jax.facs import value_columns
 from drr_jax.predict.model import Model
 from drr_jax.predict.rows import TABLE, csv_text
 
@@ -118,7 +118,7 @@ def tables(path: Path, names: list[str]) -> Iterator["pd.DataFrame"]:
 
 def _read(path: Path, model: Model) -> Iterator[tuple[int, int, float, np.ndarray]]:
     """(frame, face, seconds, probabilities) of every row with a face."""
-    columns = probability_columns(model.task, model.names)
+    columns = value_columns(model.task, model.names)
     names = ["frame", "face_id", "timestamp", "success", *columns]
     for table in tables(path, names):
         table = table.loc[table["success"] > 0]

@@ -48,8 +48,18 @@ class Model:
 
     @property
     def task(self) -> str:
-        """What the classes are: au, expression or scene."""
+        """What is said of the classes: au, expression, scene or intensity."""
         return self.config.task
+
+    @property
+    def softmax(self) -> bool:
+        """Whether one class of all is right: expressions and scenes."""
+        return self.task in facs.SOFTMAX_TASKS
+
+    @property
+    def highest(self) -> float:
+        """The most that can be said of a class: a probability of 1, an intensity of 5."""
+        return facs.HIGHEST if self.task == "intensity" else 1.0
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -58,9 +68,14 @@ class Model:
 
     @property
     def threshold(self) -> dict[str, float]:
-        """From which probability each action unit counts; {} where the most probable class does."""
-        if self.task != "au":
+        """From which probability or intensity each action unit counts as present.
+
+        {} where the most probable class does.
+        """
+        if self.softmax:
             return {}
+        if self.task == "intensity":
+            return dict.fromkeys(self.names, facs.OCCURS_FROM)
         return dict(
             self.described.get("thresholds") or dict.fromkeys(self.names, metrics.THRESHOLD)
         )
@@ -74,7 +89,7 @@ class Model:
         return probability >= np.array([self.threshold[name] for name in self.names])
 
     def probabilities(self, batch: Batch) -> Float[np.ndarray, "rows classes"]:
-        """Class probabilities of any number of rows, in batches of ROWS.
+        """Class probabilities, or intensities of 0 to 5, of any number of rows, in batches of ROWS.
 
         `batch` has uint8 images [rows, S, S, 3] under the names of the inputs, S being the size of
         `crop`; for a caption int32 tokens [rows, tokens]. Rows do not depend on each other, nor on
@@ -172,13 +187,16 @@ def load(source: str | Path, selection: str | None = None) -> Model:
 def class_columns(model: Model) -> list[str]:
     """The columns of a table that hold what the model says of a face, in order.
 
-    Of action units AU01_p, a probability, and AU01_c, whether it counts; of the other tasks the
-    most probable class and all probabilities, as in expression, expression_anger, ...
+    Of action units AU01_p, a probability, and AU01_c, whether it counts, or of a model of
+    intensities AU01_r alone; of the other tasks the most probable class and all probabilities, as
+    in expression, expression_anger, ...
     """
-    probabilities = facs.probability_columns(model.task, model.names)
-    if model.task != "au":
-        return [model.task, *probabilities]
-    pairs = zip(probabilities, model.names, strict=True)
+    values = facs.value_columns(model.task, model.names)
+    if model.task == "intensity":
+        return values
+    if model.softmax:
+        return [model.task, *values]
+    pairs = zip(values, model.names, strict=True)
     return [column for p, name in pairs for column in (p, f"{name}_c")]
 
 
@@ -186,7 +204,10 @@ def class_cells(
     model: Model, probability: Float[np.ndarray, "rows classes"]
 ) -> Iterable[list[float | int | str]]:
     """The cells of `class_columns` for every row of probabilities."""
-    if model.task != "au":
+    if model.task == "intensity":
+        yield from probability.tolist()
+        return
+    if model.softmax:
         for row in probability.tolist():
             yield [model.names[int(np.argmax(row))], *row]
         return

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import data, files, metrics, runs, stops
+from drr_jax import data, files, levels, metrics, runs, stops
 from drr_jax.data import Prepared
 from drr_jax.errors import InputError, nearest
 from drr_jax.predict.faces import Found
@@ -38,8 +38,9 @@ class Answers:
     sequences: list[str]
     frames: Int[np.ndarray, " records"]
     subjects: list[str]
-    probability: Float[np.ndarray, "records classes"]
-    label: Int8[np.ndarray, "records classes"]  # -1: unknown, and of classes the set has not
+    probability: Float[np.ndarray, "records classes"]  # or intensity
+    # -1: unknown, and of classes the set has not
+    label: Int8[np.ndarray, "records classes"] | Float[np.ndarray, "records classes"]
 
 
 def open_split(model: Model, said: str, data_dir: str) -> Split:
@@ -127,7 +128,7 @@ def answers(model: Model, split: Split) -> Answers:
     )
     records, size = len(split.source), len(model.names)
     probability = np.zeros((records, size), np.float32)
-    label = np.full((records, size), -1, np.int8)
+    label = np.full((records, size), -1, data.label_type(model.task))
     frames = np.zeros(records, np.int64)
     columns = [model.names.index(name) for name in split.names]
     keys = ["tokens" if name == "caption" else name for name in model.inputs]
@@ -146,7 +147,7 @@ def answers(model: Model, split: Split) -> Answers:
     finally:
         batches.close()
         bar.close()
-    if model.task != "au":  # a class that the set lacks is known to be absent
+    if model.softmax:  # a class that the set lacks is known to be absent
         known = (label == 1).any(axis=1)
         label[known] = np.maximum(label[known], 0)
     prepared, parts = split.prepared, split.parts
@@ -175,8 +176,7 @@ def evaluate_on(model: Model, said: str, out: Path, data_dir: str) -> dict[str, 
         raise InputError(f"--out={out} exists: expected the name of a new folder")
     split = open_split(model, said, data_dir)
     found = answers(model, split)
-    softmax = model.task != "au"
-    names = model.names if softmax else split.names
+    names = model.names if model.softmax else split.names
     columns = [model.names.index(name) for name in names]
     p, y = found.probability[:, columns], found.label[:, columns]
     described = model.described
@@ -195,7 +195,7 @@ def evaluate_on(model: Model, said: str, out: Path, data_dir: str) -> dict[str, 
         "trained_on": {key: described[key] for key in ("dataset", "dataset_version", "fold")},
         **_scores(p, y, names, model.task),
     }
-    judged = judge_people(split.prepared, found.subjects, p, y, softmax)
+    judged = judge_people(split.prepared, found.subjects, p, y, model.task)
     results |= {"people": judged} if judged else {}
     with files.whole_folder(out) as folder:
         runs.write_file(folder, runs.RESULTS_FILE, results)
@@ -206,11 +206,13 @@ def evaluate_on(model: Model, said: str, out: Path, data_dir: str) -> dict[str, 
 
 def _scores(
     probability: Float[np.ndarray, "records classes"],
-    label: Int8[np.ndarray, "records classes"],
+    label: Int8[np.ndarray, "records classes"] | Float[np.ndarray, "records classes"],
     names: Sequence[str],
     task: str,
 ) -> dict[str, Any]:
     everyone = np.ones(len(label), np.float32)
+    if task == "intensity":
+        return levels.summary(levels.sums(*map(jnp.asarray, (probability, label, everyone))), names)
     arrays = jnp.asarray(probability), jnp.asarray(label), jnp.asarray(everyone)
     if task == "au":
         return metrics.summary(metrics.counts(*arrays), names)

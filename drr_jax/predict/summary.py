@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 
-from drr_jax import files, pages
+from drr_jax import facs, files, pages
 from drr_jax.predict import events
 from drr_jax.predict.inputs import Input
 from drr_jax.predict.model import Model
@@ -82,7 +82,7 @@ def write_page(
         images["classes"] = _share_figure(model, share)
         sections["classes"] = ("How often", {"faces": counts["faces"]})
         sections["peaks"] = (
-            "Where each was most probable",
+            f"Where each was {'strongest' if model.task == 'intensity' else 'most probable'}",
             {"cards": gallery.cards(model), "first": gallery.first},
         )
     if found is not None and found.traces.faces:
@@ -104,6 +104,7 @@ def write_page(
         model=model,
         counts=counts,
         what="frame" if over.video else "image",
+        said="intensity" if model.task == "intensity" else "probability",
         tiles_shown=_tiles(over, counts),
         facts=_facts(model, faces),
         sections=sections,
@@ -115,7 +116,7 @@ def write_page(
 
 
 def _title(model: Model) -> str:
-    return {"au": "Action units", "expression": "Expressions", "scene": "Scenes"}[model.task]
+    return pages.title_of(model.task)
 
 
 def _tiles(over: Input, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -131,10 +132,11 @@ def _tiles(over: Input, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _facts(model: Model, faces: str) -> dict[str, str]:
     described = model.described
     limits = set(model.threshold.values())
+    what = "an intensity" if model.task == "intensity" else "a probability"
     counted = (
         described.get("thresholds_from", "")
         if len(limits) != 1
-        else f"from a probability of {limits.pop():g}"
+        else f"from {what} of {limits.pop():g}"
     )
     return {
         "model": model.name,
@@ -159,15 +161,17 @@ def _cut(model: Model) -> str:
 def _shares(path: Path, model: Model) -> Float[np.ndarray, " classes"]:
     """Share of the faces on which each class counts."""
     total, faces = np.zeros(len(model.names)), 0
-    softmax = model.task != "au"
-    names = [model.task] if softmax else [f"{name}_c" for name in model.names]
+    names = [model.task] if model.softmax else [f"{name}_c" for name in model.names]
+    if model.task == "intensity":
+        names = facs.value_columns(model.task, model.names)
     for table in events.tables(path, ["success", *names]):
         table = table.loc[table["success"] > 0]
         faces += len(table)
-        if softmax:
+        if model.softmax:
             total += np.array([np.count_nonzero(table[model.task] == n) for n in model.names])
         else:
-            total += np.asarray(table[names], np.float64).sum(axis=0)
+            values = np.asarray(table[names], np.float64)
+            total += (model.counts(values) if model.task == "intensity" else values).sum(axis=0)
     return total / max(faces, 1)
 
 
@@ -188,7 +192,7 @@ def _share_figure(model: Model, share: Float[np.ndarray, " classes"]) -> bytes:
 
 
 def trace_figure(model: Model, traces: events.Traces, face: int) -> bytes:
-    """Probability of every class over time, one row each, and where it counts."""
+    """Probability or intensity of every class over time, one row each, and where it counts."""
     values = traces.of(face)
     chosen = np.arange(len(model.names))
     if len(chosen) > MOST:
@@ -206,10 +210,10 @@ def trace_figure(model: Model, traces: events.Traces, face: int) -> bytes:
             axis.axhline(limit, color=pages.GREY, lw=0.7, ls=(0, (4, 3)))
             above = np.where(trace >= limit, trace, np.nan)
             axis.fill_between(time, limit, above, color=pages.ORANGE, alpha=0.75, lw=0)
-        axis.set_ylim(0, 1.02)
+        axis.set_ylim(0, 1.02 * model.highest)
         axis.set_yticks([])
         axis.set_ylabel(
-            pages.short(model.names[k]) if model.task != "au" else model.names[k],
+            pages.short(model.names[k]) if model.softmax else model.names[k],
             rotation=0,
             ha="right",
             va="center",

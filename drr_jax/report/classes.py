@@ -44,8 +44,10 @@ def table(run: Run, frame: pd.DataFrame, columns: Mapping[Any, tuple[str, str]])
     return {"head": [first, *(head for head, _ in kept.values())], "rows": shown}
 
 
-def units(run: Run, images: Images) -> dict[str, Any]:
-    """F1 of every class: bars, and a table with what it comes from."""
+def units(run: Run, images: Images) -> dict[str, Any] | None:
+    """F1 of every class: bars, and a table with what it comes from; nothing for intensities."""
+    if run.graded:
+        return None
     results, frame = run.results, pd.DataFrame.from_dict(run.classes, "index")
     rate = frame["base_rate"] = (frame["positives"] / frame["count"]).fillna(0.0)
     mean = {"f1": results["f1_mean"]}
@@ -85,9 +87,9 @@ def confusions(run: Run, images: Images) -> dict[str, Any] | None:
 
 
 def radar(run: Run, images: Images) -> dict[str, Any] | None:
-    """Figure 8 of the supplement, of AUs: a softmax has no threshold to be inside or outside of."""
+    """Figure 8 of the supplement, of AUs' occurrence: others have no threshold to be outside of."""
     found, other = run.predictions, run.reference
-    if run.softmax or found is None:
+    if run.softmax or run.graded or found is None:
         return None
     probability, label, whole = found
     theirs = other.predictions[0] if other and other.predictions else None

@@ -74,14 +74,14 @@ def loss_figure(curves: Curves) -> bytes:
 def progress_figure(curves: Curves, key: str, floor: float, title: str, guess: str) -> bytes:
     """The score `key` against that of the simplest guess; learning rate; gradient norm; over steps.
 
-    `key` is eval/f1_mean or eval/accuracy, `guess` what `floor` is the score of.
+    `key` is eval/f1_mean, eval/accuracy or eval/icc_mean, `guess` what `floor` is the score of.
     """
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(2, 1, 1))
     axes[0].axhline(floor, color=INK, lw=1.2, ls=(0, (4, 3)))
     at = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "top", "fontsize": 9}
     pages.note(axes[0], f"{guess}: {floor:.3f}", (1, floor), (-4, -4), **at)
-    top = floor
+    bottom, top = 0.0, floor
     for colour, (fold, lines) in zip(PALETTE, curves.items(), strict=False):
         steps, values = series(lines, key)
         if not len(steps):
@@ -91,10 +91,10 @@ def progress_figure(curves: Curves, key: str, floor: float, title: str, guess: s
         if len(curves) == 1:
             bold = {"ha": "right", "color": colour, "weight": "bold"}
             pages.note(axes[0], label.strip(), (steps[-1], values[-1]), (0, 6), **bold)
-        top = max(top, float(values.max()))
+        bottom, top = min(bottom, float(values.min())), max(top, float(values.max()))
     if len(curves) > 1 and axes[0].get_legend_handles_labels()[0]:
         axes[0].legend(frameon=False, fontsize=9, loc="lower right")
-    axes[0].set_ylim(0, min(1, top * 1.2) or 1)
+    axes[0].set_ylim(bottom * 1.2, min(1, top * 1.2) or 1)  # only an ICC is ever below 0
     axes[0].set_title(title, loc="left", fontsize=10.5)
     _steps(axes[0])
     axes[1].set_title("learning rate", loc="left", fontsize=10.5)

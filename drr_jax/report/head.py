@@ -19,7 +19,7 @@ def title(run: Run) -> str:
 
 def class_title(run: Run) -> str:
     """What the classes are, in the plural."""
-    return {"au": "Action units"}.get(run.task, f"{run.task.capitalize()}s")
+    return pages.title_of(run.task)
 
 
 def prototype_title(run: Run) -> str:
@@ -50,20 +50,29 @@ def tiles(run: Run) -> list[tuple[str, str]]:
     results, score, floor = run.results, run.results[run.score], run.floor
     spread = results.get(f"{run.score}_std")
     what = f"of {len(run.names)} {run.noun}s"
-    what = f"test accuracy, most probable {what}" if run.softmax else f"test F1, mean {what}"
+    if run.softmax:
+        what = f"test accuracy, most probable {what}"
+    else:
+        what = f"test {run.score_name}, mean {what}"
     if spread is not None:
         what += f" ± {spread:.3f} over folds"
     lowest = "accuracy of the most frequent class" if run.softmax else "F1 of always saying yes"
+    lowest = "ICC of always saying the same level" if run.graded else lowest
     found = [
         (f"{score:.3f}", f"{what}; {_selection(results)}"),
         (f"{floor:.3f}", f"{lowest}, the floor to beat"),
         (f"{score - floor:+.3f}", "difference to that floor"),
     ]
     if run.best:
-        name = "accuracy" if run.softmax else "F1"
-        note = f"best step{_step(run.best)}: picked by {name} on this same test part, so optimistic"
+        note = f"best step{_step(run.best)}: picked by {run.score_name} on this same test part"
+        note += ", so optimistic"
         found.insert(1, (f"{run.best[run.score]:.3f}", note))
-    if run.softmax:
+    if run.graded:
+        for key in ("pcc", "mse", "mae"):
+            zero = results.get(f"zero_{key}_mean")
+            beside = "" if zero is None else f"; {zero:.3f} of always saying 0"
+            found.append((f"{results[f'{key}_mean']:.3f}", f"{key.upper()}, mean over AUs{beside}"))
+    elif run.softmax:
         found.append((f"{run.f1_occurring:.3f}", f"F1, mean of the {run.noun}s that occur"))
         if any(not one["positives"] for one in run.classes.values()):
             every = f"F1, mean of all {len(run.names)} {run.noun}s, 0 for those that do not occur"

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Int8
 from drr_jax import files, metrics, runs
 from drr_jax.config import letters
 from drr_jax.errors import InputError
-from drr_jax.facs import TASKS
+from drr_jax.facs import OCCURS_FROM, SOFTMAX_TASKS, TASKS
 
 Samples = Mapping[str, np.ndarray]
 
@@ -31,7 +31,7 @@ class Run:
 
     @property
     def task(self) -> str:
-        """Which block of classes the results have: au, expression or scene."""
+        """Which block of classes the results have: au, expression, scene or intensity."""
         return metrics.task_of(self.results)
 
     @property
@@ -40,13 +40,28 @@ class Run:
         return "confusion" in self.results
 
     @property
+    def graded(self) -> bool:
+        """Whether intensities are predicted, scored by agreement with the coders."""
+        return self.task == "intensity"
+
+    @property
     def score(self) -> str:
         """The key of the number that counts, in the results and, behind eval/, in the log."""
-        return "accuracy" if self.softmax else "f1_mean"
+        return metrics.score_of(self.results)
+
+    @property
+    def score_name(self) -> str:
+        """What that number is called."""
+        return {"accuracy": "accuracy", "icc_mean": "ICC(3,1)"}.get(self.score, "F1")
 
     @property
     def floor(self) -> float:
-        """The score of always saying yes, or of always naming the most frequent class."""
+        """The score of always saying yes, or of always naming the most frequent class.
+
+        Of intensities that of always saying the same, which agrees with nothing.
+        """
+        if self.graded:
+            return 0.0
         return self.results["majority_accuracy" if self.softmax else "all_positive_f1_mean"]
 
     @property
@@ -68,7 +83,7 @@ class Run:
     @property
     def noun(self) -> str:
         """What a class is called in the text."""
-        return "AU" if self.task == "au" else self.task
+        return self.task if self.softmax else "AU"
 
     @property
     def example(self) -> str:
@@ -200,13 +215,35 @@ def log_loss(
     return np.divide(total, known.sum(1), out=np.full(len(p), np.nan), where=known.any(1))
 
 
+def occurrence(
+    label: Int8[np.ndarray, "batch classes"] | Float[np.ndarray, "batch classes"], task: str
+) -> Int8[np.ndarray, "batch classes"]:
+    """Labels as 1, 0 or -1: those of intensities are present from level 2 on."""
+    if task == "intensity":
+        label = np.where(label < 0, -1, label >= OCCURS_FROM)
+    return np.asarray(label).astype(np.int8)
+
+
+def record_loss(
+    said: Float[np.ndarray, "batch classes"],
+    label: Int8[np.ndarray, "batch classes"] | Float[np.ndarray, "batch classes"],
+    task: str,
+) -> Float[np.ndarray, "batch"]:
+    """`log_loss` of every tuple, or of intensities the mean squared error; NaN if none is known."""
+    if task != "intensity":
+        return log_loss(said, label, task in SOFTMAX_TASKS)
+    known = np.asarray(label >= 0)
+    total = np.where(known, np.square(np.asarray(said, np.float64) - label), 0).sum(1)
+    return np.divide(total, known.sum(1), out=np.full(len(total), np.nan), where=known.any(1))
+
+
 def choose_samples(
     probability: Float[np.ndarray, "batch classes"],
-    label: Int8[np.ndarray, "batch classes"],
+    label: Int8[np.ndarray, "batch classes"] | Float[np.ndarray, "batch classes"],
     sequence: Int[np.ndarray, "batch"],
     count: int = 24,
     seed: int = 0,
-    softmax: bool = False,
+    task: str = "au",
 ) -> Int[np.ndarray, "samples"]:
     """Rows of the test part worth their pictures: best, worst and any others, a third each.
 
@@ -215,8 +252,8 @@ def choose_samples(
     found neutral says little. Fewer rows come back if the test part has fewer. The choice depends
     on `seed` alone.
     """
-    label = np.asarray(label)
-    loss = log_loss(probability, label, softmax)
+    loss = record_loss(probability, label, task)
+    label = occurrence(label, task)
     order = np.argsort(loss, kind="stable")[: np.isfinite(loss).sum()]
     shown = order[np.any(label[order] > 0, axis=1)]
     third, seen, chosen = count // 3, set(), []

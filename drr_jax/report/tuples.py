@@ -9,8 +9,8 @@ from matplotlib import colormaps
 from PIL import Image
 
 from drr_jax import pages
-from drr_jax.facs import DOMAINS, FACE_DOMAINS, IMAGES
-from drr_jax.report.samples import Run, Samples, log_loss
+from drr_jax.facs import DOMAINS, FACE_DOMAINS, IMAGES, OCCURS_FROM, SOFTMAX_TASKS
+from drr_jax.report.samples import Run, Samples, occurrence, record_loss
 
 TUPLES, UNITS = 4, 3  # tuples shown with attention, AUs shown for each
 MARKS = ("", "[PAD]", "[CLS]", "[SEP]", "<pad>", "<s>", "</s>")
@@ -77,7 +77,7 @@ def choose_units(samples: Samples, names: Sequence[str]) -> list[tuple[int, list
 
 def choose_alternatives(samples: Samples) -> list[tuple[int, list[int]]]:
     """Of a softmax: the best and the worst tuples; the class present and the likeliest other."""
-    best, worst = ranked(samples, softmax=True, each=TUPLES // 2)
+    best, worst = ranked(samples, "expression", each=TUPLES // 2)
     chosen = []
     for i in (*best, *worst):
         present = samples["label"][i] > 0
@@ -92,16 +92,16 @@ def attention_domains(run: Run) -> list[str]:
     return [domain for domain in known if f"attention_{domain}" in run.samples]
 
 
-def predicted(
-    probability: Float[np.ndarray, "classes"], softmax: bool
-) -> Bool[np.ndarray, "classes"]:
-    """Which classes are claimed: the most probable one, or those at 0.5 and above."""
-    return probability == probability.max() if softmax else probability >= 0.5
+def predicted(said: Float[np.ndarray, "classes"], task: str) -> Bool[np.ndarray, "classes"]:
+    """Which classes are claimed: the most probable one, or those from 0.5, or level 2, on."""
+    if task in SOFTMAX_TASKS:
+        return said == said.max()
+    return said >= (OCCURS_FROM if task == "intensity" else 0.5)
 
 
 def attention_cards(run: Run) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
     """Attention maps of some tuples as the page lays them out, and a PNG strip of each."""
-    samples, names = run.samples, run.names
+    samples, names = _with_occurrence(run), run.names
     looked, cards, strips = attention_domains(run), [], {}
     chosen = choose_alternatives(samples) if run.softmax else choose_units(samples, names)
     said = {
@@ -112,7 +112,7 @@ def attention_cards(run: Run) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
     }
     for number, (i, units) in enumerate(chosen, start=1):
         p, label = samples["probability"][i], samples["label"][i]
-        claimed = predicted(p, run.softmax)
+        claimed = predicted(p, run.task)
         rows = [
             (f"{heading} {domain}".strip(), _maps(run, i, domain, key, units))
             for heading, domain, key in pictures(run)
@@ -131,6 +131,11 @@ def attention_cards(run: Run) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
         strip = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in strip]
         strips[f"attention-{number}"] = pages.encode_png(np.concatenate(strip))
     return cards, strips
+
+
+def _with_occurrence(run: Run) -> Samples:
+    """The samples with labels of 1, 0 and -1, of intensities, too."""
+    return {**run.samples, "label": occurrence(run.samples["label"], run.task)}
 
 
 def _maps(
@@ -172,12 +177,13 @@ def _identity(samples: Samples, i: int) -> dict[str, Any]:
     return {"sequence": str(samples["sequence"][i]), "frame": int(samples["frame"][i])}
 
 
-def ranked(samples: Samples, softmax: bool = False, each: int = 6) -> tuple[list[int], list[int]]:
-    """The best and the worst tuples of `samples` by `log_loss`, at most half of them each."""
-    loss = log_loss(samples["probability"], samples["label"], softmax)
+def ranked(samples: Samples, task: str = "au", each: int = 6) -> tuple[list[int], list[int]]:
+    """The best and the worst tuples of `samples` by `record_loss`, at most half of them each."""
+    loss = record_loss(samples["probability"], samples["label"], task)
     order = [int(i) for i in np.argsort(loss, kind="stable") if np.isfinite(loss[i])]
     each = min(each, len(order) // 2)
-    present = [i for i in order if (samples["label"][i] > 0).any()] or order
+    shown = np.any(occurrence(samples["label"], task) > 0, axis=1)
+    present = [i for i in order if shown[i]] or order
     worst = order[::-1][:each]
     return [i for i in present if i not in worst][:each], worst
 
@@ -189,13 +195,13 @@ def examples(
 
     With `all_loss`, that of the whole test part, also "rank 3 of 801" in it, best first.
     """
-    samples, names = run.samples, run.names
-    loss = log_loss(samples["probability"], samples["label"], run.softmax)
+    samples, names = _with_occurrence(run), run.names
+    loss = record_loss(samples["probability"], run.samples["label"], run.task)
     missed, claimed_falsely = ("it was", "taken for") if run.softmax else ("missed", "false alarm")
     found = []
     for i in rows:
         p, label = samples["probability"][i], samples["label"][i]
-        claimed = predicted(p, run.softmax)
+        claimed = predicted(p, run.task)
         masks = claimed & (label > 0), ~claimed & (label > 0), claimed & (label == 0)
         hit, miss, alarm = (
             ", ".join(f"{pages.plain(names[n])}\N{NO-BREAK SPACE}({p[n]:.2f})" for n in of)

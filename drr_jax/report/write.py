@@ -11,11 +11,11 @@ import numpy as np
 from drr_jax import files, pages, stops
 from drr_jax.facs import DOMAINS
 from drr_jax.pages import Images
-from drr_jax.report import classes, figures, people, tuples
+from drr_jax.report import classes, figures, levels, people, tuples
 from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
 from drr_jax.report.relations import BRANCHES, read_branches
-from drr_jax.report.samples import Run, Samples, log_loss, read_finished, read_reference
+from drr_jax.report.samples import Run, Samples, read_finished, read_reference, record_loss
 from drr_jax.report.time_figure import time_figure
 
 # Values for report.html; or why there are none, which the page then says; None: no such section.
@@ -80,8 +80,9 @@ def _training(run: Run, images: Images) -> Shown:
     if not figures.loss_terms(run.curves):
         return "metrics.jsonl is not in the run directory or holds no loss."
     part = "validation" if run.results.get("selection") == "validation" else "test"
-    score = f"{part} {'accuracy' if run.softmax else 'F1'}"
+    score = f"{part} {run.score_name}"
     guess = "always the most frequent" if run.softmax else "always saying yes"
+    guess = "always the same level" if run.graded else guess
     images["progress"] = figures.progress_figure(
         run.curves, f"eval/{run.score}", run.floor, score, guess
     )
@@ -160,14 +161,20 @@ def _tuples(run: Run, images: Images) -> Shown:
             f"no sampled {run.example}s (samples-fold*.npz) in the run directory, and so "
             "nothing that is drawn from them; --mode=evaluate writes them."
         )
-    ranked = tuples.ranked(run.samples, run.softmax)
+    ranked = tuples.ranked(run.samples, run.task)
     found = run.predictions
-    all_loss = log_loss(*found[:2], run.softmax) if found and found[2] else None
+    all_loss = record_loss(*found[:2], run.task) if found and found[2] else None
     tables = {
         title: tuples.examples(run, rows, all_loss)
         for title, rows in zip(("Best", "Worst"), ranked, strict=True)
     }
     return {"tables": tables, "pictures": [heading for heading, *_ in tuples.pictures(run)]}
+
+
+def _folds(run: Run, images: Images) -> Shown:
+    if run.graded and "folds" in run.results:
+        return levels.folds(run)
+    return classes.folds(run, images)
 
 
 def _config(run: Run, images: Images) -> Shown:
@@ -183,6 +190,7 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Run, Images], Shown]]] = {
     "training": ("Training", _training),
     "time": ("Where the time went", _time),
     "units": ("{classes}", classes.units),
+    "levels": ("{classes}", levels.intensities),
     "confusion": ("Confusion", classes.confusions),
     "people": ("People", people.people),
     "radar": ("Positives and negatives", classes.radar),
@@ -190,6 +198,6 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Run, Images], Shown]]] = {
     "relations": ("Relations", _relations),
     "prototype": ("{prototypes}", _prototype),
     "tuples": ("Best and worst {examples}", _tuples),
-    "folds": ("Folds", classes.folds),
+    "folds": ("Folds", _folds),
     "config": ("Configuration", _config),
 }

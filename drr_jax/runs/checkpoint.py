@@ -73,8 +73,8 @@ class Checkpoints:
     def best_score(self) -> float | None:
         """The score of the best checkpoint, None if there is none.
 
-        F1 or, of softmax tasks, accuracy; its manifest calls both f1. Raises InputError on all
-        processes if its manifest is damaged: a worse one must not take its place.
+        F1, accuracy or ICC, by the task; its manifest calls all of them f1. Raises InputError on
+        all processes if its manifest is damaged: a worse one must not take its place.
         """
 
         def read() -> float | None:

@@ -33,8 +33,8 @@ class Across:
 
     @property
     def score(self) -> float:
-        """Mean F1 of the classes that both have; of expressions and scenes the accuracy."""
-        return self.results.get("accuracy", self.results["f1_mean"])
+        """Mean F1 (of intensities ICC) of the classes that both have; of a softmax the accuracy."""
+        return self.results[metrics.score_of(self.results)]
 
     @property
     def classes(self) -> int:
@@ -78,7 +78,7 @@ def text_of(some: Sequence[Across]) -> Text:
             Line([*row, *(_cell(scores.get(name)) for name in tested)])
             for row, scores in cells.items()
         ]
-        what = "mean F1" if task == "au" else "accuracy"
+        what = {"au": "mean F1", "intensity": "mean ICC(3,1)"}.get(task, "accuracy")
         says = (
             f"{what[0].upper()}{what[1:]} in percent, and over how many classes: those that the "
             "model knows and the data set has labels of."

@@ -91,7 +91,7 @@ def _system(section: Section, system: System) -> Row:
     for key in section.measures:
         columns = (key, f"{key}_sd_folds", f"{key}_sd_seeds")
         row |= zip(columns, spread(system.values(key)), strict=True)
-    row |= {key: system.mean(key) for key in ("floor", *(f"f1 {n}" for n in section.classes))}
+    row |= {key: system.mean(key) for key in ("floor", *section.by_class)}
     if section.table and system.row:
         row |= {
             "paper_table": section.table.number,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from drr_jax import facs
+from drr_jax import facs, levels
 from drr_jax.tables import paper
 from drr_jax.tables.runs import System
 from drr_jax.tables.sections import Contrast, Section, is_switch, shown
@@ -89,7 +89,9 @@ def _systems(section: Section, marks: dict[str, int]) -> Grid:
         "In percent, means over seeds and folds. SD folds: sample standard deviation, over folds, "
         "of the means over seeds; SD seeds: over seeds, of the means over folds."
     )
-    if section.task != "au":
+    if section.task == levels.TASK:
+        says += " Of ICC(3,1) and PCC; MSE and MAE are in squared levels and levels of 0 to 5."
+    elif section.task != "au":
         says += (
             " * mean over the classes that occur in the test part; results.json has the mean over "
             "all beside it (f1_mean)."
@@ -113,7 +115,7 @@ def _system(section: Section, system: System, marks: dict[str, int]) -> dict[str
         name: percent(mean),
         "SD folds": percent(over_folds),
         "SD seeds": percent(over_seeds),
-        "Always yes" if section.task == "au" else "Most frequent": percent(system.mean("floor")),
+        **_beside(section, system),
         **{other: percent(system.mean(key)) for key, other in others},
         f"Paper's {name if table and table.metric == 'f1' else 'accuracy'}": (
             f"{row.mean:.1f}{_marks(table, row, marks)}" if table and row else ""
@@ -132,6 +134,14 @@ def _system(section: Section, system: System, marks: dict[str, int]) -> dict[str
     for column, (key, unit, form) in COSTS.items():
         cells[column] = form.format(costs[key] / unit) if key in costs else ""
     return cells
+
+
+def _beside(section: Section, system: System) -> dict[str, str]:
+    """What needs no picture; of intensities, where that is 0, the errors instead."""
+    if section.task == levels.TASK:
+        return {key.upper(): f"{system.mean(f'{key}_mean'):.3f}" for key in ("mse", "mae")}
+    heading = "Always yes" if section.task == "au" else "Most frequent"
+    return {heading: percent(system.mean("floor"))}
 
 
 def _marks(table: paper.Table, row: paper.Row, marks: dict[str, int]) -> str:
@@ -153,11 +163,13 @@ def _span(rising: Sequence[str]) -> str:
 
 def _by_class(section: Section, marks: dict[str, int]) -> Grid:
     classes, table = section.classes, section.table
-    softmax = section.task != "au"
+    softmax = section.task in facs.SOFTMAX_TASKS
     mean, heading = ("f1_mean_occurring", "Mean*") if softmax else ("f1_mean", "Mean")
+    if section.task == levels.TASK:
+        mean = "icc_mean"
     lines = []
     for system in section.systems:
-        keys = (*(f"f1 {name}" for name in classes), mean)
+        keys = (*section.by_class, mean)
         scores = [percent(system.mean(key)) for key in keys]
         lines.append(Line([system.label, system.config["domains"], *scores]))
         row = system.row
@@ -166,12 +178,13 @@ def _by_class(section: Section, marks: dict[str, int]) -> Grid:
             cells = [f"{printed[n]:.1f}" if n in printed else "" for n in classes]
             printed_mean = f"{row.mean:.1f}{_marks(table, row, marks)}"
             lines.append(Line([f"Paper: {row.name}", row.domains, *cells, printed_mean], "paper"))
-    says = "F1 of every class, in percent, means over seeds and folds."
-    if not softmax:
+    what = "ICC(3,1)" if section.task == levels.TASK else "F1"
+    says = f"{what} of every class, in percent, means over seeds and folds."
+    if section.task == "au":
         keys = (*(f"yes {name}" for name in classes), "floor")
         yes = [percent(section.reference.mean(key)) for key in keys]
         lines.append(Line(["Always yes", "", *yes], "floor"))
-    else:
+    elif softmax:
         first = next(iter(section.measures.values()))
         says += f" {first} is over all classes, so it has no entry here."
         says += " * over the classes that occur in the test part."

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from drr_jax import metrics, models, runs
+from drr_jax import levels, metrics, models, runs
 from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
 from drr_jax.errors import InputError
 from drr_jax.tables import paper
@@ -28,6 +28,11 @@ VALIDATION = "validation_score"
 APART = frozenset({"seed", "fold", "classes", "data.classes", "dataset", "version", "fingerprint"})
 Block = tuple[tuple[int, ...], tuple[int, ...]]  # seeds, folds
 DESCRIBED = ("fold", "seed", "dataset", "version", "fingerprint")
+
+
+def measure_of(task: str) -> str:
+    """What a class of a task is scored by, as in "f1 AU01" of `FoldRun.scores`."""
+    return "icc" if task == levels.TASK else "f1"
 
 
 def encoder_domains(config: Mapping[str, Any]) -> set[str]:
@@ -68,8 +73,13 @@ class FoldRun:
         """What results.json has, and by class "f1 NAME" and "yes NAME", the F1 of always saying so.
 
         floor is what needs no picture: F1 of always saying yes, or the share of the most frequent
-        class. Of a base rate p the F1 of always saying yes is 2p / (1 + p).
+        class. Of a base rate p the F1 of always saying yes is 2p / (1 + p). Of intensities there is
+        "icc NAME", and the floor is 0, of always saying the same.
         """
+        if self.task == levels.TASK:
+            block = self.results[levels.TASK]
+            by_class = {f"icc {name}": one["icc"] for name, one in block.items()}
+            return {**self.results, **by_class, "floor": 0.0}
         floor = "all_positive_f1_mean" if self.task == "au" else "majority_accuracy"
         occurring = metrics.occurring_f1(self.results[self.task])  # results of before lack it
         found = {"f1_mean_occurring": occurring, **self.results, "floor": self.results[floor]}
@@ -233,7 +243,7 @@ def _fold_run(workdir: Path) -> FoldRun | str:
     lacking = [key for key in DESCRIBED if key not in run.record]
     if lacking:
         return f"{runs.RECORD_FILE} has no {lacking[0]}"
-    if not run.results.get(run.task) or "f1_mean" not in run.results:
+    if not run.results.get(run.task) or metrics.score_of(run.results) not in run.results:
         return "results.json has no scores by class; --mode=evaluate writes it again"
     return _unfinished(run) or run
 
@@ -257,11 +267,8 @@ def _unfinished(run: FoldRun) -> str:
     except InputError as error:
         return str(error)
     # As Result.score has it; null is no number.
-    scores = {
-        row["step"]: row.get("eval/accuracy", row["eval/f1_mean"]) or 0.0
-        for row in rows
-        if "eval/f1_mean" in row
-    }
+    key = f"eval/{metrics.score_of(run.results)}"
+    scores = {row["step"]: row[key] or 0.0 for row in rows if key in row}
     trained = max(scores, default=0)
     if trained < steps:
         return f"not finished ({runs.METRICS_FILE} has evaluations up to step {trained} of {steps})"

@@ -17,11 +17,18 @@ SWITCHES = (
     *("text.encoder", "text.frozen"),
 )
 DEFAULTS = flatten(Config())
-NOUNS = {"au": "action units", "expression": "expressions", "scene": "scenes"}
+NOUNS = {
+    "au": "action units",
+    "expression": "expressions",
+    "scene": "scenes",
+    "intensity": "intensities of action units",
+}
 # What systems are compared by, and a second score: its key in results.json, and what it is called.
 AU_MEASURES = {"f1_mean": "F1", "accuracy_mean": "Accuracy"}
 # The mean over the classes that occur in the test part: the others have F1 0 by definition.
 SOFTMAX_MEASURES = {"accuracy": "Accuracy", "f1_mean_occurring": "Macro F1*"}
+LEVEL_MEASURES = {"icc_mean": "ICC", "pcc_mean": "PCC"}
+MEASURES = {"au": AU_MEASURES, "intensity": LEVEL_MEASURES}
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Contrast:
 
     system: System
     differs: Mapping[str, tuple[Any, Any]]  # key: (of the reference, of the system)
-    scores: Mapping[str, Difference]  # by measure, then "f1 NAME" by class
+    scores: Mapping[str, Difference]  # by measure, then "f1 NAME" (or icc) by class
     block: Block  # seeds and folds that both have
 
     @property
@@ -55,6 +62,11 @@ class Section:
     @property
     def task(self) -> str:
         return self.reference.first.task
+
+    @property
+    def by_class(self) -> list[str]:
+        """The key of every class among `FoldRun.scores`."""
+        return [f"{tables_runs.measure_of(self.task)} {name}" for name in self.classes]
 
     @property
     def classes(self) -> list[str]:
@@ -93,7 +105,7 @@ def _section(runs: Sequence[FoldRun], reference: str, title: str) -> Section:
     dataset, _, _, task, *classes = runs[0].data
     rendered = bool(groups[0].first.description.get("rendered"))
     table = None if rendered else paper.table_of(dataset, task)
-    measures = AU_MEASURES if task == "au" else SOFTMAX_MEASURES
+    measures = MEASURES.get(task, SOFTMAX_MEASURES)
     if all(VALIDATION in run.results for run in runs):
         measures = measures | {VALIDATION: f"Validation {next(iter(measures.values()))}"}
     ordered = sorted(groups, key=lambda group: paper.place(group.config))
@@ -122,7 +134,7 @@ def _section(runs: Sequence[FoldRun], reference: str, title: str) -> Section:
             continue
         scores = {
             key: difference(system.values(key, block), against.values(key, block))
-            for key in (*measures, *(f"f1 {name}" for name in classes))
+            for key in (*measures, *(f"{tables_runs.measure_of(task)} {n}" for n in classes))
         }
         differs = differing(against.config, system.config)
         contrasts.append(Contrast(system, differs, scores, block))

@@ -18,6 +18,7 @@ def abstract_batch(experiment: Experiment) -> dict[str, jax.ShapeDtypeStruct]:
         len(experiment.fold.names),
         config.text.max_tokens,
         data.training_draws(experiment.augment_on),
+        data.label_type(config.task),
     )
     sharding = runs.batch_sharding(experiment.mesh)
     return {

@@ -58,8 +58,7 @@ def evaluate(experiment: Experiment, workdir: Path, allow_change: bool = False) 
                     results[selection]["validation_thresholds"] = thresholds
             if selection == experiment.config.selection:
                 who = experiment.fold.subjects("test")
-                softmax = experiment.config.task != "au"
-                said = result.probability, result.label, softmax
+                said = result.probability, result.label, experiment.config.task
                 judged = people.judge_people(experiment.fold.prepared, who, *said)
                 results[selection] |= {"people": judged} if judged else {}
                 samples = collect_samples(experiment, state, result)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import weights
+from drr_jax import data, facs, weights
 from drr_jax.training.clock import Clock
 from drr_jax.training.experiment import Experiment, State
 from drr_jax.training.scoring import Pass, Scores
@@ -17,8 +17,8 @@ from drr_jax.training.scoring import Pass, Scores
 class Result(Scores):
     """Scores of one pass, and every prediction in the order of the part."""
 
-    probability: Float[np.ndarray, "records classes"]
-    label: Int8[np.ndarray, "records classes"]
+    probability: Float[np.ndarray, "records classes"]  # or intensity
+    label: Int8[np.ndarray, "records classes"] | Float[np.ndarray, "records classes"]
     frame: Int[np.ndarray, " records"]
 
 
@@ -44,7 +44,7 @@ def make_evaluation(experiment: Experiment, which: str = "test") -> Callable[[St
 
     def evaluation(state: State) -> Result:
         probability = np.zeros((records, classes), np.float32)
-        label = np.full((records, classes), -1, np.int8)
+        label = np.full((records, classes), -1, data.label_type(experiment.config.task))
         frame = np.full(records, -1, np.int32)
         with _passing(experiment, state, which, Clock()) as one:
             for said in one.predictions():
@@ -71,6 +71,7 @@ def _passing(experiment: Experiment, state: State, which: str, clock: Clock) -> 
 def _scores(experiment: Experiment, one: Pass, which: str) -> Scores:
     records = len(experiment.fold.source(which))
     # Of a softmax only the records that show a class count, as in training.
-    counted = records if experiment.config.task == "au" else int(one.total.sum())
-    summary = experiment.scorer.summary(one.total, experiment.fold.names)
-    return Scores(summary, one.loss / max(counted, 1))
+    softmax = experiment.config.task in facs.SOFTMAX_TASKS
+    counted = int(one.total.sum()) if softmax else records
+    summary = experiment.scorer.summary(one, experiment.fold.names)
+    return Scores(summary, float(one.sums["loss"]) / max(counted, 1))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Int8
 from scipy.sparse import coo_array
 
-from drr_jax import data, metrics
+from drr_jax import data, facs, metrics
 
 RESAMPLES, LEVEL = 1000, 0.95
 Counts = Int[np.ndarray, "units classes 4"]  # TP, FP, FN, TN
@@ -25,12 +25,17 @@ def judge_people(
     subjects: Sequence[str],
     probability: Float[np.ndarray, "records classes"],
     label: Int8[np.ndarray, "records classes"],
-    softmax: bool,
+    task: str,
 ) -> dict[str, Any] | None:
-    """`scores` of records of `subjects`, in the groups that the data set's demographics name."""
+    """`scores` of records of `subjects`, in the groups that the data set's demographics name.
+
+    None of intensities, whose people are not judged.
+    """
+    if task == "intensity":
+        return None
     demographics = prepared.metadata.get("demographics", {})
     groups = {name: groups_of(name, demographics) for name in set(subjects)}
-    return scores(probability, label, subjects, groups, softmax)
+    return scores(probability, label, subjects, groups, task in facs.SOFTMAX_TASKS)
 
 
 def scores(

@@ -21,25 +21,27 @@ def write_predictions(
     probability: Float[np.ndarray, "records classes"],
     label: Int8[np.ndarray, "records classes"],
 ) -> None:
-    """One row a record: sequence, frame, subject, label, probability of every class.
+    """One row a record: sequence, frame, subject, label, probability or intensity of every class.
 
     `records` are their sequences, frame numbers and subjects. Action units have a label each,
-    AU01_label, empty where unknown; of expressions and scenes `label` is the name of the right one.
-    Whole or not at all. Raises InputError for a disk that cannot take it.
+    AU01_label (of intensities a level), empty where unknown; of expressions and scenes `label` is
+    the name of the right one. Whole or not at all. Raises InputError for a disk that cannot take
+    it.
     """
     head = ["sequence", "frame", "subject"]
-    head += [f"{name}_label" for name in names] if task == "au" else ["label"]
+    softmax = task in facs.SOFTMAX_TASKS
+    head += ["label"] if softmax else [f"{name}_label" for name in names]
     with files.whole(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow([*head, *facs.probability_columns(task, names)])
+        rows.writerow([*head, *facs.value_columns(task, names)])
         for sequence, frame, subject, truth, row in zip(
             *records, label.tolist(), probability.tolist(), strict=True
         ):
-            if task == "au":
-                said = ["" if value < 0 else value for value in truth]
-            else:
+            if softmax:
                 said = [cells.neutral(names[truth.index(1)]) if 1 in truth else ""]
+            else:
+                said = ["" if value < 0 else f"{value:.4g}" for value in truth]
             about = cells.neutral(sequence), frame, cells.neutral(subject)
             rows.writerow([*about, *said, *(f"{value:.7f}" for value in row)])
         text.flush()

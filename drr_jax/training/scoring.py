@@ -1,4 +1,4 @@
-"""Scores of one pass over a held-out part: counted on the devices, fetched when it is over."""
+"""Scores of one pass over a held-out part: counts stay on the devices until it is over."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,13 +10,14 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Int8
 
-from drr_jax import metrics, runs
+from drr_jax import levels, metrics, runs
 from drr_jax.errors import InputError
 from drr_jax.models import System
 from drr_jax.training.clock import Clock
 
 AHEAD = 4  # batches handed to the devices and not yet scored; each holds its images there
 FETCHED = 256  # batches whose losses, and predictions if they are kept, are fetched together
+LOGGED = ("f1_mean", "accuracy_mean", "accuracy", "icc_mean", "mse_mean", "mae_mean", "pcc_mean")
 MOST_KEPT = 1 << 28  # probabilities of a test part that are kept, in 1.3 GB: of 22 million x 12
 
 
@@ -35,16 +36,16 @@ class Scores:
     """What one pass says of a state."""
 
     summary: dict[str, Any]
-    loss: float  # cross-entropy of the probabilities, no class weights
+    loss: float  # cross-entropy of the probabilities, or squared error; no class weights
 
     @property
     def score(self) -> float:
-        """What the best checkpoint is best by: mean F1 of AUs, accuracy of softmax tasks."""
-        return self.summary.get("accuracy", self.summary["f1_mean"])
+        """What the best checkpoint is best by: mean F1 or ICC of AUs, accuracy of softmax tasks."""
+        return self.summary[metrics.score_of(self.summary)]
 
     def logged(self) -> dict[str, float]:
         """What metrics.jsonl keeps of it."""
-        names = [name for name in ("f1_mean", "accuracy_mean", "accuracy") if name in self.summary]
+        names = [name for name in LOGGED if name in self.summary]
         return {f"eval/{name}": self.summary[name] for name in names} | {"eval/loss": self.loss}
 
 
@@ -52,8 +53,8 @@ class Scores:
 class Predicted:
     """What a system said of one batch, and what is known of its records."""
 
-    probability: Float[np.ndarray, "batch classes"]
-    label: Int8[np.ndarray, "batch classes"]
+    probability: Float[np.ndarray, "batch classes"]  # or intensity
+    label: Int8[np.ndarray, "batch classes"] | Float[np.ndarray, "batch classes"]
     frame: Int[np.ndarray, " batch"]
     index: Int[np.ndarray, " batch"]  # of the record among all that are read; -1 of padding
 
@@ -61,12 +62,13 @@ class Predicted:
 class Scorer:
     """A system's program that scores a batch; compiled once for all states and parts.
 
-    Counts stay on the devices from batch to batch, as int32: exact below 2^31 records.
+    Counts stay on the devices from batch to batch, as int32: exact below 2^31 records. The sums of
+    intensities are no whole numbers: a batch's are fetched, and added up in double precision.
     """
 
     def __init__(self, model: System, task: str, classes: int, mesh: Mesh) -> None:
         self._model, self._task = model, task
-        self._shape = (classes, 4 if task == "au" else classes)
+        self._shape = (classes, {"au": 4, "intensity": 0}.get(task, classes))
         self._everywhere = runs.replicated(mesh)
         self._program: Callable[..., Any] | None = None
 
@@ -82,15 +84,17 @@ class Scorer:
 
     def __call__(
         self, variables: Any, batch: Mapping[str, Array], total: Array
-    ) -> tuple[Array, Array, tuple[Array, ...]]:
-        """(`total` and this batch's counts, its loss, what `Predicted` has); `total` is gone."""
+    ) -> tuple[Array, dict[str, Array], tuple[Array, ...]]:
+        """(`total` and this batch's counts, its sums, what `Predicted` has); `total` is gone."""
         assert self._program is not None, "compile() comes first"
         return self._program(variables, batch, total)
 
-    def summary(self, total: Int[np.ndarray, "classes counts"], names: tuple[str, ...]) -> dict:
+    def summary(self, done: "Pass", names: tuple[str, ...]) -> dict:
         """The block of results.json."""
+        if self._task == "intensity":
+            return levels.summary(done.sums["levels"], names)
         summarise = metrics.summary if self._task == "au" else metrics.softmax_summary
-        return summarise(total, names, self._task)
+        return summarise(done.total, names, self._task)
 
     def _score(self, variables: Any, batch: Mapping[str, Array], total: Array) -> tuple:
         # What fsdp splits is gathered; else the features would be moved.
@@ -98,6 +102,12 @@ class Scorer:
         probability = self._model.apply(variables, batch, method="predict")
         assert isinstance(probability, jax.Array)
         labels, weight = batch["labels"], batch["weight"]
+        said = probability, labels, batch["frame"], batch["index"]
+        if self._task == "intensity":
+            known = labels >= 0
+            error = jnp.where(known, jnp.square(probability - labels), 0).sum(1)
+            loss = (error / jnp.maximum(known.sum(1), 1)).sum()
+            return total, {"loss": loss, "levels": levels.sums(probability, labels, weight)}, said
         p = jnp.clip(probability, 1e-7, 1 - 1e-7)
         each = -jnp.where(labels == 1, jnp.log(p), jnp.log1p(-p))
         # Of a softmax only the class that is present has a term.
@@ -107,17 +117,17 @@ class Scorer:
         loss = ((each * counted).sum(1) / number).sum()
         count = metrics.counts if self._task == "au" else metrics.confusion
         counts = total + count(probability, labels, weight)
-        return counts, loss, (probability, labels, batch["frame"], batch["index"])
+        return counts, {"loss": loss}, said
 
 
 class Pass:
-    """One pass of a scorer over batches; `total` and `loss` are those of the batches so far."""
+    """One pass of a scorer over batches; `total` and `sums` are those of the batches so far."""
 
     def __init__(self, scorer: Scorer, variables: Any, batches: Iterable, clock: Clock) -> None:
         self._scorer, self._variables, self._batches = scorer, variables, batches
         self._clock = clock
         self.total: np.ndarray = np.zeros(0, np.int64)
-        self.loss = 0.0
+        self.sums: dict[str, Any] = {"loss": 0.0}
 
     def run(self) -> None:
         """Makes the pass for its scores; no prediction leaves the devices."""
@@ -130,15 +140,15 @@ class Pass:
 
     def _fetched(self, keep: bool) -> Iterator[Predicted]:
         total = self._scorer.nothing()
-        waiting: list[tuple[Array, tuple[Array, ...]]] = []
+        waiting: list[tuple[dict[str, Array], tuple[Array, ...]]] = []
         for batch in self._batches:
             runs.look()
             with self._clock.within("compile"):
                 self._scorer.compile(self._variables, batch)
-            total, loss, said = self._scorer(self._variables, batch, total)
-            waiting.append((loss, said if keep else ()))
+            total, sums, said = self._scorer(self._variables, batch, total)
+            waiting.append((sums, said if keep else ()))
             if len(waiting) > AHEAD:  # or the images of all the part would be on the devices
-                waiting[-AHEAD][0].block_until_ready()
+                waiting[-AHEAD][0]["loss"].block_until_ready()
             if len(waiting) == FETCHED:
                 yield from self._fetch(waiting)
                 waiting = []
@@ -146,7 +156,8 @@ class Pass:
         self.total = np.asarray(jax.device_get(total), np.int64)
 
     def _fetch(self, waiting: list) -> Iterator[Predicted]:
-        for loss, said in jax.device_get(waiting):
-            self.loss += float(loss)  # in double precision, in the order of the records
+        for sums, said in jax.device_get(waiting):
+            for name, value in sums.items():  # in double precision, in the order of the records
+                self.sums[name] = self.sums.get(name, 0.0) + np.asarray(value, np.float64)
             if said:
                 yield Predicted(*said)

@@ -25,10 +25,8 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     sequence = data.sequence_numbers(experiment.fold.prepared, experiment.fold.test_parts)
     if experiment.fold.rows["test"] is not None:
         sequence = sequence[experiment.fold.rows["test"]]
-    count, seed, softmax = config.log.samples, config.seed, config.task != "au"
-    rows = report.choose_samples(
-        result.probability, result.label, sequence, count, seed, softmax=softmax
-    )
+    count, seed, task = config.log.samples, config.seed, config.task
+    rows = report.choose_samples(result.probability, result.label, sequence, count, seed, task)
     test = experiment.fold.source("test", _shown(experiment))
     records = [test[int(row)] for row in rows]
     identities = [test.identity(int(row)) for row in rows]

@@ -125,6 +125,13 @@ def summary_line(result: Mapping[str, Any]) -> str:
             f"{result['majority_accuracy']:.3f}, F1 {result['f1_mean_occurring']:.3f} over the "
             f"{task}s that occur, {result['f1_mean']:.3f} over {len(result[task])} {task}s"
         )
+    if task == "intensity":
+        return (
+            f"{head}: ICC(3,1) {result['icc_mean']:.3f}, PCC {result['pcc_mean']:.3f}, MSE "
+            f"{result['mse_mean']:.3f}, MAE {result['mae_mean']:.3f} (always 0: "
+            f"{result['zero_mse_mean']:.3f}, {result['zero_mae_mean']:.3f}), mean of "
+            f"{len(result[task])} AUs"
+        )
     return (
         f"{head}: F1 {result['f1_mean']:.3f}, always yes {result['all_positive_f1_mean']:.3f}, "
         f"accuracy {result['accuracy_mean']:.3f}, mean of {len(result['au'])} AUs"

@@ -61,7 +61,7 @@ def application(model: Model, examples: Sequence[Example], folder: Path, most: i
 
 
 def _blocks(model: Model, examples: Sequence[Example], folder: Path, most: int) -> gr.Blocks:
-    title = {"au": "Action units", "expression": "Expressions", "scene": "Scenes"}[model.task]
+    title = pages.title_of(model.task)
     with gr.Blocks(analytics_enabled=False, title=f"{title} of a face") as page:
         gr.HTML(views.head(model, most))
         with gr.Tabs(selected=PHOTO) as tabs:

@@ -32,7 +32,9 @@ def waiting(line: str) -> str:
 
 def head(model: Model, most: int) -> str:
     """The top of the page: which model, and that it knows no person if it does not."""
-    return pages.render("tryout_head.html", model=model, most=most)
+    return pages.render(
+        "tryout_head.html", model=model, title=pages.title_of(model.task), most=most
+    )
 
 
 def given(asked: Asked) -> str:
@@ -79,7 +81,8 @@ def _boxes(said: predict.Said, scale: float) -> list[dict[str, Any]]:
 
 def _result(model: Model, asked: Asked, face: int, caption: str) -> dict[str, Any]:
     assert asked.said is not None
-    probability = asked.said.probability[face]
+    probability = asked.said.probability[face]  # or intensity; `share` is of the most it can be
+    share = probability / model.highest
     present = model.counts(probability).tolist()
     limits = [model.threshold.get(name) for name in model.names]
     found = asking.branches(model, asked, face, caption)
@@ -93,7 +96,8 @@ def _result(model: Model, asked: Asked, face: int, caption: str) -> dict[str, An
                 "name": name,
                 "full": pages.named(name),
                 "p": float(p),
-                "limit": limit,
+                "share": float(p) / model.highest,
+                "limit": None if limit is None else limit / model.highest,
                 "on": on,
                 "labelled": asked.labelled is not None and name in asked.labelled,
             }
@@ -103,10 +107,13 @@ def _result(model: Model, asked: Asked, face: int, caption: str) -> dict[str, An
         ],
         "best": model.names[order[0]],
         "best_p": float(probability[order[0]]),
-        "radar": drawings.radar(model.names, probability, limits, present),
-        "graph": drawings.graph(
-            model.names, probability, model.described.get("class_prior"), present
+        "radar": drawings.radar(
+            model.names,
+            share,
+            [None if limit is None else limit / model.highest for limit in limits],
+            present,
         ),
+        "graph": drawings.graph(model.names, share, model.described.get("class_prior"), present),
         "crop": asked.said.crops[face],
         "maps": _maps(asked.said.crops[face], asked.said.attention, face, looked, model),
         "lacking": asking.lacking(model, asked, caption),

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from drr_jax import data, files, runs
+from drr_jax import data, facs, files, runs
 from drr_jax.config import Config, flatten, letters
 from drr_jax.errors import InputError
 from drr_jax.runs import BEST, CONFIG_FILE, LATEST, Checkpoints, digested_leaves
@@ -172,8 +172,11 @@ def _thresholds(
     names: Sequence[str], task: str, results: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The probability from which each class counts as present, and where it comes from."""
-    if task != "au":
+    if task in facs.SOFTMAX_TASKS:
         return {"thresholds": None, "thresholds_from": "the most probable class counts"}
+    if task == "intensity":
+        level = f"an intensity of {facs.OCCURS_FROM:g} and above counts in events and drawings"
+        return {"thresholds": None, "thresholds_from": level}
     chosen = (results or {}).get("validation_thresholds")
     if chosen:
         return {"thresholds": dict(chosen), "thresholds_from": "best F1 on the validation part"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from drr_jax import levels
 from drr_jax.metrics import occurring_f1, task_of
 
 SELECTED = {
@@ -39,6 +40,7 @@ as CSV. A run whose encoder of the face starts from these weights:
 `--config.model.encoders.R.weights=FOLDER`."""
 TITLES = {
     "au": "facial action units",
+    "intensity": "intensities of facial action units",
     "expression": "facial expressions",
     "scene": "the scene that a person watches",
 }
@@ -91,13 +93,16 @@ def _metadata(described: Mapping[str, Any]) -> str:
     """What the hub reads of a card: tags, data set, scores, licence."""
     config, results = described["config"], described["results"]
     scores = {}
-    if results:
+    if results and config["task"] == levels.TASK:
+        scores = {kind: results[f"{kind}_mean"] for kind in levels.MEASURES}
+    elif results:
         scores["f1"] = results["f1_mean"]
         scores["accuracy"] = results.get("accuracy", results["accuracy_mean"])
+    kind_of_task = f"image-{'regression' if config['task'] == levels.TASK else 'classification'}"
     name, dataset = str(config.get("model", {}).get("name", "drr")), described["dataset"]
     judged = [
         EvalResult(
-            task_type="image-classification",
+            task_type=kind_of_task,
             dataset_type=dataset,
             dataset_name=f"{dataset} {described['dataset_version']}, fold {described['fold']}",
             metric_type=kind,
@@ -110,7 +115,7 @@ def _metadata(described: Mapping[str, Any]) -> str:
         library_name="drr-jax",
         license="apache-2.0" if described["rendered"] else "other",
         license_name=None if described["rendered"] else "terms-of-the-data-set",
-        pipeline_tag="image-classification",
+        pipeline_tag="image-classification",  # the hub has none for regression on images
         tags=["jax", "flax", "faces", TITLES[config["task"]].replace(" ", "-"), "reactionet"],
         metrics=list(scores) or None,
         model_name=name if judged else None,
@@ -146,7 +151,12 @@ def _thresholds(described: Mapping[str, Any]) -> str:
 
 
 def _scores(results: Mapping[str, Any]) -> str:
-    """F1 and accuracy of every class and their means; top-1 accuracy where one class is right."""
+    """F1 and accuracy of every class and their means; top-1 accuracy where one class is right.
+
+    Of intensities their agreement and errors.
+    """
+    if task_of(results) == levels.TASK:
+        return _levels(results)
     rows = [
         f"| {name} | {row['f1']:.3f} | {row['accuracy']:.3f} | {row['positives']} of "
         f"{row['count']} |"
@@ -159,3 +169,20 @@ def _scores(results: Mapping[str, Any]) -> str:
         top = f"\n\nTop-1 accuracy: {results['accuracy']:.3f}"
     head = ["| class | F1 | accuracy | positives |", "|---|---|---|---|"]
     return "\n".join([*head, *rows, mean]) + top
+
+
+def _levels(results: Mapping[str, Any]) -> str:
+    """ICC(3,1), MSE, MAE and PCC of every action unit and their means, beside always saying 0."""
+    block = results[levels.TASK]
+    rows = [
+        f"| {name} | "
+        + " | ".join(f"{row[key]:.3f}" for key in (*levels.MEASURES, "zero_mse"))
+        + f" | {row['count']} |"
+        for name, row in block.items()
+    ]
+    means = (results[f"{key}_mean"] for key in (*levels.MEASURES, "zero_mse"))
+    head = [
+        "| class | ICC(3,1) | MSE | MAE | PCC | MSE of always 0 | labels |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows, f"| mean | {' | '.join(f'{m:.3f}' for m in means)} | |"])

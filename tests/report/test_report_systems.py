@@ -64,7 +64,7 @@ def scene_samples(rows: int = 60) -> dict[str, np.ndarray]:
     chosen = np.where(rng.random(rows) < 0.5, truth, chosen)
     probability = (rng.dirichlet(np.ones(24), rows) + np.eye(24)[chosen]).astype(np.float32) / 2
     label = np.eye(24, dtype=np.int8)[truth]
-    shown = choose_samples(probability, label, np.arange(rows), 12, softmax=True)
+    shown = choose_samples(probability, label, np.arange(rows), 12, task="expression")
     image = rng.integers(0, 255, (len(shown), 32, 32, 3), np.uint8)
     attention = rng.dirichlet(np.ones(16), (len(shown), 24)).reshape(len(shown), 24, 4, 4)
     prototype = np.abs(rng.normal(size=(24, 16)))

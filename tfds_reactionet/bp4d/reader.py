@@ -53,6 +53,7 @@ class Reader(building.Reader):
             protocol=Reader.folds.protocol(options["folds"]),
             au_names=reading.BP4D_CODED_AUS,
             evaluated_aus=BP4D_AUS,
+            graded_aus=reading.BP4D_GRADED_AUS,
             images=("reaction", "depth") if config == "rgb_depth" else ("reaction",),
             landmarks=reading.BP4D_POINTS,
             metadata={"task_emotions": TASK_EMOTIONS},

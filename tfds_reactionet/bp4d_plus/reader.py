@@ -44,6 +44,7 @@ class Reader(building.Reader):
             protocol=folds.FOLDS.protocol(options["folds"]),
             au_names=reading.BP4D_CODED_AUS,
             evaluated_aus=BP4D_AUS,
+            graded_aus=reading.BP4D_GRADED_AUS,
             images=("reaction", "depth", "thermal")[: len(config.split("_"))],
             landmarks=reading.BP4D_POINTS,
         )

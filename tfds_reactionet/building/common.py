@@ -16,7 +16,10 @@ from drr_jax.facs import IMAGES, SCENES
 
 LABEL_SOURCES = ("automatic", "manual")
 _DIGESTS = 1 << 256
-_ARRAYS = ("au_known", "au_pairs", "au_given", "expression_counts", "scene_counts")
+_ARRAYS = ("au_known", "au_pairs", "au_given", "expression_counts", "scene_counts", "au_levels")
+# What sets of earlier versions of this program do not have.
+LATER = ("au_levels",)
+LEVELS = 6  # of an intensity: 0 (absent), then FACS A to E
 _COUNTERS = ("sub_scene_counts", "label_source_counts", "caption_words")
 _SETS = ("subjects", "tasks")
 
@@ -92,6 +95,7 @@ class Tally:
     au_known: np.ndarray
     au_pairs: np.ndarray
     au_given: np.ndarray
+    au_levels: np.ndarray  # [aus, LEVELS]: records of each intensity, rounded down
     expression_counts: np.ndarray
     scene_counts: np.ndarray = field(default_factory=lambda: np.zeros(len(SCENES), np.int64))
     sub_scene_counts: Counter[str] = field(default_factory=Counter)
@@ -110,6 +114,7 @@ class Tally:
             au_known=np.zeros(aus, np.int64),
             au_pairs=np.zeros((aus, aus), np.int64),
             au_given=np.zeros((aus, aus), np.int64),
+            au_levels=np.zeros((aus, LEVELS), np.int64),
             expression_counts=np.zeros(expressions, np.int64),
         )
 
@@ -126,6 +131,10 @@ class Tally:
             self.au_pairs += np.outer(positive, positive)
             self.au_given += np.outer(positive, known)
             self.au_known += known
+            intensity = np.asarray(record["au"]["intensity"], np.float64)
+            graded = np.flatnonzero(np.isfinite(intensity))
+            level = np.clip(intensity[graded], 0, LEVELS - 1).astype(np.int64)
+            self.au_levels[graded, level] += 1
         if record["expression"] >= 0:
             self.expression_counts[record["expression"]] += 1
         if "scene" in record:

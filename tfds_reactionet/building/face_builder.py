@@ -121,6 +121,7 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
             "task": spec.task,
             "au_names": list(spec.au_names),
             "evaluated_aus": list(spec.evaluated_aus),
+            "graded_aus": list(spec.graded_aus),
             "expression_names": list(spec.expression_names),
             "sub_scene_names": sorted(sub_scenes) if "sub_scene" in spec.extra else [],
             "domains": list(spec.images),

@@ -66,6 +66,7 @@ class Spec:
     protocol: Protocol
     au_names: tuple[str, ...] = ()
     evaluated_aus: tuple[str, ...] = ()
+    graded_aus: tuple[str, ...] = ()  # those whose intensity is coded on a scale of 0 to 5
     expression_names: tuple[str, ...] = EXPRESSIONS
     images: tuple[str, ...] = ("reaction",)  # then "stimulus", "depth", "thermal"
     landmarks: int = 0  # points of a face that are stored; 0: none

@@ -52,6 +52,7 @@ class Reader(building.Reader):
             protocol=Reader.folds.protocol(options["folds"]),
             au_names=labels.CODED_AUS,
             evaluated_aus=DISFA_AUS,
+            graded_aus=labels.CODED_AUS,
             landmarks=_POINTS,
         )
 

@@ -60,6 +60,7 @@ class Reader(building.Reader):
             protocol=Reader.folds.protocol(options["folds"]),
             au_names=DISFA_PLUS_AUS,
             evaluated_aus=DISFA_PLUS_AUS,
+            graded_aus=DISFA_PLUS_AUS,
             landmarks=reading.OPENFACE_POINTS if options["landmarks"] else 0,
         )
 

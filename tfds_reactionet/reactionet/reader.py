@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs import REACTIONET_AUS, REACTIONET_AUS_12, SCENES
+from drr_jax.facs import OPENFACE_INTENSITY_AUS, REACTIONET_AUS, REACTIONET_AUS_12, SCENES
 from tfds_reactionet import reading
 from tfds_reactionet.building import NO_LANDMARKS, FoldReader, Options, Skip, Spec, Unit
 from tfds_reactionet.reactionet import labels, layout
@@ -44,6 +44,7 @@ class Reader(FoldReader):
             protocol=Reader.folds.protocol(options["folds"]),
             au_names=REACTIONET_AUS,
             evaluated_aus=REACTIONET_AUS_12,  # 17 are coded
+            graded_aus=OPENFACE_INTENSITY_AUS,
             images=("reaction", "stimulus", *layout.modalities(config)),
             landmarks=68,
             extra={

@@ -1,5 +1,6 @@
 from .archive import open_archive as open_archive
 from .bp4d_codes import BP4D_CODED_AUS as BP4D_CODED_AUS
+from .bp4d_codes import BP4D_GRADED_AUS as BP4D_GRADED_AUS
 from .bp4d_codes import NO_IMAGE as NO_IMAGE
 from .bp4d_codes import NO_MESH as NO_MESH
 from .bp4d_codes import read_bp4d_codes as read_bp4d_codes

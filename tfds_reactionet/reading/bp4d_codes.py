@@ -23,6 +23,7 @@ CODED = (1, 2, 4, 5, 6, 7, *range(9, 21), 22, 23, 24, *range(27, 40))
 BP4D_CODED_AUS = au_names(*CODED)
 BENCHMARK = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 GRADED = (6, 10, 12, 14, 17)
+BP4D_GRADED_AUS = au_names(*GRADED)
 NO_IMAGE = "AU codes without an image"
 NO_MESH = "image without a mesh (.obj)"
 _OCCURRENCE = {"0": 0, "1": 1, "9": -1}

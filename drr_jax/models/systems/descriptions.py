@@ -65,7 +65,7 @@ def sentences(names: Sequence[str], task: str) -> tuple[str, ...]:
     """
     if task == "scene":
         return tuple(_scene(name) for name in names)
-    known = ACTION_UNITS if task == "au" else EXPRESSIONS
+    known = EXPRESSIONS if task == "expression" else ACTION_UNITS
     for name in names:
         if name not in known:
             raise InputError(

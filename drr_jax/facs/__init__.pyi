@@ -30,6 +30,7 @@ from .labels import prior_from_labels as prior_from_labels
 from .labels import probability_columns as probability_columns
 from .labels import relation as relation
 from .labels import scene_prior as scene_prior
+from .labels import strongest as strongest
 from .prior_file import PRIOR_PREFIX as PRIOR_PREFIX
 from .prior_file import is_prior_file as is_prior_file
 from .prior_file import read_prior_file as read_prior_file

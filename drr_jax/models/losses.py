@@ -191,9 +191,7 @@ def instance_contrast(
     """
     batch, _, features = next(iter(projections.values())).shape
     group = min(config.group_size, batch)
-    frames = {
-        name: unit(z.sum(1)).reshape(-1, group, features) for name, z in projections.items()
-    }
+    frames = {name: unit(z.sum(1)).reshape(-1, group, features) for name, z in projections.items()}
     there = jnp.ones((batch // group, group), bool)
     there = there if kept is None else kept.reshape(-1, group)
 

@@ -148,6 +148,39 @@ def test_a_batch_in_parts_is_the_mean_over_them(rendered):
     assert int(state.step) == 1
 
 
+def test_what_is_shown_of_gradients_is_the_same_on_any_number_of_devices(rendered):
+    changes = {"domains": "R", "encoder.width": 4}
+    made, rng = built(rendered, devices=1, **changes), np.random.default_rng(0)
+    state = jax.tree.map(  # not compiled, which takes longer than all else
+        lambda leaf: (rng.normal(size=leaf.shape) / 4).astype(leaf.dtype), made.abstract_state
+    )
+    batches = made.train_batches(0)
+    batch = jax.device_get(next(batches))
+    batches.close()
+    rows = []
+    for devices in (1, 8):
+        made = built(rendered, devices=devices, fsdp=devices, **changes)
+        jitted, arguments = step.jit_gradients(made)
+        rows.append({name: float(x) for name, x in jitted(state, batch, arguments).items()})
+    one, eight = rows
+    assert eight == pytest.approx(one, rel=2e-4, abs=1e-5)
+    names = {name.removeprefix("gradient/norm/") for name in one if "/norm/" in name}
+    assert names == {"R", "graph", "contrast", "total"} and min(one.values()) > -1
+    assert one["gradient/cosine/R"] == pytest.approx(1)
+
+
+def test_a_face_gets_the_stimulus_and_the_caption_of_one_other_tuple():
+    values = {"stimulus": jnp.arange(6), "tokens": 10 * jnp.arange(6)}
+    orders = set()
+    for seed in range(20):
+        found = step._of_another(values, jax.random.key(seed))
+        assert not (found["stimulus"] == values["stimulus"]).any()
+        np.testing.assert_array_equal(found["tokens"], 10 * found["stimulus"])
+        assert sorted(found["stimulus"].tolist()) == list(range(6))
+        orders.add(int(found["stimulus"][0]))
+    assert orders == {1, 2, 3, 4, 5}
+
+
 def test_parts_that_do_not_come_out_even_are_refused(rendered):
     config = Config()
     config.optim.accumulate = 3
@@ -165,10 +198,17 @@ def test_parts_that_do_not_come_out_even_are_refused(rendered):
         experiment._check_parts(config, mesh_of())
 
 
-@pytest.mark.parametrize("name, domains", [("ugn_b", "R"), ("amf", "VD")])
-def test_draws_are_the_same_on_any_number_of_devices(name, domains):
+@pytest.mark.parametrize(
+    "name, domains, changes",
+    [
+        ("ugn_b", "R", {}),
+        ("amf", "VD", {}),
+        ("late_fusion", "RS", {"model.drop_domains": 0.5}),
+    ],
+)
+def test_draws_are_the_same_on_any_number_of_devices(name, domains, changes):
     """What a system draws for its rows, and outputs whose rows are no first axis, or none."""
-    made = small_system.config(name, domains)
+    made = small_system.config(name, domains, **changes)
     model = models.build(made, 12, small_system.PRIOR, names=small_system.facs.REACTIONET_AUS_12)
     batch = jax.tree.map(lambda x: jnp.concatenate([x, x, x, x]), small_system.tuples())
     variables = jax.jit(model.init)(jax.random.key(0), batch)

@@ -119,6 +119,18 @@ def test_a_row_of_the_ablation_changes_one_switch(row):
     assert flatten(parse("ablation", f"{row},seed=3"))["seed"] == 3
 
 
+def test_every_suspect_is_a_row_of_its_own_on_any_release():
+    found = {}
+    for row in rows("ablation", "SUSPECTS"):
+        config = parse("ablation", f"{row},data.name=reactionet/keyframes,optim.patience=4")
+        assert (config.data.name, config.optim.patience) == ("reactionet/keyframes", 4)
+        config_rules.validate(config)
+        found[row] = tuple(flatten(config).values())
+    assert len(set(found.values())) == len(found) > 30
+    rates = {row: parse("ablation", row).optim.lr for row in ("r", "face_lr_0.005", "face_lr_0.02")}
+    assert rates == {"r": 0.005, "face_lr_0.005": 0.005, "face_lr_0.02": 0.02}
+
+
 TINY = small_run.TINY | {"data.batch_size": 8, "optim.max_steps": 2, "log.samples": 4}
 AUTO = (jax.sharding.AxisType.Auto,) * 2
 GRAPHS = ("drr", "gcn", "cross_domain_gcn", "multimodal_gcn", "au_gcn")

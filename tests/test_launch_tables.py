@@ -40,11 +40,11 @@ def parse(table, arg):
     return config
 
 
-def rows(table):
+def rows(table, name="ROWS"):
     spec = importlib.util.spec_from_file_location(table, LAUNCH / f"{table}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return list(module.ROWS)
+    return list(getattr(module, name))
 
 
 ROWS = [(table, row) for table in DATA for row in rows(table)]

@@ -1,7 +1,7 @@
 """SGD and AdamW as in PyTorch, and the learning rates of supplement 3.2."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -112,6 +112,6 @@ def optimizer(
     return optax.chain(*chained) if len(chained) > 1 else steps[0]
 
 
-def _is_context(params: optax.Params) -> optax.Params:
+def _is_context(params: Mapping[str, optax.Params]) -> dict[str, bool]:
     """Marks the encoders of stimulus and caption."""
     return {name: name in ("encoder_S", "encoder_T") for name in params}

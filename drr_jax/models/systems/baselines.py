@@ -52,8 +52,9 @@ class LateFusion(DomainSystem):
         pooled = {domain: self.pooled(domain, batch, train) for domain in self.domains}
         if self.config.fusion.level == "features":
             kept = self.kept(batch, train)
-            for domain in self.domains[1:] if kept is not None else ():
-                pooled[domain] = jnp.where(kept[:, None], pooled[domain], 0)
+            if kept is not None:
+                for domain in self.domains[1:]:
+                    pooled[domain] = jnp.where(kept[:, None], pooled[domain], 0)
             together = jnp.concatenate(list(pooled.values()), axis=1)
             return {"logits": {"fused": self.classify(together)}}
         logits = {d: getattr(self, f"classify_{d}")(features) for d, features in pooled.items()}

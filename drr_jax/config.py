@@ -43,6 +43,9 @@ class Data:
         0, 0, 1024, "threads that read in each process; 0: as many as the machine lends cores"
     )
     prefetch: int = positive(2, 1024, "batches kept ready on the device")
+    permute_context: bool = key(
+        False, "a control: in training a face has stimulus and caption of another in its batch"
+    )
 
 
 @dataclass
@@ -110,6 +113,14 @@ class Graph:
     width: int = positive(256, _LARGE, "G, numbers a node")
     dropout: float = number(0.2, 0, 0.99, "share of a node's numbers left out in training")
     readout: str = key("per_class", "logits from a class's own nodes, or from all side by side")
+    top_k: int = number(
+        0, 0, 1000, "relations that a class keeps, those of most co-occurrence (method 5.7); 0: all"
+    )
+    normalise: str = key("symmetric", "adjacency by both degrees (symmetric), or by the row's own")
+    residual: bool = key(False, "of gcn: whether a layer adds to what comes in")
+    stop_gradient: bool = key(
+        False, "whether S and T are constants to it: its loss then trains the face's encoder alone"
+    )
 
 
 @dataclass
@@ -140,6 +151,7 @@ class Contrast:
     tau: float = positive(0.07, 1e3, "temperature")
     related_weight: float = number(1.0, 0, 1e3, "rho, weight of a related class as a positive")
     group_size: int = positive(64, _LARGE, "tuples contrasted with each other")
+    warmup_steps: int = number(0, 0, _MANY, "in which its weights rise from 0; 0: none")
 
 
 @dataclass
@@ -151,6 +163,12 @@ class Loss:
     no_positive: str = key("error", "of a class without a positive: error, or zero weight")
     lambda_graph: float = number(0.1, 0, 1e6, "weight of the graph's loss")
     lambda_contrast: float = number(0.1, 0, 1e6, "weight of the contrastive loss")
+    lambda_instance: float = number(
+        0.0, 0, 1e6, "of the contrast of whole tuples: a face with its own S and T (method 6.3)"
+    )
+    balance: float = number(
+        0.0, 0, 1e6, "longest gradient of both contrasts, in that of R's own loss, on R; 0: any"
+    )
     lambda_domain: float = number(0.1, 0, 1e6, "of uda: how strong the reversed gradient becomes")
     omega_reaction: float = number(
         1.0, 0, 1e6, "weight of the loss of R's own head, or V's, D's and Th's"
@@ -191,6 +209,10 @@ class Optim:
     decay_all: bool = key(True, "as PyTorch; false spares biases and normalisation")
     clip_norm: float = number(0.0, 0, 1e9, "longest gradient, others are cut to it; 0: any")
     accumulate: int = positive(1, _LARGE, "parts of a batch, taken one after the other")
+    context_rate: float = number(1.0, 0, 1e3, "factor of the rate for the encoders of S and T")
+    patience: int = number(
+        0, 0, _MANY, "validations without a better one, after which training ends; 0: it goes on"
+    )
     epochs: float = positive(12.0, 1e6, "passes over the training records")
     max_steps: int = number(0, 0, _MANY, "0: epochs decide")
 
@@ -201,6 +223,9 @@ class Log:
 
     also: str = key("", "tracker that gets what TensorBoard gets; empty: none")
     every_steps: int = positive(10, _MANY, "steps between two rows of losses")
+    gradients_every: int = number(
+        0, 0, _MANY, "steps between two rows of each loss term's gradient on R's encoder; 0: none"
+    )
     eval_every_epochs: float = positive(1.0, 1e6, "epochs between two evaluations")
     checkpoint_every_steps: int = positive(500, _MANY, "steps between two checkpoints")
     checkpoint_seconds: float = number(
@@ -259,6 +284,9 @@ class Model:
     """Which system learns: DRR, a baseline or a comparator of the paper's tables."""
 
     name: str = key("drr", "the system")
+    drop_domains: float = number(
+        0.0, 0, 1, "share of a batch's tuples that graph, fusion and contrast see the face of alone"
+    )
     encoders: Encoders = field(default_factory=Encoders)
 
 

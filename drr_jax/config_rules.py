@@ -50,6 +50,7 @@ CHOICES = {
     "graph.conv": ("gcn", "h2gcn", "fagcn", "acm", "gprgnn", "cpgnn"),
     "graph.prior": _PRIORS,
     "graph.readout": ("per_class", "concat_fc"),
+    "graph.normalise": ("symmetric", "row"),
     "fusion.level": ("features", "probabilities"),
     "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
     "contrast.prior": _PRIORS,
@@ -90,6 +91,8 @@ SYSTEM_NEEDS: dict[str, Mapping[str, str | bool]] = {
 }
 # Systems that learn intensities: what they make of a class's number is not bound to occurrence.
 INTENSITY = ("drr", *(name for name in SYSTEM_DOMAINS if "task" not in SYSTEM_NEEDS.get(name, {})))
+# Systems that relate or fuse domains, of which some may be left out of a tuple.
+DROP_DOMAINS = ("drr", "cross_domain_gcn", "multimodal_gcn", "late_fusion")
 # Systems that `predict` makes sense for; the others have one prediction.
 SYSTEM_PREDICT = {
     "drr": ("reaction", "fuse", "graph", "stimulus"),
@@ -127,7 +130,8 @@ def validate(config: Config) -> None:
     for key, allowed in ranges(Config).items():
         if flat[key] not in allowed:
             raise InputError(f"config key {key}={flat[key]}: expected {allowed}")
-    said = next(itertools.chain(_conflicts(config), _conflicts_of_system(config)), "")
+    found = _conflicts(config), _conflicts_of_system(config), _conflicts_of_context(config)
+    said = next(itertools.chain(*found), "")
     if said:
         raise InputError(f"config key {said}")
 
@@ -264,3 +268,60 @@ def _conflicts_of_system(config: Config) -> Iterator[str]:
     one_of = PREDICT_DOMAINS.get(predict, ())
     if name in SYSTEM_PREDICT and one_of and not set(one_of) & set(letters(domains)):
         yield f"predict={predict}: domains={domains} has no {' or '.join(one_of)}"
+
+
+def _conflicts_of_context(config: Config) -> Iterator[str]:
+    """What needs a face and something beside it, a graph, a contrast or a validation part."""
+    model, graph, loss, optim = config.model, config.graph, config.loss, config.optim
+    first, *others = letters(config.domains)
+    beside = first in PREDICT_DOMAINS["reaction"] and others
+    domains = f"domains={config.domains}"
+    asked = {
+        f"model.drop_domains={model.drop_domains}": model.drop_domains > 0,
+        "graph.stop_gradient=true": graph.stop_gradient,
+        f"loss.lambda_instance={loss.lambda_instance}": loss.lambda_instance > 0,
+    }
+    for key in (key for key, wanted in asked.items() if wanted and not beside):
+        yield f"{key}: expected a face and another domain beside it; {domains}"
+    if config.data.permute_context and not (first == "R" and others):
+        yield f"data.permute_context=true: expected R and S or T beside it; {domains}"
+    if optim.context_rate != 1 and not {"S", "T"} & {first, *others}:
+        yield f"optim.context_rate={optim.context_rate}: expected S or T; {domains}"
+    if model.drop_domains and model.name not in DROP_DOMAINS:
+        yield (
+            f"model.drop_domains={model.drop_domains}: model.name={model.name} relates no domains; "
+            f"expected {', '.join(DROP_DOMAINS)}"
+        )
+    if model.drop_domains and model.name == "late_fusion" and config.fusion.level != "features":
+        yield (
+            f"model.drop_domains={model.drop_domains}: fusion.level={config.fusion.level} fuses "
+            "nothing in training; expected fusion.level=features"
+        )
+    if graph.top_k and config.task != "au":
+        yield f"graph.top_k={graph.top_k}: needs classes that occur together; task={config.task}"
+    if graph.normalise == "row" and graph.conv == "cpgnn":
+        yield "graph.normalise=row: graph.conv=cpgnn normalises nothing"
+    if graph.residual and graph.conv != "gcn":
+        yield (
+            f"graph.residual=true: graph.conv={graph.conv} brings a way past its layers of its "
+            "own; expected graph.conv=gcn"
+        )
+    if graph.residual and graph.width != config.head.embedding:
+        yield (
+            f"graph.residual=true: a layer adds to what comes in; expected graph.width="
+            f"{graph.width} to be head.embedding={config.head.embedding}"
+        )
+    contrasts = config.contrast.enabled and model.name == "drr"
+    for key in ("lambda_instance", "balance"):
+        value = getattr(loss, key)
+        if value and not contrasts:
+            yield f"loss.{key}={value}: expected model.name=drr and contrast.enabled=true"
+    if loss.balance and first not in PREDICT_DOMAINS["reaction"]:
+        yield f"loss.balance={loss.balance}: expected a face; {domains}"
+    if config.log.gradients_every and first not in PREDICT_DOMAINS["reaction"]:
+        yield f"log.gradients_every={config.log.gradients_every}: expected a face; {domains}"
+    if optim.patience and config.selection != "validation":
+        yield (
+            f"optim.patience={optim.patience}: expected selection=validation, since a test part "
+            f"must not decide when training ends; selection={config.selection}"
+        )

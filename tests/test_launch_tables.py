@@ -40,11 +40,11 @@ def parse(table, arg):
     return config
 
 
-def rows(table):
+def rows(table, name="ROWS"):
     spec = importlib.util.spec_from_file_location(table, LAUNCH / f"{table}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return list(module.ROWS)
+    return list(getattr(module, name))
 
 
 ROWS = [(table, row) for table in DATA for row in rows(table)]
@@ -117,6 +117,18 @@ def test_a_row_of_the_ablation_changes_one_switch(row):
     assert len(changed) == (row != "drr")
     assert config["selection"] == "validation" and config["fold"] == "all"
     assert flatten(parse("ablation", f"{row},seed=3"))["seed"] == 3
+
+
+def test_every_suspect_is_a_row_of_its_own_on_any_release():
+    found = {}
+    for row in rows("ablation", "SUSPECTS"):
+        config = parse("ablation", f"{row},data.name=reactionet/keyframes,optim.patience=4")
+        assert (config.data.name, config.optim.patience) == ("reactionet/keyframes", 4)
+        config_rules.validate(config)
+        found[row] = tuple(flatten(config).values())
+    assert len(set(found.values())) == len(found) > 30
+    rates = {row: parse("ablation", row).optim.lr for row in ("r", "face_lr_0.005", "face_lr_0.02")}
+    assert rates == {"r": 0.005, "face_lr_0.005": 0.005, "face_lr_0.02": 0.02}
 
 
 TINY = small_run.TINY | {"data.batch_size": 8, "optim.max_steps": 2, "log.samples": 4}

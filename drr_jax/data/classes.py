@@ -87,7 +87,10 @@ def check_levels(names: Sequence[str], fold: str, raised: Mapping[str, Mapping[s
 def class_priors(
     config: Config, prepared: Prepared, counts: Counts, chosen: Sequence[str]
 ) -> dict[str, Float[np.ndarray, "classes classes"]]:
-    """Relation P of the classes `chosen` by what graph.prior and contrast.prior may ask for.
+    """Relation P of the classes `chosen`, of graph.prior and of contrast.prior, by these keys.
+
+    Of the graph's a class keeps the `graph.top_k` relations of most co-occurrence, if that is set;
+    of a file's those of most weight.
 
     Co-occurrence, where it is needed, is that of `counts`, of what is trained on. A subset of a
     set's AUs is related as it is within the set. Intensities are related as occurrences are. Raises
@@ -103,7 +106,13 @@ def class_priors(
     else:
         prior = facs.scene_prior if config.task == "scene" else facs.expression_prior
         known = soft = prior(chosen).astype(float)  # config_rules refuses soft ones here
-    return {
-        choice: soft if choice == "soft" else facs.fixed_relation(choice, known, chosen)
-        for choice in (config.graph.prior, config.contrast.prior)
+    choices = {"graph.prior": config.graph.prior, "contrast.prior": config.contrast.prior}
+    priors = {
+        key: soft if choice == "soft" else facs.fixed_relation(choice, known, chosen)
+        for key, choice in choices.items()
     }
+    if config.graph.top_k:
+        graph = priors["graph.prior"]
+        strength = graph if facs.is_prior_file(config.graph.prior) else soft
+        priors["graph.prior"] = facs.strongest(graph, strength, config.graph.top_k)
+    return priors

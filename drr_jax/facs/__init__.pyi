@@ -32,6 +32,7 @@ from .labels import fixed_relation as fixed_relation
 from .labels import prior_from_labels as prior_from_labels
 from .labels import relation as relation
 from .labels import scene_prior as scene_prior
+from .labels import strongest as strongest
 from .labels import value_columns as value_columns
 from .prior_file import PRIOR_PREFIX as PRIOR_PREFIX
 from .prior_file import is_prior_file as is_prior_file

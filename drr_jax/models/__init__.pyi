@@ -4,4 +4,6 @@ from .catalog import build as build
 from .catalog import system_name as system_name
 from .catalog import system_title as system_title
 from .losses import Targets as Targets
+from .losses import contrast_weights as contrast_weights
 from .system import System as System
+from .system import batch_key as batch_key

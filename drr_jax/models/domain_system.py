@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from drr_jax.facs import PREDICT_DOMAINS
 from drr_jax.models.encoders import PAD, build_image_encoder, build_text_encoder
+from drr_jax.models.rows import devices, own_rows
 from drr_jax.models.system import System, batch_key
 
 
@@ -29,6 +31,23 @@ class DomainSystem(System):
         """The domain whose own logits `predict` asks for, None for a prediction of several."""
         wanted = PREDICT_DOMAINS.get(self.config.predict, ())
         return next((domain for domain in wanted if domain in self.domains), None)
+
+    @property
+    def face_encoder(self) -> str:
+        """The encoder of the face's image."""
+        return f"encoder_{self.face}"
+
+    def kept(self, batch: Mapping[str, Array], train: bool) -> Bool[Array, " batch"] | None:
+        """Which tuples keep all their domains; the others are for graph, fusion and contrast of
+        their first domain, the face, alone. None: all keep them, as always outside training.
+
+        They are drawn for the whole batch, the same on any number of devices (method 9.8).
+        """
+        rate = self.config.model.drop_domains
+        if not (train and rate):
+            return None
+        rows = len(batch[batch_key(self.face)]) * devices()
+        return own_rows(jax.random.bernoulli(self.make_rng("dropout"), 1 - rate, (rows,)))
 
     def features(
         self, domain: str, batch: Mapping[str, Array], train: bool

@@ -6,14 +6,16 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from drr_jax.config import Contrast, Loss
 from drr_jax.facs import OCCURS_FROM
+from drr_jax.models.vectors import unit
 
 BLOCK = 1024  # candidates of the contrast that are compared at once
 Labels = Int[Array, "batch classes"]  # 1, 0 or -1 (unknown)
 Levels = Float[Array, "batch classes"]  # intensities, 0 to 5, or -1 (unknown)
+Kept = Bool[Array, " batch"] | None  # tuples that have all their domains; None: all have
 
 
 @flax.struct.dataclass
@@ -126,6 +128,7 @@ def contrastive(
     labels: Labels,
     prior: Float[Array, "classes classes"],
     config: Contrast,
+    kept: Kept = None,
 ) -> Float[Array, ""]:
     """Cross-domain contrastive loss under the relation prior P (method 6.2).
 
@@ -134,6 +137,7 @@ def contrastive(
     related classes that are present, and only present classes are anchors; tuple (C1): the classes
     of the same tuple, positives are the related ones; tuple_batchneg (C3): C1's positives against
     all classes of the other tuples. Unknown labels are neither anchors nor candidates in C2.
+    Of a tuple that is not `kept` only the first domain takes part.
     Source: supplement 1.9 and 2.2 say that the prior shapes it; its form is a reconstruction.
     """
     domains = tuple(projections)
@@ -150,6 +154,7 @@ def contrastive(
     weights = jnp.tile(weights, (group, tuples))  # of any block
     anchors = jnp.arange(size)[:, None]
     grouped = labels.reshape(-1, size)
+    there = None if kept is None else jnp.repeat(kept, classes).reshape(-1, size)
 
     def by_block(values: Array) -> Array:
         """[groups, size, ...] as [blocks, groups, width, ...]."""
@@ -159,9 +164,9 @@ def contrastive(
         z_a = projections[a].reshape(-1, size, features)
         z_b = projections[b].reshape(-1, size, features)
 
-        def compare(block: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        def compare(block: tuple[Array, ...]) -> tuple[Array, Array, Array]:
             """Of every anchor: logsumexp over a block, and sums of its positives and weights."""
-            start, z, label = block
+            start, z, label, *others = block
             candidates = start + jnp.arange(width)
             same_tuple = anchors // classes == candidates // classes
             if config.scope == "batch_gated":
@@ -172,6 +177,9 @@ def contrastive(
                 inside = same_tuple if config.scope == "tuple" else (positive > 0) | ~same_tuple
                 candidate = jnp.broadcast_to(inside, (1, size, width))
             allowed = candidate & (anchors != candidates) if a == b else candidate
+            if there is not None:
+                allowed = allowed & (there[:, :, None] | (a == domains[0]))
+                allowed = allowed & (others[0][:, None, :] | (b == domains[0]))
             chosen = positive * allowed
             similarity = jnp.einsum("gif,gjf->gij", z_a, z) / config.tau
             similarity = jnp.where(allowed, similarity, -1e9)
@@ -179,6 +187,7 @@ def contrastive(
             return _logsumexp(similarity), (chosen * similarity).sum(-1), weight
 
         blocks = starts, by_block(z_b), by_block(grouped)
+        blocks += () if there is None else (by_block(there),)
         if len(starts) == 1:
             parts = jax.tree.map(
                 lambda part: part[None], compare(jax.tree.map(lambda x: x[0], blocks))
@@ -192,6 +201,34 @@ def contrastive(
         return loss.sum() / jnp.maximum((total > 0).sum(), 1)
 
     pairs = domain_pairs(domains, config.pairs)
+    return sum((pair_loss(a, b) for a, b in pairs), jnp.zeros(())) / len(pairs)
+
+
+@jax.named_scope("contrast")
+def instance_contrast(
+    projections: Mapping[str, Float[Array, "batch classes projection"]],
+    config: Contrast,
+    kept: Kept = None,
+) -> Float[Array, ""]:
+    """Contrast of whole tuples: a tuple's other domain is the positive, other tuples' are not.
+
+    A tuple's vector in a domain is the direction of the sum of its classes' projections. Pairs of
+    domains, temperature and groups are those of `contrastive`; a tuple that is not `kept` takes no
+    part. Source: reconstruction (method 6.3; InfoNCE).
+    """
+    batch, _, features = next(iter(projections.values())).shape
+    group = min(config.group_size, batch)
+    frames = {name: unit(z.sum(1)).reshape(-1, group, features) for name, z in projections.items()}
+    there = jnp.ones((batch // group, group), bool)
+    there = there if kept is None else kept.reshape(-1, group)
+
+    def pair_loss(a: str, b: str) -> Float[Array, ""]:
+        similarity = jnp.einsum("gif,gjf->gij", frames[a], frames[b]) / config.tau
+        own = jnp.diagonal(similarity, axis1=1, axis2=2)
+        loss = _logsumexp(jnp.where(there[:, None, :], similarity, -1e9)) - own
+        return jnp.where(there, loss, 0).sum() / jnp.maximum(there.sum(), 1)
+
+    pairs = domain_pairs(tuple(projections), config.pairs)
     return sum((pair_loss(a, b) for a, b in pairs), jnp.zeros(())) / len(pairs)
 
 
@@ -216,11 +253,14 @@ def total_loss(
     loss: Loss,
     contrast: Contrast,
     task: str = "au",
+    step: Int[Array, ""] | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """L = sum_d omega_d L_cls(d) + lambda_g L_cls(graph) + lambda_c L_con, and its terms by name.
+    """L = sum_d omega_d L_cls(d) + lambda_g L_cls(graph) + lambda_c L_con + lambda_i L_inst, and
+    its terms by name; `step` is what the contrasts' warm-up goes by.
 
-    The terms, before their weights, are loss/R, loss/S, loss/T, loss/graph and loss/contrast. With
-    task=intensity L_cls is `masked_mse`, and the contrast sees `occurrence`.
+    The terms, before their weights, are loss/R, loss/S, loss/T, loss/graph, loss/contrast and, if
+    it has a weight, loss/instance. With task=intensity L_cls is `masked_mse`, and the contrast sees
+    `occurrence`.
     Source: supplement 2.1 (graph and non-graph losses); weights: reconstruction (method 9.5).
     """
     classify = CLASSIFICATION[task]
@@ -239,9 +279,27 @@ def total_loss(
         terms["loss/graph"] = classify(outputs["graph_logits"], labels, class_weights)
         total = total + loss.lambda_graph * terms["loss/graph"]
     if "projections" in outputs:
+        projections, kept = outputs["projections"], outputs.get("kept")
         shown = occurrence(labels) if task == "intensity" else labels
-        terms["loss/contrast"] = contrastive(
-            outputs["projections"], shown, contrast_prior, contrast
-        )
-        total = total + loss.lambda_contrast * terms["loss/contrast"]
+        terms["loss/contrast"] = contrastive(projections, shown, contrast_prior, contrast, kept)
+        if loss.lambda_instance:
+            terms["loss/instance"] = instance_contrast(projections, contrast, kept)
+        for name, weight in contrast_weights(loss, contrast, step).items():
+            total = total + weight * terms[name]
     return total, terms
+
+
+def contrast_weights(
+    loss: Loss, contrast: Contrast, step: Int[Array, ""] | None = None
+) -> dict[str, float | Array]:
+    """What the contrasts' terms weigh at a step (the first is 0), as in {"loss/contrast": 0.1}.
+
+    Over the first `warmup_steps` the weights rise linearly (reconstruction, method 9.5).
+    """
+    weights: dict[str, float | Array] = {"loss/contrast": loss.lambda_contrast}
+    if loss.lambda_instance:
+        weights["loss/instance"] = loss.lambda_instance
+    if step is None or not contrast.warmup_steps:
+        return weights
+    risen = jnp.minimum((step + 1) / contrast.warmup_steps, 1)
+    return {name: weight * risen for name, weight in weights.items()}

@@ -30,7 +30,7 @@ class System(nn.Module):
     defaults do not fit. The batch has uint8 images [batch, height, width, 3] under reaction,
     stimulus, depth and thermal, int32 tokens [batch, tokens], float32 landmarks [batch, 68, 2] in
     pixels, of these what `train_inputs` and `test_inputs` ask for; in training also `progress`, the
-    share of the run that is done, and `labels`.
+    share of the run that is done, `step`, if the contrast warms up, and `labels`.
     """
 
     config: Config
@@ -50,6 +50,11 @@ class System(nn.Module):
     def face(self) -> str:
         """The letter of the face's image: R or V."""
         return next(domain for domain in self.domains if domain in PREDICT_DOMAINS["reaction"])
+
+    @property
+    def face_encoder(self) -> str:
+        """The top-level name of the parameters that encode the face alone; "" if none do."""
+        return ""
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ TERMS = {
     "loss/Th": "thermal image, Th",
     "loss/graph": "graph",
     "loss/contrast": "contrastive",
+    "loss/instance": "contrastive, whole tuples",
     "loss/fused": "fused domains",
     "loss/domain": "telling the domains apart",
     "loss/dice": "Dice",
@@ -96,7 +97,7 @@ def progress_figure(curves: Curves, key: str, floor: float, title: str, guess: s
         axes[0].legend(frameon=False, fontsize=9, loc="lower right")
     axes[0].set_ylim(bottom * 1.2, min(1, top * 1.2) or 1)  # only an ICC is ever below 0
     axes[0].set_title(title, loc="left", fontsize=10.5)
-    _steps(axes[0])
+    label_steps(axes[0])
     axes[1].set_title("learning rate", loc="left", fontsize=10.5)
     _draw(axes[1], curves, "lr", smooth=False)
     axes[1].set_ylim(bottom=0)
@@ -115,13 +116,15 @@ def _draw(axis: Axes, curves: Curves, key: str, smooth: bool = True) -> None:
             values = pd.Series(values).rolling(window, center=True, min_periods=1).mean()
         marker = "o" if len(values) < 12 else None
         axis.plot(steps, values, color=colour, lw=1.8, marker=marker, ms=3, label=fold or None)
-    _steps(axis)
+    label_steps(axis)
 
 
-def _steps(axis: Axes) -> None:
+def label_steps(axis: Axes) -> None:
+    """An axis over steps: whole numbers below, few of them."""
     pages.tidy(axis)
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-    axis.yaxis.set_major_locator(MaxNLocator(5))
+    if axis.get_yscale() == "linear":
+        axis.yaxis.set_major_locator(MaxNLocator(5))
     axis.set_xlabel("step", fontsize=9)
 
 

@@ -96,15 +96,20 @@ def _step(results: Mapping[str, Any]) -> str:
 
 def facts(run: Run) -> dict[str, str]:
     """What a reader looks up: data, training and code."""
-    record, config = run.record, run.config
+    record, config, results = run.record, run.config, run.results
     several = "folds" in run.results
     parts = ", ".join(record.get("test_parts", [])) or "?"
     steps = f"{record['steps']:,}" if "steps" in record else "?"
+    if several:
+        steps += " in each fold"
+    planned = record.get("steps", 0) * len(results.get("folds", [None]))
+    stopped = record.get("taken", planned) < planned  # by optim.patience
+    early = f" at most, {record['taken']:,} taken" if stopped else ""
     return {
         "Data set": f"{record.get('dataset', '?')} {record.get('version', '')}",
         "Test part": f"{parts}, in turn" if several else parts,
         "Training domains": str(config.get("domains", "?")),
-        "Steps": f"{steps} in each fold" if several else steps,
+        "Steps": steps + early,
         "Training time": _duration(record.get("seconds")),
         "Parameters": f"{record['parameters']:,}" if "parameters" in record else "?",
         "Seed": str(config.get("seed", "?")),

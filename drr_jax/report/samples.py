@@ -130,6 +130,8 @@ def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
     if all("time" in fold for fold in folds):
         phases = folds[0]["time"]
         record["time"] = {p: sum(fold["time"].get(p, 0.0) for fold in folds) for p in phases}
+    if all("steps" in fold for fold in folds):
+        record["taken"] = sum(fold.get("stopped", fold["steps"]) for fold in folds)
     parts = [part for fold in folds for part in fold.get("test_parts", [])]
     if parts:
         record["test_parts"] = parts

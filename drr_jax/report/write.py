@@ -11,7 +11,7 @@ import numpy as np
 from drr_jax import files, pages, stops
 from drr_jax.facs import DOMAINS
 from drr_jax.pages import Images
-from drr_jax.report import classes, figures, levels, people, tuples
+from drr_jax.report import classes, figures, gradient_figure, levels, people, tuples
 from drr_jax.report import head as report_head
 from drr_jax.report import relation_figures as relations
 from drr_jax.report.relations import BRANCHES, read_branches
@@ -87,6 +87,8 @@ def _training(run: Run, images: Images) -> Shown:
         run.curves, f"eval/{run.score}", run.floor, score, guess
     )
     images["losses"] = figures.loss_figure(run.curves)
+    if gradient_figure.gradient_terms(run.curves):
+        images["gradients"] = gradient_figure.gradient_figure(run.curves)
     return {"score": score}
 
 
@@ -95,7 +97,7 @@ def _time(run: Run, images: Images) -> Shown:
     if not time or not steps:
         return "the version that trained this run did not note it."
     folds = len(run.results.get("folds", ())) or 1
-    images["time"] = time_figure(time, steps * folds)
+    images["time"] = time_figure(time, run.record.get("taken", steps * folds))
     return {"start": run.record.get("start", {}).get("until_first_step")}
 
 

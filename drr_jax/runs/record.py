@@ -36,7 +36,7 @@ _NUMBER = (int, float)
 # What a report, a table or an export reads of run.json.
 _RUN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("dataset", "version", "task", "model", "title", "commit", "device"), str),
-    **dict.fromkeys(("fold", "parameters", "steps"), int),
+    **dict.fromkeys(("fold", "parameters", "steps", "stopped"), int),
     **dict.fromkeys(("au_names", "test_parts", "test_inputs"), list),
     **dict.fromkeys(("weights", "normalisation", "crop", "time", "start"), dict),
     "rendered": bool,

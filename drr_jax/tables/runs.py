@@ -254,7 +254,8 @@ def _unfinished(run: FoldRun) -> str:
     The best checkpoint of a validation part may be an early one: then metrics.jsonl tells how far
     the training came, and whether a later checkpoint was better than the one that was evaluated.
     """
-    steps, selection = run.description.get("steps", 0), run.results.get("selection")
+    selection = run.results.get("selection")
+    steps = run.description.get("stopped", run.description.get("steps", 0))
     tested = run.results.get("step", steps)
     if selection == "last" and tested < steps:
         return f"not finished (evaluated at step {tested} of {steps})"

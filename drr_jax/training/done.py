@@ -8,6 +8,7 @@ from drr_jax.errors import InputError
 from drr_jax.runs import Checkpoints
 from drr_jax.training.evaluation import kind_of
 from drr_jax.training.experiment import Experiment
+from drr_jax.training.patience import is_over
 
 
 def was_evaluated(workdir: Path, step: int) -> bool:
@@ -23,7 +24,7 @@ def _evaluated(workdir: Path) -> set[int]:
 def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
     """The results of a run that `train` and `evaluate` have nothing to add to; else None.
 
-    It is trained to its last step, and the results in `workdir` are this run's and those of the
+    It is trained to its end, and the results in `workdir` are this run's and those of the
     checkpoints that are there. The same on all processes; no array is read.
     """
     names = {runs.RESULTS_FILE: "last", runs.BEST_FILE: "best"}
@@ -32,7 +33,8 @@ def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
 
     def read() -> dict[str, Any] | None:
         checkpoints = Checkpoints(workdir, read_only=True)
-        if checkpoints.steps()[-1:] != [experiment.steps]:
+        last = max(checkpoints.steps(), default=0)
+        if not is_over(experiment, last, max(checkpoints.steps(runs.BEST), default=last)):
             return None
         if not (workdir / report.samples_file(experiment.fold.number)).exists():
             return None
@@ -50,6 +52,6 @@ def finished(experiment: Experiment, workdir: Path) -> dict[str, Any] | None:
             return None
         if {name: result.get("checkpoint") for name, result in found.items()} != seals:
             return None
-        return found[runs.RESULTS_FILE] if experiment.steps in evaluated else None
+        return found[runs.RESULTS_FILE] if last in evaluated else None
 
     return runs.from_main(read)

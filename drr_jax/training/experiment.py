@@ -164,6 +164,11 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
                 f"{name}, and data set {prepared.name} has no {name}; it has "
                 f"{', '.join(prepared.inputs)}"
             )
+    if config.log.gradients_every and not model.face_encoder:
+        raise InputError(
+            f"config key log.gradients_every={config.log.gradients_every}: "
+            f"model.name={config.model.name} has no encoder for the face alone; expected 0"
+        )
     if starts:
         weights.check_files(config, model.encoder_domains)
         weights.with_facts(config)

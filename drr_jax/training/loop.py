@@ -18,9 +18,10 @@ from drr_jax.training.described import describe_run, note_time
 from drr_jax.training.done import was_evaluated
 from drr_jax.training.experiment import Experiment
 from drr_jax.training.held_out import make_scores
+from drr_jax.training.patience import evaluated_every, is_over
 from drr_jax.training.profile import Profile
 from drr_jax.training.rows import Rows
-from drr_jax.training.step import Terms, make_step
+from drr_jax.training.step import Terms, make_gradients, make_step
 from drr_jax.weights import RANDOM, assumptions, describe_origins
 
 
@@ -44,7 +45,8 @@ def check_finite(step: int, terms: Mapping[str, Array], checkpoints: Checkpoints
 def train(
     experiment: Experiment, workdir: Path, allow_change: bool = False, clock: Clock | None = None
 ) -> None:
-    """Trains to the last step, going on from the newest whole checkpoint in `workdir`.
+    """Trains to the last step, or till `optim.patience` is out, going on from the newest whole
+    checkpoint in `workdir`.
 
     Evaluates the test part, or with selection=validation that part, every `log.eval_every_epochs`
     and at the end, keeps the latest checkpoints and the best. The caller holds the folder's lock
@@ -55,30 +57,33 @@ def train(
     config, log, clock = experiment.config, experiment.config.log, clock or Clock()
     clock.enter("init")
     origins = _claim(experiment, workdir, allow_change)
-    eval_every = max(1, round(log.eval_every_epochs * experiment.steps_per_epoch))
+    eval_every = evaluated_every(experiment)
     with Checkpoints(workdir, log.keep_checkpoints) as checkpoints:
         checkpoints.best_score()  # if it cannot be read, that is found before any step
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
+        best = runs.from_main(lambda: max(checkpoints.steps(runs.BEST), default=first))
         describe_run(experiment, workdir, origins)
         before = runs.read_file(workdir, runs.RUN_FILE)
         # With selection=validation the test part stays unseen until the run is done.
         held_out = "validation" if config.selection == "validation" else "test"
         score = make_scores(experiment, held_out, clock)
         step, batches = make_step(experiment, clock), experiment.train_batches(first)
+        gradients_of = make_gradients(experiment, clock) if log.gradients_every else None
         bar = progress(experiment.steps, first, f"fold {experiment.fold.number}")
         metrics = Metrics(workdir, first, runs.open_tracker(config, workdir))
         rows = Rows(metrics, lambda: checkpoints.idle(runs.BEST))
         by_clock, profile = runs.Appointment(log.checkpoint_seconds), Profile(workdir, log)
         done = first  # the step that `state` is of
         running: Terms | None = None  # terms of that step, not yet looked at
+        gradients: Terms | None = None  # of the loss of that step, if they are asked for
         rate = Rate(clock, first)
 
         def settle() -> None:
-            nonlocal running
+            nonlocal running, gradients
             if running is None:
                 return
-            terms, running = running, None
+            terms, running, shown, gradients = running, None, gradients, None
             with clock.within("step"), jax.transfer_guard("disallow"):
                 values = check_finite(done, terms, checkpoints)
             clock.step_done()
@@ -86,16 +91,21 @@ def train(
             if done % log.every_steps == 0 or done == experiment.steps:
                 epoch = done / experiment.steps_per_epoch
                 rows.write(done, {"epoch": epoch, **values, "steps_per_second": rate(done)})
+            if shown is not None:
+                found = {name: float(value) for name, value in jax.device_get(shown).items()}
+                rows.write(done, {name: x for name, x in found.items() if math.isfinite(x)})
 
         def assess() -> None:
             """Scores the state, at some steps; its row says that the best one is saved, too."""
+            nonlocal best
             if not done or not (done == experiment.steps or done % eval_every == 0):
                 return
             settle()
             with clock.within("evaluation"):
                 result = score(state)
             with clock.within("checkpoint"):
-                checkpoints.save_best(done, state, result.score)
+                if checkpoints.save_best(done, state, result.score):
+                    best = done
             rows.write(done, result.logged())
 
         def save() -> None:
@@ -111,20 +121,23 @@ def train(
         try:
             if not was_evaluated(workdir, first):
                 assess()
-            while done < experiment.steps:
+            while not is_over(experiment, done, best):
                 profile.before(done)
                 with clock.within("input"):
                     batch = next(batches)
                 with clock.within("step"), jax.profiler.StepTraceAnnotation("train", step_num=done):
+                    found = None
+                    if gradients_of and (done + 1) % log.gradients_every == 0:
+                        found = gradients_of(state, batch)  # before the step takes the state
                     after, terms = step(state, batch)
                 settle()  # looks at the step before while this one runs
-                state, done, running = after, done + 1, terms
+                state, done, running, gradients = after, done + 1, terms, found
                 profile.after(done, state)
                 bar.update()
                 runs.look()
                 assess()
-                asked = by_clock.is_due(done)
-                if asked or done == experiment.steps or done % log.checkpoint_every_steps == 0:
+                due = by_clock.is_due(done) or is_over(experiment, done, best)
+                if due or done % log.checkpoint_every_steps == 0:
                     save()
         except Stopped:
             if not done:
@@ -143,7 +156,8 @@ def train(
                 metrics.close()
         with clock.within("checkpoint"):
             checkpoints.wait()
-    note_time(workdir, clock.told(before))
+    early = {"stopped": done} if done < experiment.steps else {}
+    note_time(workdir, {**clock.told(before), **early})
 
 
 def _claim(experiment: Experiment, workdir: Path, allow_change: bool) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """SGD and AdamW as in PyTorch, and the learning rates of supplement 3.2."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -87,6 +87,8 @@ def optimizer(
     sgd: momentum, of Nesterov if asked, the decay added to the gradient before it (supplement 3.2;
     as PyTorch).
     adamw: betas 0.9 and 0.999, the decay beside the gradient (supplement 3.2 names it for ViT).
+    The encoders of S and T have `context_rate` times the schedule's rate, decay included, as a
+    parameter group of PyTorch's has (reconstruction, method 9.6).
     """
     if frozen:
         return optax.multi_transform(
@@ -103,4 +105,13 @@ def optimizer(
         sgd = optax.sgd(schedule, config.momentum, config.nesterov)
         steps = [optax.add_decayed_weights(config.weight_decay, mask), sgd]
     clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
-    return optax.chain(*clip, *steps) if len(clip + steps) > 1 else steps[0]
+    context = []
+    if config.context_rate != 1:
+        context = [optax.masked(optax.scale(config.context_rate), _is_context)]
+    chained = [*clip, *steps, *context]
+    return optax.chain(*chained) if len(chained) > 1 else steps[0]
+
+
+def _is_context(params: Mapping[str, optax.Params]) -> dict[str, bool]:
+    """Marks the encoders of stimulus and caption."""
+    return {name: name in ("encoder_S", "encoder_T") for name in params}

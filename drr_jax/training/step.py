@@ -4,6 +4,9 @@ The encoders and all else that has parameters run by hand (`shard_map`) on each 
 batch: what crosses between devices is said here and in models/rows.py, and no compiler has to guess
 it. Parameters that `fsdp` splits are gathered where they go in, and their gradients are summed in
 float32 and scattered to where the parameters live. The loss sees the batch as a whole.
+
+Beside it stands a second program that changes nothing: what each term of a step's loss asks of the
+face's encoder.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +21,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
 from drr_jax import data, models, runs
+from drr_jax.config import letters
 from drr_jax.training.clock import Clock
 from drr_jax.training.experiment import Experiment, State
+from drr_jax.training.gradients import TOTAL, Loss, balanced, by_term, described
 
 MANY = 1009  # a prime, so that no other axis is a multiple of that many rows
+PERMUTED = np.uint32(2**32 - 1)  # a stream of its own: parts of a batch are 0, 1, ...
 Terms = dict[str, Array]
 Step = Callable[[State, Mapping[str, Array]], tuple[State, Terms]]
 Tree = Any
@@ -35,15 +41,33 @@ def make_step(experiment: Experiment, clock: Clock | None = None) -> Step:
     The state is donated: the one passed in is gone. Compiled at the first call, by the `clock`; no
     call moves anything between host and devices that is not asked to be moved.
     """
-    step, given = jit_step(experiment)
-    clock, everywhere = clock or Clock(), runs.replicated(experiment.mesh)
+    return _compiled_at_first_call(experiment, *jit_step(experiment), clock or Clock())
+
+
+def make_gradients(
+    experiment: Experiment, clock: Clock | None = None
+) -> Callable[[State, Mapping[str, Array]], Terms]:
+    """What the terms of the next step's loss ask of the face's encoder: a state and a batch in, the
+    rows of `gradients.described` out.
+
+    The step of that state and batch has the same augmentation, dropout and parts. Nothing is
+    donated; compiled as `make_step` is. The loss is that before `loss.balance`.
+    """
+    return _compiled_at_first_call(experiment, *jit_gradients(experiment), clock or Clock())
+
+
+def _compiled_at_first_call(
+    experiment: Experiment, jitted: jax.stages.Wrapped, given: tuple, clock: Clock
+) -> Callable:
+    """`jitted` as a function of a state and a batch."""
+    everywhere = runs.replicated(experiment.mesh)
     arguments = jax.tree.map(lambda value: runs.place(value, everywhere), given)
     programs: list[jax.stages.Compiled] = []
 
-    def take(state: State, batch: Mapping[str, Array]) -> tuple[State, Terms]:
+    def take(state: State, batch: Mapping[str, Array]) -> Any:
         if not programs:
             with clock.within("compile"):
-                programs.append(step.lower(state, batch, arguments).compile())
+                programs.append(jitted.lower(state, batch, arguments).compile())
         with jax.transfer_guard("disallow"):
             return programs[0](state, batch, arguments)
 
@@ -58,38 +82,19 @@ def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
     global batch, or of each of its `optim.accumulate` parts, so that any number of devices gives
     the same run.
     """
-    # Arguments, not constants: then the folds and seeds of a run share one compiled program.
-    arguments = (
-        np.asarray(experiment.fold.class_weights, np.float32),
-        np.asarray(experiment.fold.contrast_prior, np.float32),
-        experiment.seed,
-    )
-    mesh, shardings, model = experiment.mesh, experiment.shardings, experiment.model
-    forward = _by_hand(_forward(model), mesh, shardings.params)
-    rows = PartitionSpec(mesh.axis_names)
-    augment = jax.shard_map(data.augment_batch, mesh=mesh, in_specs=(rows, rows), out_specs=rows)
+    differentiated, arguments = _loss_of(experiment)
+    config, face = experiment.config.loss, experiment.model.face_encoder
+    contrast, context_rate = experiment.config.contrast, experiment.config.optim.context_rate
 
     def step(state: State, batch: Mapping[str, Array], arguments) -> tuple[State, Terms]:
-        weights, fixed_prior, seed = arguments
-        rng = jax.random.fold_in(jax.random.key(seed), state.step)
-        inputs = dict(batch)
-        for name in batch:
-            if f"{name}_draw" in batch:
-                inputs[name] = augment(batch[name], batch[f"{name}_draw"])
+        def how(loss: Loss):
+            if not config.balance:
+                return jax.value_and_grad(loss, has_aux=True)
+            weights = models.contrast_weights(config, contrast, state.step)
+            own = f"loss/{experiment.model.face}"
+            return balanced(loss, weights, config.balance, face, own, config.omega_reaction)
 
-        def loss(params, batch_stats, inputs, rng):
-            inputs = {**inputs, "progress": state.step / experiment.steps}
-            outputs, batch_stats = forward(params, batch_stats, inputs, rng)
-            targets = models.Targets(inputs["labels"], weights, fixed_prior)
-            total, terms = model.loss(outputs, inputs, targets)
-            return total, (terms, batch_stats)
-
-        differentiate = jax.value_and_grad(loss, has_aux=True)
-        if experiment.config.optim.accumulate > 1:
-            parts = experiment.config.optim.accumulate
-            differentiate = partial(_accumulated, differentiate, parts, mesh)
-        found = differentiate(state.params, state.batch_stats, inputs, rng)
-        (total, (terms, batch_stats)), gradient = found
+        (total, (terms, batch_stats)), gradient = differentiated(how, state, batch, arguments)
         updates, opt_state = experiment.optimizer.update(gradient, state.opt_state, state.params)
         logged = {
             "loss": total,
@@ -97,13 +102,83 @@ def jit_step(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
             "lr": jnp.asarray(experiment.schedule(state.step), jnp.float32),
             "grad_norm": optax.tree.norm(gradient),
         }
+        if context_rate != 1:
+            logged["lr_context"] = context_rate * logged["lr"]
         params = optax.apply_updates(state.params, updates)
         return State(state.step + 1, params, batch_stats, opt_state), logged
 
-    everywhere = runs.replicated(mesh)
-    into = (shardings, runs.batch_sharding(mesh), everywhere)
+    shardings, everywhere = experiment.shardings, runs.replicated(experiment.mesh)
+    into = (shardings, runs.batch_sharding(experiment.mesh), everywhere)
     out = (shardings, everywhere)
     return jax.jit(step, in_shardings=into, out_shardings=out, donate_argnums=0), arguments
+
+
+def jit_gradients(experiment: Experiment) -> tuple[jax.stages.Wrapped, tuple]:
+    """The program of `make_gradients`, not yet compiled, and its last argument."""
+    differentiated, arguments = _loss_of(experiment)
+    encoder, face = experiment.model.face_encoder, f"loss/{experiment.model.face}"
+
+    def gradients(state: State, batch: Mapping[str, Array], arguments) -> Terms:
+        _, found = differentiated(partial(by_term, encoder=encoder), state, batch, arguments)
+        return described(found, face if face in found else TOTAL)
+
+    everywhere = runs.replicated(experiment.mesh)
+    into = (experiment.shardings, runs.batch_sharding(experiment.mesh), everywhere)
+    return jax.jit(gradients, in_shardings=into, out_shardings=everywhere), arguments
+
+
+def _loss_of(experiment: Experiment) -> tuple[Callable, tuple]:
+    """How a step's loss is differentiated, and what that takes beside a state and a batch.
+
+    The function takes first what makes of a `gradients.Loss` a `gradients.Differentiated`.
+    """
+    # Arguments, not constants: then the folds and seeds of a run share one compiled program.
+    arguments = (
+        np.asarray(experiment.fold.class_weights, np.float32),
+        np.asarray(experiment.fold.contrast_prior, np.float32),
+        experiment.seed,
+    )
+    mesh, model, config = experiment.mesh, experiment.model, experiment.config
+    forward = _by_hand(_forward(model), mesh, experiment.shardings.params)
+    rows = PartitionSpec(mesh.axis_names)
+    augment = jax.shard_map(data.augment_batch, mesh=mesh, in_specs=(rows, rows), out_specs=rows)
+    place = NamedSharding(mesh, rows)
+
+    def differentiated(how, state: State, batch: Mapping[str, Array], arguments):
+        weights, fixed_prior, seed = arguments
+        rng = jax.random.fold_in(jax.random.key(seed), state.step)
+        inputs = dict(batch)
+        for name in batch:
+            if f"{name}_draw" in batch:
+                inputs[name] = augment(batch[name], batch[f"{name}_draw"])
+        if config.data.permute_context:
+            others = [models.batch_key(domain) for domain in letters(config.domains)[1:]]
+            moved = _of_another({name: inputs[name] for name in others}, rng)
+            inputs |= jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, place), moved)
+
+        def loss(params, batch_stats, inputs, rng):
+            inputs = {**inputs, "progress": state.step / experiment.steps}
+            if config.contrast.warmup_steps:
+                inputs["step"] = state.step
+            outputs, batch_stats = forward(params, batch_stats, inputs, rng)
+            targets = models.Targets(inputs["labels"], weights, fixed_prior)
+            total, terms = model.loss(outputs, inputs, targets)
+            return total, (terms, batch_stats)
+
+        differentiate = how(loss)
+        if config.optim.accumulate > 1:
+            differentiate = partial(_accumulated, differentiate, config.optim.accumulate, mesh)
+        return differentiate(state.params, state.batch_stats, inputs, rng)
+
+    return differentiated, arguments
+
+
+def _of_another(values: Mapping[str, Array], rng: Array) -> dict[str, Array]:
+    """Rows of a batch, each moved to another place, all by one number drawn from `rng`."""
+    rows = len(next(iter(values.values())))
+    by = jax.random.randint(jax.random.fold_in(rng, PERMUTED), (), 1, rows)
+    order = (jnp.arange(rows) + by) % rows
+    return {name: value[order] for name, value in values.items()}
 
 
 def _forward(model: models.System) -> Forward:

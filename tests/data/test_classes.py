@@ -228,5 +228,23 @@ def test_a_subset_of_aus_keeps_the_relations_of_its_set():
     expected = np.eye(4)
     for a, b in ((0, 1), (0, 2), (1, 2), (2, 3)):  # 6-12 6-25 12-25 25-26
         expected[a, b] = expected[b, a] = 1
-    np.testing.assert_array_equal(found["on"], expected)
-    np.testing.assert_array_equal(found["soft"], np.where(np.eye(4), 1, 0.5))
+    np.testing.assert_array_equal(found["graph.prior"], expected)
+    np.testing.assert_array_equal(found["contrast.prior"], np.where(np.eye(4), 1, 0.5))
+
+
+def test_the_strongest_relations_are_kept_for_either_class():
+    prior = np.ones((4, 4))
+    strength = np.array(
+        [[1, 0.9, 0.2, 0.1], [0.9, 1, 0.3, 0.4], [0.2, 0.3, 1, 0.5], [0.1, 0.4, 0.5, 1]]
+    )
+    found = facs.strongest(prior, strength, 1)
+    expected = np.eye(4)
+    for a, b in ((0, 1), (2, 3)):
+        expected[a, b] = expected[b, a] = 1
+    np.testing.assert_array_equal(found, expected)
+    facs.check_prior(facs.strongest(prior, strength, 2), 4)
+    assert facs.strongest(prior, strength, 2)[0, 2] and not facs.strongest(prior, strength, 2)[0, 3]
+    np.testing.assert_array_equal(facs.strongest(prior, strength, 9), prior)
+    sparse = np.where(strength < 0.3, 0, prior)  # the third class is the first's no more
+    assert not facs.strongest(sparse, strength, 3)[0, 2]
+    np.testing.assert_array_equal(facs.strongest(np.eye(4), strength, 2), np.eye(4))

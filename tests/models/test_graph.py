@@ -73,9 +73,9 @@ def module_of(case, **changes):
     return GraphModule(prior, Graph(**settings | changes))
 
 
-def drawn(module, embeddings, seed=0):
+def drawn(module, embeddings, seed=0, **others):
     """Parameters of the module's shapes, all of them random."""
-    init = partial(module.init, train=False)
+    init = partial(module.init, train=False, **others)
     shapes = jax.eval_shape(init, jax.random.key(0), embeddings)["params"]
     rng = np.random.default_rng(seed)
     return jax.tree.map(lambda leaf: rng.normal(size=leaf.shape) * 0.6, shapes)
@@ -289,3 +289,66 @@ def test_dropout_acts_in_training_only(conv):
 
     assert not np.allclose(logits(0), logits(1)) and np.allclose(logits(0), logits(0))
     assert np.array_equal(logits(0, train=False), logits(1, train=False))
+
+
+@pytest.mark.parametrize(
+    ("conv", "readout"), [("gcn", "per_class"), ("cpgnn", "per_class"), ("gcn", "concat_fc")]
+)
+def test_a_tuple_that_keeps_its_face_alone_is_related_as_one_domain(conv, readout):
+    module = module_of(DEFAULT | {"conv": conv, "readout": readout})
+    embeddings = jnp.asarray(np.random.default_rng(0).normal(size=(4, 3, 3, 4)), jnp.float32)
+    params, kept = drawn(module, embeddings), jnp.asarray([True, False, True, False])
+
+    @jax.jit
+    def all_at_once(embeddings):
+        def logits(x):
+            return module.apply({"params": params}, x, False, kept)[0]
+
+        whole, alone = logits_of(module, params, embeddings), embeddings[:, :1]
+        if readout == "per_class":  # whose parameters are those of any number of domains
+            alone = logits_of(module, params, alone)
+        gradient = jax.grad(lambda x: logits(x).sum())(embeddings)
+        return logits(embeddings), whole, alone, gradient
+
+    found, whole, alone, gradient = all_at_once(embeddings)
+    np.testing.assert_allclose(found[kept], whole[kept], rtol=1e-5, atol=1e-6)
+    if readout == "per_class":
+        np.testing.assert_allclose(found[~kept], alone[~kept], rtol=1e-5, atol=1e-6)
+    assert not gradient[~kept, 1:].any() and gradient[kept, 1:].any() and gradient[~kept, 0].any()
+
+
+def test_stimulus_and_caption_may_be_constants_to_the_graph():
+    embeddings = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 3, 4)), jnp.float32)
+    plain, constant = (module_of(DEFAULT, stop_gradient=stop) for stop in (False, True))
+    params = drawn(plain, embeddings)
+    (value, moved), (same, held) = (
+        jax.jit(jax.value_and_grad(lambda x, m=module: jnp.square(logits_of(m, params, x)).sum()))(
+            embeddings
+        )
+        for module in (plain, constant)
+    )
+    assert value == same
+    np.testing.assert_allclose(held[:, 0], moved[:, 0], rtol=1e-6)
+    assert moved[:, 1:].any() and not held[:, 1:].any()
+
+
+def test_a_residual_layer_adds_to_what_comes_in():
+    layer = CONVOLUTIONS["gcn"](4, 2, 0.0, residual=True)
+    nodes = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 4)), jnp.float32)
+    relation = jnp.asarray(SMALL, jnp.float32)
+    variables = {"params": drawn(layer, nodes, adjacency=relation)}
+    apply = jax.jit(partial(layer.apply, train=False))
+    still = jax.tree.map(jnp.zeros_like, variables)
+    np.testing.assert_array_equal(
+        apply(still, nodes, relation), jnp.concatenate([nodes, nodes], -1)
+    )
+    params, mixed = variables["params"], reference.normalised(SMALL)
+    x = np.asarray(nodes)
+    first = x + np.maximum(mixed @ x @ params["w0"]["kernel"] + params["b0"], 0)
+    second = first + np.maximum(mixed @ first @ params["w1"]["kernel"] + params["b1"], 0)
+    np.testing.assert_allclose(
+        apply(variables, nodes, relation),
+        np.concatenate([first, second], -1),
+        rtol=1e-5,
+        atol=1e-6,
+    )

@@ -106,4 +106,9 @@ def test_gamma_starts_as_personalised_page_rank():
 def test_normalise_survives_a_node_without_edges():
     matrix = jnp.asarray([[0.0, 0.0], [0.0, 2.0]])
     np.testing.assert_allclose(normalise(matrix), [[0, 0], [0, 1]], atol=1e-6)
+    np.testing.assert_allclose(normalise(matrix, by_row=True), [[0, 0], [0, 1]], atol=1e-6)
+    uneven = jnp.asarray([[1.0, 1, 1], [1, 1, 0], [1, 0, 1]])
+    np.testing.assert_allclose(
+        normalise(uneven, by_row=True), uneven / np.array([[3], [2], [2]]), rtol=1e-6
+    )
     assert np.all(np.isfinite(jax.grad(lambda a: normalise(a).sum())(matrix)))

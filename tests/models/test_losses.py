@@ -48,9 +48,10 @@ def test_softmax_ce_is_over_the_samples_that_have_a_class():
     assert float(result) == pytest.approx(expected, rel=1e-5)
 
 
-def reference(z, labels, prior, config):
+def reference(z, labels, prior, config, kept=None):
     """The contrastive loss of method 6.2, one anchor and one candidate at a time."""
     domains = list(z)
+    kept = np.ones(len(labels), bool) if kept is None else kept
     pairs = losses.domain_pairs("".join(domains), config.pairs)
     batch, classes = labels.shape
     values = []
@@ -58,9 +59,13 @@ def reference(z, labels, prior, config):
         total, anchors = 0.0, 0
         for i, n in itertools.product(range(batch), range(classes)):
             group = i // config.group_size
+            if a != domains[0] and not kept[i]:
+                continue
             logits, weights = [], []
             for j, m in itertools.product(range(batch), range(classes)):
                 if j // config.group_size != group or (a == b and (i, n) == (j, m)):
+                    continue
+                if b != domains[0] and not kept[j]:
                     continue
                 w = prior[n, m] * (1 if n == m else config.related_weight)
                 if config.scope == "batch_gated":
@@ -97,6 +102,49 @@ def test_contrast_equals_a_loop_over_anchors(scope, domains, pairs):
         {d: jnp.asarray(v) for d, v in z.items()}, jnp.asarray(labels), jnp.asarray(SMALL), config
     )
     assert float(result) == pytest.approx(reference(z, labels, SMALL, config), rel=1e-4)
+
+
+@pytest.mark.parametrize("scope", ["batch_gated", "tuple", "tuple_batchneg"])
+def test_of_a_tuple_that_is_not_kept_the_face_alone_is_contrasted(scope, monkeypatch):
+    rng = np.random.default_rng(5)
+    z = {domain: jnp.asarray(unit(rng, 4, 3, 5)) for domain in "RST"}
+    labels = np.array([[1, 0, 1], [1, 1, -1], [0, 1, 0], [-1, 1, 1]], np.int8)
+    kept = np.array([True, False, True, True])
+    config = Contrast(scope=scope, pairs="all", tau=0.3, related_weight=0.5, group_size=2)
+
+    def loss(z):
+        return losses.contrastive(
+            z, jnp.asarray(labels), jnp.asarray(SMALL), config, jnp.asarray(kept)
+        )
+
+    value, gradient = jax.jit(jax.value_and_grad(loss))(z)
+    expected = reference({d: np.asarray(v) for d, v in z.items()}, labels, SMALL, config, kept)
+    assert float(value) == pytest.approx(expected, rel=1e-4)
+    for domain, moved in gradient.items():
+        assert bool(jnp.any(moved[1])) == (domain == "R" and scope != "tuple")
+        assert jnp.any(moved[0]) and jnp.all(jnp.isfinite(moved))
+    monkeypatch.setattr(losses, "BLOCK", 3)  # of one tuple
+    assert float(jax.jit(loss)(z)) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("kept", [None, np.array([True, True, False, True, True, True])])
+def test_instance_contrast_equals_a_loop_over_tuples(kept):
+    rng = np.random.default_rng(0)
+    z = {domain: unit(rng, 6, 3, 5) for domain in "RST"}
+    config = Contrast(pairs="dyadic", tau=0.2, group_size=3)
+    frames = {d: v.sum(1) / np.linalg.norm(v.sum(1), axis=-1, keepdims=True) for d, v in z.items()}
+    values = []
+    for a, b in ("RS", "SR", "RT", "TR"):
+        found = []
+        for i in range(6):
+            others = [j for j in range(6) if j // 3 == i // 3 and (kept is None or kept[j])]
+            if i in others:
+                logits = np.array([frames[a][i] @ frames[b][j] / 0.2 for j in others])
+                found.append(np.log(np.exp(logits).sum()) - logits[others.index(i)])
+        values.append(np.mean(found))
+    given = {d: jnp.asarray(v) for d, v in z.items()}
+    result = losses.instance_contrast(given, config, None if kept is None else jnp.asarray(kept))
+    assert float(result) == pytest.approx(np.mean(values), rel=1e-5)
 
 
 def contrast_and_gradient(scope, domains, classes, batch=8, group=4):
@@ -199,6 +247,15 @@ def test_total_is_the_weighted_sum_of_its_named_terms():
     weights = {"loss/R": 1.0, "loss/S": 0.3, "loss/T": 0.7, "loss/graph": 0.5, "loss/contrast": 0.2}
     assert set(terms) == set(weights)
     assert float(total) == pytest.approx(sum(weights[k] * float(v) for k, v in terms.items()))
+    loss.lambda_instance, weights["loss/instance"] = 0.4, 0.4
+    warm = labels, jnp.ones(3), jnp.asarray(SMALL), loss, Contrast(warmup_steps=4), "au"
+    for step, risen in ((0, 0.25), (2, 0.75), (9, 1.0)):
+        total, terms = losses.total_loss(outputs, *warm, jnp.asarray(step))
+        share = {name: risen if name in ("loss/contrast", "loss/instance") else 1 for name in terms}
+        assert set(terms) == set(weights)
+        assert float(total) == pytest.approx(
+            sum(share[k] * weights[k] * float(v) for k, v in terms.items())
+        )
     alone, terms = losses.total_loss({"logits": {"R": outputs["logits"]["R"]}}, *arguments)
     assert list(terms) == ["loss/R"] and float(alone) == pytest.approx(float(terms["loss/R"]))
 

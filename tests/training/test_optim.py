@@ -166,6 +166,35 @@ def test_decay_mask():
         assert sum(bool(u.any()) for u in jax.tree.leaves(updates)) == moved
 
 
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_the_encoders_of_the_context_learn_at_a_rate_of_their_own(name):
+    """As with a schedule that is a tenth, decay and momentum included; the others as without."""
+    start = {
+        key: {"kernel": jnp.ones((2, 3))}
+        for key in ("encoder_R", "encoder_S", "encoder_T", "head_S")
+    }
+
+    def trained(config, rate, frozen=()):
+        tx = optimizer(config, optax.constant_schedule(rate), frozen)
+        params, state = start, tx.init(start)
+        for k in range(3):
+            gradient = jax.tree.map(lambda p, k=k: jnp.sin(p * (k + 1)), params)
+            updates, state = tx.update(gradient, state, params)
+            params = optax.apply_updates(params, updates)
+        return {key: np.asarray(value["kernel"]) for key, value in params.items()}
+
+    slow = Optim(name=name, context_rate=0.1, weight_decay=0.05)
+    same = Optim(name=name, weight_decay=0.05)
+    found, whole, tenth = trained(slow, 0.1), trained(same, 0.1), trained(same, 0.01)
+    for key, value in found.items():
+        expected = tenth if key in ("encoder_S", "encoder_T") else whole
+        np.testing.assert_allclose(value, expected[key], rtol=1e-6)
+    assert not np.allclose(whole["encoder_S"], tenth["encoder_S"])
+    frozen = trained(slow, 0.1, ("encoder_T",))
+    np.testing.assert_array_equal(frozen["encoder_T"], 1)
+    np.testing.assert_allclose(frozen["encoder_S"], tenth["encoder_S"], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "config"),
     [

@@ -19,7 +19,7 @@ from drr_jax.errors import InputError
 from drr_jax.models.encoders.batch_norm import BatchNorm
 from drr_jax.models.encoders.resnet import ResNet
 from drr_jax.runs import distributed, record
-from drr_jax.training import experiment, step
+from drr_jax.training import abstract, experiment, step
 
 DRR = {"domains": "RT", "text.encoder": "bert", "text.width": 96, "encoder.width": 16}
 DRR |= {"graph.assumption": "heterophily", "contrast.group_size": 16, "conv": "lax"}
@@ -148,6 +148,59 @@ def test_a_batch_in_parts_is_the_mean_over_them(rendered):
     assert int(state.step) == 1
 
 
+def test_what_is_shown_of_gradients_is_the_same_on_any_number_of_devices(rendered):
+    changes = {"domains": "R", "encoder.width": 4, "model.name": "classifier"}
+    made, rng = built(rendered, devices=1, **changes), np.random.default_rng(0)
+    state = jax.tree.map(  # not compiled, which takes longer than all else
+        lambda leaf: (rng.normal(size=leaf.shape) / 4).astype(leaf.dtype), made.abstract_state
+    )
+    batches = made.train_batches(0)
+    batch = jax.device_get(next(batches))
+    batches.close()
+    rows = []
+    for devices in (1, 8):
+        made = built(rendered, devices=devices, fsdp=devices, **changes)
+        jitted, arguments = step.jit_gradients(made)
+        rows.append({name: float(x) for name, x in jitted(state, batch, arguments).items()})
+    one, eight = rows
+    assert eight == pytest.approx(one, rel=2e-4, abs=1e-5)
+    names = {name.removeprefix("gradient/norm/") for name in one if "/norm/" in name}
+    assert names == {"R", "total"} and min(one.values()) > -1
+    assert one["gradient/cosine/R"] == pytest.approx(1)
+
+
+def test_every_variant_of_the_loss_is_in_one_step(rendered):
+    """And on a default the step has no more terms than it had."""
+    context = {"domains": "RST", "text.encoder": "small", "text.width": 16}
+    changes = {"loss.balance": 1, "loss.lambda_instance": 0.1, "contrast.warmup_steps": 5}
+    changes |= {"model.drop_domains": 0.5, "data.permute_context": True, "graph.top_k": 2}
+    changes |= {"graph.stop_gradient": True, "graph.normalise": "row", "optim.context_rate": 0.1}
+    changes |= {"graph.residual": True, "optim.accumulate": 2, "data.batch_size": 32}
+    names = []
+    for more in ({}, changes):
+        made = built(rendered, devices=8, fsdp=4, **context, **more)
+        jitted, arguments = step.jit_step(made)
+        batch = abstract.abstract_batch(made)
+        state, terms = jax.eval_shape(jitted, made.abstract_state, batch, arguments)
+        assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, made.abstract_state)
+        names.append(set(terms))
+    losses = {f"loss/{name}" for name in ("R", "S", "T", "graph", "contrast")}
+    assert names[0] == losses | {"loss", "lr", "grad_norm"}
+    assert names[1] == names[0] | {"loss/instance", "balance", "lr_context"}
+
+
+def test_a_face_gets_the_stimulus_and_the_caption_of_one_other_tuple():
+    values = {"stimulus": jnp.arange(6), "tokens": 10 * jnp.arange(6)}
+    orders = set()
+    for seed in range(20):
+        found = step._of_another(values, jax.random.key(seed))
+        assert not (found["stimulus"] == values["stimulus"]).any()
+        np.testing.assert_array_equal(found["tokens"], 10 * found["stimulus"])
+        assert sorted(found["stimulus"].tolist()) == list(range(6))
+        orders.add(int(found["stimulus"][0]))
+    assert orders == {1, 2, 3, 4, 5}
+
+
 def test_parts_that_do_not_come_out_even_are_refused(rendered):
     config = Config()
     config.optim.accumulate = 3
@@ -165,10 +218,17 @@ def test_parts_that_do_not_come_out_even_are_refused(rendered):
         experiment._check_parts(config, mesh_of())
 
 
-@pytest.mark.parametrize("name, domains", [("ugn_b", "R"), ("amf", "VD")])
-def test_draws_are_the_same_on_any_number_of_devices(name, domains):
+@pytest.mark.parametrize(
+    "name, domains, changes",
+    [
+        ("ugn_b", "R", {}),
+        ("amf", "VD", {}),
+        ("late_fusion", "RS", {"model.drop_domains": 0.5}),
+    ],
+)
+def test_draws_are_the_same_on_any_number_of_devices(name, domains, changes):
     """What a system draws for its rows, and outputs whose rows are no first axis, or none."""
-    made = small_system.config(name, domains)
+    made = small_system.config(name, domains, **changes)
     model = models.build(made, 12, small_system.PRIOR, names=small_system.facs.REACTIONET_AUS_12)
     batch = jax.tree.map(lambda x: jnp.concatenate([x, x, x, x]), small_system.tuples())
     variables = jax.jit(model.init)(jax.random.key(0), batch)

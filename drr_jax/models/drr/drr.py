@@ -48,10 +48,12 @@ class DRR(DomainSystem):
         classes], T: [batch, tokens, classes]}; embeddings {domain: [batch, classes, features]};
         with contrast also projections {domain: [batch, classes, projection]}; with the graph
         graph_logits [batch, classes] and graph {prototype (u of the U-SR relation), states,
-        relation/BRANCH}.
+        relation/BRANCH}; kept [batch], the tuples that keep their other domains, if any lose them.
         """
         heads = {domain: self.class_wise(domain, batch, train) for domain in self.domains}
-        outputs: dict = {
+        kept = self.kept(batch, train)
+        outputs: dict = {} if kept is None else {"kept": kept}
+        outputs |= {
             name: {domain: head[key] for domain, head in heads.items()}
             for name, key in (
                 ("logits", "logits"),
@@ -65,7 +67,8 @@ class DRR(DomainSystem):
             }
         if self.config.graph.enabled:
             nodes = jnp.stack(list(outputs["embeddings"].values()), axis=1).astype(jnp.float32)
-            outputs["graph_logits"], outputs["graph"] = self.graph_module(nodes, train)
+            related = self.graph_module(nodes, train, kept)
+            outputs["graph_logits"], outputs["graph"] = related
         return outputs
 
     def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
@@ -121,4 +124,5 @@ class DRR(DomainSystem):
             config.loss,
             config.contrast,
             config.task,
+            batch.get("step"),
         )

@@ -6,9 +6,10 @@ Nodes are (domain, class) pairs; node index = domain * classes + class.
 from collections.abc import Sequence
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from drr_jax.config import Graph
 from drr_jax.facs import check_prior
@@ -90,7 +91,9 @@ class GraphModule(nn.Module):
 
     Each branch convolves the nodes under its assumption; their outputs stand beside the nodes'
     own features (ego separation) and are mixed; the mean over domains is the U-SR prototype u.
-    Source: supplement 2.1, 2.2; reconstruction (method 5.4, 5.6, 9.1 steps 9 to 14).
+    Source: supplement 2.1, 2.2; reconstruction (method 5.4, 5.6, 9.1 steps 9 to 14). A tuple of
+    which the first domain alone is kept has that domain's nodes and no others: they are related
+    among themselves, and are the prototype.
     """
 
     prior: Sequence[Sequence[float]]  # P, or its soft variant
@@ -98,33 +101,59 @@ class GraphModule(nn.Module):
 
     @nn.compact
     def __call__(
-        self, embeddings: Float[Array, "batch domains classes features"], train: bool
+        self,
+        embeddings: Float[Array, "batch domains classes features"],
+        train: bool,
+        kept: Bool[Array, " batch"] | None = None,
     ) -> tuple[Float[Array, "batch classes"], dict[str, Array]]:
         """Returns (logits, named intermediates: prototype, node states, a relation a branch, and
-        cpgnn's compatibility of classes, zero-centred)."""
+        cpgnn's compatibility of classes, zero-centred).
+
+        `kept` says which tuples have all domains; the others have the first alone, and zeros as the
+        others' states. None: all have.
+        """
         config = self.config
+        if config.stop_gradient:
+            first, others = embeddings[:, :1], jax.lax.stop_gradient(embeddings[:, 1:])
+            embeddings = jnp.concatenate([first, others], axis=1)
         batch, domains, classes, features = embeddings.shape
         nodes = embeddings.reshape(batch, domains * classes, features)
         prior = np.asarray(self.prior)
-        outputs, named = [nodes], {}
+        outputs, alone, named = [nodes], [nodes[:, :classes]], {}
         for branch in branches(config.assumption):
             fixed = extended_adjacency(prior, domains, branch, config.het_form, config.semantics)
             learned = config.prior == "learned" and branch != "none"
             relation = Adjacency(tuple(map(tuple, fixed)), learned, name=f"relation_{branch}")()
             own: dict[str, int] = {"classes": classes} if config.conv == "cpgnn" else {}
+            if config.conv == "gcn":
+                own["residual"] = config.residual
             if config.semantics == "filter" and branch == "heterophily":
                 own["high_pass"] = True
             convolution = CONVOLUTIONS[config.conv](
-                config.width, config.layers, config.dropout, **own, name=f"{config.conv}_{branch}"
+                config.width,
+                config.layers,
+                config.dropout,
+                config.normalise == "row",
+                **own,
+                name=f"{config.conv}_{branch}",
             )
             outputs.append(convolution(nodes, relation, train))
+            if kept is not None:
+                alone.append(convolution(alone[0], relation[:classes, :classes], train))
             named[f"relation/{branch}"] = relation
             if config.conv == "cpgnn":
                 free = convolution.variables["params"]["compatibility"]
                 named[f"compatibility/{branch}"] = centred(free)
-        states = nn.Dense(config.width, name="mix")(jnp.concatenate(outputs, -1))
+        mix = nn.Dense(config.width, name="mix")
+        states = mix(jnp.concatenate(outputs, -1))
         states = states.reshape(batch, domains, classes, config.width)
         prototype = states.mean(1)
+        if kept is not None:
+            first = mix(jnp.concatenate(alone, -1))[:, None]
+            whole = kept[:, None, None]
+            prototype = jnp.where(whole, prototype, first[:, 0])
+            rest = jnp.zeros_like(states[:, 1:])
+            states = jnp.where(whole[..., None], states, jnp.concatenate([first, rest], axis=1))
         if config.readout == "per_class":
             logits = class_scores(self, prototype, "readout", "readout_bias")
         else:

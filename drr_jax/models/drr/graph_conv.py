@@ -16,9 +16,11 @@ Matrix = Float[Array, "nodes nodes"]
 SINKHORN_ROUNDS = 200  # 60 do for the priors of facs/labels.py in any form
 
 
-def normalise(adjacency: Matrix) -> Matrix:
-    """Deg^{-1/2} A Deg^{-1/2}; a node without edges gets a row of zeros."""
+def normalise(adjacency: Matrix, by_row: bool = False) -> Matrix:
+    """Deg^{-1/2} A Deg^{-1/2}, or Deg^{-1} A; a node without edges gets a row of zeros."""
     degree = adjacency.sum(-1)
+    if by_row:
+        return adjacency / jnp.where(degree > 0, degree, 1)[:, None]
     scale = jnp.where(degree > 0, 1 / jnp.sqrt(jnp.where(degree > 0, degree, 1)), 0)
     return scale[:, None] * adjacency * scale
 
@@ -34,6 +36,11 @@ class Convolution(nn.Module):
     width: int
     layers: int = 2
     dropout: float = 0.0
+    by_row: bool = False  # how the adjacency is normalised
+
+    def normalised(self, adjacency: Matrix) -> Matrix:
+        """S, the normalised adjacency."""
+        return normalise(adjacency, self.by_row)
 
     def drop(self, train: bool) -> Dropout:
         """The dropout of features, a submodule."""
@@ -43,15 +50,17 @@ class Convolution(nn.Module):
 class GCN(Convolution):
     """H^{l+1} = Dropout(ReLU(S H^l W_l + b_l)); the layers' outputs stand side by side.
 
-    S is the normalised A, or I - S for the high-pass filter. Source: method 5.4 (Kipf and
-    Welling's layer with the separation of layers that H2GCN proposes).
+    S is the normalised A, or I - S for the high-pass filter. With `residual` a layer's output is
+    added to H^l, whose features are then as many. Source: method 5.4 (Kipf and Welling's layer with
+    the separation of layers that H2GCN proposes); the residual is a reconstruction (method 5.7).
     """
 
     high_pass: bool = False
+    residual: bool = False
 
     @nn.compact
     def __call__(self, nodes: Nodes, adjacency: Matrix, train: bool) -> Nodes:
-        matrix = normalise(adjacency)
+        matrix = self.normalised(adjacency)
         if self.high_pass:
             matrix = jnp.eye(len(matrix)) - matrix
         outputs = []
@@ -59,7 +68,8 @@ class GCN(Convolution):
             # Propagating after the product costs the same and keeps the bias out of the mixing.
             mixed = propagate(matrix, nn.Dense(self.width, use_bias=False, name=f"w{layer}")(nodes))
             bias = self.param(f"b{layer}", nn.initializers.zeros, (self.width,))
-            nodes = self.drop(train)(nn.relu(mixed + bias))
+            passed = self.drop(train)(nn.relu(mixed + bias))
+            nodes = nodes + passed if self.residual else passed
             outputs.append(nodes)
         return jnp.concatenate(outputs, -1)
 
@@ -77,7 +87,7 @@ class H2GCN(Convolution):
         one_hop = adjacency * (1 - eye)
         reached = ((adjacency > 0).astype(adjacency.dtype) @ (adjacency > 0)) > 0
         two_hop = reached * (adjacency == 0) * (1 - eye)
-        matrices = normalise(one_hop), normalise(two_hop)
+        matrices = self.normalised(one_hop), self.normalised(two_hop)
         state = nn.relu(nn.Dense(self.width, name="w")(nodes))
         states = [state]
         for _ in range(self.layers):
@@ -96,7 +106,7 @@ class FAGCN(Convolution):
 
     @nn.compact
     def __call__(self, nodes: Nodes, adjacency: Matrix, train: bool) -> Nodes:
-        edges = normalise(adjacency * (1 - jnp.eye(len(adjacency))))
+        edges = self.normalised(adjacency * (1 - jnp.eye(len(adjacency))))
         drop = self.drop(train)
         start = state = drop(nn.relu(nn.Dense(self.width, name="w")(nodes)))
         for layer in range(self.layers):
@@ -115,7 +125,7 @@ class ACM(Convolution):
 
     @nn.compact
     def __call__(self, nodes: Nodes, adjacency: Matrix, train: bool) -> Nodes:
-        low = normalise(adjacency)
+        low = self.normalised(adjacency)
         high = jnp.eye(len(low)) - low
         for layer in range(self.layers):
 
@@ -157,7 +167,7 @@ class GPRGNN(Convolution):
         powers = (1 - self.alpha) ** jnp.arange(self.steps + 1)
         start = powers.at[:-1].multiply(self.alpha)
         gamma = self.param("gamma", lambda _: start)
-        matrix, total = normalise(adjacency), gamma[0] * nodes
+        matrix, total = self.normalised(adjacency), gamma[0] * nodes
         for k in range(1, self.steps + 1):
             nodes = propagate(matrix, nodes)
             total = total + gamma[k] * nodes

@@ -51,6 +51,10 @@ class LateFusion(DomainSystem):
         """Returns logits {"fused": [batch, classes]}, or {domain: [batch, classes]}."""
         pooled = {domain: self.pooled(domain, batch, train) for domain in self.domains}
         if self.config.fusion.level == "features":
+            kept = self.kept(batch, train)
+            if kept is not None:
+                for domain in self.domains[1:]:
+                    pooled[domain] = jnp.where(kept[:, None], pooled[domain], 0)
             together = jnp.concatenate(list(pooled.values()), axis=1)
             return {"logits": {"fused": self.classify(together)}}
         logits = {d: getattr(self, f"classify_{d}")(features) for d, features in pooled.items()}
@@ -108,7 +112,7 @@ class GCN(DomainSystem):
         heads = {domain: self.class_wise(domain, batch, train) for domain in self.domains}
         embeddings = {domain: head["embedding"] for domain, head in heads.items()}
         nodes = jnp.stack(list(embeddings.values()), axis=1).astype(jnp.float32)
-        logits, graph = self.graph_module(nodes, train)
+        logits, graph = self.graph_module(nodes, train, self.kept(batch, train))
         return {
             "logits": {"graph": logits},
             "attention": {domain: head["attention"] for domain, head in heads.items()},

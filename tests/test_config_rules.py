@@ -1,0 +1,55 @@
+"""What a configuration may not ask for: keys that need others, and say which."""
+
+import pytest
+
+from drr_jax import config_rules
+from drr_jax.config import Config, set_key
+from drr_jax.errors import InputError
+
+REFUSED = {
+    "model.drop_domains=0.5,domains=R": "expected a face and another domain beside it; domains=R",
+    "model.drop_domains=0.5,domains=ST,predict=stimulus": "expected a face and another domain",
+    "model.drop_domains=0.5,model.name=uda": "model.name=uda relates no domains; expected drr,",
+    "model.drop_domains=0.5,model.name=late_fusion,fusion.level=probabilities": "fuses nothing",
+    "model.drop_domains=1.5": "expected 0 to 1",
+    "graph.stop_gradient=on,domains=R": "expected a face and another domain beside it",
+    "loss.lambda_instance=1,domains=R": "expected a face and another domain beside it",
+    "loss.lambda_instance=1,contrast.enabled=off": "expected model.name=drr and contrast.enabled",
+    "loss.balance=1,model.name=late_fusion": "expected model.name=drr and contrast.enabled=true",
+    "loss.balance=1,domains=ST,predict=stimulus": "expected a face; domains=ST",
+    "log.gradients_every=5,domains=ST,predict=stimulus": "expected a face; domains=ST",
+    "data.permute_context=on,domains=R": "expected R and S or T beside it; domains=R",
+    "data.permute_context=on,domains=VD": "expected R and S or T beside it; domains=VD",
+    "optim.context_rate=0.1,domains=R": "optim.context_rate=0.1: expected S or T; domains=R",
+    "graph.top_k=2,task=expression": "graph.top_k=2: needs classes that occur together",
+    "graph.normalise=row,graph.conv=cpgnn": "graph.conv=cpgnn normalises nothing",
+    "graph.normalise=rows": "did you mean row",
+    "graph.residual=on,graph.conv=acm": "expected graph.conv=gcn",
+    "graph.residual=on,graph.width=128": "graph.width=128 to be head.embedding=256",
+    "optim.patience=2": "optim.patience=2: expected selection=validation",
+}
+ALLOWED = (
+    "model.drop_domains=1,graph.stop_gradient=on,loss.lambda_instance=1,loss.balance=1",
+    "model.drop_domains=0.5,model.name=late_fusion,domains=VD",
+    "optim.patience=2,selection=validation,optim.context_rate=0.1,data.permute_context=on",
+    "graph.top_k=2,graph.normalise=row,graph.residual=on,log.gradients_every=5,domains=R",
+)
+
+
+def made(text):
+    config = Config()
+    for pair in text.split(","):
+        set_key(config, *pair.split("="))
+    return config
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_key_without_what_it_needs_is_refused(text):
+    with pytest.raises(InputError) as error:
+        config_rules.validate(made(text))
+    assert str(error.value).startswith("config key ") and REFUSED[text] in str(error.value)
+
+
+@pytest.mark.parametrize("text", ALLOWED)
+def test_keys_that_go_together_are_taken(text):
+    config_rules.validate(made(text))

@@ -94,6 +94,15 @@ def demo(config: Config, data: str = "reactionet/demo") -> None:
         expression(config)
 
 
+def world(config: Config) -> None:
+    """The rendered world: 19,200 training tuples whose stimuli say much of weakly seen faces.
+
+    python -m tfds_reactionet.demo --preset=world writes others, by their dials (docs/world.md).
+    """
+    demo(config, "reactionet/world")
+    apply(config, {"data.image_size": 48, "optim.epochs": 4.0, "log.eval_every_epochs": 1.0})
+
+
 def expression(config: Config) -> None:
     """Seven expressions by a softmax, predicted from the face; coded on key frames alone.
 

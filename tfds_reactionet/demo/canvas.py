@@ -66,7 +66,8 @@ class Canvas:
 
 
 def _plain(colour: object) -> tuple[float, ...]:
-    return tuple(float(c) for c in np.clip(np.atleast_1d(np.asarray(colour, float)), 0, 255))
+    values = (colour,) if isinstance(colour, (int, float, np.number)) else colour
+    return tuple(min(max(float(c), 0.0), 255.0) for c in values)  # type: ignore[union-attr]
 
 
 def blend(image: np.ndarray, colour: object, mask: np.ndarray) -> None:

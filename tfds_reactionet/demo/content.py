@@ -10,6 +10,8 @@ from drr_jax.facs import SCENES
 _CONTENT = tomllib.loads(Path(__file__).with_name("content.toml").read_text(encoding="utf-8"))
 # Emotion -> AU, probability of taking part, mean intensity at full strength
 EMOTIONS: dict[str, list[tuple[int, float, float]]] = _CONTENT["emotions"]
+# Scene -> probability that its happy viewers' smile is a controlled one
+CONTROLLED: dict[str, float] = _CONTENT["controlled_smiles"]
 PHRASES: dict[str, list[str]] = _CONTENT["captions"]
 
 

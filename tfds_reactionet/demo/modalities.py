@@ -41,7 +41,7 @@ def render_modalities(take: Take) -> Modalities:
     """Draws the depth and thermal image of the frame that `render_reaction` draws in colour."""
     studio, pose = take.studio, take.pose
     rng = np.random.default_rng([studio.seed, take.frame, 1])
-    depth, cover, warm, landmarks = render_head(take.who, take.au, pose, take.size)
+    depth, cover, warm, landmarks = render_head(take.who, take.au, pose, take.size, take.lean)
     view = _over(_body(pose, studio, take.size), depth, cover, warm)
     if take.lost or studio.occlusion != "none":
         view = _hide(view, take, landmarks)
@@ -49,11 +49,11 @@ def render_modalities(take: Take) -> Modalities:
 
 
 def render_head(
-    who: face.Identity, au: Float[np.ndarray, "17"], pose: face.Pose, size: int
+    who: face.Identity, au: Float[np.ndarray, "17"], pose: face.Pose, size: int, lean: float = 0.0
 ) -> tuple[Image, Image, Image, Float[np.ndarray, "68 2"]]:
     """Depth, coverage 0..1 and warmth of the head alone, [size, size], and its landmarks."""
     side = round(size * face.TEXTURE) // 2
-    shape = face.build_face(who, au)
+    shape = face.build_face(who, au, lean)
     seen = face.regions(who, shape, au, side)
     height = face.depth_surface(who, shape, au, seen)
     if who.glasses:

@@ -1,6 +1,7 @@
 """Reaction frames of the demo release: a rendered head before a room, lit, partly hidden, noisy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -31,9 +32,10 @@ class Studio:
     seed: int
 
 
-def sample_studio(rng: np.random.Generator) -> Studio:
+def sample_studio(rng: np.random.Generator, quality: float = 1.0) -> Studio:
+    """Draws room, person's clothes and camera; below a quality of 1 the camera loses the face."""
     tint = 1 + rng.uniform(-0.09, 0.09) * np.array([1.0, 0.1, -1.0])
-    return Studio(
+    studio = Studio(
         wall=tuple(rng.uniform(40, 210) + rng.normal(0, 28, 3)),
         shirt=tuple(rng.uniform(20, 230, 3)),
         light=Light(
@@ -51,6 +53,30 @@ def sample_studio(rng: np.random.Generator) -> Studio:
         blur=rng.uniform(0.6, 1.3) if rng.uniform() < 0.2 else 0.0,
         seed=int(rng.integers(2**31)),
     )
+    return studio if quality == 1 else _worse(rng, studio, 1 - quality)
+
+
+def _worse(rng: np.random.Generator, studio: Studio, loss: float) -> Studio:
+    """A camera that is further off, out of focus, darker, beside and often blocked; loss 0..1."""
+    small, soft, dark = rng.uniform(0.5, 1, 3) * loss
+    zoom = studio.zoom * (1 - 0.6 * small)
+    blocked, hidden = rng.uniform() < 0.5 * loss, str(rng.choice(OCCLUSIONS[1:3]))
+    light = studio.light
+    (across, down, near), dim = light.direction, 1 - 0.6 * dark
+    return replace(
+        studio,
+        light=replace(
+            light,
+            direction=(across * (1 + dark), down, near),
+            tint=tuple(dim * t for t in light.tint),
+        ),
+        occlusion=hidden if blocked else studio.occlusion,
+        pose=tuple(np.array(studio.pose) + loss * rng.normal([0, 0, 0], [0.08, 0.25, 0.05])),
+        zoom=zoom,
+        grain=studio.grain * (1 + dark),
+        # of the face, not of the image: a 256th of it is the unit
+        blur=studio.blur + 256 * zoom * 0.09 * soft,
+    )
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,7 @@ class Take:
     startle: float  # 0..1, moves the head back
     size: int  # pixels
     lost: bool = False  # the face is hidden behind a hand
+    lean: float = 0.0  # -1..1: how far AU12 and AU14 keep to one side of the image
 
     @property
     def pose(self) -> Pose:
@@ -78,8 +105,9 @@ class Take:
         return Pose(pitch, yaw, roll, (x, y), float(zoom))
 
 
-def room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """Wall, a shelf or a lamp or posters, out of focus."""
+@lru_cache(maxsize=2)  # the same in all frames of a sequence
+def _room(studio: Studio, size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """Wall, a shelf or a lamp or posters, out of focus; to be read."""
     image, rng = np.zeros((size, size, 3), np.uint8), np.random.default_rng(studio.seed)
     c, wall = Props(image, (0.0, 0.0), size), np.array(studio.wall)
     c.gradient(np.clip(wall * 1.08, 0, 255), np.clip(wall * 0.82, 0, 255))
@@ -144,12 +172,13 @@ def render_reaction(take: Take) -> Reaction:
     who, studio, size, pose = take.who, take.studio, take.size, take.pose
     rng = np.random.default_rng([studio.seed, take.frame])
     right, down = np.clip(np.array(studio.gaze) + rng.normal(0, 0.05, 2), -1, 1).tolist()
-    image = room(studio, size)
+    image = _room(studio, size).copy()
     c, (neck, shirt) = Canvas(image, (0.0, 0.0), 1.0), torso(pose, size)
     c.fill(neck, np.array(who.skin) * 0.62 * np.array(studio.light.tint))
     c.fill(shirt, np.array(studio.shirt) * 0.9)
     c.stroke(shirt[8:24], np.array(studio.shirt) * 0.7, 0.05 * pose.scale)
-    image, landmarks = render_head(who, take.au, pose, studio.light, (right, down), image)
+    gaze = (right, down)
+    image, landmarks = render_head(who, take.au, pose, studio.light, gaze, image, take.lean)
     occlude(image, take, landmarks)
     if studio.blur:
         image = cv2.GaussianBlur(image, (0, 0), studio.blur * size / 256)
@@ -160,5 +189,5 @@ def render_reaction(take: Take) -> Reaction:
     depth = focal * unit / pose.scale
     shift = (np.array(pose.centre) - size / 2) * depth / focal
     head = np.array([*shift, depth, pose.pitch, pose.yaw, pose.roll])
-    gaze = (pose.yaw * 0.4 + 0.35 * right, pose.pitch * 0.4 + 0.25 * down)
-    return Reaction(image, landmarks, head, gaze)
+    angle = (pose.yaw * 0.4 + 0.35 * right, pose.pitch * 0.4 + 0.25 * down)
+    return Reaction(image, landmarks, head, angle)

@@ -3,6 +3,7 @@
 Sequence i is a function of (seed, i) alone, so any process may write it and memory does not grow.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +17,20 @@ from tfds_reactionet.building import csv_text
 from tfds_reactionet.demo.affect import Course, draw_course, observe, sample_subject
 from tfds_reactionet.demo.captions import write_caption
 from tfds_reactionet.demo.content import SUB_SCENES
+from tfds_reactionet.demo.dials import DEMO, Dials
 from tfds_reactionet.demo.face import Identity, sample_identity
+from tfds_reactionet.demo.headroom import Evidence
 from tfds_reactionet.demo.modalities import render_modalities
 from tfds_reactionet.demo.reaction import Reaction, Take, render_reaction, sample_studio
+from tfds_reactionet.demo.reader import reading_error
 from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
-FRAMES_PER_SECOND = 25
-FRAMES = 9  # of a sequence, on average
 # What repeats: sequences, and their videos, cohorts and subjects
 BLOCK, VIDEOS, COHORTS, BLOCK_SUBJECTS = 180, 72, 24, 60
 KEY_FRAME_EVERY, UNKNOWN_SHARE = 6, 0.012
 QUALITY = 90  # of the JPEG files
+# OpenFace's columns of the AUs that ReactioNet has
+_OURS = [facs.OPENFACE_OCCURRENCE_AUS.index(name) for name in facs.REACTIONET_AUS]
 OPENFACE_COLUMNS = (
     *("frame", "face_id", "timestamp", "confidence", "success"),
     *(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz"),
@@ -46,14 +50,22 @@ class Release:
     size: int
     seed: int
     modalities: bool = False  # depth and thermal images besides; nothing else changes
+    dials: Dials = DEMO
 
     @property
     def sequences(self) -> int:
-        """One for about 9 tuples, but 72 (three videos a sub-scene) as soon as possible.
+        """As the dials say, or one for `frames` tuples, but 72 (three videos a sub-scene) soon.
 
         Neighbouring frames say much the same: longer sequences would leave less to learn from.
         """
-        return max(1, round(self.tuples / FRAMES), min(VIDEOS, self.tuples // 4))
+        if self.dials.sequences:
+            return self.dials.sequences
+        return max(1, round(self.tuples / self.dials.frames), min(VIDEOS, self.tuples // 4))
+
+    def place(self, index: int) -> "Place":
+        """Where sequence `index` stands among the release's events and people."""
+        people = spread(self.sequences, self.dials.subjects) if self.dials.subjects else ()
+        return place(index, self.dials.events // 2, people)
 
     def length(self, index: int) -> int:
         """Usable frames of a sequence; all of them together are `tuples`."""
@@ -87,22 +99,39 @@ class Place:
         return f"{self.scene}/{self.sub_scene}/{self.task}/{self.sequence}"
 
 
-def place(index: int) -> Place:
-    """The place of sequence `index` (>= 0)."""
+def spread(sequences: int, subjects: int) -> list[int]:
+    """Number of each cohort's first person, and of the end: as even as it goes.
+
+    Fewer people than cohorts are shared by neighbouring cohorts.
+    """
+    cohorts = -(-sequences // BLOCK) * COHORTS
+    return [cohort * subjects // cohorts for cohort in range(cohorts + 1)]
+
+
+def place(index: int, sub_scenes: int = COHORTS, people: Sequence[int] = ()) -> Place:
+    """The place of sequence `index` (>= 0).
+
+    `sub_scenes`: how many occur, from all scenes. `people`: see `spread`; else 2 or 3 a cohort.
+    """
     block, rest = divmod(index, BLOCK)
     take, video = divmod(rest, VIDEOS)
     turn, step = divmod(video, COHORTS)
     kind = step * 5 % COHORTS  # so that a short release still meets all scenes
     cohort = (kind + 8 * turn) % COHORTS
-    people, first = 2 + cohort % 2, cohort // 2 * 5 + cohort % 2 * 2
-    scene, sub_scene = list(SUB_SCENES)[kind]
+    count, first = 2 + cohort % 2, cohort // 2 * 5 + cohort % 2 * 2 + BLOCK_SUBJECTS * block
+    if people:
+        first, end = people[COHORTS * block + cohort], people[COHORTS * block + cohort + 1]
+        count = max(1, end - first)
+    shown = kind * sub_scenes // COHORTS
+    scene, sub_scene = list(SUB_SCENES)[shown * COHORTS // sub_scenes]
+    number = 3 * block + turn if sub_scenes == COHORTS else VIDEOS * block + video
     return Place(
         scene,
         sub_scene,
-        f"video_{3 * block + turn + 1:04d}",
+        f"video_{number + 1:04d}",
         f"seq_{take + 1:02d}",
         video=VIDEOS * block + video,
-        subject=BLOCK_SUBJECTS * block + first + (turn + take) % people,
+        subject=first + (turn + take * (1 if count <= 3 else 3)) % count,
     )
 
 
@@ -118,11 +147,11 @@ class Script:
 
 def write_script(release: Release, index: int) -> Script:
     """Draws subject, video and reaction of a sequence."""
-    where = place(index)
+    where, dials = release.place(index), release.dials
     subject = release.rng(1, where.subject)
-    who, temper = sample_identity(subject), sample_subject(subject)
+    who, temper = sample_identity(subject), sample_subject(subject, dials)
     rng, frames = release.rng(3, index), release.length(index)
-    course = draw_course(rng, where.scene, where.sub_scene, temper, frames)
+    course = draw_course(rng, where.scene, where.sub_scene, temper, frames, dials)
     fixed = tuple(release.rng(2, where.video).uniform(size=12))
     return Script(where, who, course, fixed)
 
@@ -131,18 +160,20 @@ def draw_stimulus(
     release: Release, index: int, script: Script, frame: int
 ) -> UInt8[np.ndarray, "s s 3"]:
     """The stimulus at frame 0, 1, ..."""
-    course = script.course
-    progress = float(np.clip((frame - course.event_frame + 1) / 4, 0, 1))
-    shot = Shot(script.fixed, course.event, progress, frame / FRAMES_PER_SECOND)
+    course, fps = script.course, release.dials.fps
+    quick = 4 * min(1.0, fps / 25)  # frames in which an event comes to full view
+    progress = float(np.clip((frame - course.event_frame + 1) / max(quick, 1), 0, 1))
+    shot = Shot(script.fixed, course.event, progress, frame / fps)
     where, rng = script.place, release.rng(4, index, frame)
     return render_stimulus(where.scene, where.sub_scene, shot, rng, release.size)
 
 
 def draw_captions(release: Release, index: int, script: Script) -> list[str]:
     """One caption a frame; it changes with the event and now and then besides."""
+    often = min(0.3, 1.5 / release.dials.fps)
     rng, course, where, out = release.rng(5, index), script.course, script.place, []
     for frame in range(len(course.intensity)):
-        if frame in (0, course.event_frame) or rng.uniform() < 0.3:
+        if frame in (0, course.event_frame) or rng.uniform() < often:
             seen = frame >= course.event_frame
             out.append(write_caption(rng, where.scene, where.sub_scene, course.event, seen))
         else:
@@ -152,6 +183,7 @@ def draw_captions(release: Release, index: int, script: Script) -> list[str]:
 
 def _openface_row(
     frame: int,
+    fps: float,
     shot: Reaction,
     confidence: float,
     intensity: Float[np.ndarray, "17"],
@@ -166,7 +198,7 @@ def _openface_row(
     return [
         str(frame),
         "0",
-        f"{(frame - 1) / FRAMES_PER_SECOND:.3f}",
+        f"{(frame - 1) / fps:.3f}",
         f"{confidence:.2f}",
         str(int(ok)),
         *(f"{value * ok:.6f}" for value in gaze),
@@ -179,14 +211,21 @@ def _openface_row(
     ]
 
 
-def write_sequence(
-    root: Path, release: Release, index: int
-) -> tuple[list[list[str]], list[str], int]:
+@dataclass(frozen=True)
+class Written:
+    """What a sequence adds to the files of the whole release."""
+
+    keyframes: list[list[str]]  # rows of labels/keyframes.csv
+    person: list[str]  # its one of labels/demographics.csv
+    truth: list[str]  # its one of truth.csv
+    frames: int
+    evidence: Evidence
+
+
+def write_sequence(root: Path, release: Release, index: int) -> Written:
     """Writes a sequence's folder below `root`.
 
-    Returns its rows of labels/keyframes.csv, its one of labels/demographics.csv and the number of
-    its frames. In one long sequence of 30 the tracker loses the face in a further, last frame
-    (success 0).
+    In one long sequence of 30 the tracker loses the face in a further, last frame (success 0).
     """
     cv2.setNumThreads(1)  # one process a core
     script = write_script(release, index)
@@ -195,21 +234,25 @@ def write_sequence(
     modalities = ("depth", "thermal") if release.modalities else ()
     for name in ("reaction", "stimulus", *modalities):
         (folder / name).mkdir(parents=True)
-    studio, rng = sample_studio(release.rng(6, index)), release.rng(8, index)
-    truth, frames = course.intensity, len(course.intensity)
-    intensity, occurrence = observe(rng, truth)
+    dials, truth, frames = release.dials, course.intensity, len(course.intensity)
+    studio = sample_studio(release.rng(6, index), dials.face_quality)
+    rng = release.rng(8, index)
+    intensity, occurrence = observe(rng, truth, dials.label_noise, dials.fps)
+    labels = occurrence[:, _OURS].copy()
     lost = frames >= 12 and index % 30 == 17
     rows, keys, captions = [], [], draw_captions(release, index, script)
     for frame in range(frames + lost):
         now = min(frame, frames - 1)
         hidden = frame == frames
         startle = float(truth[now, [3, 15]].mean()) / 5
-        take = Take(script.who, truth[now], studio, frame, startle, release.size, hidden)
+        kept = (startle, release.size, hidden, course.lean)
+        take = Take(script.who, truth[now], studio, frame, *kept)
         shot = render_reaction(take)
         blocked = 0.05 * (studio.occlusion != "none")
         sure = float(np.clip(rng.normal(0.965 - blocked, 0.012), 0.86, 0.98))
         sure = 0.12 if hidden else sure
-        rows.append(_openface_row(frame + 1, shot, sure, intensity[now], occurrence[now]))
+        coded = intensity[now], occurrence[now]
+        rows.append(_openface_row(frame + 1, dials.fps, shot, sure, *coded))
         stimulus = draw_stimulus(release, index, script, frame)
         images = {"reaction": shot.image, "stimulus": stimulus}
         if modalities:
@@ -226,15 +269,28 @@ def write_sequence(
             expression = facs.EXPRESSIONS[course.expression[now]]
             names = [*where.path.split("/"), str(frame + 1), expression]
             keys.append([*names, *(str(int(code)) for code in codes)])
+            labels[now] = np.where(codes == 9, -1, codes)  # made by hand, so they win
     (folder / "openface.csv").write_text(csv_text(OPENFACE_COLUMNS, rows), "utf-8")
     said = enumerate(captions + captions[-1:] * lost, 1)
     (folder / "captions.csv").write_text(csv_text(["frame", "caption"], said), "utf-8")
-    who = [where.path, f"S{where.subject + 1:04d}", str(script.who.age), "unknown"]
-    return keys, who, frames + lost
+    name = f"S{where.subject + 1:04d}"
+    who = [where.path, name, str(script.who.age), "unknown"]
+    told = [course.event, str(course.event_frame + 1), course.emotion, f"{course.delay:.3f}"]
+    happened = [where.path, name, *told, f"{course.lean:.3f}"]
+    noise = release.rng(9, index).normal(0, 1, truth.shape)
+    error = reading_error(script.who, studio, release.size)
+    since = (np.arange(frames) - course.event_frame) / dials.fps
+    measured = truth + error * noise
+    seen = (labels, truth, course.mood, measured)
+    evidence = Evidence(where.path, name, course.event, since, *seen, error, dials.fps)
+    return Written(keys, who, happened, frames + lost, evidence)
 
 
 KEYFRAME_COLUMNS = [
     *("scene", "sub_scene", "task", "sequence", "frame", "expression"),
     *(f"AU{int(name[2:])}" for name in facs.REACTIONET_AUS),
+]
+TRUTH_COLUMNS = [
+    *("sequence", "subject", "event", "event_frame", "emotion", "delay_frames", "lean"),
 ]
 DEMOGRAPHICS_COLUMNS = ["sequence", "subject", "age", "dominant_race"]

@@ -101,8 +101,9 @@ def samples(release: Release, count: int = 20) -> np.ndarray:
         script = write_script(release, int(index))
         course = script.course
         frame = int(rng.integers(len(course.intensity)))
-        studio = sample_studio(release.rng(6, int(index)))
-        take = Take(script.who, course.intensity[frame], studio, frame, 0.0, release.size)
+        studio = sample_studio(release.rng(6, int(index)), release.dials.face_quality)
+        face = (script.who, course.intensity[frame], studio, frame, 0.0, release.size)
+        take = Take(*face, lean=course.lean)
         images = [render_reaction(take).image, draw_stimulus(release, int(index), script, frame)]
         if release.modalities:
             others = render_modalities(take)

@@ -1,16 +1,21 @@
 """Writes a rendered ReactioNet-like release, so that everything can be run without licensed data.
 
     python -m tfds_reactionet.demo --out=DIR --tuples=3600 --size=256 [--modalities]
+    python -m tfds_reactionet.demo --out=DIR --preset=world --face_quality=0.5 --sequences=720
 
 No person is shown: faces, stimulus scenes, captions and labels are all made from random numbers.
 The layout is that of reactionet/README.md, so that the builder reads it as the real release.
 """
 
 import argparse
+import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from tqdm import tqdm
 
@@ -18,12 +23,13 @@ from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.machine import cores
 from tfds_reactionet.building import csv_lines, ordered_map
-from tfds_reactionet.demo import sequence, sheets
+from tfds_reactionet.demo import headroom, sequence, sheets
+from tfds_reactionet.demo.dials import PRESETS, SIZES, Dials
 from tfds_reactionet.demo.sequence import Release
 
 MARKER = "demo_release.json"
 TUPLES = 3600  # a third is the test part; fewer subjects and videos would be learnt by heart
-DRAWING = 2  # raise it when the same parameters give other pixels or labels
+DRAWING = 3  # raise it when the same parameters give other pixels or labels
 MODALITIES = 1  # the same of depth and thermal images
 SMALLEST = 32  # pixels; below it nothing of a face is left
 README = """This is the demo release of the ReactioNet-in-JAX project: RENDERED, NOT RECORDED.
@@ -38,6 +44,8 @@ and the report can be tried without licensed data. Results on it say nothing abo
   .../captions.csv    one caption for each stimulus frame
   labels/keyframes.csv      true AUs (0, 1, 9 unknown) and expression of one frame in six
   labels/demographics.csv   subject and age of the drawn face; dominant_race is always unknown
+  truth.csv                 event, emotion and delay of every sequence
+  headroom.csv              F1 of rules and face readers on these labels: what a stimulus can add
   demo_release.json         the parameters; the same ones write the same bytes again
 
 Written with: {parameters}
@@ -50,16 +58,19 @@ MODALITIES_README = """
 
 def write_release(
     out_dir: str | os.PathLike[str],
-    tuples: int = TUPLES,
-    size: int = 256,
+    tuples: int | None = None,
+    size: int | None = None,
     seed: int = 0,
     jobs: int | None = None,
     progress: bool = True,
     modalities: bool = False,
+    preset: str = "demo",
+    dials: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     """Writes `tuples` stimulus-reaction-caption tuples of `size` x `size` pixels under `out_dir`.
 
-    The bytes depend on tuples, size and seed, not on `jobs` (processes; default: one a core). It
+    What is None follows from `preset`; `dials` changes some of its dials (dials.Dials).
+    The bytes depend on all of these, not on `jobs` (processes; default: one a core). It
     is written beside `out_dir` and renamed at the end; a finished release of the same parameters
     is left alone. Besides the tuples, about 0.2 % of frames have success 0 in openface.csv.
     `modalities` adds depth and thermal images of the same faces and changes no other image.
@@ -67,13 +78,12 @@ def write_release(
     """
     out = Path(out_dir).expanduser().absolute()
     jobs = cores() if jobs is None else jobs
-    numbers = {"tuples": tuples, "size": size, "seed": seed, "jobs": jobs}
-    for name, least in {"tuples": 1, "size": SMALLEST, "seed": 0, "jobs": 1}.items():
-        if numbers[name] < least:
-            raise InputError(f"--{name}={numbers[name]}: expected at least {least}")
-    release = Release(tuples, size, seed, modalities)
+    if jobs < 1:
+        raise InputError(f"--jobs={jobs}: expected at least 1")
+    release = make_release(tuples, size, seed, modalities, preset, dials)
     parameters: dict[str, object] = {"rendered": True, "drawing": DRAWING}
-    parameters |= {"tuples": tuples, "size": size, "seed": seed}
+    parameters |= {"tuples": release.tuples, "size": release.size, "seed": seed}
+    parameters["dials"] = release.dials.told()
     if modalities:
         parameters["modalities"] = MODALITIES
     try:
@@ -87,6 +97,29 @@ def write_release(
             f"{where}: cannot write the demo release ({error.strerror}); choose another --out"
         ) from error
     return out
+
+
+def make_release(
+    tuples: int | None,
+    size: int | None,
+    seed: int,
+    modalities: bool,
+    preset: str,
+    dials: Mapping[str, Any],
+) -> Release:
+    """What determines a release's bytes; arguments are those of `write_release`."""
+    chosen = PRESETS[preset].changed(dials)
+    if tuples is None:
+        tuples = chosen.sequences * chosen.frames or TUPLES
+    size = SIZES[preset] if size is None else size
+    numbers = {"tuples": tuples, "size": size, "seed": seed}
+    for name, least in {"tuples": 1, "size": SMALLEST, "seed": 0}.items():
+        if numbers[name] < least:
+            raise InputError(f"--{name}={numbers[name]}: expected at least {least}")
+    if tuples < chosen.sequences:
+        least = chosen.sequences
+        raise InputError(f"--tuples={tuples}: expected at least {least}, one a sequence")
+    return Release(tuples, size, seed, modalities, chosen)
 
 
 def _is_finished(out: Path, parameters: dict[str, object]) -> bool:
@@ -117,16 +150,23 @@ def _write(
     with (
         (labels / "keyframes.csv").open("w", encoding="utf-8") as key_file,
         (labels / "demographics.csv").open("w", encoding="utf-8") as people_file,
+        (stage / "truth.csv").open("w", encoding="utf-8") as truth_file,
         tqdm(total=release.tuples, unit="tuple", desc="demo release", disable=not progress) as bar,
     ):
         key_file.write(csv_lines([sequence.KEYFRAME_COLUMNS]))
         people_file.write(csv_lines([sequence.DEMOGRAPHICS_COLUMNS]))
+        truth_file.write(csv_lines([sequence.TRUTH_COLUMNS]))
         write = partial(sequence.write_sequence, stage, release)
-        written = ordered_map(write, range(release.sequences), min(jobs, release.sequences))
-        for keyframes, person, frames in written:
-            key_file.write(csv_lines(keyframes))
-            people_file.write(csv_lines([person]))
-            bar.update(min(frames, release.tuples - bar.n))
+        evidence = []
+        for done in ordered_map(write, range(release.sequences), min(jobs, release.sequences)):
+            key_file.write(csv_lines(done.keyframes))
+            people_file.write(csv_lines([done.person]))
+            truth_file.write(csv_lines([done.truth]))
+            evidence.append(done.evidence)
+            bar.update(min(done.frames, release.tuples - bar.n))
+    scores = headroom.measure(evidence)
+    if scores is not None:
+        (stage / headroom.FILE).write_text(headroom.table(scores), encoding="utf-8")
     readme = README.format(parameters=json.dumps(parameters))
     if release.modalities:
         readme += MODALITIES_README
@@ -136,33 +176,16 @@ def _write(
 
 def main() -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tfds_reactionet.demo",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add, png = parser.add_argument, "FILE.png"
-    add("--out", help="folder to write; must be new, empty or hold the same release")
-    tuples = "stimulus-reaction-caption tuples (default %(default)s)"
-    add("--tuples", type=int, default=TUPLES, help=tuples)
-    add("--size", type=int, default=256, help="width and height in pixels (default 256)")
-    seed = "other numbers give other people and videos (default 0)"
-    add("--seed", type=int, default=0, help=seed)
-    add("--jobs", type=int, help="processes (default: one a core)")
-    images = "depth and thermal images of the same faces besides, in the release and the pictures"
-    add("--modalities", action="store_true", help=images)
-    pictures = "pictures to look at instead of, or besides, a release"
-    add = parser.add_argument_group(pictures).add_argument
-    add("--contact-sheet", metavar=png, help="one AU a row, intensities 0 to 5")
-    add("--samples", metavar=png, help="random tuples with captions and AUs")
-    add("--scenes", metavar=png, help="all 24 sub-scenes: before, and both events")
-    args = parser.parse_args()
-    release = Release(args.tuples, args.size, args.seed, args.modalities)
+    args = _parser().parse_args()
+    given = {dial.name: getattr(args, dial.name) for dial in dataclasses.fields(Dials)}
+    asked = (args.seed, args.modalities, args.preset, given)
+    release = make_release(args.tuples, args.size, *asked)
+    size = release.size
     of_aus = sheets.modality_sheet if args.modalities else sheets.contact_sheet
     drawings = {
-        args.contact_sheet: lambda: of_aus(args.size),
+        args.contact_sheet: lambda: of_aus(size),
         args.samples: lambda: sheets.samples(release),
-        args.scenes: lambda: sheets.scenes(args.size),
+        args.scenes: lambda: sheets.scenes(size),
     }
     drawings.pop(None, None)
     if not args.out and not drawings:
@@ -170,10 +193,43 @@ def main() -> int:
     for path in drawings:
         sheets.check(path)
     if args.out:
-        numbers = (args.tuples, args.size, args.seed, args.jobs)
-        out = write_release(args.out, *numbers, modalities=args.modalities)
-        print(f"{out}: {args.tuples} rendered tuples of {args.size}x{args.size} pixels")
+        numbers = (args.tuples, args.size, args.seed, args.jobs, True)
+        out = write_release(args.out, *numbers, args.modalities, args.preset, given)
+        print(f"{out}: {release.tuples} rendered tuples of {size}x{size} pixels")
     for path, draw in drawings.items():
         sheets.save(path, draw())
         print(path)
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tfds_reactionet.demo",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add, png = parser.add_argument, "FILE.png"
+    add("--out", help="folder to write; must be new, empty or hold the same release")
+    preset = "the dials of reactionet/demo or reactionet/world (default %(default)s)"
+    add("--preset", choices=tuple(PRESETS), default="demo", help=preset)
+    tuples = f"stimulus-reaction-caption tuples (default: {TUPLES}, or sequences x frames)"
+    add("--tuples", type=int, help=tuples)
+    sizes = ", ".join(f"{side} of {name}" for name, side in SIZES.items())
+    add("--size", type=int, help=f"width and height in pixels (default: {sizes})")
+    seed = "other numbers give other people and videos (default 0)"
+    add("--seed", type=int, default=0, help=seed)
+    add("--jobs", type=int, help="processes (default: one a core)")
+    images = "depth and thermal images of the same faces besides, in the release and the pictures"
+    add("--modalities", action="store_true", help=images)
+    add = parser.add_argument_group("dials (defaults of demo, world)").add_argument
+    for dial in dataclasses.fields(Dials):
+        low, high = dial.metadata["range"]
+        shown = ", ".join(f"{getattr(dials, dial.name):g}" for dials in PRESETS.values())
+        text = f"{dial.metadata['help']}; {low:g} to {high:g} ({shown})"
+        add(f"--{dial.name}", metavar="NUMBER", help=text.replace("%", "%%"))
+    pictures = "pictures to look at instead of, or besides, a release"
+    add = parser.add_argument_group(pictures).add_argument
+    add("--contact-sheet", metavar=png, help="one AU a row, intensities 0 to 5")
+    add("--samples", metavar=png, help="random tuples with captions and AUs")
+    add("--scenes", metavar=png, help="all 24 sub-scenes: before, and both events")
+    return parser

@@ -25,6 +25,7 @@ DATA_SET = DataSet(
         "full": "Every frame with a face or a manual label.",
         "keyframes": "Hand-labelled key frames only.",
         "demo": "A rendered release, bundled; no recordings.",
+        "world": "A rendered release whose stimuli say much of weakly seen faces; no recordings.",
         "demo_keyframes": "The rendered release's hand-labelled key frames only.",
         "demo_multimodal": "The rendered release with depth and thermal images of the same faces.",
     },
@@ -79,8 +80,14 @@ DATA_SET = DataSet(
         "were.",
     },
     demo="tfds_reactionet.demo",
-    rendered={"demo": {}, "demo_keyframes": {}, "demo_multimodal": {"modalities": True}},
+    rendered={
+        "demo": {},
+        "world": {"preset": "world"},
+        "demo_keyframes": {},
+        "demo_multimodal": {"modalities": True},
+    },
     folders={
+        "world": "reactionet_world",
         "demo": "reactionet_demo",
         "demo_keyframes": "reactionet_demo",
         "demo_multimodal": "reactionet_demo_multimodal",

@@ -34,6 +34,8 @@ SIDES = ("reaction", "stimulus")
 MODALITIES = ("depth", "thermal")  # of the reaction
 KEYFRAMES = Path("labels", "keyframes.csv")
 DEMOGRAPHICS = Path("labels", "demographics.csv")
+RENDERED = Path("demo_release.json")  # of rendered releases: their parameters
+HEADROOM = Path("headroom.csv")  # of them, too: F1 of rules and of readers of faces
 FOLDS = tuple(Path("splits", f"fold{number}.txt") for number in (1, 2, 3))
 WANTED = (
     f"put ReactioNet there as <scene>/<sub_scene>/<task>/<sequence>/ (scenes: "

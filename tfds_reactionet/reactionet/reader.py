@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.facs import OPENFACE_INTENSITY_AUS, REACTIONET_AUS, REACTIONET_AUS_12, SCENES
 from tfds_reactionet import reading
@@ -237,7 +238,7 @@ class Reader(FoldReader):
         return parts, "components" if listed is None else "release"
 
     def said(self) -> dict[str, Any]:
-        """The people's age and ethnicity, and how many sequences name nobody."""
+        """The people's age and ethnicity, how many sequences name nobody, a rendering's dials."""
         path = self.root / layout.DEMOGRAPHICS
         keys = [sequence.key for sequence in layout.find_sequences(self.root)]
         known = labels.read_demographics(path)
@@ -250,7 +251,21 @@ class Reader(FoldReader):
             "demographics": labels.read_people(path),
             "sequences_without_subject": without,
             "notes": [note] if without else [],
+            **self._rendering(),
         }
+
+    def _rendering(self) -> dict[str, Any]:
+        """Of a rendered release its dials, and the F1 that rules and readers of faces reach."""
+        if not (self.root / layout.RENDERED).is_file():
+            return {}
+        try:
+            said = files.read_json(self.root / layout.RENDERED)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.root / layout.RENDERED}: damaged ({error})") from None
+        path = self.root / layout.HEADROOM
+        needed = ("predictor", "meaning", "f1")
+        rows = [row for _, row in reading.read_table(path, needed)] if path.is_file() else []
+        return {"rendering": said, "headroom": rows}
 
     def stamped(self) -> list[Path]:
         """What the label and sequence folders hold; of a folder of images that is its time."""

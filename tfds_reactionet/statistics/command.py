@@ -2,8 +2,8 @@
 
 Figure 1 (scenes), Table 1 (demographics), Figure 4 (less frequent AUs beside other sets), Figure 5
 (AU occurrence), Table 2 (agreement of coders), Figure 6 (words by AU), AU co-occurrence beside the
-relation prior, AU intensities, and the delay of reactions (section 4). Behind every picture lie a
-PNG and a CSV.
+relation prior, AU intensities, the delay of reactions (section 4), and of a rendered release what
+stimulus and caption could add to a face. Behind every picture lie a PNG and a CSV.
 """
 
 import argparse
@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Study], sections.Shown]]] = {
     "relations": ("AU co-occurrence and the relation prior", sections.relations),
     "intensity": ("AU intensity", sections.intensity),
     "delay": ("Reaction delay", sections.delay),
+    "headroom": ("Headroom of stimulus and caption (rendered releases)", sections.headroom),
 }
 
 

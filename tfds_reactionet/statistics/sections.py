@@ -210,6 +210,26 @@ def intensity(study: Study) -> Shown:
     return {"bin": BIN, "lacking": [name for name in study.au_names if name not in shown]}
 
 
+def headroom(study: Study) -> Shown:
+    """A rendered release's dials, and what rules and readers of faces reach on its labels."""
+    rows, said = study.metadata.get("headroom"), study.metadata.get("rendering")
+    if not said:
+        return "this data set is not a rendered one: nobody knows what its faces truly show."
+    if not rows:
+        return "too few people for three folds."
+    scores = {row["predictor"]: float(row["f1"]) for row in rows}
+    bars = {row["meaning"]: 100 * float(row["f1"]) for row in rows}
+    study.files |= {
+        "headroom.png": figures.bars({"F1 in per cent, mean of 12 AUs and three folds": bars}),
+        "headroom.csv": csv_text(list(rows[0]), [row.values() for row in rows]),
+    }
+    return {
+        "gain": 100 * (scores["reader_seen"] - scores["reader"]),
+        "table": [[name, f"{value:.1f}"] for name, value in bars.items()],
+        "dials": [[name, f"{value:g}"] for name, value in said.get("dials", {}).items()],
+    }
+
+
 def delay(study: Study) -> Shown:
     """How much later AUs set in than the stimulus changes (supplement 4)."""
     shift = study.metadata["options"].get("stimulus_delay_frames", 0)

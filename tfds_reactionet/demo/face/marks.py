@@ -14,6 +14,8 @@ def draw_creases(who: Identity, face: Face, au: np.ndarray, canvas: Canvas) -> N
     old = max(0.0, (who.age - 34) / 22) * 0.3
     _draw_upper(canvas, who, p, a, old)
     _draw_lower(canvas, who, p, a, old)
+    for sign, levels in zip((-1.0, 1.0), face.levels, strict=True):
+        _draw_corner(canvas, p * [sign, 1.0], sign, levels)
 
 
 def _one(canvas: Canvas, points: np.ndarray, width: float, depth: float) -> None:
@@ -74,14 +76,6 @@ def _draw_lower(canvas: Canvas, who: Identity, p: np.ndarray, a: Levels, old: fl
     if a[10] > SEEN or fold > SEEN:
         line = [[0, -0.09], [0.065, -0.04], [0.115, 0.07], [0.15, 0.16]]
         _both(canvas, wing, line, 0.032, max(a[10], fold))
-    if a[12] > SEEN:
-        cheek = np.array([[0.02, -0.18], [0.095, -0.06], [0.1, 0.06], [0.07, 0.13]]) + corner
-        _both(canvas, 0, [wing + np.array([0.07, -0.01]), *cheek], 0.026, 0.65 * a[12])
-    if a[14] > SEEN:
-        dimple = corner + np.array([0.045, 0])
-        line = [[-0.012, -0.075], [0.022, -0.025], [0.022, 0.03], [-0.012, 0.08]]
-        _both(canvas, dimple, line, 0.042, a[14])
-        _both(canvas, dimple, [[0, -0.025], [0.004, 0.03]], 0.06, a[14])
     if a[15] > SEEN:
         line = [[0.005, 0.005], [0.045, 0.06], [0.06, 0.14], [0.05, 0.2]]
         _both(canvas, corner, line, 0.03, a[15])
@@ -92,13 +86,18 @@ def _draw_lower(canvas: Canvas, who: Identity, p: np.ndarray, a: Levels, old: fl
         rng = np.random.default_rng(who.texture_seed)
         for u, dv in rng.uniform([-0.12, 0.06], [0.12, 0.19], (13, 2)):
             _one(canvas, np.array([[u, v + dv], [u + 0.02, v + dv + 0.012]]), 0.028, 0.75 * a[17])
-    if a[20] > SEEN:
-        for rise in (-0.035, 0.045):
-            line = [[0.03, rise * 0.4], [0.1, rise], [0.17, 1.8 * rise]]
-            _both(canvas, corner, line, 0.018, 0.75 * a[20])
-    if a[23] > SEEN:
-        edges = ((p[51, 1], 1.06, -0.012, -0.085), (low, 1.04, 0.012, 0.07))
-        for k in np.linspace(-0.7, 0.7, 5):
-            for edge, lean, near, far in edges:
-                u, v = k * corner[0], edge + (corner[1] - edge) * abs(k) ** 2
-                _one(canvas, np.array([[u, v + near], [u * lean, v + far]]), 0.018, 0.75 * a[23])
+
+
+def _draw_corner(canvas: Canvas, p: np.ndarray, sign: float, a: Levels) -> None:
+    """What AU12 and AU14 draw beside one corner of the mouth; `p` has it on positive u."""
+    wing, corner, flip = p[35 if sign > 0 else 31], p[54 if sign > 0 else 48], [sign, 1.0]
+    if a[12] > SEEN:
+        cheek = np.array([[0.02, -0.18], [0.095, -0.06], [0.1, 0.06], [0.07, 0.13]]) + corner
+        line = curve(np.array([wing + np.array([0.07, -0.01]), *cheek]))
+        _one(canvas, line * flip, 0.026, 0.65 * a[12])
+    if a[14] > SEEN:
+        dimple = corner + np.array([0.045, 0])
+        line = [[-0.012, -0.075], [0.022, -0.025], [0.022, 0.03], [-0.012, 0.08]]
+        _one(canvas, (curve(np.array(line)) + dimple) * flip, 0.042, a[14])
+        pit = curve(np.array([[0, -0.025], [0.004, 0.03]]))
+        _one(canvas, (pit + dimple) * flip, 0.06, a[14])

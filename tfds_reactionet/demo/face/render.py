@@ -86,11 +86,15 @@ def render_head(
     light: Light,
     gaze: Gaze,
     background: UInt8[np.ndarray, "size size 3"],
+    lean: float = 0.0,
 ) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "68 2"]]:
-    """Draws the head over `background`; gaze is right and down in -1..1; landmarks in pixels."""
+    """Draws the head over `background`; gaze is right and down in -1..1; landmarks in pixels.
+
+    `lean` -1..1: how far AU12 and AU14 keep to the image's left or right.
+    """
     size = background.shape[0]
     side = 2 * (round(size * TEXTURE) // 2)
-    face = build_face(who, au)
+    face = build_face(who, au, lean)
     albedo, cover, crease = paint_texture(who, face, au, gaze, side)
     texture = np.empty((side, side, 4), np.uint8)
     texture[..., :3] = shade(albedo, crease, relief(who, face, au, side // 2), light, pose)

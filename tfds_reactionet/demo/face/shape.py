@@ -18,6 +18,7 @@ from tfds_reactionet.demo.canvas import curve, symmetric
 Field = Float[np.ndarray, "side side"]
 Levels = dict[int, float]  # AU number -> visible strength 0..1
 HALF = 1.4  # half the side of the canonical square
+ONE_SIDED = (12, 14)  # AUs that a face may show on one side
 OPEN = 0.012  # gap between the lips from which the mouth's inside shows
 LIGHT_SKIN, DARK_SKIN = np.array([244.0, 206, 180]), np.array([108.0, 70, 50])
 
@@ -95,6 +96,7 @@ class Face:
     lower_lid: tuple[np.ndarray, np.ndarray]
     eye_centre: np.ndarray  # [2, 2]
     lid_line: float  # canonical v by which the crease above the upper lid moves
+    levels: tuple[Levels, Levels]  # visible strengths on the image's left and right
 
     @property
     def eyes(self) -> list[np.ndarray]:
@@ -119,17 +121,24 @@ class Face:
 
 
 def strengths(au: Float[np.ndarray, "17"]) -> Levels:
-    """AU number -> visible strength 0..1; concave, so that intensity 1 ("trace") can be seen."""
-    shown = (np.clip(au, 0, 5) / 5) ** 0.75
+    """AU number -> visible strength 0..1: a trace is much fainter than B, C to E are evident."""
+    level = np.clip(au, 0, 5)
+    shown = np.interp(level, range(6), (0.0, 0.16, 0.42, 0.66, 0.85, 1.0))
     return {int(name[2:]): float(s) for name, s in zip(REACTIONET_AUS, shown, strict=True)}
+
+
+def leaning(a: Levels, lean: float) -> tuple[Levels, Levels]:
+    """Strengths on the image's left and right: AU12 and AU14 keep to the side of `lean` (-1..1)."""
+    weak = {**a, **{number: a[number] * (1 - abs(lean)) for number in ONE_SIDED}}
+    return (weak, a) if lean > 0 else (a, weak)
 
 
 def _lids(who: Identity, a: Levels, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower lid of the image-right eye at `samples` in -1 (inner) .. 1 (outer)."""
-    wide = 1 + 1.0 * a[5] + 0.15 * a[2] - 0.43 * a[7] - 0.05 * a[6] - 0.1 * a[9]
+    wide = 1 + 1.0 * a[5] + 0.15 * a[2] - 0.54 * a[7] - 0.05 * a[6] - 0.1 * a[9]
     up = 0.085 * who.eye_height * wide
-    low = 0.066 * who.eye_height * (1 + 0.15 * a[5] - 0.3 * a[6] - 0.9 * a[7] - 0.1 * a[9])
-    closed = min(1.0, 1.25 * a[45])
+    low = 0.066 * who.eye_height * (1 + 0.15 * a[5] - 0.3 * a[6] - 0.85 * a[7] - 0.1 * a[9])
+    closed = min(1.0, 1.2 * a[45] ** 2.6)  # a blink: its lower levels leave the eye open
     up, low = max(up, 0.014), max(low, 0.004)
     up = up * (1 - closed) - 0.035 * closed  # closing lids meet low
     low = low * (1 - closed) + 0.04 * closed
@@ -140,19 +149,27 @@ def _lids(who: Identity, a: Levels, samples: np.ndarray) -> tuple[np.ndarray, np
     return np.stack([u, line - up * arch], 1), np.stack([u, line + low * sag], 1)
 
 
-def _mouth(who: Identity, a: Levels) -> np.ndarray:
-    """The 20 mouth points 48..67."""
-    width = who.mouth_width + 0.11 * a[12] + 0.18 * a[20] + 0.03 * a[14] + 0.02 * a[15]
-    width -= 0.06 * a[23] + 0.05 * a[26] + 0.03 * a[17]
-    corner = 0.656 - 0.15 * a[12] + 0.14 * a[15] + 0.03 * a[20] + 0.05 * a[26] - 0.01 * a[14]
-    thin = 1 - 0.72 * a[23] - 0.3 * a[20] - 0.2 * a[12] - 0.12 * a[14]
+def _mouth(who: Identity, left: Levels, right: Levels) -> np.ndarray:
+    """The 20 mouth points 48..67, where both sides may differ."""
+    ours, theirs = _even_mouth(who, right), _even_mouth(who, left)
+    side = np.sign(ours[:, :1].round(9))
+    return np.where(side > 0, ours, np.where(side < 0, theirs, (ours + theirs) / 2))
+
+
+def _even_mouth(who: Identity, a: Levels) -> np.ndarray:
+    """The 20 mouth points of equal sides."""
+    width = who.mouth_width + 0.1 * a[12] + 0.2 * a[20] + 0.03 * a[14] + 0.02 * a[15]
+    width -= 0.085 * a[23] + 0.05 * a[26] + 0.03 * a[17]
+    corner = 0.656 - 0.22 * a[12] + 0.14 * a[15] + 0.03 * a[20] + 0.05 * a[26] - 0.01 * a[14]
+    thin = 1 - 0.8 * a[23] - 0.42 * a[20] - 0.2 * a[12] - 0.12 * a[14]
     gap = 0.125 * a[25] ** 0.8 + 0.27 * a[26]
-    raised = 0.12 * a[10] + 0.05 * a[9]
+    raised = 0.12 * a[10] + 0.1 * a[9]
     middle = 0.66 - 0.02 * a[12] - 0.065 * a[17] + 0.02 * a[15]
     top_in = middle - 0.22 * gap - raised * (0.6 if gap > 0.02 else 0.45)
     low_in = middle + 0.78 * gap + 0.004 - (0.02 * a[10])
     low_in = max(low_in, top_in + 0.004)
-    top_out = top_in - who.upper_lip * max(thin, 0.12) * (1 + 0.2 * a[10]) - 0.02 * a[10]
+    top_out = top_in - who.upper_lip * max(thin, 0.12) * (1 + 0.2 * a[10])
+    top_out -= 0.02 * a[10] + 0.015 * a[9]
     low_out = low_in + who.lower_lip * max(thin, 0.12) * (1 + 0.35 * a[17] - 0.15 * a[26])
 
     def row(centre: float, knots: list[float], flat: float) -> list[list[float]]:
@@ -169,9 +186,13 @@ def _mouth(who: Identity, a: Levels) -> np.ndarray:
     return np.array(outer + inner)
 
 
-def build_face(who: Identity, au: Float[np.ndarray, "17"]) -> Face:
-    """Places the 68 points (iBUG / OpenFace order) and the lid curves for intensities 0..5."""
+def build_face(who: Identity, au: Float[np.ndarray, "17"], lean: float = 0.0) -> Face:
+    """Places the 68 points (iBUG / OpenFace order) and the lid curves for intensities 0..5.
+
+    `lean` -1..1: how far AU12 and AU14 keep to the image's left or right.
+    """
     a = strengths(au)
+    levels = leaning(a, lean)
     theta = np.linspace(-1, 1, 17) * np.deg2rad(93)
     sine, cosine = np.sin(theta), np.clip(np.cos(theta), 0, 1)
     drop = 0.2 * a[26] - 0.03 * a[17]
@@ -198,13 +219,14 @@ def build_face(who: Identity, au: Float[np.ndarray, "17"]) -> Face:
     right = np.concatenate([coarse_up, coarse_low[2:0:-1]])
     flip = np.array([-1.0, 1.0])
     left = right[[3, 2, 1, 0, 5, 4]] * flip
-    points = [jaw, brow[::-1] * flip, brow, bridge, nostrils, left, right, _mouth(who, a)]
+    points = [jaw, brow[::-1] * flip, brow, bridge, nostrils, left, right, _mouth(who, *levels)]
     return Face(
         landmarks=np.concatenate(points),
         upper_lid=(upper * flip, upper),
         lower_lid=(lower * flip, lower),
         eye_centre=np.array([[-who.eye_distance, -0.135], [who.eye_distance, -0.135]]),
         lid_line=-0.03 * a[5] + 0.03 * a[4] - 0.025 * a[2],
+        levels=levels,
     )
 
 
@@ -274,16 +296,21 @@ def relief(who: Identity, face: Face, au: np.ndarray, side: int) -> Field:
     out += 0.035 * bump(side, 0, mouth_low - 0.05, 0.17, 0.035)
     out -= 0.03 * bump(side, 0, mouth_low + 0.055, 0.16, 0.035)
     out += (0.045 + 0.05 * a[17]) * bump(side, 0, chin - 0.16 - 0.03 * a[17], 0.15, 0.1)
-    if a[6] + a[12] > 0:
-        out += (0.1 * a[6] + 0.04 * a[12]) * bumps(side, 0.44, 0.12 - 0.04 * a[6], 0.14, 0.09)
-    if a[12] + a[10] > 0:
-        out += (0.06 * a[12] + 0.03 * a[10]) * bumps(side, 0.42, 0.35, 0.11, 0.12)
+    if a[6] > 0:
+        out += 0.1 * a[6] * bumps(side, 0.44, 0.12 - 0.04 * a[6], 0.14, 0.09)
+    if a[10] > 0:
+        out += 0.03 * a[10] * bumps(side, 0.42, 0.35, 0.11, 0.12)
     if a[7] > 0:
         out += 0.05 * a[7] * bumps(side, who.eye_distance, -0.065, 0.12, 0.022)
     if a[4] > 0:
         out += 0.05 * a[4] * bumps(side, 0.13, points[22, 1] - 0.03, 0.07, 0.06)
-    if a[14] > 0:
-        out -= 0.07 * a[14] * bumps(side, points[54, 0] + 0.05, points[54, 1], 0.035, 0.06)
+    corners = (points[48] - [0.05, 0], points[54] + [0.05, 0])
+    for sign, corner, b in zip((-1, 1), corners, face.levels, strict=True):
+        if b[12] > 0:
+            out += 0.04 * b[12] * bump(side, 0.44 * sign, 0.12 - 0.04 * a[6], 0.14, 0.09)
+            out += 0.06 * b[12] * bump(side, 0.42 * sign, 0.35, 0.11, 0.12)
+        if b[14] > 0:
+            out -= 0.07 * b[14] * bump(side, *corner, 0.035, 0.06)
     return out
 
 

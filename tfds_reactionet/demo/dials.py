@@ -30,7 +30,7 @@ class Dials:
     frames: int = _dial(80, 1, 10_000, "frames of a sequence, on average")
     fps: float = _dial(25.0, 1.0, 120.0, "frames a second of both videos")
     face_quality: float = _dial(
-        0.3, 0.0, 1.0, "what the camera kept of the face: size, focus, light, turn, nothing before"
+        0.85, 0.0, 1.0, "what the camera kept of the face: size, focus, light, turn, nothing before"
     )
     label_noise: float = _dial(
         0.15, 0.0, 1.0, "error of the automatic coder in levels of intensity; it changes slowly"
@@ -80,6 +80,6 @@ class Dials:
 
 WORLD = Dials()
 # Short sequences of few frames a second: neighbours differ, so that 3,600 tuples are enough.
-DEMO = Dials(sequences=0, subjects=0, frames=9, fps=5.0, delay=0.6)
+DEMO = Dials(sequences=0, subjects=0, frames=9, fps=5.0, face_quality=1.0, delay=0.6)
 PRESETS = {"demo": DEMO, "world": WORLD}
 SIZES = {"demo": 256, "world": 48}  # pixels

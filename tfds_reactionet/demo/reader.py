@@ -1,8 +1,10 @@
 """What a camera leaves for a reader of faces: the error of each action unit's measured intensity.
 
-The reader is an ideal one of landmarks: it knows how every AU moves the 68 points, and measures
-each point with an error that follows from the camera alone, the face's size in pixels, focus, light
-and grain, turn and what stands before it; creases and skin tell it nothing (reconstruction).
+The reader knows how every AU moves the 68 landmarks, and measures each with an error that follows
+from the camera: the face's size in pixels, focus, light and grain, turn and what stands before it;
+creases and skin tell it nothing. An ideal one would read far better than what is learnt of some
+thousand faces, so errors are LEARNT times as large: DRR of the face alone (R) reached 0.517 on
+2,400 tuples of the demo at a quality of 0.7, and this reader reaches more (reconstruction).
 """
 
 from functools import lru_cache
@@ -14,6 +16,7 @@ from tfds_reactionet.demo.face import Identity, build_face
 from tfds_reactionet.demo.reaction import Studio
 
 PIXELS = 0.5  # a point's error in a sharp, bright image
+LEARNT = 4.5
 OWN = 0.015  # canonical: how far the neutral face of a stranger is known, after sample_identity
 DIM = 12.0  # grain (grey levels) over brightness that makes the error sqrt(2) times as large
 LEVEL = 2.0  # at which an AU's displacements are taken
@@ -28,7 +31,7 @@ def reading_error(who: Identity, studio: Studio, size: int) -> Float[np.ndarray,
     error = np.hypot(pixels / scale, OWN)
     neutral, moved = _moved(who)
     known = (moved**2).sum(-1) @ _seen(neutral, studio)
-    return error * LEVEL / np.sqrt(np.maximum(known, 1e-6))
+    return LEARNT * error * LEVEL / np.sqrt(np.maximum(known, 1e-6))
 
 
 @lru_cache(maxsize=256)

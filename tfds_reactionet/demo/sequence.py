@@ -3,7 +3,7 @@
 Sequence i is a function of (seed, i) alone, so any process may write it and memory does not grow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tfds_reactionet.demo.dials import DEMO, Dials
 from tfds_reactionet.demo.face import Identity, sample_identity
 from tfds_reactionet.demo.headroom import Evidence
 from tfds_reactionet.demo.modalities import render_modalities
-from tfds_reactionet.demo.reaction import Reaction, Take, render_reaction, sample_studio
+from tfds_reactionet.demo.reaction import Reaction, Studio, Take, render_reaction, sample_studio
 from tfds_reactionet.demo.reader import reading_error
 from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
@@ -97,6 +97,11 @@ class Place:
     @property
     def path(self) -> str:
         return f"{self.scene}/{self.sub_scene}/{self.task}/{self.sequence}"
+
+    @property
+    def person(self) -> str:
+        """The subject's name in labels/demographics.csv."""
+        return f"S{self.subject + 1:04d}"
 
 
 def spread(sequences: int, subjects: int) -> list[int]:
@@ -212,6 +217,56 @@ def _openface_row(
 
 
 @dataclass(frozen=True)
+class Coded:
+    """What coders say of a sequence: the automatic one of all frames, people of key frames."""
+
+    intensity: Float[np.ndarray, "frames 17"]
+    occurrence: Int[np.ndarray, "frames 18"]  # OpenFace's columns
+    by_hand: Mapping[int, Int[np.ndarray, "17"]]  # by frame from 0 on; 9 is unknown
+
+    @property
+    def labels(self) -> Int[np.ndarray, "frames 17"]:
+        """0, 1, -1 unknown, as they reach the records: what was coded by hand wins."""
+        out = self.occurrence[:, _OURS].copy()
+        for frame, codes in self.by_hand.items():
+            out[frame] = np.where(codes == 9, -1, codes)
+        return out
+
+
+def draw_codes(release: Release, index: int, script: Script) -> Coded:
+    """The labels of a sequence, with the automatic coder's errors."""
+    truth, dials = script.course.intensity, release.dials
+    observed = observe(release.rng(8, index), truth, dials.label_noise, dials.fps)
+    unknown = release.rng(10, index).uniform(size=truth.shape) < UNKNOWN_SHARE
+    codes = np.where(unknown, 9, truth >= 1)
+    keys = [k for k in range(len(truth)) if (k + index) % KEY_FRAME_EVERY == 0]
+    return Coded(*observed, {frame: codes[frame] for frame in keys})
+
+
+def gather(release: Release, index: int, script: Script, coded: Coded) -> Evidence:
+    """What is known of a sequence without its pixels, to measure the headroom by."""
+    course, where = script.course, script.place
+    studio = draw_studio(release, index)
+    error = reading_error(script.who, studio, release.size)
+    noise = release.rng(9, index).normal(0, 1, course.intensity.shape)
+    return Evidence(
+        *(where.path, where.person, course.event),
+        since=(np.arange(len(noise)) - course.event_frame) / release.dials.fps,
+        labels=coded.labels,
+        truth=course.intensity,
+        mood=course.mood,
+        measured=course.intensity + error * noise,
+        error=error,
+        fps=release.dials.fps,
+    )
+
+
+def draw_studio(release: Release, index: int) -> Studio:
+    """Room, clothes and camera of a sequence."""
+    return sample_studio(release.rng(6, index), release.dials.face_quality)
+
+
+@dataclass(frozen=True)
 class Written:
     """What a sequence adds to the files of the whole release."""
 
@@ -234,13 +289,11 @@ def write_sequence(root: Path, release: Release, index: int) -> Written:
     modalities = ("depth", "thermal") if release.modalities else ()
     for name in ("reaction", "stimulus", *modalities):
         (folder / name).mkdir(parents=True)
-    dials, truth, frames = release.dials, course.intensity, len(course.intensity)
-    studio = sample_studio(release.rng(6, index), dials.face_quality)
-    rng = release.rng(8, index)
-    intensity, occurrence = observe(rng, truth, dials.label_noise, dials.fps)
-    labels = occurrence[:, _OURS].copy()
+    studio, rng = draw_studio(release, index), release.rng(11, index)
+    truth, frames = course.intensity, len(course.intensity)
+    coded = draw_codes(release, index, script)
     lost = frames >= 12 and index % 30 == 17
-    rows, keys, captions = [], [], draw_captions(release, index, script)
+    rows, captions = [], draw_captions(release, index, script)
     for frame in range(frames + lost):
         now = min(frame, frames - 1)
         hidden = frame == frames
@@ -251,8 +304,8 @@ def write_sequence(root: Path, release: Release, index: int) -> Written:
         blocked = 0.05 * (studio.occlusion != "none")
         sure = float(np.clip(rng.normal(0.965 - blocked, 0.012), 0.86, 0.98))
         sure = 0.12 if hidden else sure
-        coded = intensity[now], occurrence[now]
-        rows.append(_openface_row(frame + 1, dials.fps, shot, sure, *coded))
+        observed = coded.intensity[now], coded.occurrence[now]
+        rows.append(_openface_row(frame + 1, release.dials.fps, shot, sure, *observed))
         stimulus = draw_stimulus(release, index, script, frame)
         images = {"reaction": shot.image, "stimulus": stimulus}
         if modalities:
@@ -264,26 +317,23 @@ def write_sequence(root: Path, release: Release, index: int) -> Written:
             image = np.ascontiguousarray(image)
             data = simplejpeg.encode_jpeg(image, quality=QUALITY, colorspace="RGB")
             (folder / name / f"{frame + 1:06d}.jpg").write_bytes(data)
-        if not hidden and (frame + index) % KEY_FRAME_EVERY == 0:
-            codes = np.where(rng.uniform(size=17) < UNKNOWN_SHARE, 9, truth[now] >= 1)
-            expression = facs.EXPRESSIONS[course.expression[now]]
-            names = [*where.path.split("/"), str(frame + 1), expression]
-            keys.append([*names, *(str(int(code)) for code in codes)])
-            labels[now] = np.where(codes == 9, -1, codes)  # made by hand, so they win
     (folder / "openface.csv").write_text(csv_text(OPENFACE_COLUMNS, rows), "utf-8")
     said = enumerate(captions + captions[-1:] * lost, 1)
     (folder / "captions.csv").write_text(csv_text(["frame", "caption"], said), "utf-8")
-    name = f"S{where.subject + 1:04d}"
-    who = [where.path, name, str(script.who.age), "unknown"]
-    told = [course.event, str(course.event_frame + 1), course.emotion, f"{course.delay:.3f}"]
-    happened = [where.path, name, *told, f"{course.lean:.3f}"]
-    noise = release.rng(9, index).normal(0, 1, truth.shape)
-    error = reading_error(script.who, studio, release.size)
-    since = (np.arange(frames) - course.event_frame) / dials.fps
-    measured = truth + error * noise
-    seen = (labels, truth, course.mood, measured)
-    evidence = Evidence(where.path, name, course.event, since, *seen, error, dials.fps)
-    return Written(keys, who, happened, frames + lost, evidence)
+    told = [course.event, str(course.event_frame + 1), course.emotion]
+    return Written(
+        keyframes=[
+            [
+                *(*where.path.split("/"), str(frame + 1)),
+                *(facs.EXPRESSIONS[course.expression[frame]], *(str(code) for code in codes)),
+            ]
+            for frame, codes in coded.by_hand.items()
+        ],
+        person=[where.path, where.person, str(script.who.age), "unknown"],
+        truth=[where.path, where.person, *told, f"{course.delay:.3f}", f"{course.lean:.3f}"],
+        frames=frames + lost,
+        evidence=gather(release, index, script, coded),
+    )
 
 
 KEYFRAME_COLUMNS = [

@@ -13,7 +13,13 @@ from tfds_reactionet.demo.content import SUB_SCENES
 from tfds_reactionet.demo.face import Light, Pose, render_head, sample_identity
 from tfds_reactionet.demo.modalities import render_modalities
 from tfds_reactionet.demo.reaction import Take, render_reaction, sample_studio
-from tfds_reactionet.demo.sequence import Release, draw_captions, draw_stimulus, write_script
+from tfds_reactionet.demo.sequence import (
+    Release,
+    draw_captions,
+    draw_stimulus,
+    draw_studio,
+    write_script,
+)
 from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
 TILE = 160  # pixels on the sheet
@@ -101,7 +107,7 @@ def samples(release: Release, count: int = 20) -> np.ndarray:
         script = write_script(release, int(index))
         course = script.course
         frame = int(rng.integers(len(course.intensity)))
-        studio = sample_studio(release.rng(6, int(index)), release.dials.face_quality)
+        studio = draw_studio(release, int(index))
         face = (script.who, course.intensity[frame], studio, frame, 0.0, release.size)
         take = Take(*face, lean=course.lean)
         images = [render_reaction(take).image, draw_stimulus(release, int(index), script, frame)]

@@ -142,10 +142,10 @@ def expression_of(intensity: Float[np.ndarray, "frames 17"]) -> Int[np.ndarray, 
 
     That emotion whose prototype the AU vector is likest to; neutral where no AU but blinks occurs.
     """
-    shown = np.where(FACE, intensity, 0.0)
+    shown = np.where(FACE & (intensity >= 1), intensity, 0.0)
     score = shown @ _PROTOTYPES.T
     best = np.array([EXPRESSIONS.index(name) for name in _PROTOTYPE_OF])[score.argmax(1)]
-    return np.where((shown < 1).all(1), EXPRESSIONS.index("neutral"), best).astype(np.int64)
+    return np.where((shown == 0).all(1), EXPRESSIONS.index("neutral"), best).astype(np.int64)
 
 
 def _prototypes() -> tuple[list[str], np.ndarray]:
@@ -233,11 +233,10 @@ def observe(
     wrong near the threshold of 1, and for a tenth of `noise` of the time anywhere, in spells.
     `_c` has OpenFace's 18 columns, AU28 before AU45.
     """
-    frames, shape = len(truth), truth.shape
-    half = noise * np.sqrt(0.5)
-    error = half * (drift(rng, *shape, fps) + rng.normal(0, 1, 17))
+    (frames, columns), half = truth.shape, noise * np.sqrt(0.5)
+    error = half * (drift(rng, frames, columns, fps) + rng.normal(0, 1, 17))
     reported = np.clip(truth + error * np.minimum(1, 0.4 + truth), 0, 5)
-    judged = truth + half * (drift(rng, *shape, fps) + rng.normal(0, 1, 17))
+    judged = truth + half * (drift(rng, frames, columns, fps) + rng.normal(0, 1, 17))
     spell = np.abs(drift(rng, frames, 18, fps)) > -ndtri(0.05 * noise)
     present = ((judged >= 1) ^ spell[:, :17]).astype(np.int64)
     bite = spell[:, 17:].astype(np.int64)

@@ -17,6 +17,7 @@ from tfds_reactionet.demo.reaction import Studio
 
 PIXELS = 0.5  # a point's error in a sharp, bright image
 LEARNT = 4.5
+LARGEST = 64  # pixels: the demo is trained on images of this size, however large its own are
 OWN = 0.015  # canonical: how far the neutral face of a stranger is known, after sample_identity
 DIM = 12.0  # grain (grey levels) over brightness that makes the error sqrt(2) times as large
 LEVEL = 2.0  # at which an AU's displacements are taken
@@ -24,6 +25,7 @@ LEVEL = 2.0  # at which an AU's displacements are taken
 
 def reading_error(who: Identity, studio: Studio, size: int) -> Float[np.ndarray, "17"]:
     """Deviation of the intensity that is read of each AU, in levels, in images of `size` pixels."""
+    size = min(size, LARGEST)
     scale = studio.zoom * size
     bright = float(np.mean(studio.light.tint))
     pixels = np.hypot(PIXELS, studio.blur * size / 256)

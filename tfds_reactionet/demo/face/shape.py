@@ -310,7 +310,7 @@ def relief(who: Identity, face: Face, au: np.ndarray, side: int) -> Field:
             out += 0.04 * b[12] * bump(side, 0.44 * sign, 0.12 - 0.04 * a[6], 0.14, 0.09)
             out += 0.06 * b[12] * bump(side, 0.42 * sign, 0.35, 0.11, 0.12)
         if b[14] > 0:
-            out -= 0.07 * b[14] * bump(side, *corner, 0.035, 0.06)
+            out -= 0.07 * b[14] * bump(side, corner[0], corner[1], 0.035, 0.06)
     return out
 
 

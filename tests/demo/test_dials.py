@@ -1,5 +1,6 @@
 """The dials of a rendered release: ranges, the command, and what each of them changes."""
 
+import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from drr_jax.errors import InputError, run
 from drr_jax.facs.labels import REACTIONET_AUS
-from tfds_reactionet.demo import affect, reaction, sequence, write
+from tfds_reactionet import build, building
+from tfds_reactionet.demo import affect, headroom, reaction, sequence, write
 from tfds_reactionet.demo.dials import DEMO, WORLD, Dials
 from tfds_reactionet.demo.reader import reading_error
 from tfds_reactionet.demo.sequence import Release
@@ -185,3 +187,28 @@ def test_every_dial_has_its_range_and_help() -> None:
         assert low < high and dial.metadata["help"]
         with pytest.raises(InputError, match=f"--{dial.name}="):
             dataclasses.replace(WORLD, **{dial.name: type(dial.default)(high * 2)})
+
+
+def test_the_prepared_world_tells_its_dials_and_headroom(tmp_path: Path) -> None:
+    few = {"sequences": 24, "subjects": 24, "frames": 2, "fps": 1}
+    raw = write.write_release(
+        tmp_path / "raw", size=32, jobs=1, progress=False, preset="world", dials=few
+    )
+    options = {"size": 32, "jobs": 1, "progress": False}
+    prepared = build.prepare("reactionet/world", tmp_path / "data", raw, **options)
+    metadata = building.read_metadata(prepared)
+    assert metadata["rendered"] and metadata["rendering"] == json.loads(
+        (raw / write.MARKER).read_text()
+    )
+    assert metadata["rendering"]["dials"] == WORLD.changed(few).told()
+    assert [row["predictor"] for row in metadata["headroom"]] == list(headroom.PREDICTORS)
+    with (raw / "truth.csv").open(newline="") as file:
+        told = {row["sequence"]: row for row in csv.DictReader(file)}
+    release = write.make_release(None, 32, 0, False, "world", few)
+    for script in scripts(release):
+        row, course = told[script.place.path], script.course
+        assert (row["event"], row["emotion"]) == (course.event, course.emotion)
+        assert float(row["delay_frames"]) == pytest.approx(course.delay, abs=1e-3)
+    (raw / write.MARKER).write_text("{")
+    with pytest.raises(InputError, match="demo_release.json: damaged"):
+        build.prepare("reactionet/world", tmp_path / "data", raw, overwrite=True, **options)

@@ -7,7 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ from drr_jax.facs.labels import (
 from tfds_reactionet.build import prepare
 from tfds_reactionet.reactionet import DATA_SET
 from tfds_reactionet.statistics import command as statistics
+from tfds_reactionet.statistics import sections
 from tfds_reactionet.statistics.counts import BINS, Counts, count_records
 from tfds_reactionet.statistics.reaction_delay import (
     MIN_PAIRS,
@@ -36,7 +38,7 @@ from tfds_reactionet.statistics.reaction_delay import (
     make_series,
     measure,
 )
-from tfds_reactionet.statistics.study import au_shares, read_set
+from tfds_reactionet.statistics.study import Study, au_shares, read_set
 from tfds_reactionet.statistics.words import au_words, stop_words, vocabulary
 
 PARTS = ("part1", "part2", "part3")
@@ -338,3 +340,16 @@ def test_damaged_sets_are_named(prepared: Path, tmp_path: Path) -> None:
     (copy / "metadata.json").write_text(json.dumps(metadata))
     with pytest.raises(InputError, match="counts of part1 are damaged"):
         read_set(copy)
+
+
+def test_the_headroom_of_a_rendered_set() -> None:
+    f1 = {"always_yes": 0.35, "reader": 0.5, "reader_seen": 0.625}
+    rows = [{"predictor": name, "meaning": name, "f1": str(value)} for name, value in f1.items()]
+    metadata = {"headroom": rows, "rendering": {"dials": {"dominance": 0.95}}}
+    study = cast(Study, SimpleNamespace(metadata=metadata, files={}))
+    shown = sections.headroom(study)
+    assert isinstance(shown, dict) and shown["gain"] == pytest.approx(12.5)
+    assert shown["table"][1] == ["reader", "50.0"] and shown["dials"] == [["dominance", "0.95"]]
+    assert set(study.files) == {"headroom.png", "headroom.csv"}
+    metadata["headroom"] = []
+    assert sections.headroom(study) == "too few people for three folds."

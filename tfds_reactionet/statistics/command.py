@@ -71,7 +71,11 @@ def write_statistics(args: argparse.Namespace) -> Path:
         title=f"Statistics of {study.name}",
         study=study,
         numbers=[(f"{number:,}", what) for what, number in counted.items()],
-        sections={key: (title, section(study)) for key, (title, section) in SECTIONS.items()},
+        sections={
+            key: (title, section(study))
+            for key, (title, section) in SECTIONS.items()
+            if key != "headroom" or "rendering" in metadata  # nobody knows it of recordings
+        },
     )
     write_files(args.out, {**study.files, "index.html": page})
     return args.out / "index.html"

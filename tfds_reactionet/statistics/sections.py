@@ -212,9 +212,7 @@ def intensity(study: Study) -> Shown:
 
 def headroom(study: Study) -> Shown:
     """A rendered release's dials, and what rules and readers of faces reach on its labels."""
-    rows, said = study.metadata.get("headroom"), study.metadata.get("rendering")
-    if not said:
-        return "this data set is not a rendered one: nobody knows what its faces truly show."
+    rows, said = study.metadata["headroom"], study.metadata["rendering"]
     if not rows:
         return "too few people for three folds."
     scores = {row["predictor"]: float(row["f1"]) for row in rows}

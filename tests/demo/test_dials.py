@@ -210,5 +210,5 @@ def test_the_prepared_world_tells_its_dials_and_headroom(tmp_path: Path) -> None
         assert (row["event"], row["emotion"]) == (course.event, course.emotion)
         assert float(row["delay_frames"]) == pytest.approx(course.delay, abs=1e-3)
     (raw / write.MARKER).write_text("{")
-    with pytest.raises(InputError, match="demo_release.json: damaged"):
+    with pytest.raises(InputError, match=r"demo_release\.json: damaged"):
         build.prepare("reactionet/world", tmp_path / "data", raw, overwrite=True, **options)

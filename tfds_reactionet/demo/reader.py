@@ -3,8 +3,8 @@
 The reader knows how every AU moves the 68 landmarks, and measures each with an error that follows
 from the camera: the face's size in pixels, focus, light and grain, turn and what stands before it;
 creases and skin tell it nothing. An ideal one would read far better than what is learnt of some
-thousand faces, so errors are LEARNT times as large: DRR of the face alone (R) had an F1 of 0.615 and
-0.517 on the demo at qualities of 1 and 0.7, this reader has 0.646 and 0.545 (reconstruction).
+thousand faces, so errors are LEARNT times as large: DRR of the face alone (R) had an F1 of 0.615
+and 0.517 on the demo at qualities of 1 and 0.7, this reader has 0.646 and 0.545 (reconstruction).
 """
 
 from functools import lru_cache

@@ -26,6 +26,9 @@ def test_overrides_and_arguments_reach_the_config():
     config = command.config
     assert (config.data.name, config.optim.lr, config.fold) == ("reactionet/demo", 0.2, "1")
     assert config.data.batch_size == 16 and command.mode == "all"
+    world = parse(f"{LAUNCH}:world,domains=RS").config
+    assert (world.data.name, world.data.image_size) == ("reactionet/world", 48)
+    assert (world.domains, world.optim.name) == ("RS", "adamw")  # at the demo's size
     full = parse(LAUNCH, "--config.graph.enabled=false", "--noconfig.contrast.enabled").config
     assert full.data.name == "reactionet/full" and full.data.image_size == 256
     assert not full.graph.enabled and not full.contrast.enabled

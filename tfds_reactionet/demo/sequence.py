@@ -247,7 +247,7 @@ def gather(release: Release, index: int, script: Script, coded: Coded) -> Eviden
     """What is known of a sequence without its pixels, to measure the headroom by."""
     course, where = script.course, script.place
     studio = draw_studio(release, index)
-    error = reading_error(script.who, studio, release.size)
+    error = reading_error(studio, release.size)
     noise = release.rng(9, index).normal(0, 1, course.intensity.shape)
     return Evidence(
         *(where.path, where.person, course.event),

@@ -48,8 +48,9 @@ class System(nn.Module):
 
     @property
     def face(self) -> str:
-        """The letter of the face's image: R or V."""
-        return next(domain for domain in self.domains if domain in PREDICT_DOMAINS["reaction"])
+        """The letter of the face's image: R or V, or the first domain where there is neither."""
+        reaction = (domain for domain in self.domains if domain in PREDICT_DOMAINS["reaction"])
+        return next(reaction, self.domains[0])
 
     @property
     def face_encoder(self) -> str:

@@ -43,6 +43,15 @@ class Data:
         0, 0, 1024, "threads that read in each process; 0: as many as the machine lends cores"
     )
     prefetch: int = positive(2, 1024, "batches kept ready on the device")
+    stimulus_lag: int = number(
+        0, 0, 10_000, "frames by which stimulus and caption are from before the face"
+    )
+    window: int = number(
+        25, 1, 10_000, "of model.delay=window: frames of the stimulus, the face's own and before it"
+    )
+    clips: int = number(
+        0, 0, _LARGE, "neighbouring tuples of a sequence that are drawn together; 0: none, shuffled"
+    )
     permute_context: bool = key(
         False, "a control: in training a face has stimulus and caption of another in its batch"
     )
@@ -287,6 +296,8 @@ class Model:
     drop_domains: float = number(
         0.0, 0, 1, "share of a batch's tuples that graph, fusion and contrast see the face of alone"
     )
+    delay: str = key("none", "none, or window: attention over the stimulus's frames before a face")
+    delay_by: str = key("all", "of window: one attention for all, or each person's, by the face")
     encoders: Encoders = field(default_factory=Encoders)
 
 

@@ -41,6 +41,8 @@ _PRIORS = ("on", "identity", "all_ones", "soft", "learned", "file:PATH.csv")
 CHOICES = {
     "data.augment_on": ("auto", "host", "device"),
     "model.name": ("drr", *SYSTEM_DOMAINS),
+    "model.delay": ("none", "window"),
+    "model.delay_by": ("all", "person"),
     "encoder.backbone": ("resnet18", "resnet50", "vit_s16", "vit_b16"),
     "encoder.stem": ("imagenet", "small", "patch"),
     "text.encoder": ("small", "bert"),
@@ -130,8 +132,8 @@ def validate(config: Config) -> None:
     for key, allowed in ranges(Config).items():
         if flat[key] not in allowed:
             raise InputError(f"config key {key}={flat[key]}: expected {allowed}")
-    found = _conflicts(config), _conflicts_of_system(config), _conflicts_of_context(config)
-    said = next(itertools.chain(*found), "")
+    rules = _conflicts, _conflicts_of_system, _conflicts_of_context, _conflicts_of_delay
+    said = next(itertools.chain(*(rule(config) for rule in rules)), "")
     if said:
         raise InputError(f"config key {said}")
 
@@ -325,3 +327,28 @@ def _conflicts_of_context(config: Config) -> Iterator[str]:
             f"optim.patience={optim.patience}: expected selection=validation, since a test part "
             f"must not decide when training ends; selection={config.selection}"
         )
+
+
+def _conflicts_of_delay(config: Config) -> Iterator[str]:
+    """What neighbouring frames cannot work with: each value beside those that it needs."""
+    data, model, clips = config.data, config.model, config.data.clips
+    has, flat = set(letters(config.domains)), flatten(config)
+    if data.stimulus_lag and not has & {"S", "T"}:
+        yield f"data.stimulus_lag={data.stimulus_lag}: expected S or T; domains={config.domains}"
+    if clips and data.batch_size % clips:
+        yield f"data.clips={clips}: expected a divisor of data.batch_size={data.batch_size}"
+    needs: dict[str, Mapping[str, object]] = {
+        f"data.clips={clips}": {"data.balance": 0, "data.records": 0} if clips else {},
+        "model.delay_by=person": {"model.delay": "window"} if model.delay_by == "person" else {},
+    }
+    if model.delay == "window":
+        if not {"R", "S"} <= has:
+            yield f"model.delay=window: expected R and S; domains={config.domains}"
+        parts = {"optim.accumulate": 1} if clips > 1 else {}
+        other = {"data.permute_context": False, "data.stimulus_lag": 0, "encoder.bn_group": 0}
+        needs["model.delay=window"] = {"model.name": "drr", "predict": "reaction"} | other | parts
+    for key, wanted in needs.items():
+        for other, value in wanted.items():
+            if flat[other] != value:
+                said = str(value).lower() if isinstance(value, bool) else value
+                yield f"{other}={flat[other]}: {key} needs {other}={said}"

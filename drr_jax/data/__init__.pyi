@@ -1,6 +1,7 @@
 from .cropping import crop_facts as crop_facts
 from .declared import declared_fold as declared_fold
 from .device_augment import augment_batch as augment_batch
+from .device_augment import augment_clips as augment_clips
 from .find import find_data as find_data
 from .fold import Fold as Fold
 from .fold import read_fold as read_fold
@@ -32,3 +33,7 @@ from .tokenizer import load_tokenizer_folder as load_tokenizer_folder
 from .tokenizer import save_tokenizer as save_tokenizer
 from .tokenizer import tokenizer_of as tokenizer_of
 from .tokenizer import words_of as words_of
+from .windows import Window as Window
+from .windows import check_sequences as check_sequences
+from .windows import images_of as images_of
+from .windows import window_of as window_of

@@ -24,6 +24,14 @@ def augment_batch(
     return jax.vmap(_jitter)(warped, draws[:, 2:])
 
 
+def augment_clips(
+    images: UInt8[Array, "clips frames height width 3"], draws: Float32[Array, "clips 5"]
+) -> UInt8[Array, "clips frames height width 3"]:
+    """As `augment_batch`, with one draw for all frames of a clip."""
+    each = jnp.repeat(draws, images.shape[1], axis=0)
+    return augment_batch(images.reshape(-1, *images.shape[2:]), each).reshape(images.shape)
+
+
 def _warp(image: Image, angle: Float32[Array, ""], flip: Float32[Array, ""]) -> Image:
     height, width, channels = image.shape
     index = jnp.rint(angle * ANGLES_PER_DEGREE).astype(jnp.int32) + 180 * ANGLES_PER_DEGREE

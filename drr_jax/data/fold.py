@@ -35,6 +35,7 @@ class Fold:
     counts_validation: bool  # see `read_fold`
     warnings: tuple[str, ...]
     image_size: int
+    stimulus_lag: int = 0  # frames
 
     @property
     def records(self) -> int:
@@ -64,7 +65,8 @@ class Fold:
         """
         parts = self.test_parts if which == "test" else self.train_parts
         size, rows = self.image_size, self.rows[which]
-        return Source(self.prepared, parts, size, self.names, self.task, inputs, rows)
+        lag = self.stimulus_lag
+        return Source(self.prepared, parts, size, self.names, self.task, inputs, rows, lag)
 
     def training_classes(self) -> Rows:
         """The class that each record of `source("train")` shows, of a softmax task; -1 if none.
@@ -147,6 +149,7 @@ def read_fold(
         counts_validation=counts_validation,
         warnings=tuple(warnings),
         image_size=config.data.image_size,
+        stimulus_lag=config.data.stimulus_lag,
     )
 
 

@@ -11,8 +11,13 @@ first four only what the source reads:
   index                int32[b]         record number over the parts read, -1 in padding
   frame                int32[b]         in evaluations its number in its sequence, -1 in padding
   weight               float32[b]       1, or 0 in the padding of an evaluation's last batch
+  stimulus_at          int32[b,W]       with model.delay=window: see below
   reaction_draw, stimulus_draw, depth_draw, thermal_draw   float32[b,5]
                                         of each image, if the device augments (augment.DRAW_SIZE)
+
+With a window of W frames rows come in clips of K neighbours (K = 1: shuffled), c = b / K of them:
+stimulus is uint8[c,K+W-1,S,S,3], the frames before and in each clip, stimulus_draw float32[c,5],
+and stimulus_at[i,l] the place in row i's clip of the frame that was seen l frames before it.
 
 Hosts: each takes its block of consecutive examples from every global batch. Put together from
 host-local batches in host order, a global batch has the same rows in the same order on any number
@@ -38,8 +43,10 @@ from drr_jax.config import Augment, Config, Data
 from drr_jax.data import augment
 from drr_jax.data.assemble import Assemble, Batch
 from drr_jax.data.balance import BalancedOrder
+from drr_jax.data.clips import ClipOrder
 from drr_jax.data.shapes import Draws, training_draws
 from drr_jax.data.source import Source
+from drr_jax.data.windows import Window, window_of
 from drr_jax.errors import InputError
 
 IN_THE_MAKING = 2  # batches: while the last rows of one are read, threads begin the next
@@ -64,7 +71,8 @@ def train_dataset(
     of one epoch and the start of the next. R and S are augmented by independent draws of one
     policy, the caption is not (supplement 3.2). Depth and thermal image and the landmarks are of
     the face in R, and take its rotation and flip (reconstruction). With `data.balance` the draws
-    are balanced over `class_of`, the class of each record of `source`, -1 for none.
+    are balanced over `class_of`, the class of each record of `source`, -1 for none. With
+    `data.clips` neighbouring tuples are drawn together (clips.py).
 
     augment_on: "host" augments here; "device" ships raw images and their draws. Landmarks are
     moved here in both cases.
@@ -84,13 +92,17 @@ def train_dataset(
             raise ValueError("data.balance needs the class of each record")
         order = BalancedOrder(class_of, config.data.balance, seed)
         records = grain.MapDataset.source(_Ordered(source, order)).seed(seed)
+    elif config.data.clips:
+        order = ClipOrder(source.sequence_of, config.data.clips, seed)
+        records = grain.MapDataset.source(_Ordered(source, order)).seed(seed)
     else:
         records = grain.MapDataset.source(_Records(source, len(source)))
         records = records.seed(seed).shuffle().repeat()
     # the draws come before the hosts' slices, or they would depend on the number of hosts
     examples = records.random_map(draw)
     draws = training_draws(augment_on)
-    assemble = _assembler(examples, source, config, tokenizer, draws, process_count)
+    window = window_of(config)
+    assemble = _assembler(examples, source, config, tokenizer, draws, process_count, window)
     batches = sys.maxsize // config.data.batch_size * process_count
     host = slice(process_index, None, process_count)
     return _iterate(assemble, batches, config.data, host, start_step)
@@ -122,7 +134,13 @@ def read_threads(data: Data) -> int:
 
 
 def _assembler(
-    examples: Any, source: Source, config: Config, tokenizer: Tokenizer, draws: Draws, hosts: int
+    examples: Any,
+    source: Source,
+    config: Config,
+    tokenizer: Tokenizer,
+    draws: Draws,
+    hosts: int,
+    window: Window | None = None,
 ) -> Assemble:
     if config.data.batch_size % hosts:
         raise InputError(
@@ -137,6 +155,7 @@ def _assembler(
         max_tokens=config.text.max_tokens,
         draws=draws,
         threads=read_threads(config.data),
+        window=window,
     )
 
 
@@ -197,7 +216,7 @@ class _Records:
 class _Ordered:
     """The encoded records of a source in an endless order."""
 
-    def __init__(self, source: Source, order: BalancedOrder):
+    def __init__(self, source: Source, order: BalancedOrder | ClipOrder):
         self._source, self._order = source, order
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from drr_jax.data.augment import DRAW_SIZE
 from drr_jax.data.landmarks import POINTS
+from drr_jax.data.windows import Window
 from drr_jax.facs import IMAGES
 
 # An evaluation's batch has none; of training images they are applied here, or passed on with them.
@@ -38,10 +39,11 @@ def batch_shapes(
     max_tokens: int,
     draws: Draws,
     labels: np.dtype,
+    window: Window | None = None,
 ) -> dict[str, Shape]:
     """Of every array of a batch of `rows`, made of a source of `inputs` with square images.
 
-    `labels` is their type, as `label_type` says.
+    `labels` is their type, as `label_type` says. With a `window` stimuli are those of clips.
     """
     found = {
         "labels": Shape((rows, classes), labels),
@@ -59,4 +61,10 @@ def batch_shapes(
             found[domain] = Shape((rows, side, side, 3), np.dtype(np.uint8))
             if draws == "passed on":
                 found[f"{domain}_draw"] = Shape((rows, DRAW_SIZE), np.dtype(np.float32))
+    if window is not None:
+        clips = rows // window.clip
+        found["stimulus"] = Shape((clips, window.span, side, side, 3), np.dtype(np.uint8))
+        found["stimulus_at"] = Shape((rows, window.frames), np.dtype(np.int32))
+        if draws == "passed on":
+            found["stimulus_draw"] = Shape((clips, DRAW_SIZE), np.dtype(np.float32))
     return found

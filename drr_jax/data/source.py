@@ -24,6 +24,7 @@ from drr_jax.data.prepared import (
     unreadable,
 )
 from drr_jax.data.shapes import label_type
+from drr_jax.data.windows import Sequences
 from drr_jax.errors import InputError
 from drr_jax.facs import IMAGES, REACTIONET_AUS_12, SOFTMAX_TASKS
 
@@ -42,7 +43,8 @@ class Source:
     reaction image (centres are whole numbers) in the 68-point scheme, NaN where unknown. Labels are
     1, 0 or -1 (unknown); of an expression or a sub-scene, 1 for one class, or -1 for all if it is
     none of `names`. Intensities are float32[N], 0 to 5 or -1 (unknown). With `rows` it holds only
-    those of the parts' records; `index` is still the number among all of them. It pickles. Raises
+    those of the parts' records; `index` is still the number among all of them. With a `lag`
+    stimulus and caption, which tells of it, are those of so many frames before. It pickles. Raises
     InputError for an unknown class or part, for landmarks in a set that does not say its images'
     size, and, on access, for a record that cannot be read.
     """
@@ -56,6 +58,7 @@ class Source:
         task: str = "au",
         inputs: Sequence[str] = TUPLE,
         rows: Int[np.ndarray, " records"] | None = None,
+        lag: int = 0,
     ):
         known = prepared.classes(task) if task in SOFTMAX_TASKS else prepared.au_names
         if missing := [name for name in names if name not in known]:
@@ -73,7 +76,8 @@ class Source:
         self._columns = np.array([self._known[name] for name in names])
         self.name, self.image_size, self.classes = prepared.name, image_size, len(names)
         self._names, self._task, self._rows = tuple(names), task, rows
-        self._prepared = prepared
+        self._prepared, self._lag = prepared, lag
+        self.sequences = Sequences(prepared, self._parts)
         self.inputs = tuple(name for name in prepared.inputs if name in inputs)
         self.domains = tuple(domain for domain in IMAGES if domain in self.inputs)
         self.has_captions = "caption" in self.inputs
@@ -91,7 +95,7 @@ class Source:
 
     def __reduce__(self):
         """A worker process opens the data set itself."""
-        said = (self.image_size, self._names, self._task, self.inputs, self._rows)
+        said = (self.image_size, self._names, self._task, self.inputs, self._rows, self._lag)
         return _reopen, (self._prepared.directory, self._parts, *said)
 
     def __len__(self) -> int:
@@ -104,29 +108,59 @@ class Source:
             self.decode_into(record, domain, image)
         return {**record, **images}
 
-    def _place(self, index: int) -> tuple[int, int, int]:
-        """(number among all records of the parts, part, number in it) of a record."""
-        record = index if self._rows is None else int(self._rows[index])
-        part = bisect.bisect_right(self._starts, record) - 1
-        return record, part, record - self._starts[part]
+    def _number(self, index: int) -> int:
+        """The number of a record among all those of the parts."""
+        return index if self._rows is None else int(self._rows[index])
+
+    @property
+    def sequence_of(self) -> Int[np.ndarray, " records"]:
+        """A number for each record, the same for those of one sequence."""
+        every = np.arange(len(self)) if self._rows is None else self._rows
+        return self.sequences.of(every)
+
+    def _stored(self, number: int) -> Any:
+        """The features of a record by its number among all those of the parts."""
+        part = bisect.bisect_right(self._starts, number) - 1
+        return _fields(self._readers[part][number - self._starts[part]])
+
+    def _frame(self, number: int) -> int:
+        return self._stored(number)["frame"].int64_list.value[0]
 
     def read(self, index: int) -> dict[str, Any]:
         """A record with its images still encoded, as bytes."""
-        number, part, record_of_part = self._place(index)
+        number = self._number(index)
         try:
-            fields = _fields(self._readers[part][record_of_part])
+            fields = shown = self._stored(number)
+            if self._lag:
+                shown = self._stored(self.sequences.earlier(number, self._lag, self._frame))
             record: dict[str, Any] = {
-                domain: fields[f"{domain}/image"].bytes_list.value[0] for domain in self.domains
+                domain: (shown if domain == "stimulus" else fields)[
+                    f"{domain}/image"
+                ].bytes_list.value[0]
+                for domain in self.domains
             }
             if self.has_captions:
-                record["caption"] = fields["caption"].bytes_list.value[0].decode("utf-8")
+                record["caption"] = shown["caption"].bytes_list.value[0].decode("utf-8")
             if self.has_landmarks:
                 record["landmarks"] = self._landmarks(fields["landmarks"].float_list.value)
             labels = self._labels(fields)
+        except InputError:
+            raise
         except Exception as error:  # array_record and protobuf have their own
             raise InputError(self._describe(number, "", error)) from None
         frame = np.int32(fields["frame"].int64_list.value[0])
         return {**record, "labels": labels, "index": np.int32(number), "frame": frame}
+
+    def read_stimulus(self, number: int) -> dict[str, Any]:
+        """Stimulus, still encoded, number and frame of a record; `number` is the one among all
+        records of the parts."""
+        try:
+            fields = self._stored(number)
+            stimulus = fields["stimulus/image"].bytes_list.value[0]
+            frame = np.int32(fields["frame"].int64_list.value[0])
+        except Exception as error:  # as above
+            raise InputError(self._describe(number, "", error)) from None
+        return {"stimulus": stimulus, "index": np.int32(number), "frame": frame}
 
     @property
     def label_type(self) -> np.dtype:
@@ -155,8 +189,7 @@ class Source:
 
     def identity(self, index: int) -> tuple[str, int]:
         """("scene/sub_scene/task/sequence", frame number) of a record."""
-        _, part, record = self._place(index)
-        fields = _fields(self._readers[part][record])
+        fields = self._stored(self._number(index))
         sequence = fields["sequence"].bytes_list.value[0].decode("utf-8")
         return sequence, fields["frame"].int64_list.value[0]
 

@@ -13,7 +13,6 @@ from drr_jax import data, training
 from drr_jax.config import Config
 from drr_jax.data import Fold
 from drr_jax.errors import InputError
-from drr_jax.facs import IMAGES
 from drr_jax.plan import collectives, hlo, operations
 from drr_jax.plan.chips import Chip
 from drr_jax.plan.devices import describe, hosts
@@ -58,7 +57,7 @@ def facts(config: Config, topology: Topology, detailed: bool) -> Iterator[Facts]
         "augment_on": experiment.augment_on,
         "conv": experiment.model.config.conv,
         "batch": config.data.batch_size,
-        "images": sum(name in IMAGES for name in experiment.model.train_inputs),
+        "images": data.images_of(config, experiment.model.train_inputs),
         "classes": len(experiment.fold.names),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
     }

@@ -35,6 +35,7 @@ def measure(experiment: training.Experiment) -> dict[str, float]:
     """Images a second that this machine's pipeline makes ready once it runs, and its cores."""
     config, fold = experiment.config, experiment.fold
     source = fold.source("train", experiment.model.train_inputs)
+    images = data.images_of(config, source.inputs)
     small = with_batch(config, min(LARGEST_BATCH, config.data.batch_size))
     how = {"seed": config.seed, "augment_on": experiment.augment_on}
     how["class_of"] = experiment.class_of
@@ -44,7 +45,7 @@ def measure(experiment: training.Experiment) -> dict[str, float]:
             next(batches)
         begin, count = time.perf_counter(), 0
         while time.perf_counter() - begin < SECONDS:
-            count += len(next(batches)["index"]) * len(source.domains)
+            count += len(next(batches)["index"]) * images
         seconds = time.perf_counter() - begin
     finally:
         batches.close()

@@ -78,7 +78,9 @@ def open_split(model: Model, said: str, data_dir: str) -> Split:
         )
     for line in _differences(model, prepared, names):
         print(f"warning: {line}", file=sys.stderr)
-    source = data.Source(prepared, parts, model.crop.size, names, model.task, model.inputs)
+    lag = model.system.config.data.stimulus_lag
+    size, task = model.crop.size, model.task
+    source = data.Source(prepared, parts, size, names, task, model.inputs, lag=lag)
     return Split(prepared, parts, names, source)
 
 

@@ -19,6 +19,7 @@ def abstract_batch(experiment: Experiment) -> dict[str, jax.ShapeDtypeStruct]:
         config.text.max_tokens,
         data.training_draws(experiment.augment_on),
         data.label_type(config.task),
+        data.window_of(config),
     )
     sharding = runs.batch_sharding(experiment.mesh)
     return {

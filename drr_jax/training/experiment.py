@@ -164,6 +164,7 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
                 f"{name}, and data set {prepared.name} has no {name}; it has "
                 f"{', '.join(prepared.inputs)}"
             )
+    data.check_sequences(config, prepared, fold.train_parts)
     if config.log.gradients_every and not model.face_encoder:
         raise InputError(
             f"config key log.gradients_every={config.log.gradients_every}: "
@@ -236,11 +237,17 @@ def build(
 
 
 def _check_parts(config: Config, mesh: Mesh) -> None:
-    """Raises InputError unless every device has rows of every part of a batch."""
+    """Raises InputError unless every device has rows of every part of a batch, and whole clips."""
     rows, parts = config.data.batch_size // mesh.size, config.optim.accumulate
     if rows % parts:
         raise InputError(
             f"config key optim.accumulate={parts}: expected a divisor of {rows}, the tuples of "
+            f"data.batch_size={config.data.batch_size} on each of {mesh.size} devices"
+        )
+    window = data.window_of(config)
+    if window and rows % window.clip:
+        raise InputError(
+            f"config key data.clips={window.clip}: expected a divisor of {rows}, the tuples of "
             f"data.batch_size={config.data.batch_size} on each of {mesh.size} devices"
         )
 

@@ -59,7 +59,8 @@ def by_term(loss: Loss, encoder: str) -> Differentiated:
     def differentiate(params, batch_stats, inputs, rng):
         def named(own):
             total, rest = loss({**params, encoder: own}, batch_stats, inputs, rng)
-            return {**rest[0], TOTAL: total}, rest
+            terms = {name: term for name, term in rest[0].items() if name.startswith("loss/")}
+            return {**terms, TOTAL: total}, rest
 
         found, pull, rest = jax.vjp(named, params[encoder], has_aux=True)
         nothing = jax.tree.map(jnp.zeros_like, found)

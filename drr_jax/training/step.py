@@ -141,7 +141,8 @@ def _loss_of(experiment: Experiment) -> tuple[Callable, tuple]:
     mesh, model, config = experiment.mesh, experiment.model, experiment.config
     forward = _by_hand(_forward(model), mesh, experiment.shardings.params)
     rows = PartitionSpec(mesh.axis_names)
-    augment = jax.shard_map(data.augment_batch, mesh=mesh, in_specs=(rows, rows), out_specs=rows)
+    over_devices = partial(jax.shard_map, mesh=mesh, in_specs=(rows, rows), out_specs=rows)
+    augment = over_devices(data.augment_batch), over_devices(data.augment_clips)
     place = NamedSharding(mesh, rows)
 
     def differentiated(how, state: State, batch: Mapping[str, Array], arguments):
@@ -150,7 +151,8 @@ def _loss_of(experiment: Experiment) -> tuple[Callable, tuple]:
         inputs = dict(batch)
         for name in batch:
             if f"{name}_draw" in batch:
-                inputs[name] = augment(batch[name], batch[f"{name}_draw"])
+                clips = batch[name].ndim == 5
+                inputs[name] = augment[clips](batch[name], batch[f"{name}_draw"])
         if config.data.permute_context:
             others = [models.batch_key(domain) for domain in letters(config.domains)[1:]]
             moved = _of_another({name: inputs[name] for name in others}, rng)
@@ -240,8 +242,10 @@ def _output_specs(forward: Forward, axes: Sequence[str], params, stats, inputs, 
     """
     rows = MANY * max(len(value) for value in inputs.values() if value.ndim)
     larger = {
-        name: jax.ShapeDtypeStruct((rows, *value.shape[1:]), value.dtype) if value.ndim else value
-        for name, value in inputs.items()
+        name: jax.ShapeDtypeStruct((MANY * len(value), *value.shape[1:]), value.dtype)
+        if value.ndim
+        else value
+        for name, value in inputs.items()  # of stimuli in clips there are less than rows
     }
 
     def spec(value: jax.ShapeDtypeStruct) -> PartitionSpec:

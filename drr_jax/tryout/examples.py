@@ -48,7 +48,8 @@ def _of(model: Model, prepared: data.Prepared, parts: tuple[str, ...]) -> list[E
     names = tuple(name for name in model.names if name in known)
     if not names:
         return []
-    source = data.Source(prepared, parts, model.crop.size, names, model.task)
+    lag = model.system.config.data.stimulus_lag
+    source = data.Source(prepared, parts, model.crop.size, names, model.task, lag=lag)
     found = []
     for sequence, rows in _sequences(data.sequences(prepared, parts)):
         records = [source.read(row) for row in rows[:: max(1, len(rows) // LOOKED)]]

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from drr_jax.facs import DOMAINS
 from drr_jax.models import losses
 from drr_jax.models.domain_system import DomainSystem
+from drr_jax.models.drr.delay import LagAttention, attended, mean_lag
 from drr_jax.models.drr.graph import GraphModule
 from drr_jax.models.drr.heads import ClassHead, Projection
 from drr_jax.models.losses import Targets
@@ -33,6 +34,8 @@ class DRR(DomainSystem):
             self.projection = Projection(config.head.projection)
         if config.graph.enabled:
             self.graph_module = GraphModule(self.prior, config.graph)
+        if config.model.delay == "window":
+            self.delay = LagAttention(config.data.window, config.model.delay_by == "person")
 
     @property
     def test_inputs(self) -> tuple[str, ...]:
@@ -43,16 +46,27 @@ class DRR(DomainSystem):
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Runs every training domain and the graph; names everything in between.
 
-        `batch` holds uint8 images [batch, height, width, 3] and int32 tokens [batch, tokens].
+        `batch` holds uint8 images [batch, height, width, 3] and int32 tokens [batch, tokens]; with
+        a window of the stimulus [clips, span, height, width, 3] of it and int32 stimulus_at
+        [batch, window] (data/pipeline.py). A single image is a window in which nothing changes.
         Returns logits {domain: [batch, classes]}; attention {domain: [batch, height, width,
         classes], T: [batch, tokens, classes]}; embeddings {domain: [batch, classes, features]};
         with contrast also projections {domain: [batch, classes, projection]}; with the graph
         graph_logits [batch, classes] and graph {prototype (u of the U-SR relation), states,
-        relation/BRANCH}; kept [batch], the tuples that keep their other domains, if any lose them.
+        relation/BRANCH}; kept [batch], the tuples that keep their other domains, if any lose them;
+        lag_weights [batch, window].
         """
-        heads = {domain: self.class_wise(domain, batch, train) for domain in self.domains}
+        heads: dict[str, dict[str, Array]] = {}
+        outputs: dict = {}
+        for domain in self.domains:
+            if domain == "S" and self.config.model.delay == "window":
+                outputs["lag_weights"] = self.delay(heads[self.face]["embedding"])
+                features = self._delayed(batch, train, outputs["lag_weights"])
+                heads[domain] = self.by_class(domain, features, batch)
+            else:
+                heads[domain] = self.class_wise(domain, batch, train)
         kept = self.kept(batch, train)
-        outputs: dict = {} if kept is None else {"kept": kept}
+        outputs |= {} if kept is None else {"kept": kept}
         outputs |= {
             name: {domain: head[key] for domain, head in heads.items()}
             for name, key in (
@@ -70,6 +84,18 @@ class DRR(DomainSystem):
             related = self.graph_module(nodes, train, kept)
             outputs["graph_logits"], outputs["graph"] = related
         return outputs
+
+    def _delayed(
+        self, batch: Mapping[str, Array], train: bool, weights: Float[Array, "batch window"]
+    ) -> Float[Array, "batch height width channels"]:
+        """Features of the stimulus that a face reacts to, from all frames before it."""
+        images = batch["stimulus"]
+        if images.ndim == 4:
+            return self.features("S", batch, train)
+        flat = {"stimulus": images.reshape(-1, *images.shape[2:])}
+        features = self.features("S", flat, train)
+        features = features.reshape(*images.shape[:2], *features.shape[1:])
+        return attended(features, batch["stimulus_at"], weights)
 
     def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
         """Class probabilities; of a domain's own logits by running that domain alone."""
@@ -109,14 +135,17 @@ class DRR(DomainSystem):
     def loss(
         self, outputs: Mapping, batch: Mapping[str, Array], targets: Targets
     ) -> tuple[Float[Array, ""], Terms]:
-        """Method 9.5; a learned relation of the graph also shapes the contrast, if asked."""
+        """Method 9.5; a learned relation of the graph also shapes the contrast, if asked.
+
+        With a window the mean lag in frames, `lag`, stands beside the terms.
+        """
         config, prior = self.config, targets.contrast_prior
         if config.contrast.enabled and config.contrast.prior == "learned":
             # The contrast follows the graph's relation, and must not bend it to its own ease.
             learned = jax.lax.stop_gradient(outputs["graph"]["relation/heterophily"])
             related = losses.class_relation(learned, self.classes)
             prior = jnp.where(jnp.eye(self.classes) > 0, 1.0, related)
-        return losses.total_loss(
+        total, terms = losses.total_loss(
             outputs,
             targets.labels,
             targets.class_weights,
@@ -126,3 +155,6 @@ class DRR(DomainSystem):
             config.task,
             batch.get("step"),
         )
+        if "lag_weights" in outputs:
+            terms = terms | {"lag": mean_lag(outputs["lag_weights"])}
+        return total, terms

@@ -27,12 +27,27 @@ REFUSED = {
     "graph.residual=on,graph.conv=acm": "expected graph.conv=gcn",
     "graph.residual=on,graph.width=128": "graph.width=128 to be head.embedding=256",
     "optim.patience=2": "optim.patience=2: expected selection=validation",
+    "data.stimulus_lag=3,domains=R": "data.stimulus_lag=3: expected S or T; domains=R",
+    "data.clips=3": "data.clips=3: expected a divisor of data.batch_size=64",
+    "data.clips=4,data.records=9": "data.records=9: data.clips=4 needs data.records=0",
+    "data.clips=4,data.balance=1,task=scene,predict=stimulus": "data.clips=4 needs data.balance=0",
+    "model.delay=windows": "did you mean window",
+    "model.delay=window,domains=RT": "model.delay=window: expected R and S; domains=RT",
+    "model.delay=window,predict=fuse": "model.delay=window needs predict=reaction",
+    "model.delay=window,model.name=late_fusion": "model.delay=window needs model.name=drr",
+    "model.delay=window,data.stimulus_lag=3": "model.delay=window needs data.stimulus_lag=0",
+    "model.delay=window,data.permute_context=on": "needs data.permute_context=false",
+    "model.delay=window,data.clips=4,optim.accumulate=2": "needs optim.accumulate=1",
+    "model.delay=window,encoder.bn_group=64": "model.delay=window needs encoder.bn_group=0",
+    "model.delay_by=person": "model.delay=none: model.delay_by=person needs model.delay=window",
 }
 ALLOWED = (
     "model.drop_domains=1,graph.stop_gradient=on,loss.lambda_instance=1,loss.balance=1",
     "model.drop_domains=0.5,model.name=late_fusion,domains=VD",
     "optim.patience=2,selection=validation,optim.context_rate=0.1,data.permute_context=on",
     "graph.top_k=2,graph.normalise=row,graph.residual=on,log.gradients_every=5,domains=R",
+    "model.delay=window,model.delay_by=person,data.clips=8,domains=RS,log.gradients_every=5",
+    "data.stimulus_lag=3,domains=RT,model.name=late_fusion,data.clips=8,optim.accumulate=2",
 )
 
 

@@ -64,16 +64,7 @@ class DomainSystem(System):
         The attention of an image is [batch, height, width, classes], of a caption [batch, tokens,
         classes].
         """
-        return self.by_class(domain, self.features(domain, batch, train), batch)
-
-    def by_class(
-        self,
-        domain: str,
-        features: Float[Array, "batch *positions channels"],
-        batch: Mapping[str, Array],
-    ) -> dict[str, Array]:
-        """`class_wise` of features that are there."""
-        head = getattr(self, f"head_{domain}")
+        features, head = self.features(domain, batch, train), getattr(self, f"head_{domain}")
         if domain == "T":
             return head(features, batch[batch_key(domain)] != PAD)
         size, height, width, channels = features.shape

@@ -61,8 +61,7 @@ class DRR(DomainSystem):
         for domain in self.domains:
             if domain == "S" and self.config.model.delay == "window":
                 outputs["lag_weights"] = self.delay(heads[self.face]["embedding"])
-                features = self._delayed(batch, train, outputs["lag_weights"])
-                heads[domain] = self.by_class(domain, features, batch)
+                heads[domain] = self._delayed(batch, train, outputs["lag_weights"])
             else:
                 heads[domain] = self.class_wise(domain, batch, train)
         kept = self.kept(batch, train)
@@ -87,15 +86,21 @@ class DRR(DomainSystem):
 
     def _delayed(
         self, batch: Mapping[str, Array], train: bool, weights: Float[Array, "batch window"]
-    ) -> Float[Array, "batch height width channels"]:
-        """Features of the stimulus that a face reacts to, from all frames before it."""
+    ) -> dict[str, Array]:
+        """What the head of S says of all frames before a face, by the weights of their lags.
+
+        Logits are linear in embeddings, so that the mean's are the mean. A head behind the mean
+        could tell the time since a change from any weights, and would leave them as they are.
+        """
         images = batch["stimulus"]
         if images.ndim == 4:
-            return self.features("S", batch, train)
-        flat = {"stimulus": images.reshape(-1, *images.shape[2:])}
-        features = self.features("S", flat, train)
-        features = features.reshape(*images.shape[:2], *features.shape[1:])
-        return attended(features, batch["stimulus_at"], weights)
+            return self.class_wise("S", batch, train)
+        at, clips = batch["stimulus_at"], images.shape[:2]
+        heads = self.class_wise("S", {"stimulus": images.reshape(-1, *images.shape[2:])}, train)
+        return {
+            name: attended(value.reshape(*clips, *value.shape[1:]), at, weights)
+            for name, value in heads.items()
+        }
 
     def predict(self, batch: Mapping[str, Array]) -> Float[Array, "batch classes"]:
         """Class probabilities; of a domain's own logits by running that domain alone."""

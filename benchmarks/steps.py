@@ -11,7 +11,7 @@ import optax
 from jax.sharding import AxisType, Mesh
 
 from drr_jax import config as configs
-from drr_jax import config_rules, runs
+from drr_jax import config_rules, data, runs
 from drr_jax.facs import labels as facs
 from drr_jax.models import catalog as systems
 from drr_jax.models import losses
@@ -33,7 +33,7 @@ def config_of(name: str, domains: str, **keys: object) -> configs.Config:
 
 
 def batch_of(config: configs.Config, classes: int = len(NAMES)) -> dict[str, np.ndarray]:
-    """Random tuples: images, word pieces and labels."""
+    """Random tuples: images, word pieces and labels; of a window the frames of its clips."""
     rng, size, batch = np.random.default_rng(0), config.data.image_size, config.data.batch_size
     images = {
         name: rng.integers(0, 256, (batch, size, size, 3), np.uint8)
@@ -45,6 +45,12 @@ def batch_of(config: configs.Config, classes: int = len(NAMES)) -> dict[str, np.
         labels = rng.integers(0, 2, (batch, classes)).astype(np.int8)
     else:
         labels = np.eye(classes, dtype=np.int8)[rng.integers(0, classes, batch)]
+    if window := data.window_of(config):  # the same pixels again and again, at other places
+        clips, own = batch // window.clip, np.arange(batch) % window.clip + window.frames - 1
+        shape = (clips, window.span, size, size, 3)
+        images["stimulus"] = np.resize(images["stimulus"], shape)
+        lags = np.arange(window.frames, dtype=np.int32)
+        images["stimulus_at"] = own[:, None].astype(np.int32) - lags
     return {**images, "tokens": tokens, "labels": labels}
 
 

@@ -152,7 +152,7 @@ class Assemble:
             return []
 
         again = np.diff(shown, axis=1, prepend=-1) == 0  # stand-ins, behind what they stand for
-        self._shared(read, np.argwhere(~again))
+        self._shared(read, list(np.argwhere(~again)))
         for clip, place in np.argwhere(again):
             frames[clip, place] = frames[clip, place - 1]
             images[clip, place] = images[clip, place - 1]

@@ -131,7 +131,7 @@ def scored(folder: Path, world: Path) -> Scores:
     )
     while len(labels) < len(source):
         batch = next(batches)
-        outputs = jax.device_get(call(batch))
+        outputs: dict = jax.device_get(call(batch))
         if windowed and len(each) < LOOKED:
             each.append(of_each_lag(batch))
         lags.append(outputs["lag_weights"].mean(0) if windowed else np.zeros(WINDOW))

@@ -201,22 +201,16 @@ def _conflicts(config: Config) -> Iterator[str]:
             f"task={config.task}: a soft prior needs classes that occur together; set "
             "graph.prior and contrast.prior to on, identity, all_ones or learned"
         )
-    if config.task not in facs.SOFTMAX_TASKS and data.balance:
-        other = "; loss.au_weights=true weighs rare ones" if config.task == "au" else ""
-        yield (
-            f"data.balance={data.balance}: task={config.task} has several AUs in a record, none to "
-            f"draw it by{other}"
-        )
-    if config.task not in facs.SOFTMAX_TASKS and config.loss.class_weights:
-        other = "loss.au_weights for it" if config.task == "au" else "no rare classes"
-        yield f"loss.class_weights=true: task={config.task} has {other}"
+    if config.task not in facs.SOFTMAX_TASKS:
+        several = f"task={config.task} has several AUs in a record; loss.au_weights=true is for au"
+        if data.balance:
+            yield f"data.balance={data.balance}: {several}"
+        if config.loss.class_weights:
+            yield f"loss.class_weights=true: {several}"
     try:
         span(config.log.profile_steps)
     except ValueError:
-        yield (
-            f"log.profile_steps={config.log.profile_steps!r}: expected the first step and the one "
-            "after the last, as in 100:105"
-        )
+        yield f"log.profile_steps={config.log.profile_steps!r}: expected steps, as in 100:105"
     if bool(scene.names) != (scene.choice == "list"):
         yield (
             f"scene.names={scene.names!r}: expected names with a + between them for "

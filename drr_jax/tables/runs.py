@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax import levels, metrics, models, runs
-from drr_jax.config import Config, DomainEncoder, Encoders, flatten, letters
+from drr_jax.config import Config, flatten, letters
+from drr_jax.config_model import DomainEncoder, Encoders
 from drr_jax.errors import InputError
 from drr_jax.tables import paper
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax import files
-from drr_jax.config import Config, ImageEncoder, letters
+from drr_jax.config import Config, letters
+from drr_jax.config_model import ImageEncoder
 from drr_jax.errors import InputError
 from drr_jax.models import encoders
 from drr_jax.runs import CONFIG_FILE

@@ -156,5 +156,5 @@ def test_keys_of_other_tasks_are_refused_in_a_line():
     config.loss.class_weights = True
     config_rules.validate(config)
     config.task, config.data.balance = "au", 0.0
-    with pytest.raises(InputError, match=r"loss.class_weights=true: task=au has loss.au_weights"):
+    with pytest.raises(InputError, match=r"loss.class_weights=true: task=au .*loss.au_weights"):
         config_rules.validate(config)

@@ -8,7 +8,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
-from drr_jax.config import Config, ImageEncoder, channels
+from drr_jax.config import Config, channels
+from drr_jax.config_model import ImageEncoder
 from drr_jax.models.encoders.attention import EPSILON
 from drr_jax.models.encoders.bert import Bert
 from drr_jax.models.encoders.layers import resolve_conv

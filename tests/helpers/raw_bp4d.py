@@ -14,6 +14,7 @@ GRADED = (6, 10, 12, 14, 17)
 FIRST = 21  # the first coded frame
 FRAMES = 4
 HEIGHT, WIDTH = 70, 52
+INTENSITY = "AUCoding/AU_INT/AU06/F001_T1_AU06.csv"
 
 
 def face_points(height: int, width: int, rng: Any) -> np.ndarray:

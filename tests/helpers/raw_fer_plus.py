@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+NEW, OLD = "fer2013new.csv", "fer2013.csv"  # votes, images
 HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 )
@@ -36,8 +37,8 @@ def write_pair(root: Path) -> dict[str, Any]:
         faces.append(f"{code},{' '.join(map(str, image.ravel()))},{usage}")
         votes.append(",".join([usage, name or "", *map(str, counts)]))
     root.mkdir(parents=True)
-    (root / "fer2013.csv").write_text("\n".join(faces) + "\n")
-    (root / "fer2013new.csv").write_bytes(("\r\n".join(votes) + "\r\n").encode())
+    (root / OLD).write_text("\n".join(faces) + "\n")
+    (root / NEW).write_bytes(("\r\n".join(votes) + "\r\n").encode())
     return {"images": images, "codes": codes}
 
 

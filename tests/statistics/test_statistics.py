@@ -1,4 +1,4 @@
-"""Statistics of a data set: counts against a plain reading, delays, the page and its files."""
+"""Statistics of a data set: counts against a plain reading, the page and its files."""
 
 import csv
 import json
@@ -14,8 +14,6 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from raw_bp4d import write_bp4d
 from raw_reactionet import write_raw
 
@@ -31,13 +29,6 @@ from tfds_reactionet.reactionet import DATA_SET
 from tfds_reactionet.statistics import command as statistics
 from tfds_reactionet.statistics import sections
 from tfds_reactionet.statistics.counts import BINS, Counts, count_records
-from tfds_reactionet.statistics.reaction_delay import (
-    MIN_PAIRS,
-    Series,
-    correlation,
-    make_series,
-    measure,
-)
 from tfds_reactionet.statistics.study import Study, au_shares, read_set
 from tfds_reactionet.statistics.words import au_words, stop_words, vocabulary
 
@@ -156,73 +147,6 @@ def test_series_of_a_record_sequence(counts: Counts, records: list[dict[str, Any
         assert series.change[at] == pytest.approx(np.abs(small[1] - small[0]).mean(), abs=1.0)
         rise = np.maximum(mine[at]["au"]["intensity"] - mine[at - 1]["au"]["intensity"], 0)
         assert series.onset[at] == pytest.approx(rise.sum(), abs=1e-4)
-
-
-# Reaction delay
-
-
-def test_gaps_have_neither_change_nor_onset() -> None:
-    frames = np.array([7, 5, 4, 9])  # any order; 6 and 8 are missing
-    pictures = np.array([7.0, 5, 4, 9])[:, None, None] * np.ones((4, 2, 2)) * 10
-    intensity = np.array([[0.0], [3], [1], [2]])
-    series = make_series("s", frames, pictures, intensity, np.zeros((4, 1), np.int8))
-    assert series is not None
-    np.testing.assert_array_equal(series.change, [np.nan, 10, np.nan, np.nan, np.nan, np.nan])
-    np.testing.assert_array_equal(series.onset, [np.nan, 2, np.nan, np.nan, np.nan, np.nan])
-    assert make_series("s", frames[:1], pictures[:1], intensity[:1], intensity[:1]) is None
-    far = np.array([1, 2, 999_999_999])
-    assert make_series("s", far, pictures[:3], intensity[:3], intensity[:3]) is None
-
-
-def test_onset_falls_back_on_occurrence() -> None:
-    frames = np.array([1, 2, 3, 4])
-    occurrence = np.array([[0, 0], [1, 1], [1, -1], [0, 1]])
-    nothing = np.full((4, 2), np.nan)
-    series = make_series("s", frames, np.zeros((4, 2, 2)), nothing, occurrence)
-    assert series is not None
-    np.testing.assert_array_equal(series.onset, [np.nan, 2, 0, 0])
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), length=st.integers(2, 40), lag=st.integers(-9, 9))
-def test_correlation_against_numpy(seed: int, length: int, lag: int) -> None:
-    rng = np.random.default_rng(seed)
-    change, onset = rng.normal(size=(2, length))
-    change[rng.uniform(size=length) < 0.1] = np.nan
-    pairs = [(change[t], onset[t + lag]) for t in range(length) if 0 <= t + lag < length]
-    known = np.array([pair for pair in pairs if not np.isnan(pair).any()]).reshape(-1, 2)
-    found = correlation(Series("s", change, onset), max_lag=9)[lag + 9]
-    if len(known) < MIN_PAIRS:
-        assert np.isnan(found)
-    else:
-        assert found == pytest.approx(np.corrcoef(known.T)[0, 1], abs=1e-9)
-
-
-@pytest.mark.parametrize("delay", [0, 4, 21])
-def test_a_known_delay_is_found(delay: int) -> None:
-    rng = np.random.default_rng(delay)
-    series = []
-    for number in range(5):
-        change = rng.gamma(1.0, size=200)
-        onset = np.roll(change, delay) + 0.5 * rng.gamma(1.0, size=200)
-        series.append(Series(f"s{number}", change, onset))
-    found = measure(series, max_lag=30)
-    assert found.lags[np.nanargmax(found.mean)] == delay
-    assert [lag for _, lag, _ in found.peaks] == [delay] * 5
-    table = np.array([correlation(s, 30) for s in series])
-    np.testing.assert_allclose(found.mean, table.mean(axis=0))
-    np.testing.assert_allclose(found.error, table.std(axis=0, ddof=1) / np.sqrt(5))
-    shifted = measure(series, max_lag=30, shift=3)  # a set built with stimulus_delay_frames=3
-    assert [lag for _, lag, _ in shifted.peaks] == [delay + 3] * 5
-
-
-def test_no_series_no_delay() -> None:
-    assert measure([]).peaks == []
-    still = Series("s", np.ones(20), np.arange(20.0))
-    assert measure([still]).peaks == []
-
-
-# The page
 
 
 def command(

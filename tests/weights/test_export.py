@@ -5,87 +5,19 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import partial
 
-import flax.struct
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
+from exported_run import AUS, R, T, config_of, fill, shapes, variables_of, write_run
 
-from drr_jax import config as configs
-from drr_jax import files, metrics
+from drr_jax import files
 from drr_jax.data import tokenizer
 from drr_jax.errors import InputError
-from drr_jax.models.encoders import build as encoders
-from drr_jax.runs import record
-from drr_jax.runs.checkpoint import Checkpoints
 from drr_jax.weights import export, tensor_file
 from drr_jax.weights import load as weights
 from drr_jax.weights import sources as weight_sources
 from drr_jax.weights.command import show
-
-AUS = ("AU01", "AU02", "AU12")
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "person"]
-R, T = "model.encoders.R.weights", "model.encoders.T.weights"
-
-
-@flax.struct.dataclass
-class State:
-    step: jax.Array
-    params: dict
-    batch_stats: dict
-    opt_state: optax.OptState
-
-
-def config_of(**changes):
-    config = configs.Config()
-    sizes = {"encoder.width": 4, "text.width": 8, "text.layers": 1, "text.heads": 2}
-    for key, value in {**sizes, "text.vocabulary": 6, "domains": "RT", **changes}.items():
-        configs.set_key(config, key, str(value))
-    return config
-
-
-def shapes(config):
-    """What a model of R and T has, its heads left small."""
-    image, tokens = jnp.zeros((1, 32, 32, 3)), jnp.ones((1, config.text.max_tokens), jnp.int32)
-    key, face = jax.random.key(0), encoders.build_image_encoder(config)
-    face = jax.eval_shape(partial(face.init, train=False), key, image)
-    text = jax.eval_shape(encoders.build_text_encoder(config).init, key, tokens)
-    head = {"kernel": jax.ShapeDtypeStruct((8, 3), jnp.float32)}
-    params = {"encoder_R": face["params"], "encoder_T": text["params"], "head_R": head}
-    return {"params": params, "batch_stats": {"encoder_R": face.get("batch_stats", {})}}
-
-
-def variables_of(config, seed):
-    rng = np.random.default_rng(seed)
-    return jax.tree.map(
-        lambda leaf: rng.standard_normal(leaf.shape).astype(leaf.dtype), shapes(config)
-    )
-
-
-def write_run(workdir, config, steps=(3, 7), best=3):
-    """A workdir as training and evaluation leave it."""
-    identity = {**configs.flatten(config), "fold": 0, "dataset": "reactionet/demo"}
-    identity |= {"version": "1.0.0", "fingerprint": "0123456789abcdef" * 4, "classes": AUS}
-    record.check_record(workdir, identity, False)
-    optimiser = optax.adam(0.1)
-    with Checkpoints(workdir) as checkpoints:
-        for step in steps:
-            variables = variables_of(config, step)
-            state = State(jnp.asarray(step), **variables, opt_state=optimiser.init(variables))
-            checkpoints.save(step, state)
-            if step == best:
-                checkpoints.save_best(step, state, 0.5)
-    about = {"rendered": True, "test_parts": ["part1"], "commit": "abc1234", "class_prior": [[1]]}
-    files.write_json(workdir / "run.json", about | {"weights": {"R": "random initialisation"}})
-    counts = np.arange(12).reshape(3, 4) + 1
-    for selection, step, name in (("last", steps[-1], ""), ("best", best, "-best")):
-        results = {"selection": selection, "step": step, **metrics.summary(counts, AUS)}
-        files.write_json(workdir / f"results{name}.json", results)
-    tokenizer.save_tokenizer(tokenizer.tokenizer_of(WORDS), workdir / tokenizer.TOKENIZER_FILE)
-    return workdir
 
 
 @pytest.fixture(scope="module")
@@ -133,14 +65,6 @@ def test_it_says_what_it_is(run, exported):
     assert "rendered images: no person" in card and "started from | R: random init" in card
     assert "may not be redistributable: ask the data set's\nowners" in card
     assert show(exported).splitlines()[-1].startswith(f"{exported}: drr_jax export, ")
-
-
-def fill(config, domain):
-    """Puts the weights a config names into a model of ones."""
-    ones = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes(config))
-    plans = weights.plan_all(config, (domain,), ones)
-    weights.place(plans, ones)
-    return ones, plans[domain]
 
 
 def test_the_next_run_takes_the_encoder_and_its_statistics_alone(exported):
@@ -270,112 +194,3 @@ def test_what_cannot_be_exported_is_said(run, tmp_path):
     with pytest.raises(InputError, match="holds 1 runs: name one"):
         export.export_run(tmp_path, out)
     assert not out.exists()
-
-
-def test_damaged_exports_are_refused(exported, tmp_path):
-    def edited(name, edit):
-        copy = tmp_path / name
-        shutil.copytree(exported, copy)
-        edit(copy)
-        with pytest.raises(InputError) as error:
-            export.load_folder(copy)
-        assert "\n" not in str(error.value)
-        return str(error.value)
-
-    def shorten(copy):
-        path = copy / "model.safetensors"
-        path.write_bytes(path.read_bytes()[:-4])
-
-    def reshape(copy):
-        described = json.loads((copy / "config.json").read_text())
-        described["arrays"]["params/head_R/kernel"]["shape"] = [3]
-        del described[files.SEAL]  # as in exports of before
-        (copy / "config.json").write_text(json.dumps(described))
-
-    assert "cut short" in edited("short", shorten)
-    assert "params/head_R/kernel is {'shape': [3]" in edited("other", reshape)
-    assert "No such file" in edited("none", lambda copy: (copy / "config.json").unlink())
-    assert "not that of" in edited("list", lambda copy: (copy / "config.json").write_text("[]"))
-    message = edited("pieces", lambda copy: (copy / "tokenizer.json").unlink())
-    assert "tokenizer.json: no such file" in message
-
-
-def changed_weight(folder):
-    tensor = tensor_file.open_weights(folder)["params/encoder_R/conv1/kernel"]
-    content = bytearray(tensor.file.read_bytes())
-    content[tensor.offset] ^= 1
-    tensor.file.write_bytes(content)
-
-
-def swapped_arrays(folder):
-    arrays = {name: one.read() for name, one in tensor_file.open_weights(folder).items()}
-    first, second = (f"params/encoder_R/layer1_{block}/bn1/scale" for block in (0, 1))
-    arrays[first], arrays[second] = arrays[second], arrays[first]
-    metadata = {"format": weight_sources.EXPORT}
-    tensor_file.write_file(folder / tensor_file.FILE, arrays, metadata)
-
-
-def replaced(name, old, new):
-    def edit(folder):
-        text = (folder / name).read_text()
-        assert text.count(old)
-        (folder / name).write_text(text.replace(old, new))
-
-    return edit
-
-
-@pytest.mark.parametrize(
-    ("edit", "domain", "said"),
-    [
-        (changed_weight, "R", "params/encoder_R/conv1/kernel is not what was exported"),
-        (swapped_arrays, "R", "bn1/scale is not what was exported"),
-        (
-            replaced("config.json", '"stem": "imagenet"', '"stem": "small"'),
-            "R",
-            "its digest is not",
-        ),
-        (replaced("config.json", '"step": 7', '"step": 3'), "R", "its digest is not"),
-        (replaced("tokenizer.json", "person", "parson"), "T", "it is not what was written"),
-    ],
-)
-def test_a_changed_export_is_named_by_whoever_reads_it(exported, tmp_path, edit, domain, said):
-    copy = shutil.copytree(exported, tmp_path / "copy")
-    edit(copy)
-    config = config_of(**{f"model.encoders.{domain}.weights": copy})
-    for read in (
-        export.load_folder,
-        lambda _: (weight_sources.text_of(config), fill(config, domain)),
-    ):
-        with pytest.raises(InputError) as error:
-            read(copy)
-        assert said in str(error.value) and str(copy) in str(error.value)
-
-
-def test_word_pieces_that_were_changed_are_not_exported(run, tmp_path):
-    copy = shutil.copytree(run, tmp_path / "run")
-    about = record.read_file(copy, "run.json")
-    about[weight_sources.TOKENIZER_DIGEST] = files.digest(copy / "tokenizer.json")
-    record.write_file(copy, "run.json", about)
-    export.export_run(copy, tmp_path / "whole")
-    replaced("tokenizer.json", "person", "parson")(copy)
-    with pytest.raises(InputError, match=r"tokenizer\.json: it is not what was written"):
-        export.export_run(copy, tmp_path / "out")
-
-
-def flip(folder):
-    for path in (folder / "state").rglob("*"):
-        if path.is_file() and path.stat().st_size > 2000:
-            content = bytearray(path.read_bytes())
-            for place in range(100, len(content), 200):
-                content[place] ^= 0xFF
-            path.write_bytes(bytes(content))
-
-
-def test_damaged_checkpoints_are_passed_over(run, tmp_path):
-    """The newest whole one is exported, and nothing if there is none."""
-    shutil.copytree(run, tmp_path / "run")
-    flip(tmp_path / "run" / "checkpoints" / "7")
-    assert "step 3 (last)" in export.export_run(tmp_path / "run", tmp_path / "out")
-    flip(tmp_path / "run" / "checkpoints" / "3")
-    with pytest.raises(InputError, match="none of its checkpoints can be used"):
-        export.export_run(tmp_path / "run", tmp_path / "out2")

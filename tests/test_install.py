@@ -142,7 +142,7 @@ def test_an_installation_reads_its_files_and_has_a_version_for_a_commit(installe
         "commit": drr_jax.__version__,
         "tables": [4, 5, 6],
         "scenes": 8,
-        "data sets": 11,
+        "data sets": 12,
     }
 
 

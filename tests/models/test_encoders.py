@@ -11,7 +11,7 @@ import torch_reference
 from jax.ad_checkpoint import print_saved_residuals
 
 from drr_jax import config as configs
-from drr_jax import config_rules
+from drr_jax import config_model, config_rules
 from drr_jax.models.encoders import attention, vit
 from drr_jax.models.encoders import build as encoders
 
@@ -148,9 +148,9 @@ def test_images_that_patches_do_not_tile_are_refused():
 def test_images_are_normalised_as_imagenet_unless_the_weights_say_otherwise():
     grey = jnp.full((1, 2, 2, 3), 128, jnp.uint8)
     expected = (128 / 255 - np.array(encoders.IMAGENET_MEAN)) / np.array(encoders.IMAGENET_STD)
-    normal = encoders.normalise_image(grey, jnp.float32, configs.ImageEncoder())
+    normal = encoders.normalise_image(grey, jnp.float32, config_model.ImageEncoder())
     np.testing.assert_allclose(normal[0, 0, 0], expected, rtol=1e-5)
-    said = configs.ImageEncoder(mean="0.5+0.5+0.25", std="0.5+0.25+0.5")
+    said = config_model.ImageEncoder(mean="0.5+0.5+0.25", std="0.5+0.25+0.5")
     normal = encoders.normalise_image(grey, jnp.float32, said)
     level = 128 / 255
     expected = [2 * level - 1, 4 * level - 2, 2 * level - 0.5]

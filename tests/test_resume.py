@@ -34,6 +34,7 @@ SETTINGS = {
     "log.keep_checkpoints": 4,
     "log.eval_every_epochs": 2,  # of 61 tuples: every 15 steps
 }
+ONE_DEVICE = "--xla_backend_optimization_level=1"  # and not eight; compiled as conftest.py has it
 DEADLINE = 480  # seconds for what takes a minute; a hang must not take the whole test run with it
 
 
@@ -53,7 +54,7 @@ def start(data_dir, workdir, environment=None, index="", **changes):
                 f"--config={ROOT}/launch/reactionet.py:demo,{pairs}",
                 f"--workdir={workdir}",
             ],
-            env=os.environ | {"XLA_FLAGS": ""} | (environment or {}),
+            env=os.environ | {"XLA_FLAGS": ONE_DEVICE} | (environment or {}),
             stdout=subprocess.DEVNULL,
             stderr=stderr,
         )

@@ -11,7 +11,7 @@ import small_run
 from five_steps import config_of, experiment_of, run
 
 import drr_jax
-from drr_jax import runs, training
+from drr_jax import training
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.report import relations
@@ -19,6 +19,7 @@ from drr_jax.runs import logs, record
 from drr_jax.runs.checkpoint import Checkpoints, abstract
 from drr_jax.stops import Stopped
 from drr_jax.training import evaluation as evaluate
+from drr_jax.training import loop
 
 
 @pytest.fixture(scope="module")
@@ -193,21 +194,22 @@ def test_what_a_stop_in_the_last_evaluation_leaves_is_evaluated(data_dir, tmp_pa
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     changes = {"domains": "R", "log.eval_every_epochs": 0.5}  # of 61 tuples: every second step
     assert run(data_dir, whole, **changes) == 0
+    make_scores = loop.make_scores
     for step in (2, 5):
 
-        def look(until=step):
-            """Hears a signal at the first batch of the evaluation of a step."""
-            rows = record.read_file(stopped, "run.json") and logs.read_metrics(stopped)
-            done = [row["step"] for row in rows if "loss" in row]
-            if (
-                done
-                and done[-1] == until
-                and not any(row["step"] == until and "eval/loss" in row for row in rows)
-            ):
-                raise Stopped
+        def stopping(*arguments, until=step):
+            """Hears a signal in the evaluation of a step."""
+            score = make_scores(*arguments)
+
+            def scored(state):
+                if int(state.step) == until:
+                    raise Stopped
+                return score(state)
+
+            return scored
 
         with monkeypatch.context() as patch:
-            patch.setattr(runs, "look", look)
+            patch.setattr(loop, "make_scores", stopping)
             with pytest.raises(Stopped, match=f"step {step} saved"):
                 run(data_dir, stopped, **changes)
     assert run(data_dir, stopped, **changes) == 0

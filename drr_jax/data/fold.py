@@ -114,8 +114,9 @@ def read_fold(
                 "soft priors and vocabulary, and goes on so; a new --workdir leaves them out"
             )
         else:
-            held_out = label_counts.record_counts(prepared, train_parts, halves[1], config.task)
-            trained = trained.without(held_out)
+            if not config.data.records:  # those that are used are counted below
+                held_out = label_counts.record_counts(prepared, train_parts, halves[1], config.task)
+                trained = trained.without(held_out)
             where += f" without the {len(halves[1])} records held out for validation"
     if some := config.data.records:
         rows["train"] = split.some_rows(prepared, train_parts, some, rows["train"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import tiny_dataset_builder as tiny
+from tiny_batches import BATCH, PARTS, SIZE, assert_same, settings
 
 from drr_jax import config_rules, facs
 from drr_jax.config import Config
@@ -15,23 +16,7 @@ from drr_jax.data.balance import BalancedOrder, quotas
 from drr_jax.data.prepared import open_dataset
 from drr_jax.errors import InputError
 
-SIZE, BATCH, PARTS = 40, 8, ("part2", "part3")
 CLASS_OF = np.random.default_rng(0).permutation(np.repeat([0, 1, 3, -1], [300, 40, 5, 20]))
-
-
-def settings(**changes):
-    config = Config()
-    config.data.image_size, config.data.batch_size = SIZE, BATCH
-    for name, value in changes.items():
-        setattr(config.data, name, value)
-    return config
-
-
-def assert_same(left, right):
-    assert len(left) == len(right)
-    for one, other in zip(left, right, strict=True):
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name])
 
 
 def drawn(order, epochs, first=0):

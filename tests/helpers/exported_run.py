@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,19 +13,12 @@ from drr_jax.data import tokenizer
 from drr_jax.models.encoders import build as encoders
 from drr_jax.runs import record
 from drr_jax.runs.checkpoint import Checkpoints
+from drr_jax.training.experiment import State
 from drr_jax.weights import load as weights
 
 AUS = ("AU01", "AU02", "AU12")
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "person"]
 R, T = "model.encoders.R.weights", "model.encoders.T.weights"
-
-
-@flax.struct.dataclass
-class State:
-    step: jax.Array
-    params: dict
-    batch_stats: dict
-    opt_state: optax.OptState
 
 
 def config_of(**changes):

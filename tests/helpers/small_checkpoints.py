@@ -2,7 +2,6 @@
 
 import logging
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,16 +9,9 @@ import optax
 
 from drr_jax.runs import distributed
 from drr_jax.runs.checkpoint import Checkpoints, abstract
+from drr_jax.training.experiment import State
 
 OPTIMISER = optax.sgd(0.1, momentum=0.9)
-
-
-@flax.struct.dataclass
-class State:
-    step: jax.Array
-    params: dict
-    batch_stats: dict
-    opt_state: optax.OptState
 
 
 def make_state(seed, rows=64, step=None):

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 KINDS = ("kills", "flips", "inputs")
 ENDS = ("lost", "silent", "uncaught")
-STOPS = 4  # kills of one run before it may end
+STOPS = 8  # kills of one run before it may end
 SUSPENDED = 115  # seconds, longer than the heartbeat of JAX's coordination service
 FUZZ = Path(__file__).with_name("test_fuzz.py")
 

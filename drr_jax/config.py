@@ -18,9 +18,7 @@ from drr_jax.config_model import (
     Text,
 )
 from drr_jax.errors import InputError, nearest
-from drr_jax.keys import HELP, key, number, positive
-
-_MANY, _LARGE = 2**31 - 1, 1 << 24  # steps; sizes
+from drr_jax.keys import HELP, LARGE, MANY, key, number, positive
 
 
 @dataclass
@@ -35,10 +33,10 @@ class Data:
     manual_dir: str = key("", "raw release; empty: DATA_DIR/downloads/manual/NAME")
     classes: str = key("", "learnt and evaluated, as in AU01+AU12; empty: all of the set")
     records: int = number(
-        0, 0, _MANY, "training records that are used, the same for every seed; 0: all"
+        0, 0, MANY, "training records that are used, the same for every seed; 0: all"
     )
     image_size: int = positive(256, 8192, "pixels of an image's side (supplement 3.2)")
-    batch_size: int = positive(64, _LARGE, "tuples in the global batch (supplement 3.2)")
+    batch_size: int = positive(64, LARGE, "tuples in the global batch (supplement 3.2)")
     balance: float = number(
         0.0,
         0,
@@ -60,7 +58,7 @@ class Data:
         25, 1, 10_000, "of model.delay=window: frames of the stimulus, the face's own and before it"
     )
     clips: int = number(
-        0, 0, _LARGE, "neighbouring tuples of a sequence that are drawn together; 0: none, shuffled"
+        0, 0, LARGE, "neighbouring tuples of a sequence that are drawn together; 0: none, shuffled"
     )
     permute_context: bool = key(
         False, "a control: in training a face has stimulus and caption of another in its batch"
@@ -125,20 +123,20 @@ class Optim:
     lr_epochs: float = number(2.0, 0, 1e6, "of step and decay: epochs between two rates")
     lr_factor: float = positive(0.3, 1e3, "of schedule=decay")
     warmup_steps: int = number(
-        0, 0, _MANY, "in which the rate rises; 0: none, or an epoch above batch 64"
+        0, 0, MANY, "in which the rate rises; 0: none, or an epoch above batch 64"
     )
     momentum: float = number(0.9, 0, 1, "of sgd")
     nesterov: bool = key(False, "of sgd")
     weight_decay: float = number(1e-4, 0, 1e3, "of sgd added to the gradient, of adamw decoupled")
     decay_all: bool = key(True, "as PyTorch; false spares biases and normalisation")
     clip_norm: float = number(0.0, 0, 1e9, "longest gradient, others are cut to it; 0: any")
-    accumulate: int = positive(1, _LARGE, "parts of a batch, taken one after the other")
+    accumulate: int = positive(1, LARGE, "parts of a batch, taken one after the other")
     context_rate: float = number(1.0, 0, 1e3, "factor of the rate for the encoders of S and T")
     patience: int = number(
-        0, 0, _MANY, "validations without a better one, after which training ends; 0: it goes on"
+        0, 0, MANY, "validations without a better one, after which training ends; 0: it goes on"
     )
     epochs: float = positive(12.0, 1e6, "passes over the training records")
-    max_steps: int = number(0, 0, _MANY, "0: epochs decide")
+    max_steps: int = number(0, 0, MANY, "0: epochs decide")
 
 
 @dataclass
@@ -146,12 +144,12 @@ class Log:
     """What is written while training, and how often."""
 
     also: str = key("", "tracker that gets what TensorBoard gets; empty: none")
-    every_steps: int = positive(10, _MANY, "steps between two rows of losses")
+    every_steps: int = positive(10, MANY, "steps between two rows of losses")
     gradients_every: int = number(
-        0, 0, _MANY, "steps between two rows of each loss term's gradient on R's encoder; 0: none"
+        0, 0, MANY, "steps between two rows of each loss term's gradient on R's encoder; 0: none"
     )
     eval_every_epochs: float = positive(1.0, 1e6, "epochs between two evaluations")
-    checkpoint_every_steps: int = positive(500, _MANY, "steps between two checkpoints")
+    checkpoint_every_steps: int = positive(500, MANY, "steps between two checkpoints")
     checkpoint_seconds: float = number(
         0.0,
         0,
@@ -168,7 +166,7 @@ class Mesh:
     """What a run expects to start on, and how long it waits for the others."""
 
     hosts: int = number(0, 0, 65536, "hosts there must be; 0: whatever is there")
-    devices: int = number(0, 0, _LARGE, "devices there must be on all hosts; 0: likewise")
+    devices: int = number(0, 0, LARGE, "devices there must be on all hosts; 0: likewise")
     start_seconds: int = positive(60, 86400, "how long a process waits for the others at the start")
     heartbeat_seconds: int = number(30, 5, 86400, "of silence, after which a process is lost")
 

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from drr_jax.keys import key, number, positive
-
-_MANY, _LARGE = 2**31 - 1, 1 << 24  # steps; sizes
+from drr_jax.keys import LARGE, MANY, key, number, positive
 
 
 @dataclass
@@ -19,7 +17,7 @@ class Encoder:
         "of a ResNet: imagenet (7x7/2, pool: stride 32 in all), small (3x3/2: stride 16) or patch "
         "(4x4/4: stride 32)",
     )
-    bn_group: int = number(0, 0, _LARGE, "tuples that share BatchNorm statistics; 0: all")
+    bn_group: int = number(0, 0, LARGE, "tuples that share BatchNorm statistics; 0: all")
     remat: bool = key(
         False, "of T too: blocks run again for their gradient; less memory, longer steps"
     )
@@ -31,20 +29,20 @@ class Text:
 
     encoder: str = key("small", "transformer: small, or bert, the BERT family")
     frozen: bool = key(False, "of bert: train only what comes after it")
-    vocabulary: int = positive(8192, _LARGE, "word pieces; supplement 1.9 counts 8,049 words")
+    vocabulary: int = positive(8192, LARGE, "word pieces; supplement 1.9 counts 8,049 words")
     max_tokens: int = positive(32, 65536, "word pieces of a caption that are read")
-    width: int = positive(256, _LARGE, "numbers a token")
+    width: int = positive(256, LARGE, "numbers a token")
     layers: int = positive(2, 256, "transformer layers")
     heads: int = positive(4, 256, "attention heads a layer")
-    hidden: int = number(0, 0, _LARGE, "of bert's MLP; 0: four times the width")
+    hidden: int = number(0, 0, LARGE, "of bert's MLP; 0: four times the width")
 
 
 @dataclass
 class Head:
     """Class-wise attention, embeddings and projection (reconstruction, method 9.1)."""
 
-    embedding: int = positive(256, _LARGE, "K, numbers of a class's embedding")
-    projection: int = positive(128, _LARGE, "Z, numbers that the contrast compares")
+    embedding: int = positive(256, LARGE, "K, numbers of a class's embedding")
+    projection: int = positive(128, LARGE, "Z, numbers that the contrast compares")
 
 
 @dataclass
@@ -58,7 +56,7 @@ class Graph:
     conv: str = key("gcn", "graph convolution")
     prior: str = key("on", "relation of the classes; on: that of the AUs or expressions")
     layers: int = positive(2, 64, "graph convolutions, one after the other")
-    width: int = positive(256, _LARGE, "G, numbers a node")
+    width: int = positive(256, LARGE, "G, numbers a node")
     dropout: float = number(0.2, 0, 0.99, "share of a node's numbers left out in training")
     readout: str = key("per_class", "logits from a class's own nodes, or from all side by side")
     top_k: int = number(
@@ -98,8 +96,8 @@ class Contrast:
     pairs: str = key("dyadic", "domains compared: dyadic (R with S, R with T) or all")
     tau: float = positive(0.07, 1e3, "temperature")
     related_weight: float = number(1.0, 0, 1e3, "rho, weight of a related class as a positive")
-    group_size: int = positive(64, _LARGE, "tuples contrasted with each other")
-    warmup_steps: int = number(0, 0, _MANY, "in which its weights rise from 0; 0: none")
+    group_size: int = positive(64, LARGE, "tuples contrasted with each other")
+    warmup_steps: int = number(0, 0, MANY, "in which its weights rise from 0; 0: none")
 
 
 @dataclass

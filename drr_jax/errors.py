@@ -1,6 +1,7 @@
 """What a user did wrong, as one line and exit code 2; how every command ends."""
 
 import io
+import json
 import os
 import re
 import sys
@@ -34,6 +35,12 @@ def one_line(message: str) -> str:
     text = re.sub(r"\s*[\r\n]\s*", " ", message.strip())
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return text if len(text) <= _MOST else f"{text[: _MOST - 3]}..."
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: a text as it is, all else as JSON, and not endless."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 Number = typing.TypeVar("Number", int, float)
 Value = typing.TypeVar("Value", str, bool)
 RANGE, HELP = "range", "help"  # in a field's metadata
+MANY, LARGE = 2**31 - 1, 1 << 24  # the most of steps, of sizes
 
 
 @dataclasses.dataclass(frozen=True)

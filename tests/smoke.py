@@ -3,7 +3,7 @@
 In the environment whose Python runs it: every module is imported, `drr --help` has its keys, a
 launch file is found by its name, and the rendered release is built, trained on, evaluated and
 reported in three steps. --parse leaves the training out. `make package`, `make lowest` and
-`make pythons` run it in environments of their own; pytest does not.
+`make python` run it in environments of their own; pytest does not.
 """
 
 import importlib

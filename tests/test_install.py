@@ -60,10 +60,13 @@ import configparser
 import json
 import drr_jax
 from drr_jax import launches
+from drr_jax.pages.html import _environment
+from drr_jax.plan.chips import chips
 from drr_jax.tables.paper import tables
 from drr_jax.runs import commit
 from tfds_reactionet.building import data_set_names
 from tfds_reactionet.reactionet.scenes import read_pool
+pages = _environment()
 print(json.dumps({
     "file": drr_jax.__file__,
     "launch": launches.find("table4:drr"),
@@ -71,6 +74,8 @@ print(json.dumps({
     "tables": [table.number for table in tables()],
     "scenes": len(read_pool()),
     "data sets": len(data_set_names()),
+    "chip": "h100" in chips(),
+    "templates": sum(bool(pages.get_template(name)) for name in pages.list_templates()),
 }))
 """
 )
@@ -143,6 +148,8 @@ def test_an_installation_reads_its_files_and_has_a_version_for_a_commit(installe
         "tables": [4, 5, 6],
         "scenes": 8,
         "data sets": 12,
+        "chip": True,
+        "templates": len(list((HOME / "drr_jax/pages/templates").iterdir())),
     }
 
 

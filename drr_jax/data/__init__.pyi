@@ -21,7 +21,6 @@ from .shapes import label_type as label_type
 from .shapes import training_draws as training_draws
 from .source import Source as Source
 from .source import resize as resize
-from .split import connected as connected
 from .split import sequence_numbers as sequence_numbers
 from .split import sequences as sequences
 from .split import subjects as subjects

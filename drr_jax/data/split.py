@@ -1,16 +1,14 @@
 """A validation part split off the training parts, sharing no person and no video with the rest."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from itertools import chain
 
 import numpy as np
 from jaxtyping import Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from drr_jax.data.prepared import Prepared
 from drr_jax.errors import InputError
+from tfds_reactionet.reading import connected
 
 Rows = Int[np.ndarray, " records"]
 
@@ -25,21 +23,6 @@ def groups(keys: Sequence[str], subjects: Sequence[str]) -> list[int]:
         (("video", *key.split("/")[:3]), *filter(None, several.split("+")))
         for key, several in zip(keys, subjects, strict=True)
     ).tolist()
-
-
-def connected(names: Iterable[Iterable[Hashable]]) -> Int[np.ndarray, " things"]:
-    """A number for each thing, of which `names` has the names: the same where things share one.
-
-    Shared in turn, too: A and C are one with B, if B has a name of each. Numbers count from 0 in
-    order.
-    """
-    listed = list(map(tuple, names))
-    nodes = {name: len(listed) + k for k, name in enumerate(dict.fromkeys(chain(*listed)))}
-    edges = [(thing, nodes[name]) for thing, several in enumerate(listed) for name in several]
-    size = len(listed) + len(nodes)
-    graph = coo_array((np.ones(len(edges)), tuple(zip(*edges, strict=True))), shape=(size, size))
-    # SciPy counts components by their first nodes, and the things come first.
-    return connected_components(graph, directed=False)[1][: len(listed)]
 
 
 def sequence_numbers(prepared: Prepared, parts: Sequence[str]) -> Rows:

@@ -29,7 +29,6 @@ from .labels import conditional_half_sums as conditional_half_sums
 from .labels import count_pairs as count_pairs
 from .labels import expression_prior as expression_prior
 from .labels import fixed_relation as fixed_relation
-from .labels import prior_from_labels as prior_from_labels
 from .labels import relation as relation
 from .labels import scene_prior as scene_prior
 from .labels import strongest as strongest

@@ -84,12 +84,12 @@ def au_prior(names: Sequence[str]) -> Bool[np.ndarray, "classes classes"]:
     """Relation prior P of a known AU set: symmetric, unit diagonal.
 
     Source: supplement Figure 7 for ReactioNet; method 3.1 for the benchmarks. Raises InputError
-    for another set of AUs, whose prior must come from training labels (`prior_from_labels`).
+    for another set of AUs, whose prior comes from training labels (`relation`).
     """
     edges = AU_EDGES.get(tuple(names))
     if edges is None:
         raise InputError(
-            f"no relation prior is known for the AUs {' '.join(names)}: use prior_from_labels"
+            f"the AUs {' '.join(names)} have no known relation prior, only one from training labels"
         )
     pairs = (edge.split("-") for edge in edges.split())
     return _relation(names, (au_names(int(a), int(b)) for a, b in pairs))
@@ -142,16 +142,6 @@ def count_pairs(
     present, known = (labels == 1).astype(float), (labels >= 0).astype(float)
     pairs, given = (np.rint(present.T @ other).astype(np.int64) for other in (present, known))
     return pairs, given
-
-
-def prior_from_labels(
-    labels: Int[np.ndarray, "samples classes"], threshold: float = CO_OCCURRENCE_THRESHOLD
-) -> Bool[np.ndarray, "classes classes"]:
-    """Relation prior of any label set from training labels: P_ij = 1 iff half-sum >= threshold.
-
-    Labels are 0, 1 or -1 (unknown). Pass training folds only. Source: method 3.1.
-    """
-    return conditional_half_sums(*count_pairs(labels)) >= threshold
 
 
 def relation(

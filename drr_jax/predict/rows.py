@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax import cells, files
-from drr_jax.errors import InputError
+from drr_jax.errors import InputError, shown
 from drr_jax.predict.inputs import JOB
 from drr_jax.predict.model import Model, class_cells, class_columns
 from drr_jax.predict.stream import Said
@@ -162,7 +162,7 @@ def claim(folder: Path, job: Mapping[str, Any]) -> bool:
             if found.get(key) != value:
                 raise InputError(
                     f"--out={folder} holds another prediction: its {key} was "
-                    f"{_short(found.get(key))}, is {_short(value)}; give another --out"
+                    f"{shown(found.get(key))}, is {shown(value)}; give another --out"
                 )
         return bool(found.get("done"))
     if folder.exists() and (names := sorted(path.name for path in folder.iterdir())):
@@ -178,8 +178,3 @@ def claim(folder: Path, job: Mapping[str, Any]) -> bool:
 def finish(folder: Path, job: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
     """Notes that the job is done, and what came of it."""
     files.write_json(folder / JOB, files.sealed({**job, "done": True, "summary": dict(summary)}))
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 100 else text[:97] + "..."

@@ -4,6 +4,7 @@ import atexit
 import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Mapping
 
@@ -144,21 +145,25 @@ def _join(who: Who, mesh: Mesh) -> int:
         heartbeat_timeout_seconds=round(mesh.heartbeat_seconds),
         shutdown_timeout_seconds=_SHUTDOWN_SECONDS,
     )
-    atexit.register(_leave)
+    leaving = threading.Event()
+    threading.Thread(target=_end_late, args=(leaving,), daemon=True).start()
+    atexit.register(_leave, leaving)
     stops.hear(signal.SIGINT)  # SIGTERM is JAX's own, see `together.look`
     return hosts
 
 
-def _leave() -> None:
+def _leave(leaving: threading.Event) -> None:
     """Ends the service as JAX does at exit; after a failure it waits for the others not long.
 
     They may be in the middle of a step, and would hang as long as this process is there.
     """
-    code = supervisor.told()
-    if not code:
-        return
-    ending = threading.Thread(target=jax.distributed.shutdown, daemon=True)
-    ending.start()
-    ending.join(_LEAVE_SECONDS)
-    if ending.is_alive():
-        os._exit(code)
+    if supervisor.told():
+        leaving.set()
+        jax.distributed.shutdown()
+
+
+def _end_late(leaving: threading.Event) -> None:
+    """Ends the process where leaving takes long. Started before: at exit no thread may start."""
+    leaving.wait()
+    time.sleep(_LEAVE_SECONDS)
+    os._exit(supervisor.told())

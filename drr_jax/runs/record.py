@@ -15,7 +15,7 @@ from typing import Any
 import drr_jax
 from drr_jax import files
 from drr_jax.config import Config, flatten
-from drr_jax.errors import InputError, check_local
+from drr_jax.errors import InputError, check_local, shown
 from drr_jax.runs import together
 
 # What the run is, what the report says of it, and its configuration.
@@ -210,13 +210,8 @@ def difference(old: Record, new: Record) -> str:
     for key in dict.fromkeys([*new, *old]):
         was, now = old.get(key, default.get(key)), new.get(key, default.get(key))
         if was != now and not is_free(key, new):
-            return f"{key} was {_short(was)}, is {_short(now)}"
+            return f"{key} was {shown(was)}, is {shown(now)}"
     return ""
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def _compare(workdir: Path, old: Record, new: Record, allow_change: bool) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from drr_jax import models
-from drr_jax.config import Config, flatten
 from drr_jax.tables import paper
 from drr_jax.tables import runs as tables_runs
 from drr_jax.tables.runs import VALIDATION, Block, FoldRun, System
@@ -16,7 +15,6 @@ SWITCHES = (
     *("model.name", "domains", "encoder.backbone", "graph.", "contrast.", "loss.", "predict"),
     *("text.encoder", "text.frozen"),
 )
-DEFAULTS = flatten(Config())
 NOUNS = {
     "au": "action units",
     "expression": "expressions",
@@ -163,7 +161,7 @@ def _identity(group: System) -> tuple[str, str]:
 def plainest(alike: Sequence[System]) -> System:
     """Of systems of one name and domains the one with most of what they vary in at its default."""
     keys = {key for other in alike for key in differing(alike[0].config, other.config)}
-    return min(alike, key=lambda one: sum(one.config.get(k) != DEFAULTS.get(k) for k in keys))
+    return min(alike, key=lambda one: sum(one.config.get(k) != paper.DEFAULTS.get(k) for k in keys))
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

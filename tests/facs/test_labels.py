@@ -45,7 +45,13 @@ def test_priors_of_the_other_sets():
     assert facs.scene_prior(names).sum() == 519
 
 
-def test_prior_from_labels_counts_known_labels_only():
+def rule(labels):
+    """The relation that the labels of AUs without a known one give."""
+    counts = facs.count_pairs(labels)
+    return facs.relation("on", [f"AU{k:02}" for k in range(90, 90 + labels.shape[1])], *counts)
+
+
+def test_the_rule_counts_known_labels_only():
     labels = np.array([[1, 1, 0], [1, 0, -1], [0, 1, 1], [-1, 0, 1], [1, 1, -1]], np.int8)
     # By hand: C_01 = 2/3, C_10 = 2/3, C_02 = 0/1, C_20 = 0/1, C_12 = 1/2, C_21 = 1/2.
     pairs, known_given = facs.count_pairs(labels)
@@ -53,7 +59,7 @@ def test_prior_from_labels_counts_known_labels_only():
     np.testing.assert_allclose(half[0, 1], (2 / 3 + 2 / 3) / 2)
     np.testing.assert_allclose(half[0, 2], 0.0)
     np.testing.assert_allclose(half[1, 2], (1 / 2 + 1 / 2) / 2)
-    assert facs.prior_from_labels(labels).tolist() == [
+    assert rule(labels).tolist() == [
         [True, True, False],
         [True, True, True],
         [False, True, True],
@@ -61,9 +67,9 @@ def test_prior_from_labels_counts_known_labels_only():
 
 
 @given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 8))
-def test_prior_from_labels_is_always_a_prior(seed, samples, classes):
+def test_the_rule_always_gives_a_prior(seed, samples, classes):
     labels = np.random.default_rng(seed).integers(-1, 2, (samples, classes))
-    facs.check_prior(facs.prior_from_labels(labels), classes)
+    facs.check_prior(rule(labels), classes)
 
 
 def test_relation_follows_its_choice():
@@ -77,8 +83,7 @@ def test_relation_follows_its_choice():
     soft = facs.relation("soft", names, *counts)
     assert np.allclose(soft, soft.T) and 0.3 < soft[0, 1] < 0.7
     others = names[::-1]  # no table for this order
-    ruled = facs.relation("on", others, *counts)
-    assert np.array_equal(ruled, facs.prior_from_labels(labels))
+    assert np.array_equal(facs.relation("on", others, *counts), rule(labels))
 
 
 def test_wrong_names_and_priors_are_refused():
@@ -86,7 +91,7 @@ def test_wrong_names_and_priors_are_refused():
         facs.expression_prior(["suprise"])
     with pytest.raises(InputError, match="did you mean sport"):
         facs.scene_prior(["sports/soccer"])
-    with pytest.raises(InputError, match="prior_from_labels"):
+    with pytest.raises(InputError, match="AU99 have no known relation prior"):
         facs.au_prior(("AU01", "AU99"))
     with pytest.raises(InputError, match="symmetric"):
         facs.check_prior(np.array([[1, 0], [1, 1]]), 2)

@@ -1,5 +1,6 @@
 """What every parameter of every system starts from, and that nothing is known before training."""
 
+import functools
 import re
 
 import jax
@@ -16,7 +17,7 @@ SIZES = {
     "encoder.width": 8,
     "head.embedding": 64,
     "head.projection": 32,
-    "graph.width": 96,
+    "graph.width": 256,
     "text.width": 32,
 }
 DOMAINS = {
@@ -72,8 +73,9 @@ def expected_deviation(system, name, shape):
     raise AssertionError(f"{name} {shape}: no rule says what it starts from")
 
 
-def start(name, changes, classes=12):
-    """(system, its first variables) with `classes` classes."""
+@functools.cache  # a system's first variables take seconds to compile, and two tests want them
+def start(name, classes=12, **changes):
+    """A system and its first variables, with `classes` classes."""
     own = dict(config_rules.SYSTEM_NEEDS.get(name, {})) | changes
     config = small_system.config(name, DOMAINS.get(name, "RST"), **SIZES | own)
     names = facs.REACTIONET_AUS_12[:classes]
@@ -85,7 +87,7 @@ def start(name, changes, classes=12):
 
 @pytest.mark.parametrize(("name", "changes"), CASES)
 def test_every_parameter_starts_as_its_fan_in_says(name, changes):
-    params = start(name, changes).variables["params"]
+    params = start(name, **changes).variables["params"]
     for path, value in traverse_util.flatten_dict(params, sep="/").items():
         if re.search(rf"(?:^|/|_)(?:{CONSTANT})$", path):
             continue
@@ -116,13 +118,12 @@ def first_losses(system, labels):
 )
 def test_the_first_loss_of_action_units_is_near_that_of_no_knowledge(name, classes):
     labels = small_system.targets().labels[:, :classes]
-    found = first_losses(start(name, {"graph.width": 256}, classes), labels)
+    found = first_losses(start(name, classes), labels)
     assert found and all(abs(value - np.log(2)) < 0.3 for value in found.values()), found
 
 
 @pytest.mark.parametrize("name", ["drr", "classifier", "gcn"])
 def test_the_first_loss_of_a_softmax_is_near_that_of_no_knowledge(name):
-    changes = {"graph.width": 256, "task": "expression"}
     labels = np.eye(8, dtype=np.int8)[[0, 3, 5, 7]]
-    found = first_losses(start(name, changes, 8), labels)
+    found = first_losses(start(name, 8, task="expression"), labels)
     assert found and all(abs(value - np.log(8)) < 0.8 for value in found.values()), found

@@ -11,7 +11,8 @@ DATA_SET = DataSet(
     version="1.1.0",
     notes={
         "1.0.0": "First version.",
-        "1.1.0": "Images beside fer2013new.csv have its votes, by name, not those of label.csv.",
+        "1.1.0": "Images beside fer2013new.csv have its votes, by name, not those of label.csv. "
+        "All other records are as they were.",
     },
     folder="FER+",
     configs={

@@ -29,6 +29,7 @@ from .folds import PARTS as PARTS
 from .folds import FoldUnit as FoldUnit
 from .folds import balanced_parts as balanced_parts
 from .folds import check_balance as check_balance
+from .folds import connected as connected
 from .folds import read_folds as read_folds
 from .images import BadImageError as BadImageError
 from .images import Format as Format

@@ -1,10 +1,12 @@
 """Three disjoint parts for cross validation: read from a release, or made from its people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -60,18 +62,27 @@ def components(subjects: Mapping[str, Sequence[str]], tasks: Mapping[str, str]) 
 
     Sequences of one source video (task) or with a person in common end in one component.
     """
-    names: dict[tuple[str, str], int] = {}
-    edges = [
-        (sequence, len(tasks) + names.setdefault(name, len(names)))
-        for sequence, (key, task) in enumerate(tasks.items())
-        for name in (("task", task), *(("subject", one) for one in subjects.get(key, ())))
-    ]
-    size = len(tasks) + len(names)
+    numbers = connected(
+        [("task", task), *(("subject", one) for one in subjects.get(key, ()))]
+        for key, task in tasks.items()
+    )
+    return dict(zip(tasks, numbers.tolist(), strict=True))
+
+
+def connected(names: Iterable[Iterable[Hashable]]) -> Int[np.ndarray, " things"]:
+    """A number for each thing, of which `names` has the names: the same where things share one.
+
+    Shared in turn, too: A and C are one with B, if B has a name of each. Numbers count from 0 in
+    order.
+    """
+    listed = list(map(tuple, names))
+    nodes = {name: len(listed) + k for k, name in enumerate(dict.fromkeys(chain(*listed)))}
+    edges = [(thing, nodes[name]) for thing, several in enumerate(listed) for name in several]
+    size = len(listed) + len(nodes)
     ends = tuple(np.array(edges, int).reshape(-1, 2).T)  # also of none
     graph = coo_array((np.ones(len(edges)), ends), shape=(size, size))
-    # SciPy counts components by their first nodes, and the sequences come first.
-    numbers = connected_components(graph, directed=False)[1]
-    return dict(zip(tasks, numbers[: len(tasks)].tolist(), strict=True))
+    # SciPy counts components by their first nodes, and the things come first.
+    return connected_components(graph, directed=False)[1][: len(listed)]
 
 
 def balanced_parts(units: Sequence[FoldUnit], seed: int = 0) -> dict[str, int]:

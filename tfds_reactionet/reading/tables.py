@@ -121,13 +121,13 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     length = 0  # of the row that is being read, which may have many lines
 
-    def lines() -> Iterator[str]:
+    def lines() -> Iterator[str]:  # must not know the reader: in a circle files stay open
         nonlocal length
-        for text in text_lines(path):
+        for line, text in enumerate(text_lines(path), 1):
             length += len(text)
             if length > limits.LINE:
                 raise InputError(
-                    f"{path}: line {reader.line_num}: a row of more than {limits.LINE} characters"
+                    f"{path}: line {line}: a row of more than {limits.LINE} characters"
                 )
             yield text
 

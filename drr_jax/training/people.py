@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int, Int8
 from scipy.sparse import coo_array
 
 from drr_jax import data, facs, metrics
+from tfds_reactionet import reading
 
 RESAMPLES, LEVEL = 1000, 0.95
 Counts = Int[np.ndarray, "units classes 4"]  # TP, FP, FN, TN
@@ -61,7 +62,7 @@ def scores(
     records = np.bincount(owner, minlength=len(names))[known]
     people = names[known].tolist()
     # What is drawn as one: subjects with a person in common.
-    unit = data.connected(name.split("+") for name in people)
+    unit = reading.connected(name.split("+") for name in people)
     draws = np.random.default_rng(0).multinomial(
         unit.max() + 1, np.full(unit.max() + 1, 1 / (unit.max() + 1)), RESAMPLES
     )

@@ -74,6 +74,9 @@ FACE: Settings = {"domains": "R", "graph.enabled": False, "contrast.enabled": Fa
 SUSPECTS: dict[str, Settings] = {
     "drr": {},
     "r": {"domains": "R"},
+    # What they are held against: the encoder alone, and one that sees all three at test.
+    "resnet18": {"model.name": "classifier", "domains": "R"},
+    "late_fusion": {"model.name": "late_fusion"},
     # The graph's term drowns the face's own.
     **{f"lambda_g_0.0{end}": {"loss.lambda_graph": 0.0, "domains": on} for end, on in _BOTH},
     **{row: settings for row, settings in LAMBDA_GRAPH.items() if "_0.1" not in row},

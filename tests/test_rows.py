@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from drr_jax import config_rules, main
@@ -107,3 +108,32 @@ def test_folders_may_have_commas_in_their_names(rows, tmp_path):
     assert parsed(run).model.encoders.R.weights == str(out / "start-weights")
     assert parsed(begin).data.data_dir == str(out / "start-data")
     assert main.parse(["main", *run[3:]]).workdir == out / "drr-0"
+
+
+def test_differences_are_paired_by_seed_and_corrected_for_their_number(tmp_path):
+    """Two rows of three seeds and two folds, and one whose second fold is not there yet."""
+    path = tmp_path / "rows.csv"
+    lines = ["row,seed,fold,f1_mean,validation_score"]
+    scores = {"a": (0.50, 0.52, 0.60), "b": (0.51, 0.54, 0.63), "c": (0.40, 0.41, 0.52)}
+    for row, of_seeds in scores.items():
+        for seed, score in enumerate(of_seeds):
+            lines += [
+                f"{row},{seed},{fold},{score + sign},0.9" for fold, sign in ((0, 0.01), (1, -0.01))
+            ]
+    lines = [line for line in lines if not line.startswith("c,2,1")] + [
+        "a,3,0,0.7,0.9",
+        "a,3,1,0.7,0.9",
+    ]
+    path.write_text("\n".join(lines))
+    script = runpy.run_path(str(ROOT / "benchmarks" / "differences.py"))
+    table = script["differences"](script["by_seed"](path, "f1_mean"), "a").set_index("row")
+    assert table.index.tolist() == ["a", "b", "c"] and table.loc["a", "seeds"] == 4
+    each = np.array([1.0, 2.0, 3.0])  # points that b is better, by seed
+    assert table.loc["b", "difference"] == pytest.approx(each.mean())
+    assert table.loc["c", "pairs"] == 2  # its third seed lacks a fold
+    half = 4.302653 * each.std(ddof=1) / 3**0.5  # Student's t with two degrees of freedom
+    assert table.loc["b", "high"] == pytest.approx(each.mean() + half)
+    smaller, larger = sorted(table.loc[["b", "c"], "p"])
+    assert sorted(table.loc[["b", "c"], "p_holm"]) == pytest.approx(
+        [2 * smaller, max(2 * smaller, larger)]
+    )

@@ -1,0 +1,73 @@
+"""Which rows of a study differ from one of them: paired by seed, corrected for how many they are.
+
+    python benchmarks/differences.py results/suspects.csv --reference=drr --out=differences.csv
+
+reads the CSV that benchmarks/rows.py writes and prints a table for docs/: the mean F1 of every row
+over its seeds (each the mean over its folds), the difference from the reference on the same seeds
+with Student's 95 % interval, and p of Holm's correction over all rows (Holm, 1979). Scores are in
+percent. With --validation they are those of the people who chose the checkpoint, by which a
+design may be chosen; without, those of the test part.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+TEST, VALIDATION = "f1_mean", "validation_score"
+
+
+def by_seed(path: Path, score: str) -> pd.DataFrame:
+    """Mean scores of a study's folds in percent, a line a seed and a column a row.
+
+    A run that lacks a fold counts as not there yet.
+    """
+    table = pd.read_csv(path)
+    whole = table.groupby(["row", "seed"], sort=False)[score].agg(["mean", "count"])
+    whole = whole.loc[whole["count"] == table["fold"].nunique(), "mean"]
+    return 100 * whole.unstack("row").sort_index()
+
+
+def differences(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """A line a row: its mean, and how much it is above `reference` on the seeds that both have."""
+    lines = []
+    for row in scores:
+        line = {"row": row, "seeds": int(scores[row].count()), "f1": scores[row].mean()}
+        pairs = scores[[row, reference]].dropna() if row != reference else scores.iloc[:0]
+        if len(pairs):
+            each = pairs[row] - pairs[reference]
+            line |= {"pairs": len(each), "difference": each.mean()}
+            if len(each) > 1:
+                found = stats.ttest_1samp(each, 0)
+                low, high = found.confidence_interval(0.95)
+                line |= {"low": low, "high": high, "p": found.pvalue}
+        lines.append(line)
+    table = pd.DataFrame(lines)
+    if "p" in table and (known := table["p"].notna()).any():
+        table.loc[known, "p_holm"] = multipletests(table.loc[known, "p"], method="holm")[1]
+    return table.sort_values("f1", ascending=False, ignore_index=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", type=Path, help="the CSV of benchmarks/rows.py")
+    parser.add_argument("--reference", default="drr", help="the row that the others are held to")
+    parser.add_argument("--validation", action="store_true", help="of validation people")
+    parser.add_argument("--out", type=Path, help="the table as CSV")
+    args = parser.parse_args()
+    scores = by_seed(args.rows, VALIDATION if args.validation else TEST)
+    if args.reference not in scores:
+        parser.error(f"{args.rows}: no row {args.reference!r}, but {', '.join(scores)}")
+    table = differences(scores, args.reference)
+    if args.out:
+        table.to_csv(args.out, index=False, float_format="%.4f")
+    print(table.round({"p": 4, "p_holm": 4}).round(2).to_string(index=False, na_rep=""))
+
+
+if __name__ == "__main__":
+    main()

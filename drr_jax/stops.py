@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 
 TERMINATED, INTERRUPTED = 75, 130  # exit codes; schedulers requeue on 75, EX_TEMPFAIL
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_RING_SECONDS = 0.2
 
 
 class _Ear:
@@ -20,6 +22,7 @@ class _Ear:
     listening = False
     heard: int | None = None
     holds = 0
+    due = False  # heard in an import, to be acted upon behind it
 
 
 class Stopped(BaseException):
@@ -60,13 +63,13 @@ def listening() -> Iterator[None]:
         if not isinstance(error.exc_value, Stopped):
             unraisable(error)
 
-    _Ear.listening, _Ear.heard = True, None
+    _Ear.listening, _Ear.heard, _Ear.due = True, None, False
     sys.unraisablehook = quiet
     hear()
     try:
         yield
     finally:
-        _Ear.listening = False
+        _Ear.listening = _Ear.due = False
         sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
@@ -155,11 +158,31 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _remember(number: int, frame: FrameType | None) -> None:
-    again = asked()
+    again = asked() and not _Ear.due
     _Ear.heard = _Ear.heard or number
+    if not _Ear.holds and _importing(frame):
+        if not _Ear.due:
+            _Ear.due = True
+            _ring(number)
+        return
+    _Ear.due = False
+    if _Ear.holds:
+        return
     # A scheduler's second SIGTERM must not interrupt the tidying up; a person's Ctrl-C may.
-    if not (_Ear.holds or _importing(frame)) and (number == signal.SIGINT or not again):
+    if number == signal.SIGINT or not again:
         raise Stopped
+
+
+def _ring(number: int) -> None:
+    """Sends this process the signal again, until the import is through in which it arrived."""
+
+    def send() -> None:
+        while _Ear.due and signal.getsignal(number) is _remember:
+            time.sleep(_RING_SECONDS)
+            if _Ear.due:
+                os.kill(os.getpid(), number)
+
+    threading.Thread(target=send, daemon=True).start()
 
 
 def _importing(frame: FrameType | None) -> bool:

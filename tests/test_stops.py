@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,30 @@ def test_an_import_is_not_broken_off(number, code, capsys, tmp_path, monkeypatch
     assert ended(main, capsys) == (code, f"{stops.Stopped().line}\n")
     assert "late_import" in sys.modules
     del sys.modules["late_import"]
+
+
+@BOTH
+def test_what_is_heard_in_an_import_ends_the_command_behind_it(
+    number, code, capsys, tmp_path, monkeypatch
+):
+    """Also where nothing looks, once, and however often the signal was sent meanwhile."""
+    twice = f"import signal\nsignal.raise_signal({number:d})\nsignal.raise_signal({number:d})\n"
+    (tmp_path / "later_import.py").write_text(twice)
+    monkeypatch.syspath_prepend(tmp_path)
+    ended_in = []
+
+    def main():
+        try:
+            importlib.import_module("later_import")
+            for _ in range(1000):
+                time.sleep(0.01)
+        except stops.Stopped:
+            ended_in.append("work")
+            time.sleep(1)  # tidying up
+            raise
+
+    assert ended(main, capsys) == (code, f"{stops.Stopped().line}\n")
+    assert ended_in == ["work"] and sys.modules.pop("later_import")
 
 
 def test_an_ignored_signal_stays_ignored(capsys):

@@ -27,6 +27,9 @@ TABLE_BYTES = 256 << 20  # an OpenFace file: half an hour of 714 columns
 TABLE_LINES = 1 << 22
 LINE = 1 << 20  # characters of a line, and of a CSV file's row
 
+# The samples that a report draws: the largest test part that an evaluation keeps has 1.4 GB.
+SAMPLES_BYTES = 4 << 30
+
 # Archives and workbooks.
 ARCHIVE_DIRECTORY_BYTES = 64 << 20  # half a million names
 ARCHIVE_MEMBER_BYTES = 256 << 20

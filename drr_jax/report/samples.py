@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from drr_jax import files, metrics, runs
+from drr_jax import files, limits, metrics, runs
 from drr_jax.config import letters
 from drr_jax.errors import InputError
 from drr_jax.facs import OCCURS_FROM, SOFTMAX_TASKS, TASKS
@@ -193,12 +193,36 @@ def load_samples(workdir: Path) -> Samples | None:
     try:
         # Opened here, since np.load leaves a file open that is no zip.
         with stored[0].open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            claimed = sum(member.file_size for member in file.zip.infolist())
+            if claimed > limits.SAMPLES_BYTES:
+                raise ValueError(f"it unpacks to {claimed} bytes, {limits.SAMPLES_BYTES} at most")
             samples = {name: file[name] for name in file.files}
+            _check_shapes(samples)
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds for a damaged file
         raise InputError(f"{stored[0]}: not readable ({error}); evaluate the run again") from error
     if runs.RUN in samples:
         runs.check_run(stored[0], str(samples.pop(runs.RUN)), runs.run_names(stored[0].parent))
     return samples
+
+
+_OF_ALL = ("prototype", "relation_", runs.RUN)  # neither of the samples nor of the test part
+_KINDS = {"probability": "f", "label": "iuf", "frame": "iu"}
+
+
+def _check_shapes(samples: Samples) -> None:
+    """Raises ValueError where arrays do not belong together, as in a file that was rewritten."""
+    tested = {name: array for name, array in samples.items() if name.startswith("all_")}
+    drawn = {n: a for n, a in samples.items() if n not in tested and not n.startswith(_OF_ALL)}
+    for group in (tested, drawn):
+        if len({array.shape[:1] for array in group.values()}) > 1:
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in group.items())
+            raise ValueError(f"arrays of different lengths: {shapes}")
+    classes = {n: a.shape[1:] for n, a in samples.items() if n.endswith(("probability", "label"))}
+    if len({*classes.values()}) > 1:
+        raise ValueError(f"arrays of different classes: {classes}")
+    for name, array in samples.items():
+        if array.dtype.kind not in _KINDS.get(name.removeprefix("all_"), array.dtype.kind):
+            raise ValueError(f"{name} is of type {array.dtype}")
 
 
 def log_loss(

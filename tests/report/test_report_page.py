@@ -12,7 +12,7 @@ import small_run
 from made_up_run import HOSTILE, NAMES, TIME, make_run, make_samples, scores
 from PIL import Image
 
-from drr_jax import main
+from drr_jax import limits, main
 from drr_jax.data import split
 from drr_jax.errors import InputError
 from drr_jax.report import write as report
@@ -264,6 +264,29 @@ def test_a_damaged_sample_file_is_named(tmp_path):
         path.write_bytes(contents)
         with pytest.raises(InputError, match=r"samples-fold0.npz: not readable .*evaluate .*again"):
             load_samples(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("probability", lambda array: array[:, :-1]),
+        ("all_probability", lambda array: array[:-1]),
+        ("attention_R", lambda array: array[1:]),
+        ("frame", lambda array: array.astype(str)),
+    ],
+)
+def test_a_rewritten_sample_file_is_named(tmp_path, name, change):
+    samples = make_samples(count=3, size=16)
+    save_samples(tmp_path, 0, {**samples, name: change(samples[name])})
+    with pytest.raises(InputError, match=r"samples-fold0.npz: not readable .*evaluate .*again"):
+        load_samples(tmp_path)
+
+
+def test_samples_that_unpack_to_too_much_are_not_read(tmp_path, monkeypatch):
+    save_samples(tmp_path, 0, make_samples(count=3, size=16))
+    monkeypatch.setattr(limits, "SAMPLES_BYTES", 1000)
+    with pytest.raises(InputError, match="1000 at most"):
+        load_samples(tmp_path)
 
 
 def test_samples_are_stored_without_pickle(tmp_path):

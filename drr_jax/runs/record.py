@@ -91,15 +91,18 @@ def read_file(workdir: str | Path, name: str) -> Record:
     types.
     """
     path = Path(workdir) / name
+    what = "not JSON"
     try:
-        found = files.unsealed(files.read_json(path))
+        found = files.read_json(path)
+        what = "damaged"
+        found = files.unsealed(found)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
-        raise Damaged(path, str(error)) from None
+        raise Damaged(path, str(error), what) from None
     for key, expected in _RUN_TYPES.items() if name == RUN_FILE else ():
         if key in found and not isinstance(found[key], expected):
-            raise Damaged(path, f"{key} is {ascii(found[key])[:40]}")
+            raise Damaged(path, f"{key} is {ascii(found[key])[:40]}", "damaged")
     if name == RECORD_FILE:
         return found
     run = found.pop(RUN, None)

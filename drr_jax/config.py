@@ -8,6 +8,7 @@ import typing
 from dataclasses import dataclass, field
 
 from drr_jax.config_model import (
+    Audio,
     AuGcn,
     Contrast,
     Encoder,
@@ -61,7 +62,7 @@ class Data:
         0, 0, LARGE, "neighbouring tuples of a sequence that are drawn together; 0: none, shuffled"
     )
     permute_context: bool = key(
-        False, "a control: in training a face has stimulus and caption of another in its batch"
+        False, "a control: in training a face has S, T and A of another tuple in its batch"
     )
 
 
@@ -97,6 +98,7 @@ class Loss:
     )
     omega_stimulus: float = number(1.0, 0, 1e6, "weight of the loss of S's own head")
     omega_text: float = number(1.0, 0, 1e6, "weight of the loss of T's own head")
+    omega_audio: float = number(1.0, 0, 1e6, "weight of the loss of A's own head")
 
 
 @dataclass
@@ -131,7 +133,7 @@ class Optim:
     decay_all: bool = key(True, "as PyTorch; false spares biases and normalisation")
     clip_norm: float = number(0.0, 0, 1e9, "longest gradient, others are cut to it; 0: any")
     accumulate: int = positive(1, LARGE, "parts of a batch, taken one after the other")
-    context_rate: float = number(1.0, 0, 1e3, "factor of the rate for the encoders of S and T")
+    context_rate: float = number(1.0, 0, 1e3, "factor of the rate for encoders of S, T, A")
     patience: int = number(
         0, 0, MANY, "validations without a better one, after which training ends; 0: it goes on"
     )
@@ -180,6 +182,7 @@ class Config:
     augment: Augment = field(default_factory=Augment)
     encoder: Encoder = field(default_factory=Encoder)
     text: Text = field(default_factory=Text)
+    audio: Audio = field(default_factory=Audio)
     head: Head = field(default_factory=Head)
     graph: Graph = field(default_factory=Graph)
     fusion: Fusion = field(default_factory=Fusion)
@@ -198,7 +201,8 @@ class Config:
     # DRR's inference needs R alone.
     domains: str = key(
         "RST",
-        "of R (reaction), S (stimulus), T (caption); or of V (visible), D (depth), Th (thermal)",
+        "of R (reaction), S (stimulus), T (caption), with R also A (sound), the last; or of V "
+        "(visible), D (depth), Th (thermal)",
     )
     predict: str = key("reaction", "whose logits count; the paper's are the reaction's")
     fold: str = key("0", "the fold whose test part is held out, or all for one run each")

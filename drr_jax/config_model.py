@@ -38,6 +38,13 @@ class Text:
 
 
 @dataclass
+class Audio:
+    """The encoder of sound (reconstruction, method 9.10)."""
+
+    width: int = positive(32, 4096, "of its first stage, doubled by each of the three others")
+
+
+@dataclass
 class Head:
     """Class-wise attention, embeddings and projection (reconstruction, method 9.1)."""
 
@@ -65,7 +72,7 @@ class Graph:
     normalise: str = key("symmetric", "adjacency by both degrees (symmetric), or by the row's own")
     residual: bool = key(False, "of gcn: whether a layer adds to what comes in")
     stop_gradient: bool = key(
-        False, "whether S and T are constants to it: its loss then trains the face's encoder alone"
+        False, "whether S, T, A are constants to it: its loss then trains the face's encoder alone"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from drr_jax import facs
 from drr_jax.config import Config, channels, flatten, letters, span
 from drr_jax.errors import InputError, check_local, nearest
-from drr_jax.facs import FACE_DOMAINS, PREDICT_DOMAINS, TASKS, TUPLE_DOMAINS
+from drr_jax.facs import FACE_DOMAINS, PREDICT_DOMAINS, SOUND, TASKS, TUPLE_DOMAINS
 from drr_jax.keys import helps, ranges
 
 
@@ -20,13 +20,15 @@ def _subsets(domains: tuple[str, ...], smallest: int = 1) -> tuple[str, ...]:
     )
 
 
+# R with A and any others; A is the one that a tuple may lack, and stands last.
+WITH_SOUND = tuple(f"{some}{SOUND}" for some in _subsets(TUPLE_DOMAINS) if some.startswith("R"))
 # Domains of every system but drr, which takes all of them.
 SYSTEM_DOMAINS = {
     "classifier": (*TUPLE_DOMAINS, *FACE_DOMAINS),
     "gcn": (*TUPLE_DOMAINS, *FACE_DOMAINS),
-    "cross_domain_gcn": _subsets(TUPLE_DOMAINS, 2),
+    "cross_domain_gcn": (*_subsets(TUPLE_DOMAINS, 2), *WITH_SOUND),
     "multimodal_gcn": _subsets(FACE_DOMAINS, 2),
-    "late_fusion": (*_subsets(TUPLE_DOMAINS, 2), *_subsets(FACE_DOMAINS, 2)),
+    "late_fusion": (*_subsets(TUPLE_DOMAINS, 2), *_subsets(FACE_DOMAINS, 2), *WITH_SOUND),
     "early_fusion": _subsets(FACE_DOMAINS, 2),
     "uda": _subsets(TUPLE_DOMAINS, 2),
     "au_gcn": ("R", "V"),
@@ -63,7 +65,7 @@ CHOICES = {
     "log.also": ("", "wandb", "mlflow"),
     "task": TASKS,
     "scene.choice": ("sequences", "sport_show", "list"),
-    "domains": (*_subsets(TUPLE_DOMAINS), *_subsets(FACE_DOMAINS)),
+    "domains": (*_subsets(TUPLE_DOMAINS), *_subsets(FACE_DOMAINS), *WITH_SOUND),
     "predict": ("reaction", "fuse", "graph", "stimulus"),
     "selection": ("last", "validation"),
     "conv": ("auto", "im2col", "lax"),
@@ -280,9 +282,9 @@ def _conflicts_of_context(config: Config) -> Iterator[str]:
     for key in (key for key, wanted in asked.items() if wanted and not beside):
         yield f"{key}: expected a face and another domain beside it; {domains}"
     if config.data.permute_context and not (first == "R" and others):
-        yield f"data.permute_context=true: expected R and S or T beside it; {domains}"
-    if optim.context_rate != 1 and not {"S", "T"} & {first, *others}:
-        yield f"optim.context_rate={optim.context_rate}: expected S or T; {domains}"
+        yield f"data.permute_context=true: expected R and S, T or A beside it; {domains}"
+    if optim.context_rate != 1 and not {"S", "T", SOUND} & {first, *others}:
+        yield f"optim.context_rate={optim.context_rate}: expected S, T or A; {domains}"
     if model.drop_domains and model.name not in DROP_DOMAINS:
         yield (
             f"model.drop_domains={model.drop_domains}: model.name={model.name} relates no domains; "

@@ -15,6 +15,12 @@ MESH_NUMBERS = 1 << 23  # in all coordinates, and in all faces
 MESH_CORNERS = 64  # of a face
 MESH_WORK = 1 << 27  # pixels times triangles: 500 times what a face takes
 
+# Sound: ReactioNet's clips last 18 seconds; a quarter of an hour of 16-bit stereo has 170 MB.
+SOUND_BYTES = 256 << 20  # of a WAV file
+SOUND_SECONDS = 1800
+SOUND_RATES = (4_000, 384_000)  # samples a second
+SOUND_DECODE_SECONDS = 120  # of the program that decodes other files
+
 # MATLAB, read in a process of its own: the largest files take two seconds.
 MATLAB_BYTES = 128 << 20  # of a file, and of a variable when it is unpacked
 MATLAB_MEMORY = 1 << 30

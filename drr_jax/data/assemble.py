@@ -1,6 +1,7 @@
 """One batch from the records of its rows; the threads of a process share the making of each."""
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from drr_jax.data.shapes import Draws, batch_shapes
 from drr_jax.data.source import Source
 from drr_jax.data.tokenizer import encode_texts
 from drr_jax.data.windows import Window
+from drr_jax.facs import SPECTROGRAM
 
 Batch = dict[str, np.ndarray]
 PADDING = {"labels": -1, "index": -1, "frame": -1, "landmarks": np.nan}  # all else is 0
@@ -62,11 +64,12 @@ class Assemble:
 
     @property
     def bytes(self) -> int:
-        """Bytes of a batch's images, next to which the rest is small."""
+        """Bytes of a batch's images and sounds, next to which the rest is small."""
         images = self._rows * len(self._domains)
         if self._window is not None:
             images += self._rows // self._window.clip * self._window.span
-        return images * 3 * self._source.image_size**2
+        sounds = self._rows * self._source.has_sound
+        return images * 3 * self._source.image_size**2 + sounds * math.prod(SPECTROGRAM)
 
     def __call__(self, number: int) -> Batch:
         batch, draws = self._empty(), [None] * self._rows
@@ -120,7 +123,7 @@ class Assemble:
                     batch[domain][row] = 0
                 continue
             batch["weight"][row] = 1.0
-            for name in ("labels", "index", "frame"):
+            for name in ("labels", "index", "frame", "audio"):
                 if name in batch:
                     batch[name][row] = record[name]
             if self._source.has_landmarks:

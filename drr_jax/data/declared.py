@@ -44,7 +44,8 @@ def _declared(config: Config) -> Declared:
     name = "/".join(build.resolve(config.data.name))
     spec = build.declared(config.data.name)
     points = ("landmarks",) if spec.landmarks in landmarks.SCHEMES else ()
-    has = {*spec.images, *("caption",) * ("caption" in spec.extra), *points}
+    heard = ("audio",) if spec.sound else ()
+    has = {*spec.images, *("caption",) * ("caption" in spec.extra), *heard, *points}
     metadata: dict[str, Any] = {
         "task": spec.task,
         "au_names": list(spec.au_names),
@@ -76,6 +77,7 @@ def _part(config: Config, spec: Any, part: str) -> dict[str, Any]:
         "expression_counts": [RECORDS] * len(spec.expression_names),
         "sub_scene_counts": dict.fromkeys(scenes, RECORDS),
         "caption_words": {},
+        "sound_counts": {"with": RECORDS} if spec.sound else {},
     }
 
 

@@ -5,6 +5,7 @@ first four only what the source reads:
   reaction, stimulus   uint8[b,S,S,3]   RGB
   depth, thermal       uint8[b,S,S,3]   grey ones have three equal channels
   tokens               int32[b,T]       word pieces of the caption, 0 is padding
+  audio                uint8[b,96,64]   levels of the sound until the frame, 0 where there is none
   landmarks            float32[b,68,2]  x, y in the augmented reaction image, NaN where unknown
   labels               int8[b,N]        1, 0 or -1 (unknown): AU occurrence, or one expression;
                                         of intensities float32, 0 to 5 or -1
@@ -69,9 +70,9 @@ def train_dataset(
     Order and augmentation depend on (source, batch size, seed, step) alone: not on the hosts, nor
     on worker_count and read_threads. Every epoch has an order of its own; a batch may hold the end
     of one epoch and the start of the next. R and S are augmented by independent draws of one
-    policy, the caption is not (supplement 3.2). Depth and thermal image and the landmarks are of
-    the face in R, and take its rotation and flip (reconstruction). With `data.balance` the draws
-    are balanced over `class_of`, the class of each record of `source`, -1 for none. With
+    policy, caption and sound are not (supplement 3.2). Depth and thermal image and the landmarks
+    are of the face in R, and take its rotation and flip (reconstruction). With `data.balance` the
+    draws are balanced over `class_of`, the class of each record of `source`, -1 for none. With
     `data.clips` neighbouring tuples are drawn together (clips.py).
 
     augment_on: "host" augments here; "device" ships raw images and their draws. Landmarks are

@@ -13,7 +13,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs import SCENES
 
 TUPLE = ("reaction", "stimulus", "caption")  # ReactioNet's; the rest is read only if asked for
-INPUTS = (*TUPLE, "depth", "thermal", "landmarks")
+INPUTS = (*TUPLE, "audio", "depth", "thermal", "landmarks")
 REBUILD = "build it again: python -m tfds_reactionet.build"
 NEEDED = ("au_names", "evaluated_aus", "expression_names", "parts", "protocol", "fingerprint")
 NEEDED_OF_PART = (

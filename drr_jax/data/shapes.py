@@ -8,7 +8,7 @@ import numpy as np
 from drr_jax.data.augment import DRAW_SIZE
 from drr_jax.data.landmarks import POINTS
 from drr_jax.data.windows import Window
-from drr_jax.facs import IMAGES
+from drr_jax.facs import IMAGES, SPECTROGRAM
 
 # An evaluation's batch has none; of training images they are applied here, or passed on with them.
 Draws = Literal["none", "applied", "passed on"]
@@ -54,6 +54,8 @@ def batch_shapes(
         found["frame"] = Shape((rows,), np.dtype(np.int32))
     if "caption" in inputs:
         found["tokens"] = Shape((rows, max_tokens), np.dtype(np.int32))
+    if "audio" in inputs:
+        found["audio"] = Shape((rows, *SPECTROGRAM), np.dtype(np.uint8))
     if "landmarks" in inputs:
         found["landmarks"] = Shape((rows, POINTS, 2), np.dtype(np.float32))
     for domain in IMAGES:

@@ -26,7 +26,7 @@ from drr_jax.data.prepared import (
 from drr_jax.data.shapes import label_type
 from drr_jax.data.windows import Sequences
 from drr_jax.errors import InputError
-from drr_jax.facs import IMAGES, REACTIONET_AUS_12, SOFTMAX_TASKS
+from drr_jax.facs import IMAGES, REACTIONET_AUS_12, SOFTMAX_TASKS, SPECTROGRAM
 
 JPEG_MAGIC = b"\xff\xd8"
 PROTO: Any = tf_example_pb2  # its classes are made at import, where type checkers see none
@@ -36,15 +36,16 @@ class Source:
     """Random access to the decoded records of some parts, one after the other.
 
     `source[i]` is {"reaction", "stimulus", "depth", "thermal": uint8[S,S,3], "caption": str,
-    "landmarks": float32[68,2], "labels": int8[N], "index": int32, "frame": int32}, with
-    S = image_size and N classes; but for the last three only what is among `inputs` and what the
-    set has. A grey image (depth, most thermal ones) has three equal channels. `frame` is the number
-    in the sequence. Landmarks are x, y in pixels of the scaled
-    reaction image (centres are whole numbers) in the 68-point scheme, NaN where unknown. Labels are
-    1, 0 or -1 (unknown); of an expression or a sub-scene, 1 for one class, or -1 for all if it is
-    none of `names`. Intensities are float32[N], 0 to 5 or -1 (unknown). With `rows` it holds only
-    those of the parts' records; `index` is still the number among all of them. With a `lag`
-    stimulus and caption, which tells of it, are those of so many frames before. It pickles. Raises
+    "audio": uint8[96,64], "landmarks": float32[68,2], "labels": int8[N], "index": int32, "frame":
+    int32}, with S = image_size and N classes; but for the last three only what is among `inputs`
+    and what the set has. A grey image (depth, most thermal ones) has three equal channels. Audio is
+    the spectrogram of the sound until the frame, 0 where there is none. `frame` is the number in
+    the sequence. Landmarks are x, y in pixels of the scaled reaction image (centres are whole
+    numbers) in the 68-point scheme, NaN where unknown. Labels are 1, 0 or -1 (unknown); of an
+    expression or a sub-scene, 1 for one class, or -1 for all if it is none of `names`. Intensities
+    are float32[N], 0 to 5 or -1 (unknown). With `rows` it holds only those of the parts' records;
+    `index` is still the number among all of them. With a `lag` stimulus and caption, which tells of
+    it, are those of so many frames before; the sound reaches back by itself. It pickles. Raises
     InputError for an unknown class or part, for landmarks in a set that does not say its images'
     size, and, on access, for a record that cannot be read.
     """
@@ -81,6 +82,7 @@ class Source:
         self.inputs = tuple(name for name in prepared.inputs if name in inputs)
         self.domains = tuple(domain for domain in IMAGES if domain in self.inputs)
         self.has_captions = "caption" in self.inputs
+        self.has_sound = "audio" in self.inputs
         self.has_landmarks = "landmarks" in self.inputs
         if self.has_landmarks and "size" not in prepared.metadata:
             raise InputError(
@@ -141,6 +143,9 @@ class Source:
             }
             if self.has_captions:
                 record["caption"] = shown["caption"].bytes_list.value[0].decode("utf-8")
+            if self.has_sound:
+                levels = np.frombuffer(fields["audio"].bytes_list.value[0], np.uint8)
+                record["audio"] = levels.reshape(SPECTROGRAM)
             if self.has_landmarks:
                 record["landmarks"] = self._landmarks(fields["landmarks"].float_list.value)
             labels = self._labels(fields)

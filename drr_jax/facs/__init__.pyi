@@ -2,6 +2,8 @@ from .domains import DOMAINS as DOMAINS
 from .domains import FACE_DOMAINS as FACE_DOMAINS
 from .domains import IMAGES as IMAGES
 from .domains import PREDICT_DOMAINS as PREDICT_DOMAINS
+from .domains import SOUND as SOUND
+from .domains import SPECTROGRAM as SPECTROGRAM
 from .domains import TUPLE_DOMAINS as TUPLE_DOMAINS
 from .labels import AU_EDGES as AU_EDGES
 from .labels import BP4D_AUS as BP4D_AUS

@@ -6,16 +6,16 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from drr_jax.config import Contrast, Loss
-from drr_jax.facs import OCCURS_FROM
+from drr_jax.facs import OCCURS_FROM, SOUND
 from drr_jax.models.vectors import unit
 
 BLOCK = 1024  # candidates of the contrast that are compared at once
 Labels = Int[Array, "batch classes"]  # 1, 0 or -1 (unknown)
 Levels = Float[Array, "batch classes"]  # intensities, 0 to 5, or -1 (unknown)
-Kept = Bool[Array, " batch"] | None  # tuples that have all their domains; None: all have
+Kept = Int[Array, " batch"] | None  # of their domains tuples have the first so many; None: all
 
 
 @flax.struct.dataclass
@@ -100,6 +100,14 @@ def landmark_loss(
     return terms.sum() / jnp.maximum(usable.sum(), 1)
 
 
+def own_labels(outputs: Mapping, domain: str, labels: Labels | Levels) -> Labels | Levels:
+    """The labels that a domain's own logits are held against: of a sound that is not there, none.
+
+    `outputs` tell which tuples are `heard`.
+    """
+    return jnp.where(outputs["heard"][:, None], labels, -1) if domain == SOUND else labels
+
+
 CLASSIFICATION = {
     "au": masked_bce,
     "expression": softmax_ce,
@@ -137,7 +145,7 @@ def contrastive(
     related classes that are present, and only present classes are anchors; tuple (C1): the classes
     of the same tuple, positives are the related ones; tuple_batchneg (C3): C1's positives against
     all classes of the other tuples. Unknown labels are neither anchors nor candidates in C2.
-    Of a tuple that is not `kept` only the first domain takes part.
+    Of a tuple its first `kept` domains take part.
     Source: supplement 1.9 and 2.2 say that the prior shapes it; its form is a reconstruction.
     """
     domains = tuple(projections)
@@ -178,8 +186,8 @@ def contrastive(
                 candidate = jnp.broadcast_to(inside, (1, size, width))
             allowed = candidate & (anchors != candidates) if a == b else candidate
             if there is not None:
-                allowed = allowed & (there[:, :, None] | (a == domains[0]))
-                allowed = allowed & (others[0][:, None, :] | (b == domains[0]))
+                allowed = allowed & (there > domains.index(a))[:, :, None]
+                allowed = allowed & (others[0] > domains.index(b))[:, None, :]
             chosen = positive * allowed
             similarity = jnp.einsum("gif,gjf->gij", z_a, z) / config.tau
             similarity = jnp.where(allowed, similarity, -1e9)
@@ -213,22 +221,23 @@ def instance_contrast(
     """Contrast of whole tuples: a tuple's other domain is the positive, other tuples' are not.
 
     A tuple's vector in a domain is the direction of the sum of its classes' projections. Pairs of
-    domains, temperature and groups are those of `contrastive`; a tuple that is not `kept` takes no
-    part. Source: reconstruction (method 6.3; InfoNCE).
+    domains, temperature and groups are those of `contrastive`; of a tuple its first `kept`
+    domains take part. Source: reconstruction (method 6.3; InfoNCE).
     """
     batch, _, features = next(iter(projections.values())).shape
     group = min(config.group_size, batch)
     frames = {name: unit(z.sum(1)).reshape(-1, group, features) for name, z in projections.items()}
-    there = jnp.ones((batch // group, group), bool)
-    there = there if kept is None else kept.reshape(-1, group)
+    domains = tuple(projections)
+    count = jnp.full(batch, len(domains)) if kept is None else kept
 
     def pair_loss(a: str, b: str) -> Float[Array, ""]:
+        there = (count > max(domains.index(a), domains.index(b))).reshape(-1, group)
         similarity = jnp.einsum("gif,gjf->gij", frames[a], frames[b]) / config.tau
         own = jnp.diagonal(similarity, axis1=1, axis2=2)
         loss = _logsumexp(jnp.where(there[:, None, :], similarity, -1e9)) - own
         return jnp.where(there, loss, 0).sum() / jnp.maximum(there.sum(), 1)
 
-    pairs = domain_pairs(tuple(projections), config.pairs)
+    pairs = domain_pairs(domains, config.pairs)
     return sum((pair_loss(a, b) for a, b in pairs), jnp.zeros(())) / len(pairs)
 
 
@@ -258,17 +267,17 @@ def total_loss(
     """L = sum_d omega_d L_cls(d) + lambda_g L_cls(graph) + lambda_c L_con + lambda_i L_inst, and
     its terms by name; `step` is what the contrasts' warm-up goes by.
 
-    The terms, before their weights, are loss/R, loss/S, loss/T, loss/graph, loss/contrast and, if
-    it has a weight, loss/instance. With task=intensity L_cls is `masked_mse`, and the contrast sees
-    `occurrence`.
+    The terms, before their weights, are loss/R, loss/S, loss/T, loss/A, loss/graph, loss/contrast
+    and, if it has a weight, loss/instance. With task=intensity L_cls is `masked_mse`, and the
+    contrast sees `occurrence`.
     Source: supplement 2.1 (graph and non-graph losses); weights: reconstruction (method 9.5).
     """
     classify = CLASSIFICATION[task]
     # Modalities of one face (DRR MM) all weigh as the reaction does.
-    omega = {"S": loss.omega_stimulus, "T": loss.omega_text}
+    omega = {"S": loss.omega_stimulus, "T": loss.omega_text, SOUND: loss.omega_audio}
     logits = outputs["logits"]
     terms = {
-        f"loss/{domain}": classify(values, labels, class_weights)
+        f"loss/{domain}": classify(values, own_labels(outputs, domain, labels), class_weights)
         for domain, values in logits.items()
     }
     total = sum(

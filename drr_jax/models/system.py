@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from drr_jax.config import Config, letters
-from drr_jax.facs import DOMAINS, HIGHEST, PREDICT_DOMAINS
+from drr_jax.facs import DOMAINS, HIGHEST, PREDICT_DOMAINS, SOUND
 from drr_jax.models.encoders import Images, normalise_image
-from drr_jax.models.losses import CLASSIFICATION, Targets
+from drr_jax.models.losses import CLASSIFICATION, Targets, own_labels
 
 # What a batch holds for an input of the data set, if it is not called the same.
 BATCH_KEYS = {"caption": "tokens"}
@@ -28,7 +28,8 @@ class System(nn.Module):
     A system defines `__call__(batch, train)`, which returns a dict with `logits` {name: [batch,
     classes]} and whatever else its loss or the report wants, and overrides the rest where the
     defaults do not fit. The batch has uint8 images [batch, height, width, 3] under reaction,
-    stimulus, depth and thermal, int32 tokens [batch, tokens], float32 landmarks [batch, 68, 2] in
+    stimulus, depth and thermal, int32 tokens [batch, tokens], uint8 audio [batch, steps, bands],
+    float32 landmarks [batch, 68, 2] in
     pixels, of these what `train_inputs` and `test_inputs` ask for; in training also `progress`, the
     share of the run that is done, `step`, if the contrast warms up, and `labels`.
     """
@@ -66,7 +67,7 @@ class System(nn.Module):
     def encoder_domains(self) -> tuple[str, ...]:
         """The domains whose encoders may start from weights; T also reads class descriptions."""
         text = ("T",) if self.needs_descriptions and "T" not in self.domains else ()
-        return (*self.domains, *text)
+        return (*(domain for domain in self.domains if domain != SOUND), *text)
 
     @property
     def train_inputs(self) -> tuple[str, ...]:
@@ -123,7 +124,9 @@ class System(nn.Module):
         """The training loss and its terms by name; here the classification loss of all logits."""
         classify = CLASSIFICATION[self.config.task]
         terms = {
-            f"loss/{name}": classify(logits, targets.labels, targets.class_weights)
+            f"loss/{name}": classify(
+                logits, own_labels(outputs, name, targets.labels), targets.class_weights
+            )
             for name, logits in outputs["logits"].items()
         }
         return sum(terms.values(), jnp.zeros(())), terms

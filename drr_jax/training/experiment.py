@@ -165,6 +165,7 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
                 f"{', '.join(prepared.inputs)}"
             )
     data.check_sequences(config, prepared, fold.train_parts)
+    _check_sound(config, fold)
     if config.log.gradients_every and not model.face_encoder:
         raise InputError(
             f"config key log.gradients_every={config.log.gradients_every}: "
@@ -184,6 +185,19 @@ def check(config: Config, fold: Fold, starts: bool = False) -> None:
                     f"{found}, metadata.json says {said}; {data.REBUILD} {prepared.name} "
                     "--overwrite"
                 )
+
+
+def _check_sound(config: Config, fold: Fold) -> None:
+    """Raises InputError if no record has the sound that a run is to learn from."""
+    parts = [fold.prepared.metadata["parts"][part] for part in fold.train_parts]
+    if facs.SOUND in letters(config.domains) and not any(
+        part.get("sound_counts", {}).get("with") for part in parts
+    ):
+        raise InputError(
+            f"config key domains={config.domains}: no record of the training parts of "
+            f"{fold.prepared.name} has a sound; expected audio.wav in the release's sequences, or "
+            f"domains={config.domains.replace(facs.SOUND, '')}"
+        )
 
 
 def build(
@@ -276,6 +290,7 @@ def initial_state(experiment: Experiment, seed: ArrayLike) -> State:
     image = jnp.zeros((1, size, size, 3), jnp.uint8)
     batch = dict.fromkeys(facs.IMAGES, image) | {
         "tokens": jnp.ones((1, tokens), jnp.int32),
+        "audio": jnp.ones((1, *facs.SPECTROGRAM), jnp.uint8),
         "landmarks": jnp.full((1, 68, 2), size / 2),
     }
     variables = experiment.model.init(jax.random.key(seed), batch)

@@ -87,7 +87,7 @@ def optimizer(
     sgd: momentum, of Nesterov if asked, the decay added to the gradient before it (supplement 3.2;
     as PyTorch).
     adamw: betas 0.9 and 0.999, the decay beside the gradient (supplement 3.2 names it for ViT).
-    The encoders of S and T have `context_rate` times the schedule's rate, decay included, as a
+    The encoders of S, T and A have `context_rate` times the schedule's rate, decay included, as a
     parameter group of PyTorch's has (reconstruction, method 9.6).
     """
     if frozen:
@@ -113,5 +113,5 @@ def optimizer(
 
 
 def _is_context(params: Mapping[str, optax.Params]) -> dict[str, bool]:
-    """Marks the encoders of stimulus and caption."""
-    return {name: name in ("encoder_S", "encoder_T") for name in params}
+    """Marks the encoders of stimulus, caption and sound."""
+    return {name: name in ("encoder_S", "encoder_T", "encoder_A") for name in params}

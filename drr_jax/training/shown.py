@@ -85,7 +85,7 @@ def _shown(experiment: Experiment) -> tuple[str, ...]:
 def _batch(experiment: Experiment, records: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     batch = {
         name: np.stack([record[name] for record in records])
-        for name in (*IMAGES, "landmarks")
+        for name in (*IMAGES, "audio", "landmarks")
         if name in records[0]
     }
     if "caption" in records[0]:

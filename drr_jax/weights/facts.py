@@ -18,6 +18,7 @@ from drr_jax import files
 from drr_jax.config import Config, letters
 from drr_jax.config_model import ImageEncoder
 from drr_jax.errors import InputError
+from drr_jax.facs import SOUND
 from drr_jax.models import encoders
 from drr_jax.runs import CONFIG_FILE
 from drr_jax.weights.fact_keys import (
@@ -85,7 +86,7 @@ _FIELDS = {"mean": "", "std": "", "epsilon": 0.0}  # with what stands for "not s
 
 def normalisations(config: Config) -> dict[str, dict[str, list[float]]]:
     """Mean and deviation of every image domain that the config trains on, for run.json."""
-    domains = [domain for domain in letters(config.domains) if domain != "T"]
+    domains = [domain for domain in letters(config.domains) if domain not in ("T", SOUND)]
     pairs = {d: encoders.normalisation(getattr(config.model.encoders, d)) for d in domains}
     return {d: {"mean": list(mean), "std": list(std)} for d, (mean, std) in pairs.items()}
 

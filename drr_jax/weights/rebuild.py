@@ -58,6 +58,7 @@ def example_batch(config: Config, inputs: tuple[str, ...], rows: Any) -> dict[st
     shapes: dict[str, tuple[tuple[Any, ...], Any]] = {
         **dict.fromkeys(facs.IMAGES, ((rows, size, size, 3), jnp.uint8)),
         "tokens": ((rows, config.text.max_tokens), jnp.int32),
+        "audio": ((rows, *facs.SPECTROGRAM), jnp.uint8),
         "landmarks": ((rows, data.POINTS, 2), jnp.float32),
     }
     keys = ["tokens" if name == "caption" else name for name in inputs]
@@ -66,7 +67,7 @@ def example_batch(config: Config, inputs: tuple[str, ...], rows: Any) -> dict[st
 
 def _check(exported: Exported, system: System, where: str) -> None:
     """Raises InputError for arrays that are not those of the system, by name and shape."""
-    inputs = (*facs.IMAGES, "caption", "landmarks")
+    inputs = (*facs.IMAGES, "caption", "audio", "landmarks")
     batch = example_batch(system.config, inputs, 1)
     wanted = jax.eval_shape(system.init, jax.random.key(0), batch)
     mine, theirs = (

@@ -9,6 +9,7 @@ import optax
 
 from drr_jax import config as configs
 from drr_jax import config_rules
+from drr_jax.facs import domains
 from drr_jax.facs import labels as facs
 from drr_jax.models import catalog as systems
 from drr_jax.models import losses
@@ -31,9 +32,9 @@ SMALL = {
 }
 
 
-def config(name: str, domains: str, **changes) -> configs.Config:
+def config(name: str, letters: str, **changes) -> configs.Config:
     made = configs.Config()
-    pairs = {"model.name": name, "domains": domains, **SMALL, **changes}
+    pairs = {"model.name": name, "domains": letters, **SMALL, **changes}
     for key, value in pairs.items():
         configs.set_key(made, key, str(value))
     config_rules.validate(made)
@@ -53,13 +54,16 @@ def faces(seed: int = 0) -> dict[str, jax.Array]:
 
 
 def tuples(seed: int = 0) -> dict[str, jax.Array]:
-    """Random faces with a stimulus and a caption of 6 word pieces, of which the first has 4."""
+    """Random faces with a stimulus, a caption of 6 word pieces, of which the first has 4, and a
+    sound, of which the first has the second half and the second nothing."""
     rng = np.random.default_rng(100 + seed)
     stimulus = rng.integers(0, 256, (BATCH, SIZE, SIZE, 3))
     tokens = rng.integers(1, VOCABULARY, (BATCH, 6))
     tokens[0, 4:] = 0
     words = {"stimulus": jnp.asarray(stimulus, jnp.uint8), "tokens": jnp.asarray(tokens, jnp.int32)}
-    return faces(seed) | words
+    levels = np.random.default_rng(200 + seed).integers(1, 256, (BATCH, *domains.SPECTROGRAM))
+    levels[0, :50], levels[1] = 0, 0
+    return faces(seed) | words | {"audio": jnp.asarray(levels, jnp.uint8)}
 
 
 def targets(seed: int = 0) -> losses.Targets:
@@ -140,8 +144,8 @@ class System:
         return history
 
 
-def build(name: str, domains: str, **changes) -> System:
-    made, names = config(name, domains, **changes), facs.REACTIONET_AUS_12
+def build(name: str, letters: str, **changes) -> System:
+    made, names = config(name, letters, **changes), facs.REACTIONET_AUS_12
     return System(systems.build(made, CLASSES, PRIOR, names=names))
 
 

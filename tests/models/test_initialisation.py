@@ -29,6 +29,7 @@ CASES = [
     *((name, {}) for name in catalog.SYSTEMS),
     *(("drr", {"graph.conv": c}) for c in config_rules.CHOICES["graph.conv"] if c != "gcn"),
     ("drr", {"graph.readout": "concat_fc"}),
+    ("drr", {"domains": "RA"}),
     ("classifier", {"encoder.backbone": "resnet18", "encoder.depth": 0}),
 ]
 

@@ -51,7 +51,7 @@ def test_softmax_ce_is_over_the_samples_that_have_a_class():
 def reference(z, labels, prior, config, kept=None):
     """The contrastive loss of method 6.2, one anchor and one candidate at a time."""
     domains = list(z)
-    kept = np.ones(len(labels), bool) if kept is None else kept
+    kept = np.full(len(labels), len(domains)) if kept is None else kept
     pairs = losses.domain_pairs("".join(domains), config.pairs)
     batch, classes = labels.shape
     values = []
@@ -59,13 +59,13 @@ def reference(z, labels, prior, config, kept=None):
         total, anchors = 0.0, 0
         for i, n in itertools.product(range(batch), range(classes)):
             group = i // config.group_size
-            if a != domains[0] and not kept[i]:
+            if domains.index(a) >= kept[i]:
                 continue
             logits, weights = [], []
             for j, m in itertools.product(range(batch), range(classes)):
                 if j // config.group_size != group or (a == b and (i, n) == (j, m)):
                     continue
-                if b != domains[0] and not kept[j]:
+                if domains.index(b) >= kept[j]:
                     continue
                 w = prior[n, m] * (1 if n == m else config.related_weight)
                 if config.scope == "batch_gated":
@@ -105,11 +105,11 @@ def test_contrast_equals_a_loop_over_anchors(scope, domains, pairs):
 
 
 @pytest.mark.parametrize("scope", ["batch_gated", "tuple", "tuple_batchneg"])
-def test_of_a_tuple_that_is_not_kept_the_face_alone_is_contrasted(scope, monkeypatch):
+def test_of_a_tuple_the_domains_that_it_keeps_are_contrasted(scope, monkeypatch):
     rng = np.random.default_rng(5)
     z = {domain: jnp.asarray(unit(rng, 4, 3, 5)) for domain in "RST"}
     labels = np.array([[1, 0, 1], [1, 1, -1], [0, 1, 0], [-1, 1, 1]], np.int8)
-    kept = np.array([True, False, True, True])
+    kept = np.array([3, 1, 2, 3])
     config = Contrast(scope=scope, pairs="all", tau=0.3, related_weight=0.5, group_size=2)
 
     def loss(z):
@@ -122,12 +122,13 @@ def test_of_a_tuple_that_is_not_kept_the_face_alone_is_contrasted(scope, monkeyp
     assert float(value) == pytest.approx(expected, rel=1e-4)
     for domain, moved in gradient.items():
         assert bool(jnp.any(moved[1])) == (domain == "R" and scope != "tuple")
+        assert bool(jnp.any(moved[2])) == (domain != "T")
         assert jnp.any(moved[0]) and jnp.all(jnp.isfinite(moved))
     monkeypatch.setattr(losses, "BLOCK", 3)  # of one tuple
     assert float(jax.jit(loss)(z)) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("kept", [None, np.array([True, True, False, True, True, True])])
+@pytest.mark.parametrize("kept", [None, np.array([3, 3, 1, 3, 2, 3])])
 def test_instance_contrast_equals_a_loop_over_tuples(kept):
     rng = np.random.default_rng(0)
     z = {domain: unit(rng, 6, 3, 5) for domain in "RST"}
@@ -137,7 +138,9 @@ def test_instance_contrast_equals_a_loop_over_tuples(kept):
     for a, b in ("RS", "SR", "RT", "TR"):
         found = []
         for i in range(6):
-            others = [j for j in range(6) if j // 3 == i // 3 and (kept is None or kept[j])]
+            needed = 1 + max("RST".index(a), "RST".index(b))
+            there = range(6) if kept is None else np.flatnonzero(kept >= needed).tolist()
+            others = [j for j in there if j // 3 == i // 3]
             if i in others:
                 logits = np.array([frames[a][i] @ frames[b][j] / 0.2 for j in others])
                 found.append(np.log(np.exp(logits).sum()) - logits[others.index(i)])

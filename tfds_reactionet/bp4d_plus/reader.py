@@ -140,7 +140,7 @@ class Reader(building.Reader):
         length = reading.video_length(path) if path else 0
         fps = self.options["thermal_fps"]
         if path and length and not fps:
-            fps = thermal.frame_rate(path)
+            fps = reading.frame_rate(path, "thermal_fps")
         points, boxes = None, self.places.get("irfeatures")
         if boxes is not None:
             boxes /= f"{unit.subject}_{unit.task}.txt"

@@ -4,11 +4,9 @@ Thermal/F001/T1.wmv           25 frames a second, about 726x480
 IRFeatures/F001_T1.txt        a line for each thermal frame: x y of 28 points; all 0: lost
 """
 
-import math
 import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import Float
 
@@ -26,14 +24,6 @@ def find_video(folder: Path, task: str) -> Path | None:
     """Thermal/F001/T1.wmv in the folder of a subject, whatever its container, or None."""
     pattern = re.compile(rf"{task}\.(wmv|mv|avi|mp4|mov|mkv)", re.IGNORECASE)
     return next((path for path, _ in matching(folder, pattern)), None)
-
-
-def frame_rate(path: Path) -> float:
-    """Frames a second of a video, as its header says. Raises InputError if that cannot be."""
-    fps = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS)
-    if not (math.isfinite(fps) and 0 < fps <= 1000):
-        raise InputError(f"{path}: its header says {fps:g} frames a second; pass --thermal_fps=25")
-    return fps
 
 
 def read_points(path: Path) -> Float[np.ndarray, "frames 28 2"]:

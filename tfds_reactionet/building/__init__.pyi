@@ -25,6 +25,7 @@ from .faces import FoldReader as FoldReader
 from .faces import Frame as Frame
 from .faces import Options as Options
 from .faces import Reader as Reader
+from .faces import Sound as Sound
 from .faces import Spec as Spec
 from .faces import Unit as Unit
 from .faces import later as later

@@ -18,9 +18,9 @@ LABEL_SOURCES = ("automatic", "manual")
 _DIGESTS = 1 << 256
 _ARRAYS = ("au_known", "au_pairs", "au_given", "expression_counts", "scene_counts", "au_levels")
 # What sets of earlier versions of this program do not have.
-LATER = ("au_levels",)
+LATER = ("au_levels", "sound_counts")
 LEVELS = 6  # of an intensity: 0 (absent), then FACS A to E
-_COUNTERS = ("sub_scene_counts", "label_source_counts", "caption_words")
+_COUNTERS = ("sub_scene_counts", "label_source_counts", "caption_words", "sound_counts")
 _SETS = ("subjects", "tasks")
 
 
@@ -103,6 +103,7 @@ class Tally:
         default_factory=lambda: Counter(dict.fromkeys(LABEL_SOURCES, 0))
     )
     caption_words: Counter[str] = field(default_factory=Counter)
+    sound_counts: Counter[str] = field(default_factory=Counter)  # records with and without sound
     subjects: set[str] = field(default_factory=set)
     tasks: set[str] = field(default_factory=set)
     sequences: dict[str, SequenceTally] = field(default_factory=dict)
@@ -146,6 +147,8 @@ class Tally:
             self.tasks.update(filter(None, [record["task"]]))
         self.label_source_counts[LABEL_SOURCES[record["label_source"]]] += 1
         self.caption_words.update(caption_words(record.get("caption", "")))
+        if "audio" in record:
+            self.sound_counts["with" if np.any(record["audio"]) else "without"] += 1
         self.subjects.update(filter(None, record["subject"].split("+")))
         sequence = self.sequences.setdefault(record["sequence"], SequenceTally(record["subject"]))
         sequence.records += 1

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from drr_jax.facs import SPECTROGRAM
 from tfds_reactionet.building.common import LABEL_SOURCES, Tally
 from tfds_reactionet.building.faces import (
     NO_LANDMARKS,
@@ -24,6 +25,7 @@ from tfds_reactionet.building.shards import Built
 from tfds_reactionet.building.skipped import Skip
 from tfds_reactionet.reading import (
     BadImageError,
+    BadSoundError,
     Box,
     Fit,
     FoldUnit,
@@ -43,6 +45,7 @@ from tfds_reactionet.reading import (
 BAD_IMAGE = "image does not decode"
 BAD_DEPTH = "depth cannot be rendered"
 NO_FACE = "no face was found in it to cut out"
+BAD_SOUND = "sound does not decode"
 OUTSIDE = "landmarks or face box outside of the image, or box empty"
 
 # Frames a process turns into records at a time: few enough that all cores end together.
@@ -108,6 +111,8 @@ def record_features(spec: Spec, image_format: Format = "jpeg") -> Any:
         }
     if spec.landmarks:
         features["landmarks"] = kinds.Tensor(shape=(spec.landmarks, 2), dtype=np.float32)
+    if spec.sound:
+        features["audio"] = kinds.Tensor(shape=SPECTROGRAM, dtype=np.uint8, encoding="bytes")
     for name, (shape, dtype) in spec.extra.items():
         if isinstance(dtype, tuple):
             features[name] = kinds.ClassLabel(names=list(dtype))
@@ -152,12 +157,12 @@ def build(chunk: Chunk) -> Built:
     frames = _frames(chunk)[chunk.start : chunk.stop]
     for key, frame in enumerate(frames, chunk.first_key):
         try:
-            images = _images(frame, spec, chunk.stored)
+            seen = _images(frame, spec, chunk.stored) | _sound(frame, spec)
         except _UnusableError as failure:
             built.skips.append(Skip(f"{unit.sequence}/{frame.number}", *failure.args))
             continue
         record = {
-            **images,
+            **seen,
             **_labels(frame, spec),
             "task": unit.task,
             "sequence": unit.sequence,
@@ -203,10 +208,10 @@ def _labels(frame: Frame, spec: Spec) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _or_skip(reason: str, file: str) -> Iterator[None]:
-    """Gives up a frame for an image that is not usable."""
+    """Gives up a frame for an image or a sound that is not usable."""
     try:
         yield
-    except BadImageError as error:
+    except (BadImageError, BadSoundError) as error:
         raise _UnusableError(reason, file) from error
 
 
@@ -244,6 +249,16 @@ def _images(frame: Frame, spec: Spec, stored: Stored) -> dict[str, Any]:
                 encoded = _beside(frame, name, source, stored)
         result[name] = {"image": encoded}
     return result
+
+
+def _sound(frame: Frame, spec: Spec) -> dict[str, Any]:
+    """What was heard before a frame, if records have it."""
+    if not spec.sound:
+        return {}
+    if frame.sound is None:
+        raise ValueError(f"frame {frame.number} without the sound of its spec")
+    with _or_skip(BAD_SOUND, frame.sound.file):
+        return {"audio": frame.sound.before(frame.number)}
 
 
 def _landmarks(frame: Frame, stored: Stored) -> np.ndarray | None:

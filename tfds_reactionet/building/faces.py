@@ -20,10 +20,11 @@ Whatever is costly for a frame (landmark files, boxes that need the size of thei
 into a `Lazy`: a function without arguments that is called only in the chunk that builds the frame.
 
 Records (`record_features`): reaction/image; stimulus/image, depth/image (8-bit grey PNG) and
-thermal/image if in `Spec.images`; au/occurrence int8 (-1 unknown) and au/intensity float32 (NaN
-unknown) over `Spec.au_names`, if there are any; expression (index, -1 unknown); landmarks
-[Spec.landmarks, 2] in pixels of the stored image; `Spec.extra` (ReactioNet's caption, scene,
-sub_scene, head_pose, gaze; names, views ...); task, sequence, subject, frame, label_source.
+thermal/image if in `Spec.images`; audio uint8 [steps, bands] (reading/spectrogram.py; 0: no sound)
+if `Spec.sound`; au/occurrence int8 (-1 unknown) and au/intensity float32 (NaN unknown) over
+`Spec.au_names`, if there are any; expression (index, -1 unknown); landmarks [Spec.landmarks, 2] in
+pixels of the stored image; `Spec.extra` (ReactioNet's caption, scene, sub_scene, head_pose, gaze;
+names, views ...); task, sequence, subject, frame, label_source.
 Records of one `sequence` text must be contiguous in a split: give the still images of a split one
 and the same sequence text. Reasons for skips in `Reader.expected_reasons` are the protocol's own
 and do not count against --max_skipped; a landmark file that is missing (NO_LANDMARKS) does. A
@@ -70,6 +71,7 @@ class Spec:
     expression_names: tuple[str, ...] = EXPRESSIONS
     images: tuple[str, ...] = ("reaction",)  # then "stimulus", "depth", "thermal"
     landmarks: int = 0  # points of a face that are stored; 0: none
+    sound: bool = False  # whether the spectrogram of the sound before a frame is stored
     # shape and dtype: NumPy's, str, or the names of classes whose index is stored
     extra: Mapping[str, tuple[tuple[int, ...], Any]] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)  # of this data set alone; JSON
@@ -106,6 +108,7 @@ class Frame:
     depth: "Depth | Pixels | None" = None  # pixels: in the geometry of the reaction, whole
     thermal: Pixels | None = None
     thermal_box: Box | None = None  # in pixels of the thermal image
+    sound: "Sound | None" = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     automatic: bool = False  # labels by a machine, not by a coder
 
@@ -125,6 +128,17 @@ class Depth(Interface):
         """Depth uint8 [size, size], 0 where there is nothing, under the transform that the crop
         applies to an image of `shape` (height, width). Raises BadImageError.
         """
+        ...
+
+
+class Sound(Interface):
+    """The sound of a sequence, which is read when a frame's part of it is asked for."""
+
+    @property
+    def file(self) -> str: ...
+
+    def before(self, frame: int) -> np.ndarray:
+        """Levels uint8 [steps, bands] that end with a frame. Raises BadSoundError."""
         ...
 
 

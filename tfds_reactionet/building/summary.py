@@ -1,6 +1,7 @@
 """What a prepared data set holds, for people to read."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,9 @@ def _summary(prepared: Path, metadata: dict[str, Any]) -> str:
     if metadata["protocol"]["kind"] == "folds" and total:
         shares = [100 * part["records"] / total for part in parts.values()]
         lines.append(f"  parts hold {min(shares):.1f} to {max(shares):.1f} % of the records")
+    heard = sum((Counter(part.get("sound_counts", {})) for part in parts.values()), Counter())
+    if heard:
+        lines.append(f"  sound before {heard['with']} records, {heard['without']} have none")
     lines += [f"  {note}" for note in metadata.get("notes", [])]
     if metadata["au_names"]:
         lines.append("base rates (share of records where the AU is known)")

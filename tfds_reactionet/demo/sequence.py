@@ -23,6 +23,7 @@ from tfds_reactionet.demo.headroom import Evidence
 from tfds_reactionet.demo.modalities import render_modalities
 from tfds_reactionet.demo.reaction import Reaction, Studio, Take, render_reaction, sample_studio
 from tfds_reactionet.demo.reader import reading_error
+from tfds_reactionet.demo.sound import write_sound
 from tfds_reactionet.demo.stimulus import Shot, render_stimulus
 
 # What repeats: sequences, and their videos, cohorts and subjects
@@ -51,6 +52,7 @@ class Release:
     seed: int
     modalities: bool = False  # depth and thermal images besides; nothing else changes
     dials: Dials = DEMO
+    audio: bool = False  # a sound of each sequence besides; nothing else changes
 
     @property
     def sequences(self) -> int:
@@ -317,6 +319,8 @@ def write_sequence(root: Path, release: Release, index: int) -> Written:
             image = np.ascontiguousarray(image)
             data = simplejpeg.encode_jpeg(image, quality=QUALITY, colorspace="RGB")
             (folder / name / f"{frame + 1:06d}.jpg").write_bytes(data)
+    if release.audio:
+        write_sound(folder, release.rng(13, index), where.path, course, release.dials.fps, lost)
     (folder / "openface.csv").write_text(csv_text(OPENFACE_COLUMNS, rows), "utf-8")
     said = enumerate(captions + captions[-1:] * lost, 1)
     (folder / "captions.csv").write_text(csv_text(["frame", "caption"], said), "utf-8")

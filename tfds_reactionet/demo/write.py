@@ -1,6 +1,6 @@
 """Writes a rendered ReactioNet-like release, so that everything can be run without licensed data.
 
-    python -m tfds_reactionet.demo --out=DIR --tuples=3600 --size=256 [--modalities]
+    python -m tfds_reactionet.demo --out=DIR --tuples=3600 --size=256 [--modalities] [--audio]
     python -m tfds_reactionet.demo --out=DIR --preset=world --face_quality=0.5 --sequences=720
 
 No person is shown: faces, stimulus scenes, captions and labels are all made from random numbers.
@@ -31,6 +31,7 @@ MARKER = "demo_release.json"
 TUPLES = 3600  # a third is the test part; fewer subjects and videos would be learnt by heart
 DRAWING = 3  # raise it when the same parameters give other pixels or labels
 MODALITIES = 1  # the same of depth and thermal images
+AUDIO = 1  # and of sounds
 SMALLEST = 32  # pixels; below it nothing of a face is left
 README = """This is the demo release of the ReactioNet-in-JAX project: RENDERED, NOT RECORDED.
 
@@ -54,6 +55,9 @@ MODALITIES_README = """
   .../depth           8-bit grey PNG of the same face: near is bright, 0 is nothing
   .../thermal         grey JPEG of the same face: warm is bright
 """
+AUDIO_README = """
+  .../audio.wav       16 kHz, 16 bits: music, and from the event on what is heard of it
+"""
 
 
 def write_release(
@@ -66,6 +70,7 @@ def write_release(
     modalities: bool = False,
     preset: str = "demo",
     dials: Mapping[str, Any] = MappingProxyType({}),
+    audio: bool = False,
 ) -> Path:
     """Writes `tuples` stimulus-reaction-caption tuples of `size` x `size` pixels under `out_dir`.
 
@@ -73,19 +78,22 @@ def write_release(
     The bytes depend on all of these, not on `jobs` (processes; default: one a core). It
     is written beside `out_dir` and renamed at the end; a finished release of the same parameters
     is left alone. Besides the tuples, about 0.2 % of frames have success 0 in openface.csv.
-    `modalities` adds depth and thermal images of the same faces and changes no other image.
+    `modalities` adds depth and thermal images of the same faces, `audio` a sound of every sequence;
+    neither changes anything else.
     Raises InputError for a bad number, a folder that holds anything else, or an unwritable one.
     """
     out = Path(out_dir).expanduser().absolute()
     jobs = cores() if jobs is None else jobs
     if jobs < 1:
         raise InputError(f"--jobs={jobs}: expected at least 1")
-    release = make_release(tuples, size, seed, modalities, preset, dials)
+    release = make_release(tuples, size, seed, modalities, preset, dials, audio)
     parameters: dict[str, object] = {"rendered": True, "drawing": DRAWING}
     parameters |= {"tuples": release.tuples, "size": release.size, "seed": seed}
     parameters["dials"] = release.dials.told()
     if modalities:
         parameters["modalities"] = MODALITIES
+    if audio:
+        parameters["audio"] = AUDIO
     try:
         if _is_finished(out, parameters):
             return out
@@ -106,6 +114,7 @@ def make_release(
     modalities: bool,
     preset: str,
     dials: Mapping[str, Any],
+    audio: bool = False,
 ) -> Release:
     """What determines a release's bytes; arguments are those of `write_release`."""
     chosen = PRESETS[preset].changed(dials)
@@ -119,7 +128,7 @@ def make_release(
     if tuples < chosen.sequences:
         least = chosen.sequences
         raise InputError(f"--tuples={tuples}: expected at least {least}, one a sequence")
-    return Release(tuples, size, seed, modalities, chosen)
+    return Release(tuples, size, seed, modalities, chosen, audio)
 
 
 def _is_finished(out: Path, parameters: dict[str, object]) -> bool:
@@ -170,6 +179,8 @@ def _write(
     readme = README.format(parameters=json.dumps(parameters))
     if release.modalities:
         readme += MODALITIES_README
+    if release.audio:
+        readme += AUDIO_README
     (stage / "README.txt").write_text(readme, encoding="utf-8")
     (stage / MARKER).write_text(json.dumps(parameters, indent=1) + "\n", encoding="utf-8")
 
@@ -178,7 +189,7 @@ def main() -> int:
     """The command line; returns the exit code."""
     args = _parser().parse_args()
     given = {dial.name: getattr(args, dial.name) for dial in dataclasses.fields(Dials)}
-    asked = (args.seed, args.modalities, args.preset, given)
+    asked = (args.seed, args.modalities, args.preset, given, args.audio)
     release = make_release(args.tuples, args.size, *asked)
     size = release.size
     of_aus = sheets.modality_sheet if args.modalities else sheets.contact_sheet
@@ -194,7 +205,7 @@ def main() -> int:
         sheets.check(path)
     if args.out:
         numbers = (args.tuples, args.size, args.seed, args.jobs, True)
-        out = write_release(args.out, *numbers, args.modalities, args.preset, given)
+        out = write_release(args.out, *numbers, *asked[1:])
         print(f"{out}: {release.tuples} rendered tuples of {size}x{size} pixels")
     for path, draw in drawings.items():
         sheets.save(path, draw())
@@ -221,6 +232,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, help="processes (default: one a core)")
     images = "depth and thermal images of the same faces besides, in the release and the pictures"
     add("--modalities", action="store_true", help=images)
+    sounds = "a sound of every sequence besides, in the release alone"
+    add("--audio", action="store_true", help=sounds)
     add = parser.add_argument_group("dials (defaults of demo, world)").add_argument
     for dial in dataclasses.fields(Dials):
         low, high = dial.metadata["range"]

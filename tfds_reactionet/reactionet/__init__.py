@@ -28,6 +28,9 @@ DATA_SET = DataSet(
         "world": "A rendered release whose stimuli say much of weakly seen faces; no recordings.",
         "demo_keyframes": "The rendered release's hand-labelled key frames only.",
         "demo_multimodal": "The rendered release with depth and thermal images of the same faces.",
+        "full_audio": "As full, with the sound before each frame.",
+        "demo_audio": "The rendered release with sounds of its events.",
+        "world_audio": "As world, with sounds of its events.",
     },
     homepage="https://openaccess.thecvf.com/ICCV2023",
     options=(
@@ -70,6 +73,23 @@ DATA_SET = DataSet(
             low=0,
             why=": a reaction follows its stimulus",
         ),
+        Option("audio", "audio", "name of a sequence's sound file, without .wav or .m4a ..."),
+        Option(
+            "audio_start",
+            None,
+            "number of the image at which the sound begins (default 1, or 0 if there is a 0)",
+            low=-1_000_000,
+            high=1_000_000,
+            kind=int,
+        ),
+        Option(
+            "fps",
+            0.0,
+            "reaction images a second, by which sound belongs to them; 0: of a video as its header "
+            "says, of images 25",
+            low=0.0,
+            high=1000.0,
+        ),
     ),
     notes={
         "1.0.0": "First version.",
@@ -85,12 +105,16 @@ DATA_SET = DataSet(
         "world": {"preset": "world"},
         "demo_keyframes": {},
         "demo_multimodal": {"modalities": True},
+        "demo_audio": {"audio": True},
+        "world_audio": {"preset": "world", "audio": True},
     },
     folders={
         "world": "reactionet_world",
         "demo": "reactionet_demo",
         "demo_keyframes": "reactionet_demo",
         "demo_multimodal": "reactionet_demo_multimodal",
+        "demo_audio": "reactionet_demo_audio",
+        "world_audio": "reactionet_world_audio",
     },
 )
 

@@ -9,6 +9,7 @@ from drr_jax.facs import REACTIONET_AUS, SCENES
 from tfds_reactionet import reading
 from tfds_reactionet.building import Frame
 from tfds_reactionet.reactionet import labels, layout
+from tfds_reactionet.reactionet.sound import Track
 
 _MEASURED = {"intensity": (17,), "head_pose": (6,), "gaze": (8,), "landmarks": (68, 2)}
 
@@ -23,6 +24,7 @@ class Frames:
     faces: reading.OpenFaceFile | None
     offset: int  # number of an image minus frame of `faces`
     lag: int  # number of a reaction image minus that of its stimulus image
+    sound: Track | None  # None: records have none
     numbers: list[int]
     captions: list[str]
 
@@ -45,6 +47,7 @@ class Frames:
                 stimulus=self.sides["stimulus"].pixels(number - self.lag),
                 depth=self.sides["depth"].pixels(number) if "depth" in self.sides else None,
                 thermal=self.sides["thermal"].pixels(number) if "thermal" in self.sides else None,
+                sound=self.sound,
                 extra={
                     "caption": caption,
                     "scene": SCENES.index(scene),

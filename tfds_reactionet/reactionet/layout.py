@@ -4,12 +4,13 @@
 ROOT/<scene>/<sub_scene>/<task>/<sequence>/
     reaction/000001.jpg ...   or reaction.mp4        stimulus/000001.jpg ...   or stimulus.mp4
     depth/000001.png ...                             thermal/000001.jpg ...
-    openface.csv              captions.csv or captions.json
+    openface.csv              captions.csv or captions.json           audio.wav or audio.m4a
 ROOT/labels/keyframes.csv     ROOT/labels/demographics.csv     ROOT/splits/fold1.txt .. fold3.txt
 ```
 Source: docs/datasets.md section 11, a proposal; the frame numbers of both sides mean one instant.
 Depth and thermal images of the reaction exist in the rendered release alone (MODALITIES): 8-bit
-grey, of the same frame numbers and the same geometry as the reaction images.
+grey, of the same frame numbers and the same geometry as the reaction images. Both sides have one
+sound (docs/method.md 2.2): a file beside them, or the track of a side's video.
 """
 
 import re
@@ -20,6 +21,7 @@ from pathlib import Path
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import SCENES
 from tfds_reactionet.reading import (
+    SOUND_SUFFIXES,
     VIDEO_SUFFIXES,
     ImageFile,
     Pixels,
@@ -93,6 +95,23 @@ def modalities(config: str) -> tuple[str, ...]:
     return MODALITIES if config == "demo_multimodal" else ()
 
 
+def has_sound(config: str) -> bool:
+    """Whether a config's records have the sound before their frame."""
+    return config.endswith("_audio")
+
+
+def find_sound(sequence: Sequence, name: str) -> tuple[Path, ...]:
+    """Where the sound of a sequence may be: in the file `name`, or else in its sides' videos.
+
+    A video may have no sound, and the next one is asked; () if there is neither.
+    """
+    beside = (sequence.folder / f"{name}{suffix}" for suffix in SOUND_SUFFIXES)
+    if file := next((path for path in beside if path.is_file()), None):
+        return (file,)
+    videos = (find_video(sequence, side) for side in SIDES)
+    return tuple(video for video in videos if video is not None)
+
+
 def release_root(manual_dir: Path) -> Path:
     """The folder that holds the scenes: manual_dir, or ReactioNet/ in it.
 
@@ -123,9 +142,7 @@ def _has_sides(folder: Path) -> bool:
 
 def has_side(sequence: Sequence, side: str) -> bool:
     """Whether a sequence has a side's folder of images or its video."""
-    folder = sequence.folder / side
-    videos = (folder.with_suffix(suffix) for suffix in VIDEO_SUFFIXES)
-    return folder.is_dir() or any(video.is_file() for video in videos)
+    return (sequence.folder / side).is_dir() or find_video(sequence, side) is not None
 
 
 def find_sequences(root: Path) -> list[Sequence]:
@@ -151,14 +168,20 @@ def find_frames(sequence: Sequence, side: str) -> Side:
     if folder.is_dir():
         files = numbered_images(folder, _last_number)
         return Side(folder, dict(sorted(files.items())), len(files))
-    for suffix in VIDEO_SUFFIXES:
-        video = folder.with_suffix(suffix)
-        if video.is_file():
-            length = video_length(video)
-            if not length:
-                raise InputError(f"{video}: OpenCV finds no frame in it; expected a video")
-            return Side(video, None, length)
+    video = find_video(sequence, side)
+    if video is not None:
+        length = video_length(video)
+        if not length:
+            raise InputError(f"{video}: OpenCV finds no frame in it; expected a video")
+        return Side(video, None, length)
     raise InputError(f"{folder}: missing; expected a folder of images, or {side}.mp4 beside it")
+
+
+def find_video(sequence: Sequence, side: str) -> Path | None:
+    """The video of a side, also where it has a folder of images, or None."""
+    folder = sequence.folder / side
+    videos = (folder.with_suffix(suffix) for suffix in VIDEO_SUFFIXES)
+    return next((video for video in videos if video.is_file()), None)
 
 
 def _last_number(path: Path) -> int:

@@ -13,7 +13,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs import OPENFACE_INTENSITY_AUS, REACTIONET_AUS, REACTIONET_AUS_12, SCENES
 from tfds_reactionet import reading
 from tfds_reactionet.building import NO_LANDMARKS, FoldReader, Options, Skip, Spec, Unit
-from tfds_reactionet.reactionet import labels, layout
+from tfds_reactionet.reactionet import labels, layout, sound
 from tfds_reactionet.reactionet.frames import Frames
 
 NO_REACTION = "label or stimulus without a reaction image"
@@ -48,6 +48,7 @@ class Reader(FoldReader):
             graded_aus=OPENFACE_INTENSITY_AUS,
             images=("reaction", "stimulus", *layout.modalities(config)),
             landmarks=68,
+            sound=layout.has_sound(config),
             extra={
                 "caption": ((), str),
                 "scene": ((), SCENES),
@@ -55,7 +56,10 @@ class Reader(FoldReader):
                 "head_pose": ((6,), np.float32),
                 "gaze": ((8,), np.float32),
             },
-            metadata={"scene_names": list(SCENES)},
+            metadata={
+                "scene_names": list(SCENES),
+                **({"sound": reading.sound_described()} if layout.has_sound(config) else {}),
+            },
         )
 
     def find(self) -> None:
@@ -76,6 +80,8 @@ class Reader(FoldReader):
         self.delay: int = self.options["stimulus_delay_frames"]
         self.keyframes_only = self.config.endswith("keyframes")
         self.modalities = layout.modalities(self.config)  # images of the reaction besides
+        self.has_sound = layout.has_sound(self.config)
+        self.rate = sound.rendered_rate(self.root) if self.has_sound else 0.0
         if self.modalities and self.cuts_faces:
             raise InputError(
                 f"crop=face, but {', '.join(self.modalities)} images are kept whole; expected "
@@ -87,7 +93,10 @@ class Reader(FoldReader):
         return True  # where openface.csv is
 
     def units(self) -> list[Unit]:
-        keys = [sequence.key for sequence in self._sequences()[0]]
+        sequences = self._sequences()[0]
+        keys = [sequence.key for sequence in sequences]
+        if self.has_sound:
+            sound.check(self.root, sequences, self.options["audio"])
         subjects = labels.read_demographics(self.root / layout.DEMOGRAPHICS)
         keyframes = labels.read_keyframes(self.root / layout.KEYFRAMES)
         if self.keyframes_only and not keyframes:
@@ -139,7 +148,10 @@ class Reader(FoldReader):
         if not self.keyframes_only:
             seen = () if self.delay else (number + lag for number in shown)
             candidates = manual.union(reaction, face_found, seen)
-        frames = Frames(sequence, sides, keyframes, faces, frame_offset, lag, [], [])
+        track = None
+        if self.has_sound:
+            track = sound.find_track(sequence, self.options, list(reaction), self.rate)
+        frames = Frames(sequence, sides, keyframes, faces, frame_offset, lag, track, [], [])
         skips = []
         for frame in sorted(candidates):
             partner = frame - lag
@@ -204,9 +216,10 @@ class Reader(FoldReader):
         return [sequence for sequence in found if not lacking[sequence]], absent
 
     def notes(self, unit: Unit) -> list[str]:
-        choice = self.options["face"]
-        faces = _openface(layout.Sequence(self.root, unit.sequence).openface, choice)
-        notes = []
+        choice, sequence = self.options["face"], layout.Sequence(self.root, unit.sequence)
+        faces, notes = _openface(sequence.openface, choice), []
+        if self.has_sound and not layout.find_sound(sequence, self.options["audio"]):
+            notes.append(sound.NO_TRACK)
         if faces is not None and faces.face_count > 1:
             notes.append(SEVERAL_FACES.format(choice))
         if faces is not None and faces.lacking:
@@ -217,6 +230,7 @@ class Reader(FoldReader):
         """Frames and positives of every frame, without a delay: all configs have the same folds."""
         whole = copy.copy(self)
         whole.delay, whole.keyframes_only, whole.modalities = 0, False, ()
+        whole.has_sound = False
         frames, _ = whole.frames(unit)
         occurrence = frames.labels(frames.numbers)[0][:, _EVALUATED]
         positives = tuple((occurrence == 1).sum(axis=0).tolist())

@@ -35,6 +35,7 @@ from .images import BadImageError as BadImageError
 from .images import Format as Format
 from .images import decode as decode
 from .images import encode as encode
+from .images import frame_rate as frame_rate
 from .images import rgb as rgb
 from .images import to_stored as to_stored
 from .images import video_length as video_length
@@ -71,6 +72,15 @@ from .protocols import Protocol as Protocol
 from .protocols import listed as listed
 from .protocols import part_of as part_of
 from .protocols import round_robin as round_robin
+from .sound import RATE as RATE
+from .sound import SOUND_SUFFIXES as SOUND_SUFFIXES
+from .sound import BadSoundError as BadSoundError
+from .sound import check_program as check_program
+from .sound import read_sound as read_sound
+from .spectrogram import log_mel as log_mel
+from .spectrogram import sound_described as sound_described
+from .spectrogram import to_levels as to_levels
+from .spectrogram import window_before as window_before
 from .tables import check_header as check_header
 from .tables import csv_rows as csv_rows
 from .tables import frame_number as frame_number

@@ -1,6 +1,7 @@
 """Images and videos of a raw release as images of one size."""
 
 import io
+import math
 import struct
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image, TiffImagePlugin
 
 from drr_jax import limits
+from drr_jax.errors import InputError
 from tfds_reactionet.reading.placing import Fit, Placement
 
 JPEG_QUALITY = 95
@@ -198,3 +200,14 @@ def video_length(path: Path) -> int:
     """Number of frames a video's header claims; 0 if it cannot be opened."""
     capture = cv2.VideoCapture(str(path))
     return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) if capture.isOpened() else 0
+
+
+def frame_rate(path: Path, option: str) -> float:
+    """Frames a second of a video, as its header says.
+
+    Raises InputError if that cannot be; a builder's `option` says it instead.
+    """
+    fps = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS)
+    if not (math.isfinite(fps) and 0 < fps <= 1000):
+        raise InputError(f"{path}: its header says {fps:g} frames a second; pass --{option}=25")
+    return fps

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from drr_jax.facs import DOMAINS
+from drr_jax.facs import DOMAINS, SOUND
 from drr_jax.models import losses
 from drr_jax.models.domain_system import DomainSystem
 from drr_jax.models.drr.delay import LagAttention, attended, mean_lag
@@ -20,8 +20,8 @@ from drr_jax.models.system import Terms
 class DRR(DomainSystem):
     """The framework of the paper (supplement 2; forward pass: reconstruction, method 9.1).
 
-    Domains are R, S and T, or the modalities V, D and Th of one face (DRR MM, supplement 3.5). The
-    prediction needs one image alone (supplement 2.1), unless `predict` asks for the graph: it
+    Domains are R, S, T and A, or the modalities V, D and Th of one face (DRR MM, supplement 3.5).
+    The prediction needs one image alone (supplement 2.1), unless `predict` asks for the graph: it
     touches no parameter of the other domains, of the common space or of the graph.
     """
 
@@ -46,15 +46,17 @@ class DRR(DomainSystem):
     def __call__(self, batch: Mapping[str, Array], train: bool = False) -> dict:
         """Runs every training domain and the graph; names everything in between.
 
-        `batch` holds uint8 images [batch, height, width, 3] and int32 tokens [batch, tokens]; with
+        `batch` holds uint8 images [batch, height, width, 3], int32 tokens [batch, tokens] and uint8
+        audio [batch, steps, bands]; with
         a window of the stimulus [clips, span, height, width, 3] of it and int32 stimulus_at
         [batch, window] (data/pipeline.py). A single image is a window in which nothing changes.
         Returns logits {domain: [batch, classes]}; attention {domain: [batch, height, width,
-        classes], T: [batch, tokens, classes]}; embeddings {domain: [batch, classes, features]};
-        with contrast also projections {domain: [batch, classes, projection]}; with the graph
-        graph_logits [batch, classes] and graph {prototype (u of the U-SR relation), states,
-        relation/BRANCH}; kept [batch], the tuples that keep their other domains, if any lose them;
-        lag_weights [batch, window].
+        classes], T: [batch, tokens, classes], A: [batch, time, pitch, classes]}; embeddings
+        {domain: [batch, classes, features]}; with contrast also projections {domain: [batch,
+        classes, projection]}; with the graph graph_logits [batch, classes] and graph {prototype (u
+        of the U-SR relation), states, relation/BRANCH}; kept [batch], how many domains a tuple has,
+        if any lack some; heard [batch], the tuples with a sound, if A is a domain; lag_weights
+        [batch, window].
         """
         heads: dict[str, dict[str, Array]] = {}
         outputs: dict = {}
@@ -66,6 +68,8 @@ class DRR(DomainSystem):
                 heads[domain] = self.class_wise(domain, batch, train)
         kept = self.kept(batch, train)
         outputs |= {} if kept is None else {"kept": kept}
+        if SOUND in self.domains:
+            outputs["heard"] = self.heard(batch)
         outputs |= {
             name: {domain: head[key] for domain, head in heads.items()}
             for name, key in (
@@ -80,7 +84,7 @@ class DRR(DomainSystem):
             }
         if self.config.graph.enabled:
             nodes = jnp.stack(list(outputs["embeddings"].values()), axis=1).astype(jnp.float32)
-            related = self.graph_module(nodes, train, kept)
+            related = self.graph_module(nodes, train, kept, self.fewer(train))
             outputs["graph_logits"], outputs["graph"] = related
         return outputs
 
@@ -125,7 +129,7 @@ class DRR(DomainSystem):
         """Class probabilities from a call's outputs, chosen by `predict`.
 
         reaction is the paper's choice (supplement 2.1); fuse is half the mean over domains and
-        half the graph's (supplement 3.5; method 9.4).
+        half the graph's (supplement 3.5; method 9.4); a sound that is not there says nothing.
         """
         domain = self.predicted_domain
         if domain:
@@ -133,8 +137,7 @@ class DRR(DomainSystem):
         graph = self.activation(outputs["graph_logits"])
         if self.config.predict == "graph":
             return graph
-        domains = jnp.stack([self.activation(logits) for logits in outputs["logits"].values()])
-        return domains.mean(0) / 2 + graph / 2
+        return self.mean_answer(outputs) / 2 + graph / 2
 
     @nn.nowrap
     def loss(

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float, Int
 
 from drr_jax.config import Graph
 from drr_jax.facs import check_prior
@@ -91,9 +91,9 @@ class GraphModule(nn.Module):
 
     Each branch convolves the nodes under its assumption; their outputs stand beside the nodes'
     own features (ego separation) and are mixed; the mean over domains is the U-SR prototype u.
-    Source: supplement 2.1, 2.2; reconstruction (method 5.4, 5.6, 9.1 steps 9 to 14). A tuple of
-    which the first domain alone is kept has that domain's nodes and no others: they are related
-    among themselves, and are the prototype.
+    Source: supplement 2.1, 2.2; reconstruction (method 5.4, 5.6, 9.1 steps 9 to 14). A tuple that
+    keeps its first domains alone has their nodes and no others: these are related among themselves,
+    and their mean is the prototype.
     """
 
     prior: Sequence[Sequence[float]]  # P, or its soft variant
@@ -104,13 +104,14 @@ class GraphModule(nn.Module):
         self,
         embeddings: Float[Array, "batch domains classes features"],
         train: bool,
-        kept: Bool[Array, " batch"] | None = None,
+        kept: Int[Array, " batch"] | None = None,
+        fewer: Sequence[int] = (),
     ) -> tuple[Float[Array, "batch classes"], dict[str, Array]]:
         """Returns (logits, named intermediates: prototype, node states, a relation a branch, and
         cpgnn's compatibility of classes, zero-centred).
 
-        `kept` says which tuples have all domains; the others have the first alone, and zeros as the
-        others' states. None: all have.
+        `kept` says how many domains each tuple has, the first so many: all, or one of the numbers
+        in `fewer`; the states of the others are zeros. None: all tuples have all.
         """
         config = self.config
         if config.stop_gradient:
@@ -119,7 +120,8 @@ class GraphModule(nn.Module):
         batch, domains, classes, features = embeddings.shape
         nodes = embeddings.reshape(batch, domains * classes, features)
         prior = np.asarray(self.prior)
-        outputs, alone, named = [nodes], [nodes[:, :classes]], {}
+        outputs, named = [nodes], {}
+        partial = {count: [nodes[:, : count * classes]] for count in fewer}
         for branch in branches(config.assumption):
             fixed = extended_adjacency(prior, domains, branch, config.het_form, config.semantics)
             learned = config.prior == "learned" and branch != "none"
@@ -138,8 +140,9 @@ class GraphModule(nn.Module):
                 name=f"{config.conv}_{branch}",
             )
             outputs.append(convolution(nodes, relation, train))
-            if kept is not None:
-                alone.append(convolution(alone[0], relation[:classes, :classes], train))
+            for part in partial.values():
+                there = part[0].shape[1]
+                part.append(convolution(part[0], relation[:there, :there], train))
             named[f"relation/{branch}"] = relation
             if config.conv == "cpgnn":
                 free = convolution.variables["params"]["compatibility"]
@@ -148,12 +151,12 @@ class GraphModule(nn.Module):
         states = mix(jnp.concatenate(outputs, -1))
         states = states.reshape(batch, domains, classes, config.width)
         prototype = states.mean(1)
-        if kept is not None:
-            first = mix(jnp.concatenate(alone, -1))[:, None]
-            whole = kept[:, None, None]
-            prototype = jnp.where(whole, prototype, first[:, 0])
-            rest = jnp.zeros_like(states[:, 1:])
-            states = jnp.where(whole[..., None], states, jnp.concatenate([first, rest], axis=1))
+        for count, part in partial.items():
+            first = mix(jnp.concatenate(part, -1)).reshape(batch, count, classes, config.width)
+            chosen = (jnp.asarray(kept) == count)[:, None, None]
+            prototype = jnp.where(chosen, first.mean(1), prototype)
+            rest = jnp.zeros_like(states[:, count:])
+            states = jnp.where(chosen[..., None], jnp.concatenate([first, rest], axis=1), states)
         if config.readout == "per_class":
             logits = class_scores(self, prototype, "readout", "readout_bias")
         else:

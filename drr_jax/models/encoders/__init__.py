@@ -1,6 +1,7 @@
-"""Encoders of images and captions, and the layers that they are made of.
+"""Encoders of images, captions and sounds, and the layers that they are made of.
 
-Comes in: images [batch, height, width, channels] or tokens [batch, tokens]. Goes out: a feature at
+Comes in: images [batch, height, width, channels] tokens [batch, tokens]
+or levels [batch, steps, bands]. Goes out: a feature at
 each position. Open build.py first.
 """
 

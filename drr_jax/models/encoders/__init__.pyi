@@ -6,6 +6,7 @@ from .bert import read_sizes as read_sizes
 from .build import RESNETS as RESNETS
 from .build import VITS as VITS
 from .build import build_image_encoder as build_image_encoder
+from .build import build_sound_encoder as build_sound_encoder
 from .build import build_text_encoder as build_text_encoder
 from .build import normalisation as normalisation
 from .build import normalise_image as normalise_image
@@ -13,6 +14,8 @@ from .layers import Conv as Conv
 from .layers import How as How
 from .layers import Images as Images
 from .layers import resolve_conv as resolve_conv
+from .sound import heard as heard
+from .sound import positions_heard as positions_heard
 from .text import PAD as PAD
 from .text import TransformerLayer as TransformerLayer
 from .vit import DEPTH as DEPTH

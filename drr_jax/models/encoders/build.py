@@ -14,6 +14,7 @@ from drr_jax.models.encoders.attention import EPSILON
 from drr_jax.models.encoders.bert import Bert
 from drr_jax.models.encoders.layers import resolve_conv
 from drr_jax.models.encoders.resnet import ResNet18, ResNet50
+from drr_jax.models.encoders.sound import SpectrogramEncoder
 from drr_jax.models.encoders.text import SmallTextEncoder
 from drr_jax.models.encoders.vit import DEPTH, ViTB16, ViTS16
 
@@ -88,3 +89,10 @@ def build_text_encoder(
         )
     sizes = (text.vocabulary, text.width, text.layers, text.heads)
     return SmallTextEncoder(*sizes, dtype, remat, name=name)
+
+
+def build_sound_encoder(
+    config: Config, dtype: jnp.dtype = jnp.float32, name: str | None = None
+) -> nn.Module:
+    """The encoder of spectrograms, `audio.width` channels wide at first."""
+    return SpectrogramEncoder(config.audio.width, resolve_conv(config.conv), dtype, name=name)

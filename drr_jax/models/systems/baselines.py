@@ -48,23 +48,24 @@ class LateFusion(DomainSystem):
                 setattr(self, f"classify_{domain}", nn.Dense(self.classes))
 
     def __call__(self, batch: Batch, train: bool = False) -> dict:
-        """Returns logits {"fused": [batch, classes]}, or {domain: [batch, classes]}."""
+        """Returns logits {"fused": [batch, classes]}, or {domain: [batch, classes]} and, with A,
+        kept and heard [batch] as DRR does."""
         pooled = {domain: self.pooled(domain, batch, train) for domain in self.domains}
+        kept = self.kept(batch, train)
         if self.config.fusion.level == "features":
-            kept = self.kept(batch, train)
             if kept is not None:
-                for domain in self.domains[1:]:
-                    pooled[domain] = jnp.where(kept[:, None], pooled[domain], 0)
+                for at, domain in enumerate(self.domains):
+                    pooled[domain] = jnp.where(kept[:, None] > at, pooled[domain], 0)
             together = jnp.concatenate(list(pooled.values()), axis=1)
             return {"logits": {"fused": self.classify(together)}}
         logits = {d: getattr(self, f"classify_{d}")(features) for d, features in pooled.items()}
-        return {"logits": logits}
+        missing = {} if kept is None else {"kept": kept, "heard": self.heard(batch)}
+        return {"logits": logits, **missing}
 
     @nn.nowrap
     def probabilities(self, outputs: Outputs) -> ByClass:
-        """The mean over what has logits: the fused features, or every domain."""
-        each = [self.activation(logits) for logits in outputs["logits"].values()]
-        return jnp.stack(each).mean(0)
+        """The mean over what has logits: the fused features, or every domain that is there."""
+        return self.mean_answer(outputs)
 
 
 class EarlyFusion(System):
@@ -112,7 +113,8 @@ class GCN(DomainSystem):
         heads = {domain: self.class_wise(domain, batch, train) for domain in self.domains}
         embeddings = {domain: head["embedding"] for domain, head in heads.items()}
         nodes = jnp.stack(list(embeddings.values()), axis=1).astype(jnp.float32)
-        logits, graph = self.graph_module(nodes, train, self.kept(batch, train))
+        kept = self.kept(batch, train), self.fewer(train)
+        logits, graph = self.graph_module(nodes, train, *kept)
         return {
             "logits": {"graph": logits},
             "attention": {domain: head["attention"] for domain, head in heads.items()},

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from drr_jax import pages
-from drr_jax.facs import DOMAINS, FACE_DOMAINS, IMAGES, OCCURS_FROM, SOFTMAX_TASKS
+from drr_jax.facs import DOMAINS, FACE_DOMAINS, IMAGES, OCCURS_FROM, SOFTMAX_TASKS, SOUND
 from drr_jax.report.samples import Run, Samples, occurrence, record_loss
 
 TUPLES, UNITS = 4, 3  # tuples shown with attention, AUs shown for each
@@ -163,7 +163,8 @@ def pictures(run: Run) -> list[tuple[str, str, str]]:
     """
     letter = {DOMAINS[domain].input: domain for domain in run.domains}
     beside = ("stimulus",) if _modalities(run) else ()
-    found = [(letter.get(k, ""), k) for k in IMAGES if k in run.samples and k not in beside]
+    keys = (*IMAGES, DOMAINS[SOUND].input)  # of the sound its spectrogram
+    found = [(letter.get(k, ""), k) for k in keys if k in run.samples and k not in beside]
     found.sort(key=lambda pair: not pair[0])
     return [("Visible" if domain == "V" else k.capitalize(), domain, k) for domain, k in found]
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from drr_jax import data, report, runs, weights
 from drr_jax.data import TUPLE
-from drr_jax.facs import IMAGES
+from drr_jax.facs import IMAGES, SOUND
 from drr_jax.training.experiment import Experiment, State
 from drr_jax.training.held_out import Result
 
@@ -36,6 +36,7 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
     samples = {
         **{name: values for name, values in batch.items() if name != "tokens"},
         **{f"attention_{d}": maps for d, maps in outputs.get("attention", {}).items()},
+        **_heard(batch, outputs),
         "probability": result.probability[rows],
         "label": result.label[rows],
         "sequence": np.array([sequence for sequence, _ in identities]),
@@ -60,6 +61,16 @@ def collect_samples(experiment: Experiment, state: State, result: Result) -> dic
         for name, relation in graph.items()
         if name.startswith(("relation/", "compatibility/"))
     }
+
+
+def _heard(batch: dict[str, np.ndarray], outputs: dict) -> dict[str, np.ndarray]:
+    """A sound as a picture, uint8 [tuples, pitch upwards, time, 3], and its attention likewise."""
+    if "audio" not in batch:
+        return {}
+    turned = np.repeat(batch["audio"].swapaxes(1, 2)[:, ::-1, :, None], 3, axis=3)
+    maps = outputs.get("attention", {}).get(SOUND)
+    name = f"attention_{SOUND}"
+    return {"audio": turned} | ({} if maps is None else {name: maps.swapaxes(1, 2)[:, ::-1]})
 
 
 def _mean_prototype(

@@ -11,7 +11,7 @@ from tfds_reactionet.demo import sound
 from tfds_reactionet.demo import write as demo
 from tfds_reactionet.demo.affect import leading
 from tfds_reactionet.demo.content import SUB_SCENES
-from tfds_reactionet.demo.sequence import write_script
+from tfds_reactionet.demo.sequence import write_script, write_sequence
 
 EVENTS = [(*place, event) for place, sub in SUB_SCENES.items() for event in sub.events]
 
@@ -21,16 +21,17 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def test_release_is_the_plain_one_with_sounds_more(tmp_path: Path) -> None:
-    sizes = {"tuples": 24, "size": 32, "progress": False}
-    plain = contents(demo.write_release(tmp_path / "a", **sizes, jobs=1))
-    release = demo.write_release(tmp_path / "b", **sizes, jobs=1, audio=True)
+    sizes = {"tuples": 24, "size": 32, "jobs": 1, "progress": False}
+    plain = contents(demo.write_release(tmp_path / "a", **sizes))
+    release = demo.write_release(tmp_path / "b", **sizes, audio=True)
     heard = contents(release)
-    assert contents(demo.write_release(tmp_path / "c", **sizes, jobs=2, audio=True)) == heard
     about = {demo.MARKER, "README.txt"}
     assert all(heard[name] == data for name, data in plain.items() if name not in about)
     sequences = {str(Path(name).parent) for name in plain if name.endswith("openface.csv")}
     assert heard.keys() - plain.keys() == {f"{folder}/audio.wav" for folder in sequences}
     made = demo.make_release(24, 32, 0, False, "demo", {}, True)
+    write_sequence(tmp_path / "c", made, 0)  # the same bytes again
+    assert heard.items() >= contents(tmp_path / "c").items()
     for index in range(made.sequences):
         script = write_script(made, index)
         rate, wave = wavfile.read(release / script.place.path / "audio.wav")
@@ -49,7 +50,7 @@ def test_every_event_sounds_otherwise_and_as_itself(name: str) -> None:
     for seed in (0, 1):
         rows = []
         for event in events:
-            wave = sound.render_sound(np.random.default_rng(seed), *event, 2.0, 0.0) / 2**15
+            wave = sound.render_sound(np.random.default_rng(seed), *event, 1.0, 0.0) / 2**15
             assert np.abs(wave).max() > 0.1
             rows.append(reading.log_mel(wave).mean(0))
         spectra.append(np.array(rows))

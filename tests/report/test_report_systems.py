@@ -196,6 +196,21 @@ def test_depth_and_thermal_images_are_shown_with_their_attention(tmp_path):
         assert beside not in page
 
 
+def test_a_sound_is_shown_as_its_spectrogram_with_its_attention(tmp_path):
+    workdir = make_run(tmp_path)
+    change(workdir / "config.json", domains="RSTA")
+    change(workdir / "run.json", title="DRR (RSTA)", test_inputs=["reaction"])
+    samples = make_samples(count=9, size=32)
+    samples["audio"] = np.repeat(samples["reaction"], 2, axis=2)
+    samples["attention_A"] = samples["attention_S"][:, ::2]
+    samples["relation_heterophily"] = np.ones((48, 48), np.float32)
+    page = report.write_report(workdir, samples).read_text()
+    assert "trained on reaction, stimulus, caption and sound" in page
+    assert "over reaction (R), stimulus (S), caption (T) and sound (A)" in page
+    (row, *_) = re.findall(r"<th class='side'>Audio A</th>(.*?)</tr>", page)
+    assert row.count("<img") > 1 and "attention of" in row and "over the audio" in row
+
+
 def test_a_number_stands_clear_of_the_marks_beside_its_bar():
     assert clear_of(0.5, 0.1, np.nan) == pytest.approx(0.51)
     assert clear_of(0.5, 0.7, 0.2) == pytest.approx(0.51)

@@ -98,10 +98,10 @@ def _sinking(time: Wave, own: np.random.Generator, rng: np.random.Generator) -> 
 
 
 def _buzz(time: Wave, own: np.random.Generator, rng: np.random.Generator) -> Wave:
-    pitch, pace = own.uniform(90, 180), own.uniform(18, 40)
+    pitch, pace, low = own.uniform(110, 330), own.uniform(18, 40), own.uniform(200, 1200)
     saw = 2 * (time * pitch % 1) - 1
     rough = 0.6 * saw * (0.6 + 0.4 * np.sign(_tone(pace, time)))
-    return rough + _noise(rng, len(time), 200, 900) / 2
+    return rough + _noise(rng, len(time), low, 2 * low) / 2
 
 
 def _tremolo(time: Wave, own: np.random.Generator, rng: np.random.Generator) -> Wave:

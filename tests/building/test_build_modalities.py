@@ -172,7 +172,7 @@ def test_fingerprint_and_verify_cover_the_images(
 
 def test_training_reads_all_of_it(prepared: Path) -> None:
     opened = open_dataset(prepared)
-    assert opened.inputs == INPUTS
+    assert opened.inputs == tuple(name for name in INPUTS if name != "audio")
     records = source.Source(opened, ("part1", "part2"), 32, inputs=INPUTS)
     record, stored = records[3], read(prepared)[records.identity(3)]
     np.testing.assert_array_equal(record["landmarks"], stored["landmarks"])

@@ -1,6 +1,6 @@
 """Log-mel spectrograms as stored levels, and the part of one before a frame (docs/method.md 9.10).
 
-The sizes are those of VGGish (Hershey et al. 2017, audioset's `vggish_params.py`, as recalled):
+The sizes are those of VGGish (Hershey et al. 2017; recalled from its published parameters):
 magnitudes of 25 ms under a periodic Hann window every 10 ms, 64 bands from 125 to 7,500 Hz, and
 log(band + 0.01).
 """

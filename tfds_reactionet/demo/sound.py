@@ -66,7 +66,7 @@ def _tone(hertz: Float[np.ndarray, "samples"] | float, time: Wave, phase: float 
 def _noise(rng: np.random.Generator, count: int, low: float, high: float) -> Wave:
     """Noise between two frequencies, of deviation 0.4."""
     band = butter(2, (low, high), "bandpass", fs=RATE, output="sos")
-    made = sosfilt(band, rng.normal(size=count))
+    made = np.asarray(sosfilt(band, rng.normal(size=count)))
     return 0.4 * made / max(float(np.std(made)), 1e-9)
 
 

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from drr_jax import files
 from drr_jax.errors import InputError
 from drr_jax.facs import SPECTROGRAM
 from tfds_reactionet import reading
+from tfds_reactionet.building import Options
 from tfds_reactionet.reactionet import layout
 
 FPS = 25.0  # docs/method.md 2.2
@@ -53,7 +53,7 @@ class Track:
 
 
 def find_track(
-    sequence: layout.Sequence, options: dict[str, Any], numbers: Sequence[int], rendered: float
+    sequence: layout.Sequence, options: Options, numbers: Sequence[int], rendered: float
 ) -> Track:
     """The sound of a sequence whose reaction images have these `numbers`.
 

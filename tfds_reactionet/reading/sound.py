@@ -22,6 +22,7 @@ RATE = 16_000  # samples a second
 WAV = ".wav"
 SOUND_SUFFIXES = (WAV, ".m4a", ".aac", ".mp3", ".flac", ".ogg", ".opus")
 PROGRAM = "ffmpeg"
+_LOUDEST = 1e6  # of floating-point samples, whose full scale is 1
 _NO_TRACK = b"matches no streams"  # ffmpeg's words of a video without sound
 
 Samples = Float32[np.ndarray, "samples"]  # of one channel, full scale is 1
@@ -69,14 +70,15 @@ def _read_wav(path: Path) -> Samples:
         raise BadSoundError(f"longer than {limits.SOUND_SECONDS} seconds")
     if not len(values):
         return np.zeros(0, np.float32)
-    samples = values.astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        samples = values.astype(np.float32)
     if values.dtype.kind == "u":  # 8 bits
         samples -= 128
     if values.dtype.kind in "iu":
         samples /= 2 ** (8 * values.dtype.itemsize - 1)
     samples = samples if samples.ndim == 1 else samples.mean(1)
-    if not np.isfinite(samples).all():
-        raise BadSoundError("a sample is no number")
+    if not (abs(samples) <= _LOUDEST).all():
+        raise BadSoundError("a sample is no number, or far out of range")
     common = math.gcd(RATE, rate)
     return resample_poly(samples, RATE // common, rate // common).astype(np.float32)
 

@@ -9,7 +9,6 @@ import functools
 from typing import Any
 
 import numpy as np
-import scipy.fft
 import scipy.signal
 from jaxtyping import Float, Float32, Float64, UInt8
 
@@ -56,7 +55,7 @@ def log_mel(samples: Float[np.ndarray, "samples"]) -> Float32[np.ndarray, "steps
     hann = scipy.signal.get_window("hann", WINDOW)  # periodic
     pieces = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
     for start in range(0, steps, BLOCK):
-        spectrum = abs(scipy.fft.rfft(pieces[start : start + BLOCK] * hann, TRANSFORM))
+        spectrum = abs(np.fft.rfft(pieces[start : start + BLOCK] * hann, TRANSFORM))
         found[start : start + BLOCK] = np.log(spectrum @ mel_weights() + ADDED)
     return found
 

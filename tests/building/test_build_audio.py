@@ -1,5 +1,6 @@
 """ReactioNet with sound: what records hold, what is missing or damaged, training's view of it."""
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from raw_reactionet import write_raw
 from scipy.io import wavfile
 
 from drr_jax import config
-from drr_jax.data import declared, source
+from drr_jax.data import declared, pipeline, source
 from drr_jax.data.prepared import open_dataset
 from drr_jax.errors import InputError
 from drr_jax.training import experiment
@@ -55,6 +56,13 @@ def raw(release: Path, tmp_path: Path) -> Path:
 
 def build(raw: Path, data: Path, name: str = NAME, **options: Any) -> Path:
     return prepare(name, data, raw, **{"size": 32, "jobs": 1, "progress": False, **options})
+
+
+def settings(**changes: Any) -> config.Config:
+    made = config.Config()
+    for key, value in {"data.name": NAME, "domains": "RSTA", **changes}.items():
+        config.set_key(made, key, str(value))
+    return made
 
 
 def read(prepared: Path) -> dict[tuple[str, int], dict[str, Any]]:
@@ -109,6 +117,13 @@ def test_training_reads_what_is_stored(prepared: Path) -> None:
         expected = every[records.identity(index)]["audio"]
         np.testing.assert_array_equal(records[index]["audio"], expected)
     assert "audio" not in source.Source(opened, ("part1",), 32)[0]  # unless it is asked for
+    pieces: Any = None  # of no captions
+    made = settings(**{"data.batch_size": 20, "data.image_size": 32})
+    with contextlib.closing(pipeline.eval_dataset(records, made, pieces)) as batches:
+        first, last = batches
+    for row, index in enumerate((*first["index"], *last["index"])):
+        batch = (first, last)[row // 20]["audio"][row % 20]
+        np.testing.assert_array_equal(batch, records[index]["audio"] if index >= 0 else 0)
 
 
 def test_rate_and_beginning_may_be_said(prepared: Path, raw: Path, tmp_path: Path) -> None:
@@ -147,13 +162,6 @@ def test_a_release_of_m4a_needs_ffmpeg(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match=r"audio.m4a: its sound is read by the program ffmpeg"):
         build(raw, tmp_path / "data")
-
-
-def settings(**changes: Any) -> config.Config:
-    made = config.Config()
-    for key, value in {"data.name": NAME, "domains": "RSTA", **changes}.items():
-        config.set_key(made, key, str(value))
-    return made
 
 
 def test_a_run_without_any_sound_is_refused_in_one_line() -> None:

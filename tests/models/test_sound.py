@@ -56,25 +56,19 @@ def test_a_position_is_heard_if_one_of_its_steps_is():
 
 
 def test_a_tuple_without_a_sound_is_to_drr_one_of_the_other_domains():
-    """In what it says, in every loss term, and in their gradients."""
-    plain = {"graph.dropout": 0, "graph.layers": 1, "graph.assumption": "heterophily"}
+    """Neither what it says nor any loss term is a function of the sound's parameters."""
+    plain = {"graph.layers": 1, "graph.assumption": "heterophily"}
     config = small_system.config("drr", "RA", predict="fuse", **plain)
     module, batch = catalog.build(config, 12, small_system.PRIOR), small_system.tuples()
     variables, told = drawn(module, batch), small_system.targets()
 
     @jax.jit
-    def everything(params, audio):
-        def total(params):
-            given = batch | {"audio": audio}
-            outputs = module.apply({"params": params}, given, True, rngs={"dropout": rng})
-            loss, terms = module.loss(outputs, given, told)
-            return loss, (outputs | {"fused": module.probabilities(outputs)}, terms)
+    def everything(variables, audio):
+        given = batch | {"audio": audio}
+        outputs = module.apply(variables, given)
+        return outputs | {"fused": module.probabilities(outputs)}, module.loss(outputs, given, told)
 
-        rng = jax.random.key(0)
-        (_, (outputs, terms)), gradient = jax.value_and_grad(total, has_aux=True)(params)
-        return outputs, terms, gradient
-
-    outputs, terms, gradient = everything(variables["params"], batch["audio"])
+    outputs, (_, terms) = everything(variables, batch["audio"])
     assert outputs["kept"].tolist() == [2, 1, 2, 2]
     assert outputs["heard"].tolist() == [True, False, True, True]
     attention = np.asarray(outputs["attention"]["A"])
@@ -82,21 +76,22 @@ def test_a_tuple_without_a_sound_is_to_drr_one_of_the_other_domains():
     assert not attention[0, :3].any()  # the sound begins with step 50
     np.testing.assert_allclose(attention.sum((1, 2)), 1, atol=1e-5)
 
-    others, *_ = everything(moved(variables)["params"], batch["audio"])
+    others, (_, moved_terms) = everything(moved(variables), batch["audio"])
     for name in ("graph_logits", "fused"):
         same = np.isclose(outputs[name], others[name], atol=1e-6).all(1)
         assert same.tolist() == [row == UNHEARD for row in range(4)]
+    assert {name for name in terms if terms[name] != moved_terms[name]} == terms.keys() - {"loss/R"}
     said, labels = np.asarray(outputs["logits"]["A"], np.float64), np.asarray(told.labels)
     cross = np.log1p(np.exp(-said)) + (1 - labels) * said
     known = (labels >= 0) & (np.arange(4) != UNHEARD)[:, None]
     expected = ((known * cross).sum(1) / np.maximum(known.sum(1), 1)).mean()
     assert float(terms["loss/A"]) == pytest.approx(expected, rel=1e-4)
-    assert {"encoder_A", "head_A"} <= small_system.reached(gradient)
 
-    _, terms, gradient = everything(variables["params"], jnp.zeros_like(batch["audio"]))
-    assert terms["loss/A"] == terms["loss/contrast"] == 0
-    assert small_system.reached(gradient) == {"encoder_R", "head_R", "graph_module"}
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(gradient)))
+    silent = jnp.zeros_like(batch["audio"])
+    outputs, (total, terms) = everything(variables, silent)
+    assert outputs["kept"].tolist() == [1] * 4 and terms["loss/A"] == terms["loss/contrast"] == 0
+    _, (moved_total, moved_terms) = everything(moved(variables), silent)
+    assert (total, terms) == (moved_total, moved_terms) and np.isfinite(total)
 
 
 def test_the_face_is_enough_to_predict():

@@ -223,8 +223,7 @@ def test_parts_that_do_not_come_out_even_are_refused(rendered):
     [
         ("ugn_b", "R", {}),
         ("amf", "VD", {}),
-        ("late_fusion", "RS", {"model.drop_domains": 0.5}),
-        ("drr", "RSA", {"model.drop_domains": 0.5}),
+        ("late_fusion", "RA", {"model.drop_domains": 0.5}),
     ],
 )
 def test_draws_are_the_same_on_any_number_of_devices(name, domains, changes):

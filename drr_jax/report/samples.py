@@ -176,9 +176,12 @@ def samples_file(fold: int) -> str:
 def save_samples(workdir: Path, fold: int, samples: Samples) -> Path:
     """Stores the sampled tuples as samples-fold{fold}.npz, without pickle."""
     path = Path(workdir) / samples_file(fold)
+    arrays = {**samples, **runs.of_run(workdir)}
+    # NumPy below 2.1 takes `allow_pickle` for one more array.
+    if pickled := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
+        raise ValueError(f"{', '.join(pickled)}: objects could only be stored by pickle")
     with files.whole(path) as file:
-        arrays = {**samples, **runs.of_run(workdir)}
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)
     return path
 
 
@@ -196,7 +199,7 @@ def load_samples(workdir: Path) -> Samples | None:
             claimed = sum(member.file_size for member in file.zip.infolist())
             if claimed > limits.SAMPLES_BYTES:
                 raise ValueError(f"it unpacks to {claimed} bytes, {limits.SAMPLES_BYTES} at most")
-            samples = {name: file[name] for name in file.files}
+            samples = {name: file[name] for name in file.files if name != "allow_pickle"}
             _check_shapes(samples)
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds for a damaged file
         raise InputError(f"{stored[0]}: not readable ({error}); evaluate the run again") from error

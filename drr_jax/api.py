@@ -6,7 +6,7 @@ from typing import Any
 from drr_jax import config_files, config_rules, predict, report, runs, training, weights
 from drr_jax.config import Config
 from drr_jax.errors import InputError
-from drr_jax.predict import Model
+from drr_jax.predict import Model as Model
 
 Source = str | Path
 

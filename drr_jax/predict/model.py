@@ -41,6 +41,13 @@ class Model:
     variables: Mapping[str, Any]
     tokenizer: Any  # None if it reads no captions
 
+    def __repr__(self) -> str:
+        return (
+            f"Model({self.name}: task {self.task}, {len(self.names)} classes "
+            f"{', '.join(self.names)}; inputs {', '.join(self.inputs)}; trained on domains "
+            f"{self.config.domains})"
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """The classes, in the order of the probabilities."""

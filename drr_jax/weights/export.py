@@ -188,7 +188,22 @@ def _licence(rendered: bool) -> str:
 
 
 def _results(workdir: Path, selection: str, step: int) -> dict[str, Any] | None:
-    """The scores of just this checkpoint, None if it was not evaluated."""
+    """The scores of just this checkpoint, None if it was not evaluated; of no single person."""
     kept = (runs.read_file(workdir, name) for name in (runs.RESULTS_FILE, runs.BEST_FILE))
     mine = (some for some in kept if (some.get("selection"), some.get("step")) == (selection, step))
-    return next(mine, None)
+    return _without_persons(next(mine, None))
+
+
+def _without_persons(results: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Results whose people are all of them, and groups of more than one; who they are stays home.
+
+    What is handed on would tell the ids, groups and scores of every person of the test part.
+    """
+    if not results or not results.get("people"):
+        return results
+    people = {key: value for key, value in results["people"].items() if key != "subjects"}
+    people["groups"] = {
+        kind: {name: one for name, one in groups.items() if one["subjects"] > 1}
+        for kind, groups in people.get("groups", {}).items()
+    }
+    return {**results, "people": people}

@@ -25,7 +25,13 @@ def test_an_export_carries_all_that_a_prediction_needs(trained, rendered, tmp_pa
     for name in ("fingerprint", "dataset", "fold"):
         assert described[name] == record[name] == results.get(name, record[name])
     assert len(described["fingerprint"]) == 64 and described["test_parts"]
+    single = results["people"].pop("subjects")  # of no person alone is anything handed on
+    groups = results["people"]["groups"]
+    for kind in groups:
+        groups[kind] = {name: one for name, one in groups[kind].items() if one["subjects"] > 1}
     assert described["results"] == results and described["licence"] == "apache-2.0"
+    written = (folder / "config.json").read_text() + (folder / "README.md").read_text()
+    assert single and not any(person in written for person in single)
     assert described["tokenizer"] == "tokenizer.json" and (folder / "tokenizer.json").is_file()
     assert described["packages"]["drr-jax"] and described["inputs"] == ["reaction"]
     # Nothing of the machine that it was trained on.

@@ -52,6 +52,14 @@ def test_a_model_says_what_it_is(asked, exported, trained):
     assert asked.threshold == chosen and set(chosen) == set(AUS)
 
 
+def test_a_model_shows_itself_in_a_line(asked):
+    said = repr(asked)
+    assert len(said) < 400 and "\n" not in said
+    for part in (asked.name, "task au", *AUS, "inputs reaction", asked.config.domains):
+        assert part in said
+    assert drr_jax.Model is model.Model
+
+
 def test_a_run_and_its_export_say_the_same(asked, exported):
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
     one, other = (m.probabilities({"reaction": images}) for m in (asked, drr_jax.load(exported)))

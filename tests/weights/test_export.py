@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from exported_run import AUS, R, T, config_of, fill, shapes, variables_of, write_run
 
-from drr_jax import files
+from drr_jax import files, runs
 from drr_jax.data import tokenizer
 from drr_jax.errors import InputError
 from drr_jax.weights import export, tensor_file
@@ -170,6 +170,18 @@ def test_a_run_chosen_on_a_validation_part(tmp_path):
     assert export.export_run(workdir, tmp_path / "out").endswith("step 3 (validation)")
     with pytest.raises(InputError, match="chosen on a validation part; give --selection=valid"):
         export.export_run(workdir, tmp_path / "out2", "best")
+
+
+def test_single_people_are_not_handed_on(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    kept = runs.read_file(run, "results.json")
+    one = {"subjects": 1, "value": 0.3}
+    groups = {"age": {"20-29": {"subjects": 2, "value": 0.5}, "80-89": one}}
+    people = {"all": {"subjects": 3}, "groups": groups, "subjects": {"Maria": {"value": 0.3}}}
+    runs.write_file(tmp_path / "run", "results.json", kept | {"people": people})
+    export.export_run(tmp_path / "run", tmp_path / "out")
+    said = export.load_folder(tmp_path / "out").described["results"]["people"]
+    assert said == {"all": {"subjects": 3}, "groups": {"age": {"20-29": groups["age"]["20-29"]}}}
 
 
 def test_what_cannot_be_exported_is_said(run, tmp_path):

@@ -1,6 +1,7 @@
 """model.stablehlo: every system's, the same numbers without this package, any number of rows."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from drr_jax import config_rules, facs
 from drr_jax.data import tokenizer
 from drr_jax.errors import InputError
 from drr_jax.models import SYSTEMS
+from drr_jax.predict.cut import Crop
+from drr_jax.predict.faces import Found
 from drr_jax.weights import rebuild, stablehlo
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "run_stablehlo.py"
@@ -25,27 +28,38 @@ RESNET = {"encoder.backbone": "resnet18", "encoder.depth": 0}
 DOMAINS = {"drr": "RST", "classifier": "R", "gcn": "R"}
 
 
-def example(folder: Path, *arrays: np.ndarray) -> np.ndarray:
-    """What the example prints for some arrays, where this package cannot be imported."""
+def example(folder: Path, *arrays: np.ndarray, code: int = 0) -> str:
+    """What the example says of some arrays, where this package cannot be imported."""
     names = [str(folder.parent / f"input{number}.npy") for number in range(len(arrays))]
     for name, array in zip(names, arrays, strict=True):
         np.save(name, array)
     refused = ["drr_jax", "tfds_reactionet", "flax", "huggingface_hub", "tokenizers", "cv2"]
-    code = "import runpy, sys\n"
-    code += f"sys.modules.update(dict.fromkeys({refused}))\n"  # None: not to be imported
-    code += f"sys.argv = {[str(EXAMPLE), str(folder), *names]}\n"
-    code += f"runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
+    script = "import runpy, sys\n"
+    script += f"sys.modules.update(dict.fromkeys({refused}))\n"  # None: not to be imported
+    script += f"sys.argv = {[str(EXAMPLE), str(folder), *names]}\n"
+    script += f"runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", script],
         capture_output=True,
         text=True,
         check=False,
         cwd=folder.parent,
     )
-    assert done.returncode == 0, done.stderr
-    head = done.stdout.splitlines()[0]
-    assert head.removeprefix("# ") == ",".join(drr_jax.load(folder).names)
-    return np.loadtxt(done.stdout.splitlines(), delimiter=",", ndmin=2)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+def test_the_documented_square_is_the_input_of_a_model_of_whole_images():
+    page = (EXAMPLE.parent / "weights.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall("```python\n(.*?)```", page, re.S) if "INTER" in block)
+    rng = np.random.default_rng(0)
+    shapes = [(90, 120), (300, 200), (20, 30), (64, 64)]
+    images = [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
+    crop = {"kind": "full", "version": 1, "fit": "letterbox", "size": 64}
+    given = {"images": images, "described": {"crop": crop, "config": {"data": {"image_size": 32}}}}
+    exec(code, given)
+    expected = [Crop.of(crop, 32, "here").cut(image, Found()) for image in images]
+    np.testing.assert_array_equal(given["faces"], np.stack(expected))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +77,15 @@ def test_the_example_gives_the_same_numbers_without_this_package(tmp_path, name,
     batch = small_export.batch_of(model, 5)
     expected = model.probabilities(batch)
     assert expected.std() > 1e-3
-    np.testing.assert_allclose(example(folder, *batch.values()), expected, atol=1e-6)
+    printed = example(folder, *batch.values())
+    assert printed.splitlines()[0] == ",".join(model.names)  # a header that any reader takes
+    found = np.loadtxt(printed.splitlines(), delimiter=",", ndmin=2, skiprows=1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    if name == "classifier":
+        (faces,) = batch.values()
+        for wrong in ([faces[:, :-1]], [faces, faces]):
+            said = example(folder, *wrong, code=1)
+            assert "expected" in said and said.count("\n") == 1
     program = jax.export.deserialize(bytearray((folder / "model.stablehlo").read_bytes()))
     assert program.platforms == ("cpu", "cuda", "tpu")
 

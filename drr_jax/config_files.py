@@ -44,7 +44,13 @@ def read(path: Path, what: str) -> Config:
     try:
         if not path.is_file():
             raise InputError(f"{what}: {path.absolute()} is no such file")
-        return of_dict(runs.read_file(path.parent, path.name))
+        said = runs.read_file(path.parent, path.name)
+        if {"format", "arrays"} <= said.keys():
+            raise InputError(
+                f"{what}: of an exported model, and a run's folder was expected; drr evaluate "
+                f"--model={path.parent} --on=SET --out=DIR scores a model on a data set"
+            )
+        return of_dict(said)
     except OSError as error:
         raise InputError(f"{what}: {path.absolute()}: {error.strerror}") from None
     except runs.Damaged as damaged:

@@ -32,6 +32,7 @@ class Annotator:
 
     def __init__(self, out: Path, model: Model, over: Input) -> None:
         self._out, self._model, self._over = out, model, over
+        self.video = not isinstance(over, Images)  # whether one file is written
         self._writer: cv2.VideoWriter | None = None
         self._size, self._frames = (0, 0), 0
         names = over.names if isinstance(over, Images) else []
@@ -42,7 +43,7 @@ class Annotator:
         if said.picture.pixels is None:
             return
         drawn = draw(self._model, said)
-        if self._over.video:
+        if self.video:
             self._frame(drawn)
             return
         name = _plain(said.picture.name)

@@ -16,7 +16,7 @@ TEXTS = {
     "camera's number, or SET:PART of a prepared data set",
     "out": "New folder for what --model gives; the same command goes on in it",
     "faces": "Whose faces: auto (a detector), mtcnn, yunet, yunet:FILE, none (every image is a "
-    "face), or OpenFace's CSV, or a folder with one for each image",
+    "face, framed as in training), or OpenFace's CSV, or a folder with one for each image",
     "format": "Of the predictions: csv or parquet",
     "selection": "Which checkpoint of a run's folder: last, best or validation",
     "on": "With --mode=evaluate and --model: another data set, as in disfa or bp4d/rgb:part3",
@@ -27,7 +27,9 @@ SWITCHES = {
     "annotate": "With --mode=predict: write the images or the video with boxes and bars",
     "attention": "As --annotate, with where in the face the model looked",
 }
-NAMES = (*TEXTS, *SWITCHES)
+FPS = "With --mode=predict: images are the frames of a video, so many a second"
+FASTEST = 10_000.0  # frames a second
+NAMES = (*TEXTS, *SWITCHES, "fps")
 NEEDED = {"predict": ("input", "out"), "evaluate": ("on", "out")}
 
 
@@ -41,6 +43,7 @@ class Options:
     on: str = ""
     faces: str = "auto"
     largest: bool = False
+    fps: float = 0.0  # 0: images are no video
     format: str = "csv"
     annotate: bool = False
     attention: bool = False
@@ -56,6 +59,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flags.DEFINE_string(name, default, text, values)
     for name, text in SWITCHES.items():
         flags.DEFINE_bool(name, False, text, values)
+    flags.DEFINE_float("fps", 0.0, FPS, flag_values=values)
 
 
 def options_of(values: flags.FlagValues, mode: str, workdir: str) -> Options | None:
@@ -81,9 +85,11 @@ def options_of(values: flags.FlagValues, mode: str, workdir: str) -> Options | N
     for name in NEEDED[mode]:
         if not said[name]:
             raise InputError(f"--{name} is missing. {TEXTS[name]}")
-    unused = ("on",) if mode == "predict" else ("input", "faces", "format", *SWITCHES)
+    unused = ("on",) if mode == "predict" else ("input", "faces", "format", "fps", *SWITCHES)
     if wrong := [name for name in given if name in unused]:
         raise InputError(f"--{wrong[0]} is not for --mode={mode}")
+    if "fps" in given and not 0 < float(values["fps"].value) <= FASTEST:
+        raise InputError(f"--fps={values['fps'].value:g}: expected frames a second, as in --fps=25")
     return Options(**{**said, "model": model})
 
 

@@ -7,7 +7,7 @@ from drr_jax.predict.faces import SMALLEST, Detector
 from drr_jax.predict.mtcnn import Mtcnn
 from drr_jax.predict.yunet import YuNet
 
-AUTO = "auto"  # the one that works everywhere, without a download
+AUTO, DEFAULT = "auto", "mtcnn"  # which works everywhere, without a download
 
 
 def _mtcnn(model: str, smallest: float) -> Detector:
@@ -20,7 +20,7 @@ def _mtcnn(model: str, smallest: float) -> Detector:
 
 DETECTORS: dict[str, Callable[[str, float], Detector]] = {
     AUTO: _mtcnn,
-    "mtcnn": _mtcnn,
+    DEFAULT: _mtcnn,
     "yunet": YuNet,
 }
 

@@ -3,9 +3,11 @@
 Probabilities of a face are averaged over WINDOW frames in a row; an event is MIN_FRAMES or more
 frames in a row whose average is at least the model's threshold (of expressions and scenes: the
 highest of all; of intensities, averaged likewise: level 2). A frame in which the face was not found
-ends it. Source: reconstruction; onset, apex and offset as behaviour research counts them.
+ends it. Its offset is its last frame, which its duration counts, too. Source: reconstruction;
+onset, apex and offset as behaviour research counts them.
 """
 
+import heapq
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -83,25 +85,44 @@ SHOWN = 60  # events on the page
 
 
 def write_events(folder: Path, model: Model, frames: int) -> Found:
-    """Writes events.csv from the folder's predictions.csv of `frames` frames, in one pass."""
+    """Writes events.csv from the folder's predictions.csv of `frames` frames, in one pass.
+
+    Its rows go by onset, then by face, then as the model's classes.
+    """
     found = Found()
     found.traces.frames_per_bin = -(-frames // BINS) or 1
     faces: dict[int, _Face] = {}
+    waiting: list[tuple[int, int, int, list[Any]]] = []  # a heap, by what rows go by
+
+    def take(rows: list[list[Any]]) -> None:
+        for row in rows:
+            heapq.heappush(waiting, (row[2], row[0], model.names.index(row[1]), row))
+
     with files.whole(folder / EVENTS) as raw:
 
-        def write(rows: list[list[Any]]) -> None:
-            found.events += len(rows)
-            found.first += rows[: SHOWN - len(found.first)]
-            raw.write(csv_text(map(_text, row) for row in rows).encode())
+        def write(before: float) -> None:
+            """Writes the events with an onset before a frame."""
+            while waiting and waiting[0][0] < before:
+                row = heapq.heappop(waiting)[-1]
+                found.events += 1
+                found.first += [row] if len(found.first) < SHOWN else []
+                raw.write(csv_text([map(_text, row)]).encode())
 
         raw.write(csv_text([COLUMNS]).encode())
+        last = 0
         for frame, face, time, probability in _read(folder / TABLE, model):
+            if frame != last:
+                for lost in [one for one in faces.values() if one.frame < frame - 1]:
+                    take(faces.pop(lost.face).end())
+                write(min((one.earliest for one in faces.values()), default=frame))
+                last = frame
             found.traces.add(face, frame, time, probability)
             if face not in faces:
                 faces[face] = _Face(face, model)
-            write(faces[face].add(frame, time, probability))
-        for face in sorted(faces):
-            write(faces[face].end())
+            take(faces[face].add(frame, time, probability))
+        for one in faces.values():
+            take(one.end())
+        write(np.inf)
     return found
 
 
@@ -138,6 +159,17 @@ class _Face:
         self._next = 0  # of the rows in the window, the one whose average is due
         self._going: dict[int, list[Any]] = {}
 
+    @property
+    def frame(self) -> int:
+        """The last one that it was seen in."""
+        return self._rows[-1][0]
+
+    @property
+    def earliest(self) -> int:
+        """The first frame that an event to come may begin with."""
+        onsets = [event[0] for event in self._going.values()]
+        return min([*onsets, *(row[0] for row in self._rows)])
+
     def add(self, frame: int, time: float, probability: np.ndarray) -> list[list[Any]]:
         """Takes a frame; returns the events that have ended."""
         ended = []
@@ -150,12 +182,14 @@ class _Face:
         return ended
 
     def end(self) -> list[list[Any]]:
-        """The face is lost: what remains of it."""
+        """The face is lost: what remains of it. Its last frame lasts as long as the one before."""
         ended = []
+        times = [time for _, time, _ in self._rows][-2:]
+        until = times[-1] + (times[-1] - times[0])
         while self._next < len(self._rows):
             ended += self._look()
         for name in list(self._going):
-            ended += self._close(name)
+            ended += self._close(name, until)
         self._rows.clear()
         self._next = 0
         return ended
@@ -175,17 +209,18 @@ class _Face:
                 if mean[k] > event[4]:
                     event[4:] = [float(mean[k]), frame, time]
             elif k in self._going:
-                ended += self._close(k)
+                ended += self._close(k, time)
         if at >= half:
             self._rows.popleft()
         else:
             self._next += 1
         return ended
 
-    def _close(self, k: int) -> list[list[Any]]:
+    def _close(self, k: int, until: float) -> list[list[Any]]:
+        """The event that ended, in seconds with the frame after it, or with the end of its last."""
         onset, start, offset, end, peak, apex, at = self._going.pop(k)
         frames = offset - onset + 1
         if frames < MIN_FRAMES:
             return []
-        times = [start, at, end, end - start]
+        times = [start, at, end, until - start]
         return [[self.face, self._model.names[k], onset, apex, offset, *times, frames, peak]]

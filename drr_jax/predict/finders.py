@@ -90,9 +90,10 @@ class OpenFaceFaces:
     """
 
     def __init__(self, path: Path, over: Input, largest: bool) -> None:
-        self._path, self._largest = path, largest
+        self.path, self._largest = path, largest
         self._folder: reading.LandmarkFolder | None = None
         self._by_frame: dict[int, list[Found]] = {}
+        self.times: dict[int, float] = {}  # seconds of frames, if the CSV knows any
         if path.is_dir():
             if not isinstance(over, Images):
                 raise InputError(f"--faces={path}: a folder, and one CSV is expected for a video")
@@ -100,7 +101,7 @@ class OpenFaceFaces:
             return
         if not path.is_file():
             raise InputError(f"--faces={path}: no such file; expected a CSV that OpenFace wrote")
-        self._by_frame = _read(path, reading.VIDEO)
+        self._by_frame, self.times = _read(path, reading.VIDEO)
         if not self._by_frame:
             raise InputError(f"--faces={path}: no rows; expected one for each frame and face")
         first, last = min(self._by_frame), max(self._by_frame)
@@ -112,15 +113,19 @@ class OpenFaceFaces:
                 "OpenFace counts: from 1"
             )
 
+    def without_row(self, pictures: int) -> int:
+        """How many of so many pictures the CSV has no row of; those have no face."""
+        return 0 if self._folder else pictures - len(self._by_frame)
+
     def find(self, picture: Picture) -> list[Found]:
         found = self._by_frame.get(picture.frame, [])
         if self._folder is not None:
             path = self._folder.find(self._images.paths[picture.frame - 1])
             if path is None:
                 raise InputError(
-                    f"--faces={self._path}: no CSV for {picture.name}; expected one for each image"
+                    f"--faces={self.path}: no CSV for {picture.name}; expected one for each image"
                 )
-            found = [face for faces in _read(path, reading.STILL).values() for face in faces]
+            found = [face for faces in _read(path, reading.STILL)[0].values() for face in faces]
         if self._largest and found:
             found = [max(found, key=lambda face: face.box.area if face.box else 0.0)]
         return found
@@ -129,23 +134,37 @@ class OpenFaceFaces:
         """Nothing to remember: the ids are OpenFace's."""
 
 
-def _read(path: Path, needed: Sequence[str]) -> dict[int, list[Found]]:
-    """The faces that OpenFace is sure of, by frame; frames without one are there and empty."""
+def _read(path: Path, needed: Sequence[str]) -> tuple[dict[int, list[Found]], dict[int, float]]:
+    """The faces that OpenFace is sure of, by frame; frames without one are there and empty.
+
+    And when each frame is, in seconds; {} if the file does not say: of images OpenFace writes 0.
+    """
     table = reading.OpenFaceTable(path, needed)
     if not table.has(reading.LANDMARKS):
         raise InputError(f"{path}: no columns x_0 ... y_67; run OpenFace with -2Dfp")
     points = np.moveaxis(table.group(reading.LANDMARKS).reshape(-1, 2, 68), 1, 2)
     frames = _column(table, "frame", 1)
-    ids = _column(table, "face_id" if needed == reading.VIDEO else "face", 0)
+    ids = _column(table, "face_id" if table.column("face") is None else "face", 0)
     sure, success = _column(table, "confidence", 0), _column(table, "success", 1)
     found: dict[int, list[Found]] = {}
+    keys: set[tuple[int, int]] = set()
     for row, frame in enumerate(frames.astype(int).tolist()):
+        key = frame, int(ids[row])
+        if key in keys:
+            raise InputError(
+                f"--faces={path}: line {table.line(row)}: frame {frame}, face {key[1]} occurs "
+                "twice; expected one row for each frame and face"
+            )
+        keys.add(key)
         faces = found.setdefault(frame, [])
         if success[row] > 0 and sure[row] >= reading.MIN_CONFIDENCE:
             low, high = points[row].min(axis=0), points[row].max(axis=0)
             box = _rounded(Box(*map(float, low), *map(float, high - low)))
             faces.append(Found(box, points[row], float(sure[row]), int(ids[row])))
-    return found
+    times = dict(zip(frames.astype(int).tolist(), _column(table, "timestamp", 0), strict=True))
+    seconds = np.array([times[frame] for frame in sorted(times)], np.float64)
+    rises = len(seconds) > 1 and bool((np.diff(seconds) > 0).all())  # no NaN does
+    return found, times if rises else {}
 
 
 def _column(table: reading.OpenFaceTable, name: str, lacking: float) -> np.ndarray:

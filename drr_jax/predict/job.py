@@ -12,10 +12,10 @@ import numpy as np
 
 from drr_jax import files, runs, stops
 from drr_jax.errors import InputError, one_line
-from drr_jax.predict import events, prepared, rows, summary
+from drr_jax.predict import events, notes, prepared, rows, summary
 from drr_jax.predict.annotate import Annotator
 from drr_jax.predict.command import Options
-from drr_jax.predict.finders import Finder, make_finder
+from drr_jax.predict.finders import Finder, OpenFaceFaces, make_finder
 from drr_jax.predict.inputs import VIDEOS, Arrays, Camera, Images, Input, open_input
 from drr_jax.predict.model import Model, load
 from drr_jax.predict.parquet import check_format, write_parquet
@@ -28,18 +28,19 @@ GATHER = 32  # pictures whose rows are written at once
 
 
 def predict(options: Options) -> str:
-    """Writes a folder of predictions, or goes on with one; returns what to say of it.
+    """Writes a folder of predictions, or goes on with one; returns what to say of it, in lines.
 
     predictions.csv (or .parquet), predictions.html, of a video events.csv, and if asked for
     annotated images or an annotated video. Raises InputError for wrong input, with what was
-    predicted so far kept, and Stopped after a signal.
+    predicted so far kept (of a video that is cut off events and page, too), and Stopped after a
+    signal.
     """
     check_format(options.format)
     over, out = open_input(options.input), _folder(options.out)
     _check_single(over)
     model = load(options.model, options.selection or None)
     check_inputs(model, options.faces)
-    finder = make_finder(options.faces, over, options.largest)
+    finder = _finder(over, options.faces, options.largest, options.fps)
     job = _job(options, model, over)
 
     def refuse() -> None:
@@ -64,9 +65,9 @@ def predict_split(options: Options) -> str:
     """Writes the predictions for parts of a prepared data set, whole or not at all."""
     check_format(options.format)
     out = Path(options.out)
-    if options.annotate or options.attention or options.faces != "auto":
+    if options.annotate or options.attention or options.faces != "auto" or options.fps:
         raise InputError(
-            f"--input={options.input}: its images are faces already; leave out --faces, "
+            f"--input={options.input}: its images are faces already; leave out --faces, --fps, "
             "--annotate and --attention"
         )
     if out.exists():
@@ -80,7 +81,8 @@ def predict_split(options: Options) -> str:
             counts = dict(table.counts)
         if options.format == "parquet":
             write_parquet(folder, model)
-    return f"{counts['faces']} records of {', '.join(split.parts)}: {out}"
+        (written,) = folder.iterdir()
+    return f"{counts['faces']} records of {', '.join(split.parts)}: {out / written.name}"
 
 
 def _folder(said: str) -> Path:
@@ -95,9 +97,9 @@ def _run(
     options: Options, out: Path, model: Model, over: Input, finder: Finder, job: dict[str, Any]
 ) -> str:
     annotator = Annotator(out, model, over) if options.annotate or options.attention else None
-    if annotator and over.video:
+    if annotator and annotator.video:
         (out / rows.TABLE).unlink(missing_ok=True)  # a video is written from its start
-    gallery = summary.Gallery()
+    gallery, cut = summary.Gallery(), ""
     with rows.Table(out, model) as table:
         for frame, boxes in sorted(table.boxes.items()):
             finder.recall(frame, boxes)
@@ -118,16 +120,18 @@ def _run(
                     raise stops.Stopped(f"{table.counts['pictures']} pictures written") from None
             except InputError as error:
                 writer.write()
-                if annotator:
-                    annotator.close()
-                raise InputError(f"{error}; {table.path} has the rows up to there") from None
+                cut = str(error)
             writer.write()
             counts = {**table.counts, "faces_per_second": round(writer.rate, 2)}
     if annotator:
         annotator.close()
-    counts["problems"] = problems[:100]
+    counts["unread"], counts["problems"] = len(problems), ([cut] if cut else problems)[:100]
+    counts["notes"] = notes.of_crop(model, options.faces)
+    counts["notes"] += [] if cut else notes.of_input(over, finder, counts["pictures"])
     found = events.write_events(out, model, counts["pictures"]) if over.video else None
     page = summary.write_page(out, model, over, counts, gallery, found, options.faces)
+    if cut:
+        raise InputError(f"{cut}; {table.path} has the rows up to there, and {page} is of them")
     if options.format == "parquet":
         write_parquet(out, model)
     rows.finish(out, job, counts)
@@ -136,7 +140,7 @@ def _run(
             f"{len(problems)} of {counts['pictures']} images could not be read, the first "
             f"{problems[0]}; their rows have success 0, the others are done: {page}"
         )
-    return _line(over, counts, page)
+    return "\n".join([_line(over, counts, page), *counts["notes"]])
 
 
 class _Writer:
@@ -203,6 +207,7 @@ def _job(options: Options, model: Model, over: Input) -> dict[str, Any]:
         "stamp": over.stamp(),
         "faces": options.faces,
         "largest": options.largest,
+        "fps": options.fps,
         "format": options.format,
         "annotate": options.annotate,
         "attention": options.attention,
@@ -216,32 +221,53 @@ def _check_single(over: Input) -> None:
     if isinstance(over, Images) and over.length == 1:
         picture = next(over.pictures())
         if picture.pixels is None:
-            raise InputError(
-                f"{over.paths[0]}: {picture.problem}; expected an image (JPEG, PNG, TIFF, BMP, "
-                "WebP), or a video that ends in .mp4, .avi, .mov, .mkv or .webm"
+            expected = (
+                "; expected an image (JPEG, PNG, TIFF, BMP, WebP), or a video that ends in .mp4, "
+                ".avi, .mov, .mkv or .webm"
             )
+            advised = ";" in picture.problem  # it says what to do
+            raise InputError(f"{over.paths[0]}: {picture.problem}{'' if advised else expected}")
 
 
-def table_of(model: Model, what: Any, faces: str, largest: bool) -> "pd.DataFrame":
+def _finder(over: Input, faces: str, largest: bool, fps: float) -> Finder:
+    """Who finds the faces, after the images know when each of them is, if anything tells."""
+    if fps and not isinstance(over, Images):
+        raise InputError(
+            f"--fps={fps:g} is for image files, and {over.name} is none: a video has its own times"
+        )
+    if isinstance(over, Images) and fps:
+        over.set_rate(fps)
+    finder = make_finder(faces, over, largest)
+    if isinstance(over, Images) and isinstance(finder, OpenFaceFaces) and finder.times and not fps:
+        known = [finder.times.get(number, np.nan) for number in range(1, over.length + 1)]
+        over.set_times(np.array(known))
+    return finder
+
+
+def table_of(model: Model, what: Any, faces: str, largest: bool, fps: float) -> "pd.DataFrame":
     """What `Model.predict` returns."""
     import pandas as pd
 
     check_inputs(model, faces)
     over = _input_of(what)
-    finder = make_finder(faces, over, largest)
+    finder = _finder(over, faces, largest, fps)
+    pictures = 0
     found: list[list[Any]] = []
     for said in read(model, over, finder):
+        pictures += 1
         found += rows.rows_of(model, said)
         if said.picture.problem:
             line = one_line(f"{said.picture.name}: {said.picture.problem}; its row has success 0")
             warnings.warn(line, stacklevel=3)
+    for line in notes.of_input(over, finder, pictures):
+        warnings.warn(one_line(line).removeprefix("warning: "), stacklevel=3)
     unknown = [[np.nan if cell is None else cell for cell in row] for row in found]
     return pd.DataFrame(unknown, columns=rows.columns(model))
 
 
 def _input_of(what: Any) -> Input:
     if isinstance(what, str | Path):
-        over = open_input(str(what))
+        over = open_input(str(what), option="")
         _check_single(over)
         return over
     if not isinstance(what, list | tuple) and not _is_array(what):

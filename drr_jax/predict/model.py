@@ -118,17 +118,20 @@ class Model:
         """
         return jax.device_get(self._compiled(self.variables, dict(batch), "__call__")[0])
 
-    def predict(self, what: Any, *, faces: str = "auto", largest: bool = False) -> "pd.DataFrame":
+    def predict(
+        self, what: Any, *, faces: str = "auto", largest: bool = False, fps: float | None = None
+    ) -> "pd.DataFrame":
         """A row for every face of every image or frame.
 
         `what` is an array uint8 [height, width, 3] or [images, height, width, 3] of RGB pixels, a
         path (an image, a folder of images, a pattern of names, a video), or a list of paths. The
-        columns are those that `python -m drr_jax.main --mode=predict` writes, and `faces` and
-        `largest` its options. Raises InputError for what cannot be read.
+        columns are those that `python -m drr_jax.main --mode=predict` writes, and `faces`,
+        `largest` and `fps` its options: with `fps`, image files are frames of a video. Raises
+        InputError for what cannot be read.
         """
         from drr_jax.predict.job import table_of
 
-        return table_of(self, what, str(faces), largest)
+        return table_of(self, what, str(faces), largest, fps or 0.0)
 
     def _apply(self, batch: Batch, method: str) -> tuple[np.ndarray, Any]:
         total = len(next(iter(batch.values())))

@@ -50,8 +50,8 @@ def check_inputs(model: Model, faces: str) -> None:
         others = [name for name in model.inputs if name != face]
         raise InputError(
             f"model {model.name}: it reads {' and '.join(others)} beside the face, which an image "
-            "or a video does not have; expected a model of faces, or --input=SET:PART of a "
-            "prepared data set"
+            "or a video does not have; expected a model of faces, or `drr predict "
+            "--input=SET:PART` of a prepared data set"
         )
     if faces != NONE:
         raise InputError(

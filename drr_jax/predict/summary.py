@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from drr_jax import facs, files, pages
 from drr_jax.predict import events
-from drr_jax.predict.inputs import Input
+from drr_jax.predict.detectors import AUTO, DEFAULT
+from drr_jax.predict.inputs import Images, Input
 from drr_jax.predict.model import Model
 from drr_jax.predict.rows import TABLE
 from drr_jax.predict.stream import Said
@@ -67,7 +68,8 @@ def write_page(
 ) -> Path:
     """Writes the page of a folder of predictions; returns its path.
 
-    `found` are a video's events and traces; of images there are none.
+    `found` are a video's events and traces; of images there are none. `counts`: pictures, faces,
+    without (a face), unread of them, faces_per_second; problems and notes, in lines.
     """
     images: pages.Images = {}
     sections: dict[str, tuple[str, Any]] = {}
@@ -83,7 +85,11 @@ def write_page(
         sections["classes"] = ("How often", {"faces": counts["faces"]})
         sections["peaks"] = (
             f"Where each was {'strongest' if model.task == 'intensity' else 'most probable'}",
-            {"cards": gallery.cards(model), "first": gallery.first},
+            {
+                "cards": gallery.cards(model),
+                "first": gallery.first,
+                "named": isinstance(over, Images),
+            },
         )
     if found is not None and found.traces.faces:
         rows = [[str(cell) for cell in _event(row)] for row in found.first]
@@ -121,10 +127,12 @@ def _title(model: Model) -> str:
 
 def _tiles(over: Input, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
     what = "frames" if over.video else "images"
+    unread = counts["unread"]
     return [
         (f"{counts['faces']:,}", "faces"),
         (f"{counts['pictures']:,}", what),
-        (f"{counts['without']:,}", f"{what} without a face"),
+        (f"{counts['without'] - unread:,}", f"{what} without a face"),
+        *([(f"{unread:,}", f"{what} that could not be read")] if unread else []),
         (f"{counts['faces_per_second']:,.1f}", "faces a second, with all that is around it"),
     ]
 
@@ -143,7 +151,7 @@ def _facts(model: Model, faces: str) -> dict[str, str]:
         "trained on": f"{described['dataset']} {described['dataset_version']}, fold "
         f"{described['fold']}, step {described['step']}",
         "code": str(described.get("commit", "")) or "unknown",
-        "faces by": faces,
+        "faces by": DEFAULT if faces == AUTO else faces,
         "cut out": _cut(model),
         "counted": counted,
     }

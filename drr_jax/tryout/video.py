@@ -73,6 +73,7 @@ def watch(
     rate = counts["faces"] / max(time.monotonic() - began, 1e-9)
     found = predict.write_events(folder, model, counts["pictures"])
     about = counts | {"faces_per_second": round(rate, 2), "problems": [cut] if cut else []}
+    about |= {"unread": 0, "notes": []}
     page = predict.write_page(folder, model, over, about, gallery, found, faces)
     shown = found.traces.faces
     written = [folder / predict.TABLE, folder / predict.EVENTS, page]

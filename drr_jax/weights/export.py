@@ -95,6 +95,11 @@ def load_folder(folder: str | Path) -> Exported:
     """
     folder = Path(folder)
     path = folder / CONFIG_FILE
+    if (folder / runs.RECORD_FILE).exists():
+        raise InputError(
+            f"{folder}: a run's folder, and an exported one was expected; export it first: python "
+            f"-m drr_jax.weights export --workdir={folder} --out=NEW FOLDER"
+        )
     try:
         described = files.unsealed(files.read_json(path))
         uses_tokens = described["tokenizer"]

@@ -64,6 +64,12 @@ def download(name: str, what: str, patterns: tuple[str, ...] = FILES) -> Path:
             snapshot_download(repository, revision=revision or None, allow_patterns=list(patterns))
         )
     except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
+        if _is_refused(error):
+            raise InputError(
+                f"{what}: the hub has no {repository} that you may read: it does not exist (look "
+                "at the spelling), or it is private or gated (`hf auth login`, or HF_TOKEN of an "
+                "account that may read it)"
+            ) from None
         raise InputError(
             f"{what}: neither in the cache nor to be downloaded ({reason_of(error)}); get its "
             f"safetensors and JSON files from https://huggingface.co/{repository} by hand and name "
@@ -79,6 +85,17 @@ def repository_of(name: str, what: str) -> tuple[str, str]:
             f"{what}: expected hf:ORG/NAME, or hf:ORG/NAME@REVISION with a branch, tag or commit"
         )
     return parts[1], parts[2] or ""
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether the hub says 401 or 404 of a repository: which of the two, it does not tell all."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    while error is not None:
+        if isinstance(error, RepositoryNotFoundError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def reason_of(error: Exception) -> str:

@@ -68,7 +68,9 @@ def test_a_run_and_its_export_say_the_same(asked, exported):
     np.testing.assert_allclose(one, alone, atol=1e-6)
 
 
-def test_predictions_for_a_prepared_part_are_those_of_the_evaluation(trained, rendered, tmp_path):
+def test_predictions_for_a_prepared_part_are_those_of_the_evaluation(
+    trained, rendered, tmp_path, capsys
+):
     part = json.loads((trained / "run.json").read_text())["test_parts"][0]
     arguments = [f"--model={trained}", f"--input=reactionet/demo:{part}", f"--data_dir={rendered}"]
     assert command(*arguments, f"--out={tmp_path / 'out'}") == 0
@@ -77,6 +79,7 @@ def test_predictions_for_a_prepared_part_are_those_of_the_evaluation(trained, re
     assert ours["frame"].tolist() == evaluated["frame"].tolist()
     for name in AUS:
         np.testing.assert_allclose(ours[f"{name}_p"], evaluated[f"{name}_p"], atol=1e-6)
+    assert capsys.readouterr().out.endswith(f"{part}: {tmp_path / 'out' / rows.TABLE}\n")
     with pytest.raises(InputError, match="trained on people of this part"):
         command(
             f"--model={trained}",
@@ -267,7 +270,7 @@ def test_what_cannot_be_read_is_one_line(asked, people, video, tmp_path):
         (text, "not an image"),
         (tmp_path / "empty", "no image in this folder"),
         (half, "half.jpg"),
-        (huge, "10000 x 10000 pixels"),
+        (huge, "10000 x 10000 pixels, 100 megapixels, where the limit is 67; scale it down$"),
         (tmp_path / "*.txt", "none is an image"),
     ):
         with pytest.raises(InputError, match=said):
@@ -288,7 +291,10 @@ def test_what_cannot_be_read_is_one_line(asked, people, video, tmp_path):
         assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match=r"ends at frame .* has the rows up to there"):
         command(f"--model={asked.name}", f"--input={cut}", out, "--faces=none")
-    assert 0 < len(table(tmp_path / "out")) < 20
+    found = table(tmp_path / "out")
+    assert 0 < len(found) < 20
+    page = (tmp_path / "out" / "predictions.html").read_text()
+    assert "ends at frame" in page and (tmp_path / "out" / "events.csv").exists()
 
 
 def test_an_image_among_many_that_cannot_be_read_is_named_and_the_rest_is_done(

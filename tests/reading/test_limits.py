@@ -59,7 +59,7 @@ def claiming(kind: str) -> bytes:
 def test_an_image_that_claims_a_vast_size_is_refused(kind: str) -> None:
     data = GIF if kind == "GIF" else claiming(kind)
     assert len(data) < 20_000
-    with pytest.raises(BadImageError, match=f"more than {limits.IMAGE_PIXELS}"):
+    with pytest.raises(BadImageError, match=r"megapixels.*; scale it down"):
         decode(data)
 
 

@@ -150,6 +150,19 @@ def test_what_goes_wrong_is_one_line(hub, exported, tmp_path, monkeypatch):
         drr_jax.load(f"hf:{NAME}")
 
 
+def test_a_repository_that_is_not_there_or_not_for_everyone(hub, monkeypatch):
+    for token in (hub_stand_in.TOKEN, ""):  # the hub says 401 of both
+        monkeypatch.setenv("HF_TOKEN", token)
+        with pytest.raises(InputError, match=r"does not exist .* or it is private or gated"):
+            drr_jax.load("hf:nobody/nothing")
+
+
+def test_a_run_is_to_be_exported_first(tmp_path):
+    (tmp_path / "record.json").write_text("{}")
+    with pytest.raises(InputError, match=r"export it first: python -m drr_jax\.weights export"):
+        push(tmp_path, f"hf:{NAME}")
+
+
 def test_a_revision_that_is_not_there(hub, exported):
     push(exported, f"hf:{NAME}")
     with pytest.raises(InputError, match="neither in the cache nor to be downloaded"):

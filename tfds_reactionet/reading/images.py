@@ -115,14 +115,19 @@ def _check_header(data: bytes) -> None:
     except BadImageError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, which is higher
-        raise BadImageError(f"more than {limits.IMAGE_PIXELS} pixels ({error})") from error
+        raise BadImageError(
+            f"more than {limits.IMAGE_PIXELS / 1e6:.0f} megapixels ({error}); scale it down"
+        ) from error
     except Exception as error:  # Pillow raises many kinds
         raise BadImageError("not an image, or cut off") from error
 
 
 def _check_pixels(height: int, width: int) -> None:
     if height * width > limits.IMAGE_PIXELS:
-        raise BadImageError(f"{height} x {width} pixels, more than {limits.IMAGE_PIXELS}")
+        raise BadImageError(
+            f"{height} x {width} pixels, {height * width / 1e6:.0f} megapixels, where the limit is "
+            f"{limits.IMAGE_PIXELS / 1e6:.0f}; scale it down"
+        )
 
 
 def encode(image: UInt8[np.ndarray, "height width *channels"], kind: Format = "jpeg") -> bytes:

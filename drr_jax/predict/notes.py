@@ -21,7 +21,7 @@ def of_input(over: Input, finder: Finder, pictures: int) -> list[str]:
         named = ", ".join(moving[:NAMED]) + (", ..." if len(moving) > NAMED else "")
         notes.append(
             f"of {len(moving)} animated or many-paged image{'s' * (len(moving) > 1)} the first "
-            f"picture alone was read: {named}; as a video all frames are"
+            f"picture alone was read: {named}; of a video all frames are"
         )
     return notes
 

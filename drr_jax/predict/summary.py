@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from drr_jax import facs, files, pages
 from drr_jax.predict import events
 from drr_jax.predict.detectors import AUTO, DEFAULT
+from drr_jax.predict.finders import NONE
 from drr_jax.predict.inputs import Images, Input
 from drr_jax.predict.model import Model
 from drr_jax.predict.rows import TABLE
@@ -152,18 +153,20 @@ def _facts(model: Model, faces: str) -> dict[str, str]:
         f"{described['fold']}, step {described['step']}",
         "code": str(described.get("commit", "")) or "unknown",
         "faces by": DEFAULT if faces == AUTO else faces,
-        "cut out": _cut(model),
+        "cut out": _cut(model, faces),
         "counted": counted,
     }
 
 
-def _cut(model: Model) -> str:
+def _cut(model: Model, faces: str) -> str:
     crop = model.crop
+    if faces == NONE:
+        return "not at all: every picture is taken as framed like the images of training"
     if not crop.known:
         return "no margin: the model's folder does not say how its training images were"
     if crop.kind == "face":
         return f"as in training, margin {crop.margin:g}"
-    return "at the size and place that faces have in the whole images of training"
+    return "at the size and place that faces have on average in the whole images of training"
 
 
 def _shares(path: Path, model: Model) -> Float[np.ndarray, " classes"]:

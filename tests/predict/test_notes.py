@@ -172,9 +172,8 @@ FACE = ["FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore"
 
 def test_the_documented_names_are_those_of_py_feat(asked, frames):
     page = (Path(__file__).parents[2] / "docs" / "predict.md").read_text(encoding="utf-8")
-    code = next(
-        block for block in page.split("```python\n")[1:] if "py-feat" in block.partition("```")[0]
-    )
+    blocks = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
+    (code,) = (block for block in blocks if "py-feat" in block)
     given = {"table": asked.predict(frames / "frame1.jpg", faces="none")}
     exec(code.split("\nfex = ")[0], given)
     assert {"frame", "input", *FACE, *asked.names} <= {*given["named"]}

@@ -240,7 +240,8 @@ def odd_images(folder: Path, face: Path) -> None:
 
 def test_odd_images_are_read_as_people_see_them(asked, people, tmp_path):
     odd_images(tmp_path, people[0])
-    found = asked.predict(tmp_path, faces="none")
+    with pytest.warns(UserWarning, match=r"first picture alone was read: e_animated\.gif"):
+        found = asked.predict(tmp_path, faces="none")
     assert found["success"].tolist() == [1] * 8
     plain = asked.predict(np.asarray(Image.open(people[0]).resize((64, 64))), faces="none")
     for name in ("f_turned.jpg", "d_alpha.png"):

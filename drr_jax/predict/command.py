@@ -88,7 +88,7 @@ def options_of(values: flags.FlagValues, mode: str, workdir: str) -> Options | N
     unused = ("on",) if mode == "predict" else ("input", "faces", "format", "fps", *SWITCHES)
     if wrong := [name for name in given if name in unused]:
         raise InputError(f"--{wrong[0]} is not for --mode={mode}")
-    if "fps" in given and not 0 < float(values["fps"].value) <= FASTEST:
+    if "fps" in given and not 0 < float(said["fps"] or 0.0) <= FASTEST:
         raise InputError(f"--fps={values['fps'].value:g}: expected frames a second, as in --fps=25")
     return Options(**{**said, "model": model})
 

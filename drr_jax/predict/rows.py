@@ -155,7 +155,7 @@ def claim(folder: Path, job: Mapping[str, Any]) -> bool:
     mine = json.loads(json.dumps(dict(job)))
     if kept.exists():
         try:
-            found = files.unsealed(files.read_json(kept))
+            found = {"fps": 0.0, **files.unsealed(files.read_json(kept))}  # none in older ones
         except ValueError as error:
             raise InputError(f"{kept}: damaged ({error}); give another --out") from None
         for key, value in mine.items():

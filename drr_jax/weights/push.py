@@ -58,7 +58,13 @@ def push(folder: Path, target: str, private: bool = False) -> str:
 
 
 def _warn(exported: Exported, target: str) -> None:
-    """What a data set's licence may forbid is said before it happens."""
+    """What a data set's licence, or its people, may forbid is said before it happens."""
+    if ((exported.described["results"] or {}).get("people") or {}).get("subjects"):
+        print(
+            "warning: config.json has scores of single people of the test part, with their ids, as "
+            "exports of earlier versions do; export the run again to leave them out",
+            file=sys.stderr,
+        )
     if not exported.described.get("rendered"):
         print(
             f"warning: everyone will be able to read {target}, trained on "

@@ -14,7 +14,8 @@ from huggingface_hub import constants
 import drr_jax
 from drr_jax.errors import InputError
 from drr_jax.weights import sources
-from drr_jax.weights.push import push
+from drr_jax.weights.export import Exported
+from drr_jax.weights.push import _warn, push
 
 NAME = "someone/drr-demo"
 # huggingface_hub 2.4 uploads with it
@@ -126,7 +127,13 @@ def test_gated_data_are_not_published_without_a_word(hub, exported, tmp_path, ca
     said = (folder / "config.json").read_text().replace('"rendered": true', '"rendered": false')
     (folder / "config.json").write_text(said)
     push(folder, "hf:someone/gated")
-    assert "warning: everyone will be able to read hf:someone/gated" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "warning: everyone will be able to read hf:someone/gated" in said
+    assert "single people" not in said
+    people = {"subjects": {"Maria": {"value": 0.3}}}  # as earlier versions wrote them
+    earlier = {"results": {"people": people}, "rendered": True}
+    _warn(Exported({}, earlier, None), "hf:someone/earlier")
+    assert "scores of single people of the test part" in capsys.readouterr().err
 
 
 def test_what_goes_wrong_is_one_line(hub, exported, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from scipy.io import savemat
 
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import DISFA_AUS
-from tfds_reactionet.building import NO_LANDMARKS
+from tfds_reactionet.building import NO_LANDMARKS, UNLABELLED
 from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
@@ -180,6 +180,8 @@ def test_missing_labels_are_unknown_and_never_absent(raw: Path, release: Any) ->
         known = release[1]["SN003"]["intensity"][frame - 1, AUS.index(25)]
         expected = -1 if frame == FRAMES else int(known >= 2)
         assert au["occurrence"][AUS.index(25)] == expected
+    note = "labels of AU12, AU25 missing in some frames or in all: unknown there"
+    assert read_metadata(prepared)["noted"] == {note: 1}
     assert read_metadata(prepared)["parts"]["part3"]["au_known"][AUS.index(12)] == 0
 
 
@@ -220,6 +222,12 @@ def cut_video(raw: Path) -> None:
     video_of_greys(path, 3, WIDTH, HEIGHT)
 
 
+def cut_labels(raw: Path) -> None:
+    """Leaves the first row of all twelve files."""
+    for path in (raw / "ActionUnit_Labels/SN031").iterdir():
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+
+
 SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
     "rows without a frame": (cut_video, NO_IMAGE, 2),
     "no image": (lambda raw: (raw / "SN031/3.png").unlink(), NO_IMAGE, 1),
@@ -241,6 +249,12 @@ SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
         NO_LANDMARKS,
         6,
     ),
+    "rows": (cut_labels, UNLABELLED, 4),
+    "a subject without labels": (
+        lambda raw: shutil.rmtree(raw / "ActionUnit_Labels/SN031"),
+        UNLABELLED,
+        5,
+    ),
     "a subject without images": (lambda raw: shutil.rmtree(raw / "SN031"), NO_IMAGE, 5),
 }
 
@@ -249,7 +263,9 @@ SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
 def test_unusable_frames_are_counted_and_listed(raw: Path, defect: str) -> None:
     change, reason, count = SKIPS[defect]
     change(raw)
-    if defect == "a subject without images":
+    if defect.startswith("a subject"):
+        with pytest.raises(InputError, match=rf"most often: {reason} \({count}\)"):
+            build("disfa", raw, raw.parent / "data")
         with pytest.raises(InputError, match=r"no usable frame for part2 .*part2 0"):
             build("disfa", raw, raw.parent / "data", max_skipped=1)
         return
@@ -275,6 +291,20 @@ DEFECTS = {
     "subject": (
         lambda raw: (raw / "ActionUnit_Labels/SN003").rename(raw / "ActionUnit_Labels/SN033"),
         "subject 'SN033' is in no part of DISFA's published lists",
+    ),
+    "label file of another": (
+        lambda raw: shutil.copy(raw / LABELS, raw / "ActionUnit_Labels/SN031"),
+        "its name says SN003, but it lies among the files of SN031; expected a file of SN031",
+    ),
+    "landmarks of another": (
+        lambda raw: shutil.copytree(
+            raw / "Landmark_Points/SN003", raw / "Landmark_Points/SN031", dirs_exist_ok=True
+        ),
+        "SN003_0000_lm.mat: its name says SN003, but it lies among the files of SN031",
+    ),
+    "images of another": (
+        lambda raw: [p.rename(p.with_name(f"SN003_{p.name}")) for p in (raw / "SN031").iterdir()],
+        "its name says SN003, but it lies among the files of SN031",
     ),
     "video": (
         lambda raw: (raw / "Videos_LeftCamera/LeftVideoSN003_comp.avi").write_bytes(b"RIFF"),

@@ -13,8 +13,9 @@ from prepared_faces import build, pixels, read
 from raw_disfa_plus import AUS, FRAMES, HEIGHT, SUBJECTS, TRIALS, WIDTH, write_disfa_plus
 
 from drr_jax.errors import InputError
+from tfds_reactionet.building import UNLABELLED
 from tfds_reactionet.building.face_records import NO_FACE
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.disfa_plus.labels import read_intensity
 from tfds_reactionet.disfa_plus.reader import NO_IMAGE, NO_LABELS
@@ -110,14 +111,24 @@ def test_faces_are_cut_out_by_the_landmarks_of_openface(raw: Path, release: Any)
 SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
     "an image": (lambda raw: (raw / "Images" / FIRST / "001.jpg").unlink(), NO_IMAGE, 1),
     "images": (lambda raw: shutil.rmtree(raw / "Images" / FIRST), NO_IMAGE, FRAMES),
-    "labels": (lambda raw: shutil.rmtree(raw / "Labels" / FIRST), NO_LABELS, 1),
+    "labels": (lambda raw: shutil.rmtree(raw / "Labels" / FIRST), NO_LABELS, FRAMES),
+    "rows": (lambda raw: cut(raw, 3), UNLABELLED, FRAMES - 1),
+    "all rows": (lambda raw: cut(raw, 2), UNLABELLED, FRAMES),
 }
+
+
+def cut(raw: Path, lines: int) -> None:
+    """Leaves so many lines of every label file of a trial; two are the header."""
+    for path in (raw / "Labels" / FIRST).iterdir():
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:lines]))
 
 
 @pytest.mark.parametrize("defect", SKIPS)
 def test_what_is_missing_is_counted_and_listed(raw: Path, defect: str) -> None:
     change, reason, count = SKIPS[defect]
     change(raw)
+    with pytest.raises(InputError, match=rf"most often: {reason} \({count}\)"):
+        build("disfa_plus", raw, raw.parent / "data")
     prepared = build("disfa_plus", raw, raw.parent / "data", max_skipped=0.5)
     assert read_metadata(prepared)["skipped"] == {reason: count}
 
@@ -126,9 +137,38 @@ def test_an_au_or_a_row_that_is_missing_is_unknown(raw: Path) -> None:
     (raw / AU12).unlink()
     path = raw / f"Labels/{FIRST}/AU1.txt"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    record = read(build("disfa_plus", raw, raw.parent / "data"))[FIRST, FRAMES - 1]
+    prepared = build("disfa_plus", raw, raw.parent / "data")
+    record = read(prepared)[FIRST, FRAMES - 1]
+    note = "labels of AU01, AU12 missing in some frames or in all: unknown there"
+    assert read_metadata(prepared)["noted"] == {note: 1} and f"1  {note}" in summarise(prepared)
     unknown = [AUS[n] for n in np.flatnonzero(record["au"]["occurrence"] < 0)]
     assert unknown == [1, 12] and np.isnan(record["au"]["intensity"][[0, AUS.index(12)]]).all()
+
+
+@pytest.mark.parametrize("trials", [1, 2 * len(SUBJECTS)])
+def test_images_counted_from_one_are_found_out(raw: Path, release: Any, trials: int) -> None:
+    """All records but one a trial would have the neighbour's label."""
+    for folder in sorted(raw.glob("Images/*/*"))[:trials]:
+        for path in sorted(folder.glob("*.jpg"), reverse=True):
+            path.rename(folder / f"{int(path.stem) + 1:04d}.jpg")
+    said = r"images are numbered from 1 to 3, label rows from 0 to 2; .* pass --frame_offset=1;"
+    with pytest.raises(InputError, match=said):
+        build("disfa_plus", raw, raw.parent / "data")
+    if trials > 1:
+        found = read(build("disfa_plus", raw, raw.parent / "data", frame_offset=1))
+        assert len(found) == RECORDS
+        for (sequence, frame), record in found.items():
+            truth = release[1][sequence]
+            np.testing.assert_array_equal(
+                record["au"]["intensity"], truth["intensity"][frame - 1]
+            )
+            mean = pixels(record["reaction"]["image"])[12:20, 12:20].mean(axis=(0, 1))
+            assert np.abs(mean - truth["colours"][frame - 1]).max() < 6
+
+
+def rename_images(raw: Path, prefix: str) -> None:
+    for path in list((raw / "Images" / FIRST).glob("*.jpg")):
+        path.rename(path.with_name(prefix + path.name))
 
 
 def change(name: str, old: str, new: str) -> Callable[[Path], Any]:
@@ -142,6 +182,15 @@ def change(name: str, old: str, new: str) -> Callable[[Path], Any]:
 
 DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "header": (change(AU12, "---", "a\r\n---"), "AU12.txt: line 3: '-----"),
+    "other AU": (change(AU12, "AU12", "AU2"), "line 1: '# Intensity of AU2', expected labels of"),
+    "other person": (
+        lambda raw: rename_images(raw, "SN003_"),
+        "its name says SN003, but it lies among the files of SN001; expected a file of SN001",
+    ),
+    "moved AU": (
+        lambda raw: (raw / AU12).write_text("001.jpg 0\n002.jpg 0\n003.jpg 0\n"),
+        "AU12.txt: frames 1 to 3, but other AUs have 0 to 2",
+    ),
     "row": (change(AU12, "001.jpg  ", "image 1"), "AU12.txt: line 4: 'image 1"),
     "twice": (change(AU12, "001.jpg", "000.jpg"), "line 4: image 0 is there twice"),
     "two files": (

@@ -20,6 +20,7 @@ from .common import caption_words as caption_words
 from .common import default_data_dir as default_data_dir
 from .face_builder import FaceBuilder as FaceBuilder
 from .faces import NO_LANDMARKS as NO_LANDMARKS
+from .faces import UNLABELLED as UNLABELLED
 from .faces import Depth as Depth
 from .faces import FoldReader as FoldReader
 from .faces import Frame as Frame
@@ -29,6 +30,7 @@ from .faces import Sound as Sound
 from .faces import Spec as Spec
 from .faces import Unit as Unit
 from .faces import later as later
+from .faces import without_some as without_some
 from .outputs import csv_lines as csv_lines
 from .outputs import csv_text as csv_text
 from .outputs import refuse_existing as refuse_existing

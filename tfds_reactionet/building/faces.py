@@ -27,8 +27,11 @@ pixels of the stored image; `Spec.extra` (ReactioNet's caption, scene, sub_scene
 names, views ...); task, sequence, subject, frame, label_source.
 Records of one `sequence` text must be contiguous in a split: give the still images of a split one
 and the same sequence text. Reasons for skips in `Reader.expected_reasons` are the protocol's own
-and do not count against --max_skipped; a landmark file that is missing (NO_LANDMARKS) does. A
-reader that joins images and labels by number checks the two numberings (`reading.Offset`).
+and do not count against --max_skipped; a landmark file that is missing (NO_LANDMARKS) does, and so
+does an image whose label is missing (UNLABELLED) where the release has one for each. What is coded
+in part, an AU of twelve, is a note (`without_some`). A reader that joins images and labels by number
+checks the two numberings (`reading.Offset`); what a file's name says of its person is checked, too
+(`reading.check_owner`).
 Defects of label files are InputErrors that name the file and the line; defects of one image are
 BadImageErrors, and become skips.
 Splits and folds are a `Protocol` (reading/protocols.py), chosen by the option `folds`
@@ -53,6 +56,8 @@ from tfds_reactionet.reading import Box, FoldChoice, FoldUnit, Offset, Pixels, P
 
 # A file that is not there counts against --max_skipped; a face that was not found in it does not.
 NO_LANDMARKS = "file of landmarks or boxes is missing"
+# Of an image that the release labels: its row is cut off, or the whole file is gone.
+UNLABELLED = "image whose label is missing"
 
 T = TypeVar("T")
 Lazy = Callable[[], T]
@@ -232,6 +237,17 @@ class FoldReader(Reader):
 
         Raises InputError if they cannot be made.
         """
+
+
+def without_some(what: str, names: Sequence[str], known: np.ndarray) -> list[str]:
+    """A note of the AUs that are not `known` ([frames, aus], of `names`) in frames that others are.
+
+    A file of theirs is missing, empty or cut off.
+    """
+    lacking = [name for name, column in zip(names, known.T, strict=True) if not column.all()]
+    if not len(known) or not lacking:
+        return []
+    return [f"{what} of {', '.join(lacking)} missing in some frames or in all: unknown there"]
 
 
 def value(lazy: Any) -> Any:

@@ -7,10 +7,11 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import au_names
-from tfds_reactionet.reading import frame_number, matching, numbered_lines, shift
+from tfds_reactionet.reading import check_alike, check_owner, frame_number, matching, numbered_lines
 
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 CODED_AUS = au_names(*CODED)
+SUBJECT = re.compile("SN[0-9]{3}", re.IGNORECASE)
 _FILE = re.compile(r"SN[0-9]{3}_au([0-9]{1,2})\.txt", re.IGNORECASE)
 _INTENSITIES = {str(code): float(code) for code in range(6)}
 
@@ -34,11 +35,13 @@ def read_intensity(path: Path) -> dict[int, float]:
 def read_subject(folder: Path) -> tuple[list[int], np.ndarray]:
     """(frames, intensities [frames, 12]) of a subject; NaN where a file or a row is missing.
 
-    Raises InputError if none of the twelve files is there, or one is there twice.
+    Raises InputError if none of the twelve files is there, or one is there twice, is another
+    subject's or counts frames otherwise.
     """
     by_au: dict[int, Path] = {}
     for path, match in matching(folder, _FILE):
         number = int(match[1])
+        check_owner(path, SUBJECT, folder.name)
         if number in by_au:
             raise InputError(f"{path}: AU {number} is also in {by_au[number].name}")
         if number in CODED:
@@ -46,14 +49,7 @@ def read_subject(folder: Path) -> tuple[list[int], np.ndarray]:
     if not by_au:
         raise InputError(f"{folder}: no label file; expected {folder.name}_au1.txt and eleven more")
     columns = {number: read_intensity(path) for number, path in by_au.items()}
-    longest = max(columns.values(), key=len)
-    for number, column in columns.items():
-        if by := shift(column, longest):
-            raise InputError(
-                f"{by_au[number]}: frames {min(column)} to {max(column)}, but other AUs have "
-                f"{min(longest)} to {max(longest)}; they seem to be numbered {by:+d} against "
-                "them, and are expected to count alike"
-            )
+    check_alike((by_au[number], column) for number, column in columns.items())
     frames = sorted(set().union(*columns.values()))
     values = np.full((len(frames), len(CODED)), np.nan, np.float32)
     for number, column in columns.items():

@@ -16,7 +16,17 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import DISFA_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import (
+    NO_LANDMARKS,
+    UNLABELLED,
+    Frame,
+    Options,
+    Skip,
+    Spec,
+    Unit,
+    later,
+    without_some,
+)
 from tfds_reactionet.disfa import labels
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
@@ -29,7 +39,6 @@ PARTS = reading.listed(
 )
 NO_IMAGE = "labels without an image"
 
-_SUBJECT = re.compile("SN[0-9]{3}", re.IGNORECASE)
 _VIDEO = re.compile(r"LeftVideo(SN[0-9]{3})_comp\.(avi|mp4|mov|mkv|wmv)", re.IGNORECASE)
 _LANDMARKS = re.compile(r".*?([0-9]{1,9})_lm\.mat", re.IGNORECASE)
 _FOLDERS = {"actionunit_labels": "labels", "landmark_points": "points"}
@@ -62,10 +71,10 @@ class Reader(building.Reader):
             reading.Offset.of(self.options, f"{name}_offset", -1) for name in ("frame", "landmark")
         )
         found: dict[str, dict[str, Path]] = {"labels": {}, "images": {}, "video": {}, "points": {}}
-        for folder in reading.folders(self.root, _LEVELS, lambda n: bool(_SUBJECT.fullmatch(n))):
+        for folder in reading.folders(self.root, _LEVELS, lambda n: bool(labels.SUBJECT.fullmatch(n))):
             for path, match in reading.matching(folder, _VIDEO):
                 found["video"].setdefault(match[1].upper(), path)
-            if _SUBJECT.fullmatch(folder.name) and folder != self.root:
+            if labels.SUBJECT.fullmatch(folder.name) and folder != self.root:
                 outer = folder.parent.name.lower()
                 kind = _FOLDERS.get(outer)
                 if kind is None and "right" not in outer and reading.has_images(folder):
@@ -97,7 +106,7 @@ class Reader(building.Reader):
         numbers, intensities = labels.read_subject(self.labels[unit.subject])
         present = np.where(np.isnan(intensities), -1, intensities >= self.options["threshold"])
         place = self.images.get(unit.subject)
-        images = self._images(place, numbers) if place else {}
+        images = self._images(unit.subject, place, numbers) if place else {}
         points, (_, offset) = self.points.get(unit.subject), self.offsets
         tracked = _landmark_files(points) if points else {}
         offset.check(points or self.root, tracked, numbers, "label rows", ours="landmark files")
@@ -120,6 +129,23 @@ class Reader(building.Reader):
                 landmarks=None if tracks is None else later(_read_landmarks, tracks),
             )
 
+        bare = sorted(set(images).difference(numbers))
+        if bare != [max(images, default=0)]:  # SN010's last frame has no row in the release
+            yield from (unit.skip(row, UNLABELLED, self.labels[unit.subject]) for row in bare)
+
+    def notes(self, unit: Unit) -> list[str]:
+        known = ~np.isnan(labels.read_subject(self.labels[unit.subject])[1])
+        return without_some("labels", labels.CODED_AUS, known)
+
+    def unread(self) -> list[Skip]:
+        """Every frame of a subject that has no folder of labels."""
+        return [
+            Skip(f"{name}/{row}", UNLABELLED, str(place))
+            for name, place in sorted(self.images.items())
+            if name not in self.labels
+            for row in self._images(name, place, ())
+        ]
+
     def stamped(self) -> list[Path]:
         paths = []
         for name, folder in self.labels.items():
@@ -127,7 +153,9 @@ class Reader(building.Reader):
             paths += [folder, *labels.label_files(folder), *filter(None, places)]
         return paths
 
-    def _images(self, place: Path, rows: Sequence[int]) -> Mapping[int, reading.Pixels]:
+    def _images(
+        self, subject: str, place: Path, rows: Sequence[int]
+    ) -> Mapping[int, reading.Pixels]:
         """Sources of pixels by label row, from 1."""
         if not place.is_dir():
             length = reading.video_length(place)
@@ -136,6 +164,8 @@ class Reader(building.Reader):
             _check_video(place, length, rows)
             return {number + 1: reading.VideoImage(place, number) for number in range(length)}
         (offset, _), files = self.offsets, reading.numbered_images(place)
+        for path in list(files.values())[:1]:  # all begin alike
+            reading.check_owner(path, labels.SUBJECT, subject)
         offset.check(place, files, rows, "label rows")
         return {number - offset.value: reading.ImageFile(path) for number, path in files.items()}
 
@@ -159,6 +189,7 @@ def _landmark_files(folder: Path) -> dict[int, Path]:
     files: dict[int, Path] = {}
     for place in (folder, *(folder / name for name in reading.folder_names(folder))):
         for path, match in reading.matching(place, _LANDMARKS):
+            reading.check_owner(path, labels.SUBJECT, folder.name)
             files.setdefault(int(match[1]), path)
     return files
 

@@ -7,6 +7,7 @@ from tfds_reactionet.building import (
     DataSet,
     Option,
     folds_option,
+    offset_option,
 )
 
 DATA_SET = DataSet(
@@ -29,6 +30,11 @@ DATA_SET = DataSet(
             "subjects",
             "subjects: nine folds, each tests one of the nine; disfa: the parts that they are in "
             "in DISFA's three published ones, for who trains on both",
+        ),
+        offset_option(
+            "frame_offset",
+            "number in an image's name minus the number in its row of the labels",
+            "0",
         ),
         Option("threshold", 2, "least intensity that counts as occurrence", low=1, high=5),
     ),

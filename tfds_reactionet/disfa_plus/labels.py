@@ -6,21 +6,31 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet.reading import matching, numbered_lines
+from tfds_reactionet.reading import check_alike, matching, numbered_lines
 
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 _FILE = re.compile(r"AU([0-9]{1,2})\.txt", re.IGNORECASE)
 _ROW = re.compile(r"\s*([0-9]{1,9})\.(?:jpg|jpeg|png|bmp)\s+([0-5])(?:\.0*)?\s*", re.IGNORECASE)
+_NAMED = re.compile(r"\bAU[\s_]*([0-9]{1,2})\b", re.IGNORECASE)
 _HEADER = 2  # lines at most, whatever they say
 
 
 def read_intensity(path: Path) -> dict[int, float]:
-    """Intensity 0 to 5 by the number in an image's name. Raises InputError naming the line."""
-    found: dict[int, float] = {}
+    """Intensity 0 to 5 by the number in an image's name. Raises InputError naming the line.
+
+    A header that names one AU, and not the file's, is a defect, too.
+    """
+    own, found = _FILE.fullmatch(path.name), {}
     for line, text in numbered_lines(path):
         row = _ROW.fullmatch(text)
         if row is None:
             if text.lstrip().startswith("#") or (not found and line <= _HEADER):
+                named = {int(number) for number in _NAMED.findall(text)}
+                if own and len(named) == 1 and named != {int(own[1])}:
+                    raise InputError(
+                        f"{path}: line {line}: {text.strip()[:40]!r}, expected labels of "
+                        f"AU{own[1]}: put back the file of this name"
+                    )
                 continue
             raise InputError(
                 f"{path}: line {line}: {text.strip()[:40]!r}, expected an image and its intensity, "
@@ -35,18 +45,19 @@ def read_intensity(path: Path) -> dict[int, float]:
 def read_trial(folder: Path) -> tuple[list[int], np.ndarray]:
     """(images, intensities [images, 12]) of a trial; NaN where a file or a row is missing.
 
-    Raises InputError for an AU that is there twice.
+    Raises InputError for an AU that is there twice, and for one that counts images otherwise.
     """
-    columns: dict[int, dict[int, float]] = {}
+    columns: dict[int, tuple[Path, dict[int, float]]] = {}
     for path, match in matching(folder, _FILE):
         au = int(match[1])
         if au in columns:
             raise InputError(f"{path}: AU {au} is there twice; expected one file for each")
         if au in CODED:
-            columns[au] = read_intensity(path)
-    images = sorted(set().union(*columns.values()))
+            columns[au] = path, read_intensity(path)
+    check_alike(columns.values())
+    images = sorted(set().union(*(column for _, column in columns.values())))
     values = np.full((len(images), len(CODED)), np.nan, np.float32)
-    for au, column in columns.items():
+    for au, (_, column) in columns.items():
         values[:, CODED.index(au)] = [column.get(image, np.nan) for image in images]
     return images, values
 

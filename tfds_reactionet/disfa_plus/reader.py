@@ -16,7 +16,17 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import DISFA_PLUS_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import (
+    NO_LANDMARKS,
+    UNLABELLED,
+    Frame,
+    Options,
+    Skip,
+    Spec,
+    Unit,
+    later,
+    without_some,
+)
 from tfds_reactionet.disfa_plus import labels
 
 SUBJECTS = ["SN001", "SN003", "SN004", "SN007", "SN009", "SN010", "SN013", "SN025", "SN027"]
@@ -28,7 +38,7 @@ PARTS = {
     ),
 }
 NO_IMAGE = "labels without an image"
-NO_LABELS = "trial without label files"
+NO_LABELS = "image of a trial without label files"
 
 _SUBJECT = re.compile("SN[0-9]{3}", re.IGNORECASE)
 _TRIAL = re.compile(r".+_(?:Trail|Trial)No_?[0-9]{1,3}", re.IGNORECASE)  # the release has Trail
@@ -66,6 +76,7 @@ class Reader(building.Reader):
 
     def find(self) -> None:
         """Raises InputError if there are no trials with labels, or none of them has images."""
+        self.offsets = (reading.Offset.of(self.options, "frame_offset", 0),)
         self.tracks = reading.find_landmarks(self.options["landmarks"])
         self.labels: dict[str, Path] = {}  # by SN001/A1_AU1_TrailNo_1
         self.images: dict[str, Path] = {}
@@ -105,15 +116,17 @@ class Reader(building.Reader):
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         numbers, intensities = labels.read_trial(unit.source.labels)
         present = np.where(np.isnan(intensities), -1, intensities >= self.options["threshold"])
-        folder = unit.source.images
-        images = reading.numbered_images(folder) if folder else {}
+        folder, (offset,) = unit.source.images, self.offsets
+        images = _images(unit.subject, folder) if folder else {}
+        offset.check(folder or self.root, images, numbers, "label rows")
         rank = {number: place for place, number in enumerate(sorted(images))}  # OpenFace's frame
         tracked = self.tracks.find(folder) if self.tracks and folder else None
-        for number, occurrence, intensity in zip(
+        for row, occurrence, intensity in zip(
             numbers, present.astype(np.int8), intensities, strict=True
         ):
+            number = row + offset.value
             if number not in images:
-                yield unit.skip(number, NO_IMAGE, folder or unit.source.labels)
+                yield unit.skip(row, NO_IMAGE, folder or unit.source.labels)
                 continue
             if tracked is None and self.cuts_faces:
                 yield unit.skip(number, NO_LANDMARKS, images[number])
@@ -127,17 +140,35 @@ class Reader(building.Reader):
                 landmarks=later(reading.openface_landmarks, *face) if tracked else None,
             )
 
+        rows = {row + offset.value for row in numbers}
+        bare = sorted(set(images) - rows)
+        yield from (unit.skip(number, UNLABELLED, unit.source.labels) for number in bare)
+
+    def notes(self, unit: Unit) -> list[str]:
+        known = ~np.isnan(labels.read_trial(unit.source.labels)[1])
+        return without_some("labels", DISFA_PLUS_AUS, known)
+
     def stamped(self) -> Sequence[Path]:
         files = [path for folder in self.labels.values() for path in labels.label_files(folder)]
         tracks = self.tracks.places() if self.tracks else ()
         return [*self.labels.values(), *files, *self.images.values(), *tracks]
 
     def unread(self) -> list[Skip]:
+        """Every image of a trial without label files."""
         return [
-            Skip(name, NO_LABELS, str(folder))
+            Skip(f"{name}/{number}", NO_LABELS, str(folder))
             for name, folder in sorted(self.images.items())
             if name not in self.labels
+            for number in reading.numbered_images(folder)
         ]
+
+
+def _images(subject: str, folder: Path) -> dict[int, Path]:
+    """Images of a trial by number. Raises InputError if they are called another subject's."""
+    files = reading.numbered_images(folder)
+    for path in list(files.values())[:1]:  # all begin alike
+        reading.check_owner(path, _SUBJECT, subject)
+    return files
 
 
 def _subject(trial: Path) -> str:

@@ -48,6 +48,7 @@ from .matlab import read_variable as read_variable
 from .mesh import FrontalMesh as FrontalMesh
 from .mesh import TexturedMesh as TexturedMesh
 from .numbering import Offset as Offset
+from .numbering import check_alike as check_alike
 from .numbering import moved as moved
 from .numbering import shift as shift
 from .openface import MIN_CONFIDENCE as MIN_CONFIDENCE
@@ -92,6 +93,7 @@ from .tables import read_text as read_text
 from .tables import readable as readable
 from .trees import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .trees import VIDEO_SUFFIXES as VIDEO_SUFFIXES
+from .trees import check_owner as check_owner
 from .trees import file_names as file_names
 from .trees import folder_names as folder_names
 from .trees import folders as folders

@@ -4,7 +4,7 @@ Cameras and videos count from 0, coders and OpenFace from 1, and some copies nam
 label's number. Joined one apart, all numbers but one still find a partner: the wrong one.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,22 @@ def shift(images: Collection[int], labels: Collection[int]) -> int | None:
     first, last = min(images) - min(labels), max(images) - max(labels)
     begin = min(images) in (0, 1) and min(labels) in (0, 1)
     return first if first == last or begin else None
+
+
+def check_alike(columns: Iterable[tuple[Path, Collection[int]]]) -> None:
+    """Raises InputError if a file of one AU numbers the frames otherwise than the longest one.
+
+    Source of a silent shift of one action unit against the eleven others.
+    """
+    listed = list(columns)
+    longest = max((numbers for _, numbers in listed), key=len, default=())
+    for path, numbers in listed:
+        if by := shift(numbers, longest):
+            raise InputError(
+                f"{path}: frames {min(numbers)} to {max(numbers)}, but other AUs have "
+                f"{min(longest)} to {max(longest)}; they seem to be numbered {by:+d} against "
+                "them, and are expected to count alike"
+            )
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,19 @@ def matching(folder: Path, pattern: re.Pattern[str]) -> list[tuple[Path, re.Matc
     return [(path, match) for path, match in found if match]
 
 
+def check_owner(path: Path, person: re.Pattern[str], own: str) -> None:
+    """Raises InputError if a file's name has the id of another person than `own` in it.
+
+    `person` matches an id, which stands before the number that ends a name: SN003_au1.txt.
+    """
+    found = {text.upper() for text in person.findall(re.sub("[0-9]*$", "", path.stem))}
+    if found and own.upper() not in found:
+        raise InputError(
+            f"{path}: its name says {min(found)}, but it lies among the files of {own}; expected a "
+            f"file of {own}: put the right one back, or move this one where it belongs"
+        )
+
+
 def numbered(folder: Path, names: Iterable[str]) -> dict[str, int]:
     """The number of each name's stem: 7.jpg, 0007.jpg; or, if none is a number, at its end.
 

@@ -161,7 +161,7 @@ def rename_images(raw: Path, name: Callable[[int], str], keep: Callable[[int], b
         images = {int(path.stem): path.rename(path.with_suffix(".x")) for path in folder.iterdir()}
         for number, path in images.items():
             if keep(number):
-                path.rename(folder / name(number))
+                path.rename(folder / name(number).replace("SUBJECT", folder.parent.name))
             else:
                 path.unlink()
 
@@ -173,7 +173,7 @@ CODED_IMAGES = range(FIRST - 1, FIRST + FRAMES - 1)  # numbers of the images wit
     ("name", "offset"),
     [
         (lambda number: f"{number}.jpg", None),
-        (lambda number: f"F001_T1_{number:05d}.jpg", None),
+        (lambda number: f"SUBJECT_T1_{number:05d}.jpg", None),
         (lambda number: f"{number + 1:04d}.jpg", 0),
         (lambda number: f"frame{number + 1}.jpg", 0),
     ],

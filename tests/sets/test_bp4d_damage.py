@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from prepared_faces import build, read
 from raw_bp4d import (
+    CODED,
     FIRST,
     FRAMES,
     INTENSITY,
@@ -20,10 +21,10 @@ from scipy.io import savemat
 
 from drr_jax.errors import InputError
 from tfds_reactionet.bp4d.reader import Reader
-from tfds_reactionet.building import NO_LANDMARKS
+from tfds_reactionet.building import NO_LANDMARKS, UNLABELLED
 from tfds_reactionet.building.face_records import BAD_DEPTH, BAD_IMAGE, NO_FACE
-from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_MESH
+from tfds_reactionet.building.summary import read_metadata, summarise
+from tfds_reactionet.reading.bp4d_codes import NO_IMAGE, NO_INTENSITY, NO_MESH
 
 OCCURRENCE = "AUCoding/AU_OCC/F001_T1.csv"
 IMAGES = "Sequences(2D+3D)/F001/T1"
@@ -57,7 +58,27 @@ def lose_tracking(raw: Path) -> None:
     savemat(raw / "2DFeatures/F001_T1.mat", {"fit": fit})
 
 
+def lines(name: str, count: int) -> Callable[[Path], None]:
+    """Leaves so many lines of a file."""
+
+    def change(raw: Path) -> None:
+        kept = (raw / name).read_text().splitlines(keepends=True)[:count]
+        (raw / name).write_text("".join(kept))
+
+    return change
+
+
+def lose_codes(raw: Path) -> None:
+    """All of a sequence's: then every image of it should have had some."""
+    for path in list((raw / "AUCoding").rglob("F001_T1*.csv")):
+        path.unlink()
+
+
 SKIPS = {
+    "no codes": (unlink(OCCURRENCE), UNLABELLED, 4),
+    "cut codes": (lines(OCCURRENCE, 2), UNLABELLED, 3),
+    "header of codes": (lines(OCCURRENCE, 1), UNLABELLED, 4),
+    "no code at all": (lose_codes, UNLABELLED, 6),
     "no image": (unlink(f"{IMAGES}/0021.jpg"), NO_IMAGE, 1),
     "no folder": (lambda raw: shutil.rmtree(raw / IMAGES), NO_IMAGE, 4),
     "cut off": (write(f"{IMAGES}/0021.jpg", b"\xff\xd8\xff\xe0 cut"), BAD_IMAGE, 1),
@@ -74,13 +95,27 @@ def test_unusable_frames_are_counted_and_listed(raw: Path, defect: str) -> None:
     change, reason, count = SKIPS[defect]
     change(raw)
     if reason != NO_FACE:
-        with pytest.raises(InputError, match=rf"{count} of 24 frames.*listed in .*skipped-rgb"):
+        with pytest.raises(InputError, match=rf"{count} of 2[46] frames.*listed in .*skipped-rgb"):
             build("bp4d/rgb_depth", raw, raw.parent / "data")
     prepared = build("bp4d/rgb_depth", raw, raw.parent / "data", max_skipped=0.5)
     assert read_metadata(prepared)["skipped"] == {reason: count}
     rows = (raw.parent / "data/bp4d/skipped-rgb_depth.csv").read_text().splitlines()[1:]
     assert len(rows) == count and all("F001/T1" in row and reason in row for row in rows)
-    assert len(read(prepared)) == 24 - count
+    assert len(read(prepared)) == 24 - min(count, 4)
+
+
+@pytest.mark.parametrize("change", [unlink(INTENSITY), write(INTENSITY, b""), lines(INTENSITY, 1)])
+def test_an_intensity_that_is_missing_is_unknown_and_said(
+    raw: Path, change: Callable[[Path], None]
+) -> None:
+    change(raw)
+    prepared = build("bp4d", raw, raw.parent / "data")
+    found = read(prepared)
+    assert np.isnan(found["F001/T1", FIRST + 1]["au"]["intensity"][CODED.index(6)])
+    note = "rows of AU_INT of AU06 missing in some frames or in all: unknown there"
+    assert read_metadata(prepared)["noted"] == {note: 1} and f"1  {note}" in summarise(prepared)
+    shutil.rmtree(raw / "AUCoding/AU_INT")
+    assert NO_INTENSITY in summarise(build("bp4d", raw, raw.parent / "without"))
 
 
 def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
@@ -124,6 +159,10 @@ DEFECTS = {
     "image twice": (
         lambda raw: shutil.copy(raw / IMAGES / "0021.jpg", raw / IMAGES / "021.jpg"),
         "frame 21 is there twice",
+    ),
+    "images of another": (
+        lambda raw: [p.rename(p.with_name(f"F002_T1_{p.name}")) for p in (raw / IMAGES).iterdir()],
+        "its name says F002, but it lies among the files of F001; expected a file of F001",
     ),
     "landmarks": (write("2DFeatures/F001_T1.mat", b"no matlab"), "not a readable MATLAB file"),
     "no codes": (lambda raw: shutil.rmtree(raw / "AUCoding"), "no folder AU_OCC in it"),

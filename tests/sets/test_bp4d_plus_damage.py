@@ -11,10 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prepared_faces import build
-from raw_bp4d_plus import write_bp4d_plus, zip_subject
+from raw_bp4d_plus import FRAMES, write_bp4d_plus, zip_subject
 
 from drr_jax.errors import InputError
 from tfds_reactionet.bp4d_plus import images, thermal
+from tfds_reactionet.building import UNLABELLED
+from tfds_reactionet.building.summary import read_metadata
 
 OCCURRENCE = "AUCoding/AU_OCC/F002_T1.csv"
 POINTS = "IRFeatures/F002_T1.txt"
@@ -55,6 +57,11 @@ def hostile_zip(name: str) -> Callable[[Path], None]:
     return change
 
 
+def rename(raw: Path) -> None:
+    for path in list((raw / "2D+3D/F002/T1").iterdir()):
+        path.rename(path.with_name(f"F003_T1_{path.name}"))
+
+
 DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "value": (write(OCCURRENCE, b"0,1,2,4\n"), "F002_T1.csv: line 1: no column 6"),
     "no codes": (lambda raw: shutil.rmtree(raw / "AUCoding"), "no folder AU_OCC in it"),
@@ -64,6 +71,11 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "image twice": (hostile_zip("F002/T1/2.jpg"), "frame 2 of T1 is there twice"),
     "image twice in another format": (hostile_zip("F002/T1/0001.png"), "frame 1 of T1 is there tw"),
     "other subject": (hostile_zip("F009/T1/0099.jpg"), "is of another subject than F002"),
+    "other subject's images": (lambda raw: rename(raw), "its name says F003, but it lies among"),
+    "other subject's images in a zip": (
+        lambda raw: rename(raw) or zip_subject(raw / "2D+3D", "F002"),
+        "F003_T1_0000.jpg: its name says F003, but it lies among the files of F002",
+    ),
     "cut zip": (write("2D+3D/F001.zip", b"PK\3\4"), "F001.zip: not a complete zip file"),
     "point": (lambda raw: change_points(raw, 2, "1 2 3"), "F002_T1.txt: line 2: '1 2 3', 3 values"),
     "text": (lambda raw: change_points(raw, 3, "x " * 56), "F002_T1.txt: line 3"),
@@ -83,6 +95,39 @@ def test_defect_is_one_line_and_nothing_is_left(raw: Path, defect: str) -> None:
         build("bp4d_plus/rgb_depth_thermal", raw, raw.parent / "data", max_skipped=1)
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert not list(raw.parent.glob("data/bp4d_plus/rgb_depth_thermal/*"))
+
+
+def codes_cut_to(lines: int) -> Callable[[Path], None]:
+    def change(raw: Path) -> None:
+        kept = (raw / OCCURRENCE).read_text().splitlines(keepends=True)[:lines]
+        (raw / OCCURRENCE).write_text("".join(kept))
+
+    return change
+
+
+LOST: dict[str, tuple[Callable[[Path], Any], int]] = {
+    "no file": (lambda raw: (raw / OCCURRENCE).unlink(), 4),  # AU_INT has four frames
+    "no file of a zip": (lambda raw: (raw / "AUCoding/AU_OCC/F001_T1.csv").unlink(), 4),
+    "one row": (codes_cut_to(2), 3),
+    "header": (codes_cut_to(1), 4),
+    "no code": (lambda raw: [path.unlink() for path in raw.rglob("F002_T1*.csv")], FRAMES),
+}
+
+
+@pytest.mark.parametrize("defect", LOST)
+def test_images_whose_codes_are_missing_count(raw: Path, defect: str) -> None:
+    change, count = LOST[defect]
+    change(raw)
+    with pytest.raises(InputError, match=rf"most often: {UNLABELLED} \({count}\)"):
+        build("bp4d_plus", raw, raw.parent / "data", crop="full")
+
+
+def test_an_intensity_that_is_missing_is_said(raw: Path) -> None:
+    (raw / "AUCoding/AU_INT/AU06/F002_T1_AU06.csv").write_text("")
+    prepared = build("bp4d_plus", raw, raw.parent / "data", crop="full")
+    note = "rows of AU_INT of AU06 missing in some frames or in all: unknown there"
+    assert read_metadata(prepared)["noted"] == {note: 1}
+    assert UNLABELLED not in read_metadata(prepared)["skipped"]  # frame 4 is occluded
 
 
 def test_bomb_in_a_zip_is_refused(raw: Path) -> None:

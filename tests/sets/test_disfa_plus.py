@@ -159,9 +159,7 @@ def test_images_counted_from_one_are_found_out(raw: Path, release: Any, trials: 
         assert len(found) == RECORDS
         for (sequence, frame), record in found.items():
             truth = release[1][sequence]
-            np.testing.assert_array_equal(
-                record["au"]["intensity"], truth["intensity"][frame - 1]
-            )
+            np.testing.assert_array_equal(record["au"]["intensity"], truth["intensity"][frame - 1])
             mean = pixels(record["reaction"]["image"])[12:20, 12:20].mean(axis=(0, 1))
             assert np.abs(mean - truth["colours"][frame - 1]).max() < 6
 

@@ -11,11 +11,22 @@ Folders are found by what they hold, at most four levels down: names around them
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from drr_jax.errors import InputError
 from drr_jax.facs import BP4D_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import (
+    NO_LANDMARKS,
+    UNLABELLED,
+    Frame,
+    Options,
+    Skip,
+    Spec,
+    Unit,
+    later,
+    without_some,
+)
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
 PARTS = reading.listed(
@@ -86,10 +97,12 @@ class Reader(building.Reader):
         ]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
-        coded = list(reading.read_bp4d_codes(unit.source, self.intensity))
+        coded = reading.read_bp4d_codes(unit.source, self.intensity)
         folder, (offset,) = self.images / unit.sequence, self.offsets
         images = reading.numbered_images(folder)
-        offset.check(folder, images, [number for number, *_ in coded], "AU codes", whole_from=1)
+        for path in list(images.values())[:1]:  # all begin alike
+            reading.check_owner(path, reading.BP4D_OWNER, unit.subject)
+        offset.check(folder, images, coded.frames, "AU codes", whole_from=1)
         tracked = self.landmarks and reading.bp4d_landmarks_file(self.landmarks, unit.sequence)
         has_landmarks = tracked is not None and tracked.is_file()
         for number, occurrence, intensity in coded:
@@ -117,6 +130,33 @@ class Reader(building.Reader):
                 else None,
                 depth=reading.TexturedMesh(mesh) if mesh else None,
             )
+
+        for number in coded.without_codes(images, offset.value):
+            yield unit.skip(number, UNLABELLED, unit.source)
+
+    def notes(self, unit: Unit) -> list[str]:
+        if self.intensity is None:
+            return []
+        coded = reading.read_bp4d_codes(unit.source, self.intensity)
+        return without_some("rows of AU_INT", reading.BP4D_GRADED_AUS, coded.has_intensity)
+
+    def said(self) -> dict[str, Any]:
+        return {"notes": [] if self.intensity else [reading.NO_INTENSITY]}
+
+    def unread(self) -> list[Skip]:
+        """Images of sequences without a file of AU_OCC: in the release all have one."""
+        (offset,), skips = self.offsets, []
+        there = {unit.sequence for unit in self.units()}
+        for subject in filter(reading.BP4D_SUBJECT.fullmatch, reading.folder_names(self.images)):
+            for task in TASK_EMOTIONS:
+                folder = self.images / subject / task
+                if f"{subject}/{task}" in there or not folder.is_dir():
+                    continue
+                path = self.occurrence / f"{subject}_{task}.csv"
+                coded = reading.read_bp4d_codes(path, self.intensity)
+                lost = coded.without_codes(reading.numbered_images(folder), offset.value)
+                skips += [Skip(f"{subject}/{task}/{n}", UNLABELLED, str(path)) for n in lost]
+        return skips
 
     def stamped(self) -> list[Path]:
         sequences = (self.images / unit.sequence for unit in self.units())

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from drr_jax.errors import InputError
 from tfds_reactionet.reading import (
+    BP4D_OWNER,
     BP4D_SUBJECT,
     IMAGE_SUFFIXES,
     ImageFile,
     Pixels,
     TexturedMesh,
     ZipImage,
+    check_owner,
     folder_names,
     has_images,
     holds_bp4d_images,
@@ -56,6 +58,12 @@ def sources(folder: Path) -> list[Path]:
     return [*_zips(folder), *(path / task for path in subjects for task in folder_names(path))]
 
 
+def subjects(folder: Path) -> list[str]:
+    """Subjects with a folder or a zip file."""
+    names = [name for name in folder_names(folder) if BP4D_SUBJECT.fullmatch(name)]
+    return sorted({*names, *(path.name[:4].upper() for path in _zips(folder))})
+
+
 def sequence(folder: Path, subject: str, task: str) -> Sequence:
     """Images and meshes of a sequence; those of a folder win over a zip file.
 
@@ -64,6 +72,8 @@ def sequence(folder: Path, subject: str, task: str) -> Sequence:
     place = folder / subject / task
     if place.is_dir() and has_images(place):
         images = numbered_images(place)
+        for path in list(images.values())[:1]:  # all begin alike
+            check_owner(path, BP4D_OWNER, subject)
         meshes = {n: path.with_suffix(".obj") for n, path in images.items()}
         return Sequence(
             str(place),
@@ -86,6 +96,7 @@ def _in_archive(path: Path, subject: str, task: str) -> Sequence:
         number = numbers.get(f"{match[3]}.{match[4]}")
         if number is None:
             continue
+        check_owner(path / name, BP4D_OWNER, subject)
         others = [part for part in name.split("/")[:-2] if BP4D_SUBJECT.fullmatch(part.upper())]
         if others and others != [subject]:
             raise InputError(f"{path}: member {name[:80]!r} is of another subject than {subject}")

@@ -10,12 +10,23 @@ Folders are found by what they hold, at most four levels down.
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from drr_jax.errors import InputError
 from drr_jax.facs import BP4D_AUS
 from tfds_reactionet import building, reading
 from tfds_reactionet.bp4d_plus import folds, images, thermal
-from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import (
+    NO_LANDMARKS,
+    UNLABELLED,
+    Frame,
+    Options,
+    Skip,
+    Spec,
+    Unit,
+    later,
+    without_some,
+)
 
 TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"
@@ -77,10 +88,10 @@ class Reader(building.Reader):
         return units
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
-        coded = list(reading.read_bp4d_codes(unit.source, self.places.get("au_int")))
+        coded = reading.read_bp4d_codes(unit.source, self.places.get("au_int"))
         found = images.sequence(self.places["images"], unit.subject, unit.task)
-        numbers, (offset,) = [number for number, *_ in coded], self.offsets
-        offset.check(found.place, found.images, numbers, "AU codes", whole_from=1)
+        (offset,) = self.offsets
+        offset.check(found.place, found.images, coded.frames, "AU codes", whole_from=1)
         thermals = self._thermal(unit) if "thermal" in self.places else None
         folder = self.places.get("2dfeatures")
         tracked = folder and reading.bp4d_landmarks_file(folder, unit.sequence)
@@ -114,6 +125,20 @@ class Reader(building.Reader):
                 thermal_box=seen[1],
             )
 
+        stretch = range(coded.frames[0], coded.frames[-1] + 1) if coded.frames else ()
+        for number in coded.without_codes(found.images, offset.value):
+            if number not in stretch:  # in it, frames without codes are occluded
+                yield unit.skip(number, UNLABELLED, unit.source)
+
+    def notes(self, unit: Unit) -> list[str]:
+        if "au_int" not in self.places:
+            return []
+        coded = reading.read_bp4d_codes(unit.source, self.places["au_int"])
+        return without_some("rows of AU_INT", reading.BP4D_GRADED_AUS, coded.has_intensity)
+
+    def said(self) -> dict[str, Any]:
+        return {"notes": [] if "au_int" in self.places else [reading.NO_INTENSITY]}
+
     def stamped(self) -> list[Path]:
         place = self.places["images"]
         labels = reading.bp4d_labels(self.places[name] for name in _LABELS if name in self.places)
@@ -126,7 +151,21 @@ class Reader(building.Reader):
                 skips.append(Skip(f"{subject}/{task}", OTHER_TASK, str(path)))
             elif self._left_out(subject):
                 skips.append(Skip(f"{subject}/{task}", NO_FOLD, str(path)))
-        return skips
+        return [*skips, *self._uncoded()]
+
+    def _uncoded(self) -> Iterator[Skip]:
+        """Images of sequences of coded tasks without a file of AU_OCC: the release has them all."""
+        (offset,), place = self.offsets, self.places["images"]
+        there = {unit.sequence for unit in self.units()}
+        for subject in images.subjects(place):
+            for task in TASKS:
+                if f"{subject}/{task}" in there or self._left_out(subject):
+                    continue
+                found = images.sequence(place, subject, task)
+                path = self.places["au_occ"] / f"{subject}_{task}.csv"
+                coded = reading.read_bp4d_codes(path, self.places.get("au_int"))
+                for number in coded.without_codes(found.images, offset.value):
+                    yield Skip(f"{subject}/{task}/{number}", UNLABELLED, str(path))
 
     def _left_out(self, subject: str) -> bool:
         return self.options["folds"] == "bigsmall_3fold" and subject in folds.UNLISTED

@@ -28,9 +28,9 @@ names, views ...); task, sequence, subject, frame, label_source.
 Records of one `sequence` text must be contiguous in a split: give the still images of a split one
 and the same sequence text. Reasons for skips in `Reader.expected_reasons` are the protocol's own
 and do not count against --max_skipped; a landmark file that is missing (NO_LANDMARKS) does, and so
-does an image whose label is missing (UNLABELLED) where the release has one for each. What is coded
-in part, an AU of twelve, is a note (`without_some`). A reader that joins images and labels by number
-checks the two numberings (`reading.Offset`); what a file's name says of its person is checked, too
+does an image whose label is missing (UNLABELLED) where the release has one for each. An AU that is
+not coded where others are is a note (`without_some`). A reader that joins images and labels by
+number checks the two numberings (`reading.Offset`), and what a file's name says of its person
 (`reading.check_owner`).
 Defects of label files are InputErrors that name the file and the line; defects of one image are
 BadImageErrors, and become skips.

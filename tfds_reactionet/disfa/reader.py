@@ -71,10 +71,10 @@ class Reader(building.Reader):
             reading.Offset.of(self.options, f"{name}_offset", -1) for name in ("frame", "landmark")
         )
         found: dict[str, dict[str, Path]] = {"labels": {}, "images": {}, "video": {}, "points": {}}
-        for folder in reading.folders(self.root, _LEVELS, lambda n: bool(labels.SUBJECT.fullmatch(n))):
+        for folder in reading.folders(self.root, _LEVELS, _is_subject):
             for path, match in reading.matching(folder, _VIDEO):
                 found["video"].setdefault(match[1].upper(), path)
-            if labels.SUBJECT.fullmatch(folder.name) and folder != self.root:
+            if _is_subject(folder.name) and folder != self.root:
                 outer = folder.parent.name.lower()
                 kind = _FOLDERS.get(outer)
                 if kind is None and "right" not in outer and reading.has_images(folder):
@@ -168,6 +168,10 @@ class Reader(building.Reader):
             reading.check_owner(path, labels.SUBJECT, subject)
         offset.check(place, files, rows, "label rows")
         return {number - offset.value: reading.ImageFile(path) for number, path in files.items()}
+
+
+def _is_subject(name: str) -> bool:
+    return bool(labels.SUBJECT.fullmatch(name))
 
 
 def _check_video(path: Path, length: int, rows: Sequence[int]) -> None:

@@ -2,12 +2,14 @@ from .archive import open_archive as open_archive
 from .bp4d_codes import BP4D_CODED_AUS as BP4D_CODED_AUS
 from .bp4d_codes import BP4D_GRADED_AUS as BP4D_GRADED_AUS
 from .bp4d_codes import NO_IMAGE as NO_IMAGE
+from .bp4d_codes import NO_INTENSITY as NO_INTENSITY
 from .bp4d_codes import NO_MESH as NO_MESH
 from .bp4d_codes import read_bp4d_codes as read_bp4d_codes
 from .bp4d_landmarks import BP4D_POINTS as BP4D_POINTS
 from .bp4d_landmarks import NoLandmarksError as NoLandmarksError
 from .bp4d_landmarks import bp4d_landmarks_file as bp4d_landmarks_file
 from .bp4d_landmarks import bp4d_landmarks_of as bp4d_landmarks_of
+from .bp4d_tree import BP4D_OWNER as BP4D_OWNER
 from .bp4d_tree import BP4D_SUBJECT as BP4D_SUBJECT
 from .bp4d_tree import bp4d_labels as bp4d_labels
 from .bp4d_tree import coded_bp4d_sequences as coded_bp4d_sequences

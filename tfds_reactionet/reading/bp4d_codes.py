@@ -6,12 +6,12 @@ AU_OCC/F001_T1.csv has a header of column numbers: column 0 is the frame, column
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int8
+from jaxtyping import Bool, Float32, Int8
 
 from drr_jax.errors import InputError
 from drr_jax.facs import au_names
@@ -25,6 +25,7 @@ BENCHMARK = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 GRADED = (6, 10, 12, 14, 17)
 BP4D_GRADED_AUS = au_names(*GRADED)
 NO_IMAGE = "AU codes without an image"
+NO_INTENSITY = "no folder AU_INT: intensities are unknown"
 NO_MESH = "image without a mesh (.obj)"
 _OCCURRENCE = {"0": 0, "1": 1, "9": -1}
 _FRAME_NAMES = ("", "frame")
@@ -90,16 +91,43 @@ def read_intensity(path: Path) -> dict[int, float]:
     return found
 
 
-def read_bp4d_codes(
-    path: Path, graded: Path | None
-) -> Iterable[tuple[int, Int8[np.ndarray, " aus"], Float32[np.ndarray, " aus"]]]:
-    """(frame, occurrence, intensity) of a sequence over CODED, frames rising; -1 and NaN: unknown.
+@dataclass(frozen=True)
+class CodedSequence:
+    """All codes of a sequence over CODED, by frame number, frames rising."""
 
-    `path` is its file of AU_OCC, and `graded` the folder AU_INT. Raises InputError.
+    frames: list[int]
+    occurrence: Int8[np.ndarray, "frames aus"]  # -1 unknown
+    intensity: Float32[np.ndarray, "frames aus"]  # NaN unknown
+    has_intensity: Bool[np.ndarray, "frames graded"]  # a row of AU_INT, be it 9; over GRADED
+    lost: list[int]  # frames that AU_INT has, and AU_OCC should have
+
+    def without_codes(self, images: Collection[int], offset: int) -> list[int]:
+        """Frames with an image, but without the codes that they should have.
+
+        Those that AU_INT has; of a sequence without a single code, all. Frames before and after
+        the coded stretch are none of them: in the release most images are not coded.
+        """
+        if self.frames or self.lost:
+            return [frame for frame in self.lost if frame + offset in images]
+        return sorted(image - offset for image in images)
+
+    def __iter__(
+        self,
+    ) -> Iterator[tuple[int, Int8[np.ndarray, " aus"], Float32[np.ndarray, " aus"]]]:
+        return zip(self.frames, self.occurrence, self.intensity, strict=True)
+
+
+def read_bp4d_codes(path: Path, graded: Path | None) -> CodedSequence:
+    """The codes of a sequence. Raises InputError.
+
+    `path` is its file of AU_OCC, which may be absent, and `graded` the folder AU_INT.
     """
-    codes = read_bp4d_occurrence(path)
+    empty = Codes([], np.zeros((0, len(CODED)), np.int8))
+    codes = read_bp4d_occurrence(path) if path.is_file() else empty
     intensities = np.full(codes.values.shape, np.nan, np.float32)
-    for au in GRADED:
+    has_intensity = np.zeros((len(codes.frames), len(GRADED)), bool)
+    every: set[int] = set()
+    for column, au in enumerate(GRADED):
         name = f"{path.stem.upper()}_AU{au:02d}.csv"
         files = (graded / f"AU{au:02d}" / name, graded / name) if graded else ()
         if file := next((file for file in files if file.is_file()), None):
@@ -111,7 +139,10 @@ def read_bp4d_codes(
                     "against it, and are expected to count alike"
                 )
             intensities[:, CODED.index(au)] = [found.get(frame, np.nan) for frame in codes.frames]
-    return zip(codes.frames, codes.values, intensities, strict=True)
+            has_intensity[:, column] = [frame in found for frame in codes.frames]
+            every |= found.keys()
+    lost = sorted(every.difference(codes.frames))
+    return CodedSequence(codes.frames, codes.values, intensities, has_intensity, lost)
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

@@ -11,6 +11,8 @@ from drr_jax.errors import InputError
 from tfds_reactionet.reading.trees import folder_names, folders, has_images, matching, with_files
 
 BP4D_SUBJECT = re.compile("[FM][0-9]{3}")
+# What a file's name may say of its subject, F001_T1_0021.jpg; IM0021.jpg says nothing.
+BP4D_OWNER = re.compile("(?<![A-Z0-9])[FM][0-9]{3}(?![0-9])", re.IGNORECASE)
 _TASK = re.compile("T[0-9]{1,2}")
 _CODES = re.compile(r"([FM][0-9]{3})_(T[0-9]{1,2})\.csv", re.IGNORECASE)
 _LEVELS = 4

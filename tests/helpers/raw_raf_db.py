@@ -71,6 +71,9 @@ def write_mirror(root: Path, tables: bool = True) -> dict[str, np.ndarray]:
         folder.mkdir(parents=True, exist_ok=True)
         image = np.full((100, 100, 3), colours[name][::-1], np.uint8)
         (folder / f"{name}_aligned.jpg").write_bytes(_jpeg(image))
+    for split in ("train", "test"):
+        for label in range(1, 8):
+            (root / "DATASET" / split / str(label)).mkdir(exist_ok=True)
     if tables:
         for split in ("train", "test"):
             rows = [f"{n}_aligned.jpg,{v[0]}" for n, v in IMAGES.items() if n.startswith(split)]

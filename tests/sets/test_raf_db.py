@@ -15,7 +15,7 @@ from raw_raf_db import IMAGES, write_mirror, write_raf_db
 
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
-from tfds_reactionet.building import NO_LANDMARKS
+from tfds_reactionet.building import NO_LANDMARKS, UNLABELLED
 from tfds_reactionet.building.face_records import BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
@@ -120,6 +120,45 @@ def test_mirror_that_contradicts_itself(tmp_path: Path) -> None:
         build("raf_db", tmp_path / "raw", tmp_path / "data")
 
 
+@pytest.mark.parametrize("tables", [True, False])
+def test_a_mirror_whose_folders_count_from_zero_is_refused(tmp_path: Path, tables: bool) -> None:
+    """Every label would be that of another expression, and surprise would be lost."""
+    write_mirror(tmp_path / "raw", tables)
+    for split in ("train", "test"):
+        for label in range(1, 8):
+            folder = tmp_path / "raw/DATASET" / split / str(label)
+            folder.rename(folder.with_name(str(label - 1)))
+    said = r"train/0: '0' is no label of RAF-DB; .* 1 \(surprise\), .* 7 \(neutral\)"
+    with pytest.raises(InputError, match=said):
+        build("raf_db", tmp_path / "raw", tmp_path / "data")
+
+
+def test_a_mirror_names_the_folders_and_tables_that_it_lacks(tmp_path: Path) -> None:
+    colours = write_mirror(tmp_path / "raw")
+    (tmp_path / "raw/test_labels.csv").unlink()  # the other one is read all the same
+    table = tmp_path / "raw/train_labels.csv"
+    text = table.read_text()
+    table.write_text(text.replace("train_00002_aligned.jpg,1", "train_00002_aligned.jpg,2"))
+    with pytest.raises(InputError, match=r"train_labels.csv: train_00002 lies in .*, of another"):
+        build("raf_db", tmp_path / "raw", tmp_path / "data")
+    table.write_text(text)
+    prepared = build("raf_db", tmp_path / "raw", tmp_path / "data")
+    check_records(read(prepared), colours, person=False)
+    note = "labels of train: train_labels.csv, test: its folders' names, there is no test_labels.c"
+    assert note in summarise(prepared)
+    (tmp_path / "raw/DATASET/test/5").rmdir()
+    with pytest.raises(InputError, match=r"DATASET/test: no folder 5, and no test_labels.csv"):
+        build("raf_db", tmp_path / "raw", tmp_path / "data", overwrite=True)
+
+
+def test_an_image_of_a_mirror_that_the_table_lacks_is_counted(tmp_path: Path) -> None:
+    write_mirror(tmp_path / "raw")
+    table = tmp_path / "raw/train_labels.csv"
+    table.write_text(table.read_text().replace("train_00002_aligned.jpg,1\n", ""))
+    with pytest.raises(InputError, match=rf"most often: {UNLABELLED} \(1\)"):
+        build("raf_db", tmp_path / "raw", tmp_path / "data")
+
+
 def test_originals_are_cut_out_by_boxes_without_landmarks(tmp_path: Path) -> None:
     written = write_raf_db(tmp_path / "raw", landmarks=False)
     prepared = build("raf_db/original", tmp_path / "raw", tmp_path / "data")
@@ -140,11 +179,17 @@ def test_faces_cut_out_otherwise_than_the_others_are_said(raw: Path) -> None:
     assert read_metadata(prepared)["notes"] == [note] and note in summarise(prepared)
 
 
+LINE = "train_00002.jpg 1"
 SKIPS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "no image": (
         "aligned",
         lambda raw: (raw / "Image/aligned/train_00002_aligned.jpg").unlink(),
         NO_IMAGE,
+    ),
+    "no line": (
+        "aligned",
+        lambda raw: (raw / LIST).write_text((raw / LIST).read_text().replace(f"{LINE}\n", "")),
+        UNLABELLED,
     ),
     "bad image": (
         "aligned",

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from drr_jax.errors import InputError
+from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet import building
 from tfds_reactionet.building import (
     NO_LANDMARKS,
     OFFICIAL,
+    UNLABELLED,
     Frame,
     Options,
     Skip,
@@ -28,13 +30,14 @@ from tfds_reactionet.building import (
 )
 from tfds_reactionet.raf_db import labels
 from tfds_reactionet.raf_db.store import Store, find_store
-from tfds_reactionet.reading import Pixels, folder_names, folders, matching
+from tfds_reactionet.reading import Pixels, file_names, folder_names, folders, matching
 
 NO_IMAGE = "label without an image"
 
 _LIST = re.compile(r"list_par?tition_label\.txt", re.IGNORECASE)
 _SPLITS = ("train", "test")
 _LEVELS = 4
+_MEANINGS = ", ".join(f"{code} ({EXPRESSIONS[at]})" for code, at in labels.CODES.items())
 # Folders of images or annotations: not walked any deeper.
 _LEAVES = frozenset(("aligned", "original", "manual", "boundingbox", "auto", *labels.CODES))
 
@@ -53,7 +56,7 @@ class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
     folds = OFFICIAL
-    label_files: tuple[Path, ...]  # one, or one a split
+    label_files: Mapping[str, Path]  # by split, of a mirror; or one, under ""
     images: Mapping[str, Store]  # by folder: one, or 14 of the mirror named train/1 and so on
     attributes: Store | None = None
     boxes: Store | None = None
@@ -79,7 +82,7 @@ class Reader(building.Reader):
                     raise InputError(
                         f"{around}: no Image/{self.config} in it, and no {self.config}.zip"
                     )
-                self.label_files, self.images = (path,), {"": images}
+                self.label_files, self.images = {"": path}, {"": images}
                 self.attributes = find_store(near, "annotation", "manual")
                 self.boxes = find_store(near, "annotation", "boundingbox")
                 return
@@ -89,6 +92,7 @@ class Reader(building.Reader):
                 raise InputError(f"{self.root}: holds aligned faces only; expected config aligned")
             if mirror:
                 self.label_files, self.images = _mirror_labels(folder), mirror
+                _check_folders(folder, self.label_files)
                 return
         raise InputError(f"{self.root}: no labels; expected EmoLabel/list_patition_label.txt in it")
 
@@ -134,18 +138,36 @@ class Reader(building.Reader):
             )
 
     def said(self) -> dict[str, Any]:
-        """How many faces are cut out otherwise than the others, for want of landmarks."""
+        """Where a mirror's labels are from, or how many faces are cut out otherwise than others."""
+        if "" not in self.images:
+            of = [
+                f"{split}: {self.label_files[split].name}"
+                if split in self.label_files
+                else f"{split}: its folders' names, there is no {split}_labels.csv"
+                for split in _SPLITS
+            ]
+            return {"notes": [f"labels of {', '.join(of)}"]}
         if not (self.cuts_faces and self.attributes):
             return {}
         boxes = _by_stem(self.boxes, "_boundingbox.txt").keys()
         boxes -= _by_stem(self.attributes, "_manu_attri.txt").keys()
-        count = sum(label.stem in boxes for label in labels.read_list(self.label_files[0]))
+        count = sum(label.stem in boxes for label in labels.read_list(self.label_files[""]))
         note = f"WARNING: {count} without a file of landmarks, cut out by their boxes"
         return {"notes": [note] if count else []}
 
     def stamped(self) -> list[Path]:
         stores = [*self.images.values(), self.attributes, self.boxes]
-        return [*self.label_files, *(store.path for store in stores if store)]
+        return [*self.label_files.values(), *(store.path for store in stores if store)]
+
+    def unread(self) -> list[Skip]:
+        """Images that no line of the labels is for: in the release each has one."""
+        images, folder_of = self._images()
+        labelled = {label.stem for label in self._labels(folder_of)}
+        return [
+            Skip(stem, UNLABELLED, pixels.file)
+            for stem, pixels in sorted(images.items())
+            if stem not in labelled
+        ]
 
     def _images(self) -> tuple[dict[str, Pixels], dict[str, str]]:
         """Images by stem, and the folder of each."""
@@ -163,17 +185,20 @@ class Reader(building.Reader):
 
     def _labels(self, folder_of: Mapping[str, str]) -> list[labels.Label]:
         if "" in self.images:
-            return labels.read_list(self.label_files[0])
+            return labels.read_list(self.label_files[""])
         in_folders = {
             stem: labels.CODES[folder.split("/")[1]] for stem, folder in folder_of.items()
         }
         for stem, folder in folder_of.items():
             if stem.split("_")[0] != folder.split("/")[0]:
                 raise InputError(f"{self.images[folder].path}: {stem} is of the other split")
-        if not self.label_files:
-            return [labels.Label(*item) for item in sorted(in_folders.items())]
         found = []
-        for split, path in zip(_SPLITS, self.label_files, strict=True):
+        for split in _SPLITS:
+            path = self.label_files.get(split)
+            if path is None:
+                of_split = [it for it in in_folders.items() if it[0].startswith(f"{split}_")]
+                found += [labels.Label(*item) for item in sorted(of_split)]
+                continue
             for label in labels.read_csv(path):
                 if label.split != split:
                     raise InputError(f"{path}: {label.stem} is of the other split")
@@ -205,10 +230,33 @@ def _mirror(folder: Path) -> dict[str, Store]:
     }
 
 
-def _mirror_labels(folder: Path) -> tuple[Path, ...]:
-    """train_labels.csv and test_labels.csv in a mirror's folder or beside it, if both are there."""
-    for place in (folder, folder.parent):
-        paths = tuple(place / f"{split}_labels.csv" for split in _SPLITS)
-        if all(path.is_file() for path in paths):
-            return paths
-    return ()
+def _mirror_labels(folder: Path) -> dict[str, Path]:
+    """train_labels.csv and test_labels.csv by split, in a mirror's folder or beside it."""
+    places = (folder.parent, folder)  # the folder's own win
+    paths = [(split, place / f"{split}_labels.csv") for place in places for split in _SPLITS]
+    return {split: path for split, path in paths if path.is_file()}
+
+
+def _check_folders(folder: Path, tables: Mapping[str, Path]) -> None:
+    """Raises InputError for a mirror's folder that is no label, and for a label without a folder.
+
+    Folders that count from 0 would give each image the label before its own.
+    """
+    for split in _SPLITS:
+        names = folder_names(folder / split)
+        for name in names:
+            if name not in labels.CODES and _holds_faces(folder / split / name):
+                raise InputError(
+                    f"{folder / split / name}: {name[:20]!r} is no label of RAF-DB; expected "
+                    f"folders {_MEANINGS}: rename them, of labels from 0 the last one first"
+                )
+        lacking = [code for code in labels.CODES if code not in names]
+        if lacking and split not in tables:
+            raise InputError(
+                f"{folder / split}: no folder {', '.join(lacking)}, and no {split}_labels.csv; "
+                f"expected folders {_MEANINGS} (an empty one where your copy has no such face)"
+            )
+
+
+def _holds_faces(folder: Path) -> bool:
+    return any(map(labels.stem_of, file_names(folder)))

@@ -14,7 +14,7 @@ SEQUENCES: dict[str, tuple[int | None, list[tuple[int, int]], bool]] = {
     "S005/002": (None, [(1, 2)], False),
     "S010/002": (7, [(1, 3), (2, 1), (5, 5), (25, 0), (27, 4)], False),
     "S011/001": (5, [(6, 5), (12, 5), (64, 2)], False),
-    "S130/009": (1, [], False),
+    "S130/009": (1, [(63, 1)], False),  # head and eyes are not counted
     "S138/004": (2, [(14, 4)], False),
     "S501/006": (6, [(4, 1), (15, 2)], True),
     "S999/003": (4, [(1, 4), (4, 4), (20, 3)], True),

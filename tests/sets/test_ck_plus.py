@@ -219,6 +219,8 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         "does not belong into",
     ),
     "grade": (write(FACS, number(1) + number(6)), "facs.txt: line 1: intensity 6"),
+    "no AU": (write(FACS, ""), "facs.txt: empty; expected lines of AU and intensity"),
+    "blank": (write(FACS, "\r\n"), "facs.txt: empty; expected lines of AU and intensity"),
     "AU": (write(FACS, "\n" + number(0) + number(1)), "facs.txt: line 2: AU 0"),
     "AU twice": (write(FACS, 2 * (number(1) + number(1) + "\n")), "line 2: AU 1 is there twice"),
     "column": (write(FACS, number(1)), "expected 2 numbers"),

@@ -37,10 +37,16 @@ def read_emotion(path: Path) -> str:
 def read_facs(path: Path) -> dict[int, int]:
     """Intensity by AU, 0 if not graded; AUs that are not in the file are absent.
 
-    A sequence without any AU has an empty file. Raises InputError.
+    Raises InputError, also for a file without any: no expression is without a code, and a lost
+    file must not say that all AUs are absent.
     """
     found: dict[int, int] = {}
-    for line, (number, intensity) in _rows(path, 2):
+    rows = _rows(path, 2)
+    if not rows:
+        raise InputError(
+            f"{path}: empty; expected lines of AU and intensity: unpack the archive again"
+        )
+    for line, (number, intensity) in rows:
         au = _whole(number, 1, _LAST_AU, f"{path}: line {line}: AU")
         if au in found:
             raise InputError(f"{path}: line {line}: AU {au} is there twice")

@@ -20,10 +20,13 @@ from tfds_reactionet.mmi import metadata, turns
 from tfds_reactionet.mmi.reader import (
     NO_CLIP,
     NO_EMOTION,
+    NO_LABEL,
     NO_MEDIA,
     NO_SESSION,
     NO_SIDE,
     NO_VIEW,
+    OTHER_CLIP,
+    OTHER_SUBJECT,
     OTHER_VIEW,
     SEVERAL,
 )
@@ -166,6 +169,7 @@ def keep_eleven(raw: Path) -> None:
     for name in ("avi", "xml"):
         (raw / f"Sessions/200/S032-108.{name}").rename(raw / f"Sessions/200/S099-200.{name}")
     change("200/session.xml", "S032-108.avi", "S099-200.AVI")(raw)
+    change("200/session.xml", 'subject id="32"', 'subject id="99"')(raw)
 
 
 def unlink(name: str) -> Callable[[Path], None]:
@@ -180,6 +184,9 @@ SKIPS: dict[str, tuple[Callable[[Path], Any], str]] = {
         change("8/session.xml", "S032-108.avi", 'a.avi" view="1"/><track filename="b.avi'),
         NO_VIEW,
     ),
+    "no label": (unlink("8/S032-108.xml"), NO_LABEL),
+    "other clip": (change("8/session.xml", "S032-108.avi", "S032-999.avi"), OTHER_CLIP),
+    "other subject": (change("8/session.xml", 'subject id="32"', 'subject id="33"'), OTHER_SUBJECT),
     "no side": (change("8/session.xml", 'view="0"', 'view="2"'), NO_SIDE),
     "damaged": (lambda raw: (raw / "Sessions/8/S032-108.avi").write_bytes(b"RIFF"), NO_CLIP),
 }
@@ -198,13 +205,24 @@ def test_unusable_sessions_are_counted_and_listed(raw: Path, defect: str) -> Non
             path = raw / f"Sessions/201/S053-109.{name}"
             path.rename(path.with_stem("S032-201"))
         change("201/session.xml", "S053-109.avi", "S032-201.avi")(raw)
+        change("201/session.xml", 'subject id="53"', 'subject id="32"')(raw)
     prepared = build_mmi(raw, raw.parent / "data", max_skipped=0.2)
     assert read_metadata(prepared)["skipped"] == {**FILTERED, reason: 1}
 
 
 def test_session_without_labels_is_left_out(raw: Path) -> None:
+    """One that has never had any: of a session with AU codes alone."""
     (raw / "Sessions/103/S006-114.xml").unlink()
+    change("103/session.xml", "S006-114.xml", "S006-114-oao_aucs.xml")(raw)
     (raw / "Sessions/notes").mkdir()
+    prepared = build_mmi(raw, raw.parent / "data")
+    assert read_metadata(prepared)["skipped"] == FILTERED
+
+
+def test_subjects_that_sessions_number_otherwise_than_clips(raw: Path) -> None:
+    """Then the id says nothing of a clip's name; in the tree of these tests it is the same."""
+    for path in (raw / "Sessions").glob("*/session.xml"):
+        path.write_bytes(path.read_bytes().replace(b'subject id="', b'subject id="70'))
     prepared = build_mmi(raw, raw.parent / "data")
     assert read_metadata(prepared)["skipped"] == FILTERED
 

@@ -71,12 +71,16 @@ def emotions(path: Path) -> frozenset[int]:
     return frozenset(found)
 
 
+_CLIP = re.compile(r"(S[0-9]{2,4}-[0-9]{1,6})([-_.].*)?")
+
+
 @dataclass(frozen=True)
 class Session:
     """What a session.xml says."""
 
     views: Sequence[tuple[str, int]]  # (file name in upper case, view) of the tracks
     annotations: frozenset[str]  # file names in lower case
+    subject: str = ""  # its number as it is written, "" if there is none
 
     def view(self, file: str) -> int | None:
         """View of a file: its track's, or that of all tracks; None if that is not one."""
@@ -84,10 +88,15 @@ class Session:
         every = own or {view for _, view in self.views}
         return every.pop() if len(every) == 1 else None
 
+    def is_of(self, clip: str) -> bool:
+        """Whether it may be the session of a clip, S001-117: it names none, or this one."""
+        named = {match[1] for name, _ in self.views if (match := _CLIP.fullmatch(name))}
+        return not named or clip in named
+
 
 def read_session(path: Path) -> Session:
     """A session.xml. Raises InputError naming the line of a view that is not 0, 1 or 2."""
-    views, annotations = [], set()
+    views, annotations, subject = [], set(), ""
     for tag, attributes, line in read_elements(path):
         name = attributes.get("filename", "").strip()
         if "view" in attributes:
@@ -95,6 +104,8 @@ def read_session(path: Path) -> Session:
             if view not in VIEWS:
                 raise InputError(f"{path}: line {line}: view {view[:40]!r}, expected 0, 1 or 2")
             views.append((name.upper(), int(view)))
+        if tag == "subject" and not subject:
+            subject = attributes.get("id", "").strip()[:20]
         if tag == "annotation" and name:
             annotations.add(name.lower())
-    return Session(tuple(views), frozenset(annotations))
+    return Session(tuple(views), frozenset(annotations), subject)

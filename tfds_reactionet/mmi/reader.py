@@ -17,7 +17,15 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
+from tfds_reactionet.building import (
+    NO_LANDMARKS,
+    Frame,
+    Options,
+    Skip,
+    Spec,
+    Unit,
+    later,
+)
 from tfds_reactionet.mmi import metadata, turns
 
 EMOTIONS = 6  # codes 1 to 6: anger, disgust, fear, happiness, sadness, surprise
@@ -25,6 +33,9 @@ EMOTIONS = 6  # codes 1 to 6: anger, disgust, fear, happiness, sadness, surprise
 NO_EMOTION = "session without one of the six expressions"
 SEVERAL = "session of several expressions"
 OTHER_VIEW = "session of a view that was not asked for"
+NO_LABEL = "label file is missing that session.xml names"
+OTHER_CLIP = "session.xml of another clip"
+OTHER_SUBJECT = "session.xml names another subject than the clip"
 NO_MEDIA = "session without its clip or images"
 NO_SESSION = "session without a session.xml"
 NO_VIEW = "session.xml that does not name one view"
@@ -81,6 +92,7 @@ class Take(NamedTuple):
     expression: int
     view: int
     rotation: int
+    subject: str  # as session.xml numbers it
 
 
 class Reader(building.Reader):
@@ -129,7 +141,7 @@ class Reader(building.Reader):
         return [replace(unit, part=part(unit.subject)) for unit in units]
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
-        files, expression, view, rotation = unit.source
+        files, expression, view, rotation, _ = unit.source
         images: dict[int, tuple[reading.Pixels, Path, int | None]] = {}  # whole, file, its frame
         if files[0].suffix.lower() in reading.VIDEO_SUFFIXES:
             length = reading.video_length(files[0])
@@ -169,14 +181,33 @@ class Reader(building.Reader):
         names = reading.folder_names(self.sessions)
         return [self.sessions / name for name in sorted(names, key=lambda name: (len(name), name))]
 
-    def _sessions(self) -> Iterator[Unit | Skip]:
-        """Every session's clip or images, or why it yields no record. Raises InputError."""
+    def _sessions(self) -> list[Unit | Skip]:
+        """Every session's clip or images, or why it yields no record. Raises InputError.
+
+        Ids of subjects are compared if most sessions number them as their clips do: no public file
+        says that they must.
+        """
+        found = list(self._found())
+        units = [unit for unit in found if isinstance(unit, Unit)]
+        other = {unit.sequence for unit in units if _is_of_another(unit)}
+        if 2 * len(other) >= len(units):
+            return found
+        return [
+            Skip(unit.sequence, OTHER_SUBJECT, str(unit.source.files[0].with_name("session.xml")))
+            if isinstance(unit, Unit) and unit.sequence in other
+            else unit
+            for unit in found
+        ]
+
+    def _found(self) -> Iterator[Unit | Skip]:
         listed = turns.read_file(self.turns) if self.turns else {}
         for folder in self._folders():
             names = reading.file_names(folder)
             labels = [name for name in names if _LABELS.fullmatch(name)]
             if not labels and "session.xml" in names:
-                yield Skip(folder.name, NO_EMOTION, str(folder))
+                named = metadata.read_session(folder / "session.xml").annotations
+                lost = any(map(_LABELS.fullmatch, named))
+                yield Skip(folder.name, NO_LABEL if lost else NO_EMOTION, str(folder))
             for label in labels:
                 yield self._session(folder, label, names, listed)
 
@@ -196,6 +227,8 @@ class Reader(building.Reader):
         if "session.xml" not in names:
             return Skip(unit.sequence, NO_SESSION, str(folder))
         session = metadata.read_session(folder / "session.xml")
+        if not session.is_of(name):
+            return Skip(unit.sequence, OTHER_CLIP, str(folder / "session.xml"))
         view = session.view(media[0].name)
         if view is None or str(view) not in self.options["views"].split(","):
             reason = NO_VIEW if view is None else OTHER_VIEW
@@ -209,7 +242,14 @@ class Reader(building.Reader):
             and media[0].suffix.lower() in reading.VIDEO_SUFFIXES
         ):
             degrees = turns.usual(unit.subject, view, coded)
-        return replace(unit, source=Take(media, min(found) - 1, view, degrees))
+        take = Take(media, min(found) - 1, view, degrees, session.subject)
+        return replace(unit, source=take)
+
+
+def _is_of_another(unit: Unit) -> bool:
+    """Whether session.xml gives its subject another number than the clip's name has."""
+    number = unit.source.subject.upper().removeprefix("S")
+    return number.isdecimal() and int(number) != int(unit.subject[1:])
 
 
 def _media(folder: Path, name: str, names: list[str]) -> tuple[Path, ...]:

@@ -185,7 +185,7 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "width": (edit("training", ",10,10,40", ",10,40"), "line 2 has 8 columns, expected 9"),
     "column": (edit("training", "arousal", "calm"), "training.csv: no column 'arousal'"),
     "not utf-8": (
-        lambda raw: (raw / LISTS / "training.csv").write_bytes(b"\xff\xfe"),
+        lambda raw: (raw / LISTS / "training.csv").write_bytes(b"a\xff"),
         "training.csv: not UTF-8 at byte ",
     ),
     "no list": (

@@ -12,7 +12,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS
-from tfds_reactionet.reading import Box, check_header, csv_rows, readable
+from tfds_reactionet.reading import Box, check_header, check_separator, csv_rows, readable
 
 COLUMNS = (
     "subDirectory_filePath",
@@ -59,11 +59,14 @@ def read_list(path: Path, names: Sequence[str] = EXPRESSIONS) -> Iterator[Listed
         if not any(cells):
             continue
         if header is None:
+            check_separator(path, ",".join(cells), COLUMNS, line)
             header = cells if COLUMNS[0] in cells else list(COLUMNS)
             check_header(path, header, COLUMNS)
             if header is cells:
                 continue
         if len(cells) != len(header):
+            if len(cells) == 1:  # without a header
+                check_separator(path, cells[0], line=line)
             raise InputError(
                 f"{path}: line {line} has {len(cells)} columns, expected {len(header)} "
                 f"({','.join(COLUMNS[:2])}, ...)"

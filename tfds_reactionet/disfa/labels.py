@@ -7,7 +7,14 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import au_names
-from tfds_reactionet.reading import check_alike, check_owner, frame_number, matching, numbered_lines
+from tfds_reactionet.reading import (
+    check_alike,
+    check_owner,
+    check_separator,
+    frame_number,
+    matching,
+    numbered_lines,
+)
 
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 CODED_AUS = au_names(*CODED)
@@ -22,6 +29,7 @@ def read_intensity(path: Path) -> dict[int, float]:
     for line, text in numbered_lines(path):
         cells = [cell.strip() for cell in text.split(",")]
         if len(cells) != 2:
+            check_separator(path, text, line=line)
             raise InputError(f"{path}: line {line}: {text[:40]!r}, expected frame,intensity")
         frame = frame_number(cells[0], path, line)
         if frame in found:

@@ -15,7 +15,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from drr_jax.facs import EMOTIONET_AUS_11, au_names
-from tfds_reactionet.reading import numbered_lines
+from tfds_reactionet.reading import check_separator, numbered_lines
 
 AUS = 60
 ALL_AUS = au_names(*range(1, AUS + 1))
@@ -88,6 +88,7 @@ def read_csv(path: Path) -> Iterator[Coded]:
         if columns is None:
             columns = find_columns(cells, where)
             if columns is None:
+                check_separator(path, text, ("URL",), line)
                 raise InputError(f"{where}: expected a header with URL, 'AU 1', 'AU 2', ...")
         else:
             yield coded(cells, columns, line, where)

@@ -14,7 +14,13 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from tfds_reactionet.fer_plus.votes import COLUMNS
-from tfds_reactionet.reading import csv_rows, read_table, readable
+from tfds_reactionet.reading import (
+    check_begin,
+    check_separator,
+    csv_rows,
+    read_table,
+    readable,
+)
 
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 SIDE = 48
@@ -82,6 +88,7 @@ def read_labels(path: Path, split: str) -> list[Voted]:
         if len(cells) == 2 + len(COLUMNS) and _BOX.fullmatch(cells[1]):
             del cells[1]
         if len(cells) != 1 + len(COLUMNS):
+            check_separator(path, cells[0].split('"')[0], line=line)
             raise InputError(
                 f'{where} has {len(cells)} columns, expected name, "(0, 0, 48, 48)" and '
                 f"{len(COLUMNS)} votes"
@@ -105,6 +112,7 @@ def read_faces(path: Path) -> Iterator[tuple[str, int, RowPixels]]:
             continue
         if columns is None:
             header = [cell.lower() for cell in cells]
+            check_separator(path, ",".join(cells), _NEEDED, line)
             for name in _NEEDED:
                 if header.count(name) != 1:
                     raise InputError(f"{where}: expected the header emotion,pixels,Usage")
@@ -128,6 +136,8 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
         start = line = 0
         while text := file.readline(_LONGEST):
             line += 1
+            if not start:
+                check_begin(path, text[:8])
             if len(text) == _LONGEST:
                 raise InputError(f"{path}: line {line} is longer than {_LONGEST} bytes")
             yield line, start, text
@@ -138,7 +148,7 @@ def _cells(text: bytes, path: Path, line: int) -> list[str]:
     try:
         cells = text.decode("utf-8").removeprefix("\ufeff").split(",")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: line {line}: not UTF-8 at byte {error.start}") from error
+        raise InputError(f"{path}: line {line}: not UTF-8 at byte {error.start} of it") from error
     return [cell.strip().strip('"').strip() for cell in cells]
 
 

@@ -84,10 +84,13 @@ from .spectrogram import log_mel as log_mel
 from .spectrogram import sound_described as sound_described
 from .spectrogram import to_levels as to_levels
 from .spectrogram import window_before as window_before
+from .tables import check_begin as check_begin
 from .tables import check_header as check_header
+from .tables import check_separator as check_separator
 from .tables import csv_rows as csv_rows
 from .tables import frame_number as frame_number
 from .tables import inner_path as inner_path
+from .tables import not_text as not_text
 from .tables import numbered_lines as numbered_lines
 from .tables import read_pairs as read_pairs
 from .tables import read_table as read_table

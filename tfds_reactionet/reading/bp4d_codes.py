@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Int8
 from drr_jax.errors import InputError
 from drr_jax.facs import au_names
 from tfds_reactionet.reading.numbering import shift
-from tfds_reactionet.reading.tables import frame_number, numbered_lines
+from tfds_reactionet.reading.tables import check_separator, frame_number, numbered_lines
 
 # All that is coded in any file; the other columns hold 9 everywhere.
 CODED = (1, 2, 4, 5, 6, 7, *range(9, 21), 22, 23, 24, *range(27, 40))
@@ -47,6 +47,8 @@ def read_bp4d_occurrence(path: Path) -> Codes:
     if not lines:
         raise InputError(f"{path}: empty; expected a header 0,1,2,...")
     columns: dict[int, int] = {}
+    if len(lines[0][1]) == 1:
+        check_separator(path, lines[0][1][0])
     for position, cell in enumerate(lines[0][1]):
         if position == 0 and cell.lower() in _FRAME_NAMES:
             cell = "0"  # BP4D writes 0; of BP4D+ only the place of the column is documented
@@ -81,6 +83,7 @@ def read_intensity(path: Path) -> dict[int, float]:
     found: dict[int, float] = {}
     for line, cells in _lines(path):
         if len(cells) != 2:
+            check_separator(path, ",".join(cells), line=line)
             raise InputError(f"{path}: line {line} has {len(cells)} columns, expected frame,code")
         frame = _new_frame(cells[0], found, path, line)
         if cells[1] not in _INTENSITY:

@@ -4,7 +4,7 @@ import contextlib
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,19 @@ from drr_jax.cells import plain
 from drr_jax.errors import InputError
 
 T = TypeVar("T")
+# What a file begins with that is no text of ours, and what to do about it.
+_OTHERS = {
+    b"\xff\xfe": "UTF-16; convert it first, e.g. iconv -f UTF-16 -t UTF-8 {name} > utf8.tmp",
+    b"\xfe\xff": "UTF-16; convert it first, e.g. iconv -f UTF-16 -t UTF-8 {name} > utf8.tmp",
+    b"\x1f\x8b": "compressed by gzip; unpack it first: gunzip < {name} > unpacked.tmp",
+    b"BZh": "compressed by bzip2; unpack it first: bunzip2 < {name} > unpacked.tmp",
+    b"\xfd7zXZ": "compressed by xz; unpack it first: xz -d < {name} > unpacked.tmp",
+    b"PK\3\4": "a zip file or a workbook; unpack it, or save it as CSV",
+    b"\xd0\xcf\x11\xe0": "a workbook of Excel; save it as CSV",
+}
+_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _BETWEEN = re.compile(r"[\s,]")
+_BEGIN = 8  # bytes
 _FRAME = re.compile(r"[0-9]{1,9}")
 
 
@@ -29,17 +41,31 @@ def readable(path: Path) -> Iterator[None]:
 def read_text(path: Path, most: int = limits.DOCUMENT_BYTES) -> str:
     """Text of a UTF-8 file of at most `most` bytes (a byte order mark is dropped).
 
-    Raises InputError naming the byte offset if the file is not UTF-8.
+    Raises InputError naming the byte offset if the file is not UTF-8, or what it is instead.
     """
     with readable(path):
         data = files.read_at_most(path, most)
+    check_begin(path, data[:_BEGIN])
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise _not_text(path, error.start) from error
+        raise not_text(path, error.start) from error
 
 
-def _not_text(path: Path, byte: int) -> InputError:
+def check_begin(path: Path, data: bytes) -> None:
+    """Raises InputError if a file's first bytes say that it is another kind than UTF-8 text."""
+    kind = next((kind for begin, kind in _OTHERS.items() if data.startswith(begin)), None)
+    if kind is None and b"\0" in data[:2]:  # ASCII in UTF-16 without its mark has every other
+        wide = {(False, True): "UTF-16LE", (True, False): "UTF-16BE"}
+        code = wide.get((data[0] == 0, data[1:2] == b"\0"))
+        utf_16, zeros = _OTHERS[b"\xff\xfe"], "bytes of zero; copy it again"
+        kind = utf_16.replace("UTF-16", code) if code else zeros
+    if kind:
+        raise InputError(f"{path}: not UTF-8 but {kind.format(name=path.name)}")
+
+
+def not_text(path: Path, byte: int) -> InputError:
+    """The error for bytes that are no UTF-8, which files of old Windows programs have."""
     return InputError(
         f"{path}: not UTF-8 at byte {byte}; convert it first, "
         f"e.g. iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8.tmp"
@@ -56,10 +82,12 @@ def text_lines(path: Path) -> Iterator[str]:
         for number, raw in enumerate(iter(lambda: file.readline(limits.LINE + 1), b""), 1):
             if len(raw) > limits.LINE:
                 raise InputError(f"{path}: line {number} is longer than {limits.LINE} bytes")
+            if not done:
+                check_begin(path, raw[:_BEGIN])
             try:
                 text = raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise _not_text(path, done + error.start) from error
+                raise not_text(path, done + error.start) from error
             if not done:
                 text = text.removeprefix("\ufeff")
             done += len(raw)
@@ -102,6 +130,7 @@ def check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> No
     """Raises InputError if a needed column is missing or a column occurs twice."""
     missing = [name for name in needed if name not in header]
     if missing:
+        check_separator(path, ",".join(header), needed)
         raise InputError(
             f"{path}: no column {missing[0]!r}; expected columns {','.join(needed[:8])}"
             f"{',...' if len(needed) > 8 else ''}, found "
@@ -112,6 +141,29 @@ def check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> No
         if name in seen and name:
             raise InputError(f"{path}: column {name[:40]!r} occurs twice; expected it once")
         seen.add(name)
+
+
+def other_separator(text: str, names: Collection[str] = ()) -> str | None:
+    """What parts a line instead of commas, a word; None if it is not parted so.
+
+    Of a header, it must give all `names`; of another line, there must be no comma.
+    """
+    bare = text.replace('"', "").replace("'", "").lower()
+    if not names and "," in bare:
+        return None
+    for mark, word in _MARKS.items():
+        cells = [cell.strip() for cell in bare.split(mark)]
+        if len(cells) > 1 and {name.lower() for name in names} <= set(cells):
+            return word
+    return None
+
+
+def check_separator(path: Path, text: str, names: Collection[str] = (), line: int = 1) -> None:
+    """Raises InputError if another mark than a comma separates the columns (`other_separator`)."""
+    if word := other_separator(text, names):
+        raise InputError(
+            f"{path}: line {line}: {word} separate the columns; expected commas, and decimal points"
+        )
 
 
 def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -12,6 +12,7 @@ from prepared_faces import build
 from raw_fer_plus import FOLDERS, HEADER, NEW, OLD, write_pair, write_tree
 
 from drr_jax.errors import InputError
+from tfds_reactionet.building import UNLABELLED
 from tfds_reactionet.fer_plus import tables
 
 
@@ -43,6 +44,27 @@ def drop_last_line(name: str) -> Callable[[Path], Any]:
     return act
 
 
+def double(name: str, line: int, dropped: int) -> Callable[[Path], Any]:
+    """A line twice and another one not at all: as many rows, but those between are shifted."""
+
+    def act(raw: Path) -> None:
+        lines = (raw / name).read_bytes().splitlines(keepends=True)
+        lines[line - 1] *= 2
+        del lines[dropped - 1]
+        (raw / name).write_bytes(b"".join(lines))
+
+    return act
+
+
+def swap(name: str, line: int, other: int) -> Callable[[Path], Any]:
+    def act(raw: Path) -> None:
+        lines = (raw / name).read_bytes().splitlines(keepends=True)
+        lines[line - 1], lines[other - 1] = lines[other - 1], lines[line - 1]
+        (raw / name).write_bytes(b"".join(lines))
+
+    return act
+
+
 DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "vote": (change(NEW, ",4,0,0,1,3", ",4,0,0,x,3"), "new.csv: line 2: 'x' votes, expected 0 to"),
     "sum": (change(NEW, ",4,0,0,1,3", ",4,0,0,3,3"), "line 2: 12 votes in all, expected 10"),
@@ -50,6 +72,8 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "usage": (change(NEW, "PublicTest", "Public"), "line 8: Usage 'Public', expected Training or"),
     "column": (change(NEW, "contempt", "scorn"), "no column 'contempt'"),
     "order": (change(NEW, "PublicTest", "PrivateTest"), "line 8: Usage is not that of fer2013.csv"),
+    "doubled": (double(NEW, 2, 5), "line 3: fer0000000.png comes after fer0000000.png; expected n"),
+    "swapped": (swap(NEW, 3, 7), "line 7: fer0000001.png comes after fer0000032.png; expected nam"),
     "votes end": (drop_last_line(NEW), "fer2013new.csv: ends after 10 rows"),
     "faces end": (drop_last_line(OLD), "fer2013.csv: ends after 10 rows"),
     "header": (change(OLD, "emotion,pixels", "emotion,points"), "line 1: expected the header"),
@@ -74,6 +98,21 @@ def test_defect_is_one_line_and_nothing_is_left(raw: Path, defect: str) -> None:
         build("fer_plus/votes", raw, raw.parent / "data")
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert not list(raw.parent.glob("data/fer_plus/votes/*"))
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_an_image_without_votes_is_counted(tmp_path: Path, table: bool) -> None:
+    write_tree(tmp_path / "raw")
+    for path in (tmp_path / "raw").rglob("label.csv"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if "fer0000001" not in line))
+    if table:
+        write_pair(tmp_path / "pair")
+        text = (tmp_path / "pair" / NEW).read_text()
+        lines = [line for line in text.splitlines() if "fer0000001" not in line]
+        (tmp_path / "raw" / NEW).write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=rf"most often: {UNLABELLED} \(1\)"):
+        build("fer_plus/votes", tmp_path / "raw", tmp_path / "data")
 
 
 def test_label_file_of_a_tree_with_a_defect(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS, FER_PLUS_EXPRESSIONS
 from tfds_reactionet import building
-from tfds_reactionet.building import Frame, Options, Skip, Spec, Unit, dealt
+from tfds_reactionet.building import UNLABELLED, Frame, Options, Skip, Spec, Unit, dealt
 from tfds_reactionet.fer_plus import tables
 from tfds_reactionet.fer_plus.votes import COLUMNS, label
 from tfds_reactionet.reading import FoldChoice, ImageFile, Pixels, Protocol, folders, matching
@@ -107,17 +107,16 @@ class Reader(building.Reader):
                 "those folders with label.csv"
             )
 
-    def units(self) -> list[Unit]:
+    def _rows(self) -> list[Row]:
         if self.faces:
-            found = _alone(self.faces)
-        elif self.pair:
-            found = _joined(*self.pair)
-        elif self.votes:
-            found = _by_name(self.votes, self.tree)
-        else:
-            found = _labelled(self.tree)
+            return _alone(self.faces)
+        if self.pair:
+            return _joined(*self.pair)
+        return _by_name(self.votes, self.tree) if self.votes else _labelled(self.tree)
+
+    def units(self) -> list[Unit]:
         rows: dict[str, list[Row]] = {split: [] for split in tables.SPLITS.values()}
-        for row in found:
+        for row in self._rows():
             rows[row.voted.split].append(row)
         option = self.options["folds"]
         return dealt(rows, self.folds, option, lambda row: row.voted.name or f"row{row.number}")
@@ -144,6 +143,20 @@ class Reader(building.Reader):
                 "name": row.voted.name,
             }
             yield Frame(row.number, row.pixels, expression=expression, extra=extra)
+
+    def unread(self) -> list[Skip]:
+        """Images of a tree that no row of votes names: the release has votes for each."""
+        if not self.tree:
+            return []
+        named: dict[str, set[str]] = {split: set() for split in self.tree}
+        for row in self._rows():
+            named[row.voted.split].add(row.voted.name)
+        return [
+            Skip(f"{split}/{name}", UNLABELLED, image.file)
+            for split, folder in self.tree.items()
+            for name, image in sorted(_images(folder).items())
+            if name not in named[split]
+        ]
 
     def said(self) -> dict[str, Any]:
         """Whose votes were read, if any, and where the images were."""

@@ -30,6 +30,8 @@ _BOX = re.compile(r"\(\s*[0-9]{1,4}(\s*,\s*[0-9]{1,4}){3}\s*\)")
 _VOTE = re.compile("[0-9]|10")
 _CODE = re.compile("[0-6]")
 _NEEDED = ("emotion", "pixels", "usage")
+# The four names that two rows have, of which one is out of its order in fer2013new.csv.
+_TWICE = ("fer0006953.png", "fer0011785.png", "fer0008403.png", "fer0033120.png")
 _LONGEST = 1 << 16  # bytes of a line; a row of fer2013.csv has at most 9,240
 
 
@@ -66,7 +68,11 @@ class RowPixels:
 
 
 def read_votes(path: Path) -> list[Voted]:
-    """All rows of fer2013new.csv. Raises InputError naming the line."""
+    """All rows of fer2013new.csv. Raises InputError naming the line.
+
+    Names rise from row to row: one that does not is doubled or moved, and all rows after it belong
+    to other images.
+    """
     rows = []
     for line, cells in read_table(path, ("Usage", "Image name", *COLUMNS)):
         where = f"{path}: line {line}"
@@ -75,6 +81,7 @@ def read_votes(path: Path) -> list[Voted]:
             raise InputError(f"{where}: image name {name[:40]!r}, expected fer0000000.png")
         votes = _votes([cells[column] for column in COLUMNS], where)
         rows.append(Voted(line, split, name, votes))
+    _check_order(path, rows)
     return rows
 
 
@@ -96,7 +103,21 @@ def read_labels(path: Path, split: str) -> list[Voted]:
         if not _NAME.fullmatch(cells[0]):
             raise InputError(f"{where}: image name {cells[0][:40]!r}, expected fer0000000.png")
         rows.append(Voted(line, split, cells[0], _votes(cells[1:], where)))
+    _check_order(path, rows)
     return rows
+
+
+def _check_order(path: Path, rows: Sequence[Voted]) -> None:
+    last = ""
+    for row in rows:
+        if not row.name or row.name in _TWICE:
+            continue
+        if row.name <= last:
+            raise InputError(
+                f"{path}: line {row.line}: {row.name} comes after {last}; expected names that rise "
+                "from row to row, as in the release: rows were moved or doubled, copy it again"
+            )
+        last = row.name
 
 
 def read_faces(path: Path) -> Iterator[tuple[str, int, RowPixels]]:

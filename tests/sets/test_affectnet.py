@@ -16,7 +16,14 @@ from raw_affectnet import HEADER, ROWS, write_2017, write_2021
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS_8
 from tfds_reactionet.affectnet import labels
-from tfds_reactionet.affectnet.reader import NO_CLASS, NO_IMAGE, NO_LABEL, OTHER_CLASS
+from tfds_reactionet.affectnet.reader import (
+    NO_CLASS,
+    NO_IMAGE,
+    NO_LABEL,
+    OTHER_CLASS,
+    TWICE,
+    TWO_CLASSES,
+)
 from tfds_reactionet.building.face_records import BAD_IMAGE, NO_FACE, OUTSIDE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
@@ -113,6 +120,24 @@ def test_eight_classes_have_contempt(
     prepared = build("affectnet/eight", request.getfixturevalue(layout)[0], tmp_path)
     (scornful,) = (r for r, row in zip(records(prepared, 8), ROWS, strict=True) if row[1] == 7)
     assert scornful is not None and scornful["expression"] == 7
+
+
+def test_an_image_that_the_lists_name_twice_is_counted(raw: Path) -> None:
+    """It is tested on and not trained on; one of two expressions is neither."""
+    training, validation = (raw / LISTS / f"{name}.csv" for name in ("training", "validation"))
+    lines, tested = training.read_text().splitlines(), validation.read_text().splitlines()
+    other = lines[2].split(",")
+    other[6] = "2"
+    lines += [lines[1], ",".join(other), tested[1]]
+    training.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"4 of 10 frames are unusable"):
+        build("affectnet", raw, raw.parent / "data")
+    prepared = build("affectnet", raw, raw.parent / "data", max_skipped=0.5)
+    assert read_metadata(prepared)["skipped"] == {OTHER_CLASS: 3, TWICE: 2, TWO_CLASSES: 2}
+    names = [record["name"] for record in read(prepared).values()]
+    assert len(names) == len(set(names)) == 6 and other[0] not in names
+    (both,) = (r for r in read(prepared).values() if r["name"] == tested[1].split(",")[0])
+    assert both["part"] == "test"
 
 
 def test_boxes_are_cut_off_at_the_edges() -> None:

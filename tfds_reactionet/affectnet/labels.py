@@ -45,6 +45,7 @@ class Listed:
     expression: int  # index in the names, -1 for another class
     valence: float
     arousal: float
+    lack: str = ""  # why it yields no record, if another row names its image
 
 
 def read_list(path: Path, names: Sequence[str] = EXPRESSIONS) -> Iterator[Listed]:

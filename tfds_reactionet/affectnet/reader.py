@@ -7,6 +7,8 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,8 @@ from tfds_reactionet.reading import Box, ImageFile, folders, matching, moved, nu
 OTHER_CLASS = "expression outside of the seven (contempt, none, uncertain, no face)"
 NO_CLASS = "expression outside of the eight (none, uncertain, no face)"
 NO_IMAGE = "label without an image"
+TWICE = "image that an earlier row of the lists names, too"
+TWO_CLASSES = "image that rows of the lists give several expressions"
 NO_LABEL = "image without its label files"
 
 NAMES = {"seven": EXPRESSIONS, "eight": EXPRESSIONS_8}  # of the classes, by config
@@ -109,6 +113,7 @@ class Reader(building.Reader):
         if self.images:
             names = NAMES[self.config]
             rows = {split: list(labels.read_list(self.lists[split], names)) for split in _LISTS}
+            rows = _once(rows)
             return dealt(rows, self.folds, option, lambda row: row.path)
         found = {split: _numbered(self.sets[split]) for split in _LISTS}
         return dealt(found, self.folds, option, lambda row: row.path)
@@ -123,6 +128,8 @@ class Reader(building.Reader):
 
     def _listed(self, unit: Unit, row: labels.Listed) -> Frame | Skip:
         path = Path(self.images or "", row.path)
+        if row.lack:
+            return unit.skip(row.number, row.lack, path)
         if row.expression < 0:
             return unit.skip(row.number, OTHERS[self.config], path)
         if not path.is_file():
@@ -158,6 +165,27 @@ class Reader(building.Reader):
 def _is_leaf(name: str) -> bool:
     """Whether a folder has nothing but images or arrays in it."""
     return name.isdigit() or name.lower() in (_IMAGES, "automatically_annotated_images", *_INNER)
+
+
+def _once(rows: dict[str, list[labels.Listed]]) -> dict[str, list[labels.Listed]]:
+    """The rows, those marked that name an image again; validation.csv is the first list.
+
+    Of an image with several expressions nobody can tell which is right: no row of it counts. An
+    image in both lists is tested on, and not trained on.
+    """
+    told: dict[str, set[int]] = {}
+    for row in chain(*rows.values()):
+        told.setdefault(row.path, set()).add(row.expression)
+    seen: set[str] = set()
+    marked: dict[str, list[labels.Listed]] = {}
+    for split in reversed(_LISTS):
+        marked[split] = []
+        for row in rows[split]:
+            key = row.path
+            lack = TWO_CLASSES if len(told[key]) > 1 else TWICE if key in seen else ""
+            marked[split].append(replace(row, lack=lack) if lack else row)
+            seen.add(key)
+    return {split: marked[split] for split in _LISTS}
 
 
 def _clipped(box: Box, path: Path) -> Box:

@@ -12,6 +12,7 @@ from raw_reactionet import SCENES_WRITTEN, openface_columns, write_raw
 
 from drr_jax.errors import InputError
 from tfds_reactionet.building.summary import read_metadata, summarise
+from tfds_reactionet.reactionet import labels
 from tfds_reactionet.reactionet.reader import NO_FACE, NO_SIDE, OTHER_FACE
 
 KEY = "film/first/task2/seq1"
@@ -205,6 +206,34 @@ def test_lost_tracking_is_free_and_a_missing_file_is_not(raw: Path) -> None:
     path.unlink()
     with pytest.raises(InputError, match="4 of 48 frames are unusable"):
         built(raw, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ben", "ben"),
+        ("S000", "S000\u200b"),  # a character that nobody sees
+        ("S000", "\uff33000"),  # of full width
+        ("\u00e9", "e\u0301"),  # an accent of its own
+        ("Stra\u00dfe", "STRASSE"),
+        ("A B", "A\u00a0 B"),
+    ],
+)
+def test_spellings_of_one_name(one: str, other: str) -> None:
+    assert labels.spellings(["Anna", one, other, "S0", one]) == [sorted([one, other])]
+    assert labels.spellings(["Ben", "Bea", "S01", "S1"]) == []
+
+
+def test_one_person_in_two_spellings_is_warned_of(raw: Path) -> None:
+    path = raw / "labels/demographics.csv"
+    lines = path.read_text().replace("S000", "Ben").splitlines(keepends=True)
+    path.write_text("".join(lines))
+    assert "look like one name" not in summarise(build("reactionet", raw, raw.parent / "one"))
+    at = next(n for n, line in enumerate(lines) if ",Ben," in line)
+    lines[at] = lines[at].replace("Ben", "b\u200ben")
+    path.write_text("".join(lines))
+    text = summarise(build("reactionet", raw, raw.parent / "two"))
+    assert "  WARNING: 'Ben' and 'b\\u200ben' in labels/demographics.csv look like one name" in text
 
 
 def test_what_disks_and_people_leave_in_a_release(raw: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import statistics
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -93,6 +94,19 @@ def read_demographics(path: Path) -> dict[str, tuple[str, ...]]:
             raise InputError(f"{path}: line {line}: {key} names {row['subject'][:40]!r} twice")
         subjects[key].append(row["subject"])
     return {key: tuple(names) for key, names in subjects.items()}
+
+
+def spellings(names: Iterable[str]) -> list[list[str]]:
+    """Names that differ only in case, width, accents' encoding or characters that nobody sees.
+
+    They are the same after Unicode's NFKC, case folding and without format characters.
+    """
+    found: dict[str, set[str]] = {}
+    for name in names:
+        seen = "".join(c for c in name if unicodedata.category(c) != "Cf")
+        plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
+        found.setdefault(" ".join(plain.split()), set()).add(name)
+    return [sorted(several) for several in found.values() if len(several) > 1]
 
 
 def read_people(path: Path) -> dict[str, dict[str, str]]:

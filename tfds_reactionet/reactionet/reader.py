@@ -29,6 +29,7 @@ SEVERAL_FACES = "sequence of several faces, of which one is read (the {})"
 LACKING = "openface.csv without columns {}: unknown"
 
 _FEW = 4  # at most a sequence in so many may lack a side
+_MOST_NAMED = 5  # people, in one line
 _EVALUATED = [REACTIONET_AUS.index(name) for name in REACTIONET_AUS_12]
 
 
@@ -264,7 +265,7 @@ class Reader(FoldReader):
         return {
             "demographics": labels.read_people(path),
             "sequences_without_subject": without,
-            "notes": [note] if without else [],
+            "notes": [*([note] if without else []), *_spellings(known)],
             **self._rendering(),
         }
 
@@ -300,6 +301,19 @@ class Reader(FoldReader):
             if key not in there
             for frame in labelled.frames.tolist()
         ]
+
+
+def _spellings(people: Mapping[str, Sequence[str]]) -> list[str]:
+    """A warning of names that may be one person's, who would be trained and tested on."""
+    found = labels.spellings(name for names in people.values() for name in names)
+    if not found:
+        return []
+    named = ", ".join(" and ".join(map(ascii, several)) for several in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return [
+        f"WARNING: {named}{more} in {layout.DEMOGRAPHICS} look like one name, but count as several "
+        "people, who may be in several parts; write a person's name the same everywhere"
+    ]
 
 
 def _openface(path: Path, choice: reading.Choice) -> reading.OpenFaceFile | None:

@@ -85,16 +85,18 @@ def _listed(
         raise InputError(f"{where}: image {row[COLUMNS[0]][:80]!r}, expected folder/name.jpg")
     code = expression(_number(row["expression"], f"{where}: expression"), where, names)
     known = code >= 0
+    valence, arousal = (
+        affect(_number(row[name], f"{where}: {name}"), f"{where}: {name}") if known else np.nan
+        for name in ("valence", "arousal")
+    )
     return Listed(
         number,
         line,
         inner[0],
         _box([row[name] for name in COLUMNS[1:5]], where) if known else None,
         code,
-        *(
-            affect(_number(row[name], f"{where}: {name}"), f"{where}: {name}") if known else np.nan
-            for name in ("valence", "arousal")
-        ),
+        valence,
+        arousal,
     )
 
 

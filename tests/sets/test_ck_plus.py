@@ -199,6 +199,9 @@ def test_what_is_missing_is_counted_and_listed(raw: Path, defect: str) -> None:
     if reason == NO_FACS:  # the other config does not need them
         prepared = build("ck_plus/expression", raw, raw.parent / "data")
         assert (read(prepared)["S010/002", 5]["au"]["occurrence"] == -1).all()
+        assert read_metadata(prepared)["noted"] == {NO_FACS: 1}
+        note = "7 sequences have an emotion label; the release has 327"
+        assert read_metadata(prepared)["notes"] == [note]
 
 
 def write(name: str, text: str) -> Callable[[Path], Any]:

@@ -23,6 +23,7 @@ from tfds_reactionet.reading.crop import face_transform, move
 
 RECORDS = len(SUBJECTS) * len(TRIALS) * FRAMES
 FIRST = f"SN001/{TRIALS[0]}"
+AU1 = f"Labels/{FIRST}/AU1.txt"  # the first that is read
 AU12 = f"Labels/{FIRST}/AU12.txt"
 
 
@@ -186,8 +187,8 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         "its name says SN003, but it lies among the files of SN001; expected a file of SN001",
     ),
     "moved AU": (
-        lambda raw: (raw / AU12).write_text("001.jpg 0\n002.jpg 0\n003.jpg 0\n"),
-        "AU12.txt: frames 1 to 3, but other AUs have 0 to 2",
+        lambda raw: (raw / AU1).write_text("001.jpg 0\n002.jpg 0\n003.jpg 0\n"),
+        "AU1.txt: frames 1 to 3, but other AUs have 0 to 2",
     ),
     "row": (change(AU12, "001.jpg  ", "image 1"), "AU12.txt: line 4: 'image 1"),
     "twice": (change(AU12, "001.jpg", "000.jpg"), "line 4: image 0 is there twice"),

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drr_jax.errors import InputError
 from drr_jax.facs import CK_PLUS_AUS, EXPRESSIONS_8
@@ -27,6 +27,7 @@ NO_IMAGE = "labels without an image"
 NOT_LAST = "labels name a frame that is not the last image"
 OTHER_PEAK = "FACS codes name another frame than the emotion; both are taken for the peak's"
 
+IN_RELEASE = 327  # sequences with an emotion
 NAMES = {  # of the emotions, by config
     "au": labels.SIX_EMOTIONS,
     "expression": labels.SIX_EMOTIONS,
@@ -150,7 +151,15 @@ class Reader(building.Reader):
         later_images = [n for n in self._files("images", unit.sequence) if n > peak]
         facs = self._only("facs", unit.sequence) if "facs" in self.outer else None
         notes = [NOT_LAST] if later_images else []
+        if facs is None and "facs" in self.outer:
+            notes.append(NO_FACS)
         return [*notes, OTHER_PEAK] if facs and facs[0] != unit.source.peak else notes
+
+    def said(self) -> dict[str, Any]:
+        """How many sequences have an emotion: a lost file looks like one that never was."""
+        count = len(self._labelled())
+        note = f"{count} sequences have an emotion label; the release has {IN_RELEASE}"
+        return {"notes": [note] if count != IN_RELEASE else []}
 
     def stamped(self) -> list[Path]:
         paths = list(self.outer.values())

@@ -4,6 +4,7 @@ Cameras and videos count from 0, coders and OpenFace from 1, and some copies nam
 label's number. Joined one apart, all numbers but one still find a partner: the wrong one.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,17 +35,18 @@ def shift(images: Collection[int], labels: Collection[int]) -> int | None:
 
 
 def check_alike(columns: Iterable[tuple[Path, Collection[int]]]) -> None:
-    """Raises InputError if a file of one AU numbers the frames otherwise than the longest one.
+    """Raises InputError if a file of one AU numbers the frames otherwise than most others do.
 
-    Source of a silent shift of one action unit against the eleven others.
+    Its labels would be those of a neighbour, and the other AUs' would not.
     """
-    listed = list(columns)
-    longest = max((numbers for _, numbers in listed), key=len, default=())
+    listed = [(path, numbers) for path, numbers in columns if numbers]
+    ends = Counter((min(numbers), max(numbers)) for _, numbers in listed)
+    most = next(iter(ends.most_common(1)), ((), 0))[0]
     for path, numbers in listed:
-        if by := shift(numbers, longest):
+        if by := shift(numbers, most):
             raise InputError(
                 f"{path}: frames {min(numbers)} to {max(numbers)}, but other AUs have "
-                f"{min(longest)} to {max(longest)}; they seem to be numbered {by:+d} against "
+                f"{most[0]} to {most[-1]}; they seem to be numbered {by:+d} against "
                 "them, and are expected to count alike"
             )
 

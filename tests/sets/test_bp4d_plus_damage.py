@@ -15,6 +15,7 @@ from raw_bp4d_plus import FRAMES, write_bp4d_plus, zip_subject
 
 from drr_jax.errors import InputError
 from tfds_reactionet.bp4d_plus import images, thermal
+from tfds_reactionet.bp4d_plus.reader import OTHER_LENGTH
 from tfds_reactionet.building import UNLABELLED
 from tfds_reactionet.building.summary import read_metadata
 
@@ -128,6 +129,15 @@ def test_an_intensity_that_is_missing_is_said(raw: Path) -> None:
     note = "rows of AU_INT of AU06 missing in some frames or in all: unknown there"
     assert read_metadata(prepared)["noted"] == {note: 1}
     assert UNLABELLED not in read_metadata(prepared)["skipped"]  # frame 4 is occluded
+
+
+def test_thermal_landmarks_of_another_length_are_said(raw: Path) -> None:
+    """A first line that is lost gives each frame the box of the next."""
+    lines = (raw / POINTS).read_text().splitlines(keepends=True)
+    (raw / POINTS).write_text("".join(lines[1:]))
+    options = {"max_skipped": 0.5}
+    prepared = build("bp4d_plus/rgb_depth_thermal", raw, raw.parent / "data", **options)
+    assert read_metadata(prepared)["noted"] == {OTHER_LENGTH: 1}
 
 
 def test_bomb_in_a_zip_is_refused(raw: Path) -> None:

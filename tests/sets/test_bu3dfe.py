@@ -148,6 +148,16 @@ def test_unusable_scans_are_counted_and_listed(raw: Path, defect: str) -> None:
     assert ("F0001", 13) not in read(prepared)
 
 
+def test_scans_that_are_not_there_are_said(raw: Path) -> None:
+    """F0001 has all 25 of the release, the others of this tree have four."""
+    for path in (raw / "F0001").glob("F0001_AN04*"):
+        path.unlink()
+    prepared = build("bu3dfe", raw, raw.parent / "data")
+    noted = {1: 1, 21: len(EVERY) - 1}  # neutral is no class
+    said = {f"{n} of the subject's 24 scans are not there": count for n, count in noted.items()}
+    assert read_metadata(prepared)["noted"] == said
+
+
 def test_images_alone_do_for_rgb(raw: Path) -> None:
     for path in raw.glob("*/*.wrl"):
         path.unlink()

@@ -32,6 +32,7 @@ TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"
 NO_THERMAL_FACE = "no thermal landmarks to cut the face out by"
 OTHER_TASK = "AU codes of a task other than T1, T6, T7, T8"
+OTHER_LENGTH = "IRFeatures has another number of lines than the thermal video frames"
 NO_FOLD = "subject that BigSmall's lists leave out"
 
 _LACKING = {
@@ -131,6 +132,20 @@ class Reader(building.Reader):
                 yield unit.skip(number, UNLABELLED, unit.source)
 
     def notes(self, unit: Unit) -> list[str]:
+        return [*self._intensity_notes(unit), *self._thermal_notes(unit)]
+
+    def _thermal_notes(self, unit: Unit) -> list[str]:
+        """Its lines count the video's frames: without the first of them all boxes are others'."""
+        if "irfeatures" not in self.places:
+            return []
+        boxes = self.places["irfeatures"] / f"{unit.subject}_{unit.task}.txt"
+        video = thermal.find_video(self.places["thermal"] / unit.subject, unit.task)
+        if video is None or not boxes.is_file():
+            return []
+        same = len(thermal.read_points(boxes)) == reading.video_length(video)
+        return [] if same else [OTHER_LENGTH]
+
+    def _intensity_notes(self, unit: Unit) -> list[str]:
         if "au_int" not in self.places:
             return []
         coded = reading.read_bp4d_codes(unit.source, self.places["au_int"])

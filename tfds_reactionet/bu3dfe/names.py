@@ -35,6 +35,13 @@ class Scan:
         return self.expression * LEVELS + max(self.level, 1) - 1
 
 
+def every_scan() -> list[Scan]:
+    """The 25 that the release has of each subject, as far as their names are the same for all."""
+    levels = range(1, LEVELS + 1)
+    posed = [Scan("", at, level, "") for at in range(NEUTRAL) for level in levels]
+    return [*posed, Scan("", NEUTRAL, 0, "")]
+
+
 def parse(path: Path) -> tuple[Scan, str] | None:
     """The scan that an image (F2D) or mesh (F3D) belongs to and which of them it is.
 

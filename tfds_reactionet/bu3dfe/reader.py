@@ -94,6 +94,14 @@ class Reader(building.Reader):
                 extra={"level": scan.level, "race": scan.race},
             )
 
+    def notes(self, unit: Unit) -> list[str]:
+        """How many scans a subject lacks with all their files, which nothing else tells of."""
+        parsed = (names.parse(unit.source / name) for name in reading.file_names(unit.source))
+        there = {found[0].number for found in parsed if found}
+        wanted = {scan.number for scan in names.every_scan() if not self._left_out(scan)}
+        lost = len(wanted - there)
+        return [f"{lost} of the subject's {len(wanted)} scans are not there"] if lost else []
+
     def stamped(self) -> list[Path]:
         return [self.subjects[0].parent, *self.subjects]
 

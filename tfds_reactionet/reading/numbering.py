@@ -41,12 +41,12 @@ def check_alike(columns: Iterable[tuple[Path, Collection[int]]]) -> None:
     """
     listed = [(path, numbers) for path, numbers in columns if numbers]
     ends = Counter((min(numbers), max(numbers)) for _, numbers in listed)
-    most = next(iter(ends.most_common(1)), ((), 0))[0]
     for path, numbers in listed:
+        most = ends.most_common(1)[0][0]
         if by := shift(numbers, most):
             raise InputError(
                 f"{path}: frames {min(numbers)} to {max(numbers)}, but other AUs have "
-                f"{most[0]} to {most[-1]}; they seem to be numbered {by:+d} against "
+                f"{most[0]} to {most[1]}; they seem to be numbered {by:+d} against "
                 "them, and are expected to count alike"
             )
 

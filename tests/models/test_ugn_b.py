@@ -158,5 +158,5 @@ def test_what_it_cannot_do_is_refused():
     ):
         changes = {"domains": "V"} | {key: value}
         with pytest.raises(InputError) as error:
-            small_system.config("ugn_b", **changes)
+            small_system.config("ugn_b", changes.pop("domains"), **changes)
         assert str(error.value) == message

@@ -208,7 +208,8 @@ def load_samples(workdir: Path) -> Samples | None:
     return samples
 
 
-_OF_ALL = ("prototype", "relation_", runs.RUN)  # neither of the samples nor of the test part
+# Of the model or the run: neither of the samples nor of the test part.
+_OF_ALL = ("prototype", "relation_", "compatibility_", runs.RUN)
 _KINDS = {"probability": "f", "label": "iuf", "frame": "iu"}
 
 

@@ -16,6 +16,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from drr_jax.tables.stats import difference
+
 TEST, VALIDATION = "f1_mean", "validation_score"
 
 
@@ -37,12 +39,12 @@ def differences(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
         line = {"row": row, "seeds": int(scores[row].count()), "f1": scores[row].mean()}
         pairs = scores[[row, reference]].dropna() if row != reference else scores.iloc[:0]
         if len(pairs):
-            each = pairs[row] - pairs[reference]
-            line |= {"pairs": len(each), "difference": each.mean()}
-            if len(each) > 1:
-                found = stats.ttest_1samp(each, 0)
-                low, high = found.confidence_interval(0.95)
-                line |= {"low": low, "high": high, "p": found.pvalue}
+            found = difference(pairs[[row]].to_numpy(), pairs[[reference]].to_numpy())
+            line |= {"pairs": found.seeds, "difference": found.mean}
+            if found.interval:
+                low, high = found.interval
+                p = stats.ttest_rel(pairs[row], pairs[reference]).pvalue
+                line |= {"low": low, "high": high, "p": p}
         lines.append(line)
     table = pd.DataFrame(lines)
     if "p" in table and (known := table["p"].notna()).any():

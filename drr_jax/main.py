@@ -132,12 +132,9 @@ def parse(argv: Sequence[str]) -> Command:
     if positional:
         hint = "quote the pattern: --runs='DIR/*'" if values["runs"].value else "see --help"
         if values["mode"].value == "predict":
-            given = values["input"].value
-            hint = (
-                "quote the pattern, as in --input='photos/*.jpg'"
-                if given
-                else (f"write --input={positional[0]}")
-            )
+            hint = f"write --input={positional[0]}"
+            if values["input"].value:
+                hint = "quote the pattern, as in --input='photos/*.jpg'"
         raise InputError(f"argument {positional[0]!r} is not a flag; {hint}")
     mode = str(values["mode"].value)
     if mode not in MODES:

@@ -105,18 +105,17 @@ class DomainSystem(System):
     ) -> Float[Array, "batch features"]:
         """One feature vector an example; of a caption the mean over its word pieces, of a sound
         that over the positions at which there is one."""
-        if domain == SOUND:
-            features = self.features(domain, batch, train).astype(jnp.float32)
-            size, height, width, channels = features.shape
-            known = positions_heard(batch[batch_key(domain)], height, width)[..., None]
-            features = features.reshape(size, height * width, channels)
-            return (features * known).sum(1) / jnp.maximum(known.sum(1), 1)
-        if domain != "T":
+        if domain not in ("T", SOUND):
             encoder = getattr(self, f"encoder_{domain}")
             return encoder.pooled(self.image(domain, batch), train=train).astype(jnp.float32)
-        words = (batch[batch_key(domain)] != PAD)[..., None]
-        features = self.features(domain, batch, train).astype(jnp.float32)
-        return (features * words).sum(1) / jnp.maximum(words.sum(1), 1)
+        features, read = self.features(domain, batch, train), batch[batch_key(domain)]
+        if domain == SOUND:
+            size, height, width, channels = features.shape
+            features = features.reshape(size, height * width, channels)
+            known = positions_heard(read, height, width)[..., None]
+        else:
+            known = (read != PAD)[..., None]
+        return (features.astype(jnp.float32) * known).sum(1) / jnp.maximum(known.sum(1), 1)
 
     @nn.nowrap
     def mean_answer(self, outputs: Mapping) -> Float[Array, "batch classes"]:

@@ -72,8 +72,8 @@ def watch(
         raise InputError(cut or f"{name}: no frame in this video")
     rate = counts["faces"] / max(time.monotonic() - began, 1e-9)
     found = predict.write_events(folder, model, counts["pictures"])
-    about = counts | {"faces_per_second": round(rate, 2), "problems": [cut] if cut else []}
-    about |= {"unread": 0, "notes": []}
+    about = counts | {"faces_per_second": round(rate, 2), "unread": 0, "notes": []}
+    about["problems"] = [cut] if cut else []
     page = predict.write_page(folder, model, over, about, gallery, found, faces)
     shown = found.traces.faces
     written = [folder / predict.TABLE, folder / predict.EVENTS, page]

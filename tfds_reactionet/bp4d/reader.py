@@ -16,17 +16,7 @@ from typing import Any
 from drr_jax.errors import InputError
 from drr_jax.facs import BP4D_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import (
-    NO_LANDMARKS,
-    UNLABELLED,
-    Frame,
-    Options,
-    Skip,
-    Spec,
-    Unit,
-    later,
-    without_some,
-)
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
 PARTS = reading.listed(
@@ -100,8 +90,7 @@ class Reader(building.Reader):
         coded = reading.read_bp4d_codes(unit.source, self.intensity)
         folder, (offset,) = self.images / unit.sequence, self.offsets
         images = reading.numbered_images(folder)
-        for path in list(images.values())[:1]:  # all begin alike
-            reading.check_owner(path, reading.BP4D_OWNER, unit.subject)
+        reading.check_images_owner(images, reading.BP4D_OWNER, unit.subject)
         offset.check(folder, images, coded.frames, "AU codes", whole_from=1)
         tracked = self.landmarks and reading.bp4d_landmarks_file(self.landmarks, unit.sequence)
         has_landmarks = tracked is not None and tracked.is_file()
@@ -132,13 +121,13 @@ class Reader(building.Reader):
             )
 
         for number in coded.without_codes(images, offset.value):
-            yield unit.skip(number, UNLABELLED, unit.source)
+            yield unit.skip(number, building.UNLABELLED, unit.source)
 
     def notes(self, unit: Unit) -> list[str]:
         if self.intensity is None:
             return []
         coded = reading.read_bp4d_codes(unit.source, self.intensity)
-        return without_some("rows of AU_INT", reading.BP4D_GRADED_AUS, coded.has_intensity)
+        return building.without_some("rows of AU_INT", reading.BP4D_GRADED_AUS, coded.has_intensity)
 
     def said(self) -> dict[str, Any]:
         return {"notes": [] if self.intensity else [reading.NO_INTENSITY]}
@@ -155,7 +144,9 @@ class Reader(building.Reader):
                 path = self.occurrence / f"{subject}_{task}.csv"
                 coded = reading.read_bp4d_codes(path, self.intensity)
                 lost = coded.without_codes(reading.numbered_images(folder), offset.value)
-                skips += [Skip(f"{subject}/{task}/{n}", UNLABELLED, str(path)) for n in lost]
+                skips += [
+                    Skip(f"{subject}/{task}/{n}", building.UNLABELLED, str(path)) for n in lost
+                ]
         return skips
 
     def stamped(self) -> list[Path]:

@@ -19,6 +19,7 @@ from tfds_reactionet.reading import (
     Pixels,
     TexturedMesh,
     ZipImage,
+    check_images_owner,
     check_owner,
     folder_names,
     has_images,
@@ -72,8 +73,7 @@ def sequence(folder: Path, subject: str, task: str) -> Sequence:
     place = folder / subject / task
     if place.is_dir() and has_images(place):
         images = numbered_images(place)
-        for path in list(images.values())[:1]:  # all begin alike
-            check_owner(path, BP4D_OWNER, subject)
+        check_images_owner(images, BP4D_OWNER, subject)
         meshes = {n: path.with_suffix(".obj") for n, path in images.items()}
         return Sequence(
             str(place),

@@ -16,17 +16,7 @@ from drr_jax.errors import InputError
 from drr_jax.facs import BP4D_AUS
 from tfds_reactionet import building, reading
 from tfds_reactionet.bp4d_plus import folds, images, thermal
-from tfds_reactionet.building import (
-    NO_LANDMARKS,
-    UNLABELLED,
-    Frame,
-    Options,
-    Skip,
-    Spec,
-    Unit,
-    later,
-    without_some,
-)
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 
 TASKS = ("T1", "T6", "T7", "T8")  # only these are coded
 NO_THERMAL = "image without a thermal frame at its time"
@@ -129,7 +119,7 @@ class Reader(building.Reader):
         stretch = range(coded.frames[0], coded.frames[-1] + 1) if coded.frames else ()
         for number in coded.without_codes(found.images, offset.value):
             if number not in stretch:  # in it, frames without codes are occluded
-                yield unit.skip(number, UNLABELLED, unit.source)
+                yield unit.skip(number, building.UNLABELLED, unit.source)
 
     def notes(self, unit: Unit) -> list[str]:
         return [*self._intensity_notes(unit), *self._thermal_notes(unit)]
@@ -149,7 +139,7 @@ class Reader(building.Reader):
         if "au_int" not in self.places:
             return []
         coded = reading.read_bp4d_codes(unit.source, self.places["au_int"])
-        return without_some("rows of AU_INT", reading.BP4D_GRADED_AUS, coded.has_intensity)
+        return building.without_some("rows of AU_INT", reading.BP4D_GRADED_AUS, coded.has_intensity)
 
     def said(self) -> dict[str, Any]:
         return {"notes": [] if "au_int" in self.places else [reading.NO_INTENSITY]}
@@ -180,7 +170,7 @@ class Reader(building.Reader):
                 path = self.places["au_occ"] / f"{subject}_{task}.csv"
                 coded = reading.read_bp4d_codes(path, self.places.get("au_int"))
                 for number in coded.without_codes(found.images, offset.value):
-                    yield Skip(f"{subject}/{task}/{number}", UNLABELLED, str(path))
+                    yield Skip(f"{subject}/{task}/{number}", building.UNLABELLED, str(path))
 
     def _left_out(self, subject: str) -> bool:
         return self.options["folds"] == "bigsmall_3fold" and subject in folds.UNLISTED

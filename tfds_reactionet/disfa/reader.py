@@ -16,17 +16,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import DISFA_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import (
-    NO_LANDMARKS,
-    UNLABELLED,
-    Frame,
-    Options,
-    Skip,
-    Spec,
-    Unit,
-    later,
-    without_some,
-)
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.disfa import labels
 
 # Published subject lists (JAA-Net, ME-GraphAU; method 8.2).
@@ -131,16 +121,18 @@ class Reader(building.Reader):
 
         bare = sorted(set(images).difference(numbers))
         if bare != [max(images, default=0)]:  # SN010's last frame has no row in the release
-            yield from (unit.skip(row, UNLABELLED, self.labels[unit.subject]) for row in bare)
+            yield from (
+                unit.skip(row, building.UNLABELLED, self.labels[unit.subject]) for row in bare
+            )
 
     def notes(self, unit: Unit) -> list[str]:
         known = ~np.isnan(labels.read_subject(self.labels[unit.subject])[1])
-        return without_some("labels", labels.CODED_AUS, known)
+        return building.without_some("labels", labels.CODED_AUS, known)
 
     def unread(self) -> list[Skip]:
         """Every frame of a subject that has no folder of labels."""
         return [
-            Skip(f"{name}/{row}", UNLABELLED, str(place))
+            Skip(f"{name}/{row}", building.UNLABELLED, str(place))
             for name, place in sorted(self.images.items())
             if name not in self.labels
             for row in self._images(name, place, ())
@@ -164,8 +156,7 @@ class Reader(building.Reader):
             _check_video(place, length, rows)
             return {number + 1: reading.VideoImage(place, number) for number in range(length)}
         (offset, _), files = self.offsets, reading.numbered_images(place)
-        for path in list(files.values())[:1]:  # all begin alike
-            reading.check_owner(path, labels.SUBJECT, subject)
+        reading.check_images_owner(files, labels.SUBJECT, subject)
         offset.check(place, files, rows, "label rows")
         return {number - offset.value: reading.ImageFile(path) for number, path in files.items()}
 

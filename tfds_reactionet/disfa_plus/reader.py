@@ -16,17 +16,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import DISFA_PLUS_AUS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import (
-    NO_LANDMARKS,
-    UNLABELLED,
-    Frame,
-    Options,
-    Skip,
-    Spec,
-    Unit,
-    later,
-    without_some,
-)
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.disfa_plus import labels
 
 SUBJECTS = ["SN001", "SN003", "SN004", "SN007", "SN009", "SN010", "SN013", "SN025", "SN027"]
@@ -142,11 +132,11 @@ class Reader(building.Reader):
 
         rows = {row + offset.value for row in numbers}
         bare = sorted(set(images) - rows)
-        yield from (unit.skip(number, UNLABELLED, unit.source.labels) for number in bare)
+        yield from (unit.skip(number, building.UNLABELLED, unit.source.labels) for number in bare)
 
     def notes(self, unit: Unit) -> list[str]:
         known = ~np.isnan(labels.read_trial(unit.source.labels)[1])
-        return without_some("labels", DISFA_PLUS_AUS, known)
+        return building.without_some("labels", DISFA_PLUS_AUS, known)
 
     def stamped(self) -> Sequence[Path]:
         files = [path for folder in self.labels.values() for path in labels.label_files(folder)]
@@ -166,8 +156,7 @@ class Reader(building.Reader):
 def _images(subject: str, folder: Path) -> dict[int, Path]:
     """Images of a trial by number. Raises InputError if they are called another subject's."""
     files = reading.numbered_images(folder)
-    for path in list(files.values())[:1]:  # all begin alike
-        reading.check_owner(path, _SUBJECT, subject)
+    reading.check_images_owner(files, _SUBJECT, subject)
     return files
 
 

@@ -14,13 +14,7 @@ import numpy as np
 
 from drr_jax.errors import InputError
 from tfds_reactionet.fer_plus.votes import COLUMNS
-from tfds_reactionet.reading import (
-    check_begin,
-    check_separator,
-    csv_rows,
-    read_table,
-    readable,
-)
+from tfds_reactionet.reading import check_begin, check_separator, csv_rows, read_table, readable
 
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 SIDE = 48
@@ -158,7 +152,7 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
         while text := file.readline(_LONGEST):
             line += 1
             if not start:
-                check_begin(path, text[:8])
+                check_begin(path, text)
             if len(text) == _LONGEST:
                 raise InputError(f"{path}: line {line} is longer than {_LONGEST} bytes")
             yield line, start, text

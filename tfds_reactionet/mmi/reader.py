@@ -17,15 +17,7 @@ import numpy as np
 from drr_jax.errors import InputError
 from drr_jax.facs import EXPRESSIONS
 from tfds_reactionet import building, reading
-from tfds_reactionet.building import (
-    NO_LANDMARKS,
-    Frame,
-    Options,
-    Skip,
-    Spec,
-    Unit,
-    later,
-)
+from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.mmi import metadata, turns
 
 EMOTIONS = 6  # codes 1 to 6: anger, disgust, fear, happiness, sadness, surprise

@@ -98,6 +98,7 @@ from .tables import read_text as read_text
 from .tables import readable as readable
 from .trees import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .trees import VIDEO_SUFFIXES as VIDEO_SUFFIXES
+from .trees import check_images_owner as check_images_owner
 from .trees import check_owner as check_owner
 from .trees import file_names as file_names
 from .trees import folder_names as folder_names

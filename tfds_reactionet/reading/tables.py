@@ -25,7 +25,6 @@ _OTHERS = {
 }
 _MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _BETWEEN = re.compile(r"[\s,]")
-_BEGIN = 8  # bytes
 _FRAME = re.compile(r"[0-9]{1,9}")
 
 
@@ -45,7 +44,7 @@ def read_text(path: Path, most: int = limits.DOCUMENT_BYTES) -> str:
     """
     with readable(path):
         data = files.read_at_most(path, most)
-    check_begin(path, data[:_BEGIN])
+    check_begin(path, data)
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -83,7 +82,7 @@ def text_lines(path: Path) -> Iterator[str]:
             if len(raw) > limits.LINE:
                 raise InputError(f"{path}: line {number} is longer than {limits.LINE} bytes")
             if not done:
-                check_begin(path, raw[:_BEGIN])
+                check_begin(path, raw)
             try:
                 text = raw.decode("utf-8")
             except UnicodeDecodeError as error:

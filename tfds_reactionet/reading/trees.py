@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from drr_jax.errors import InputError
@@ -87,6 +87,12 @@ def check_owner(path: Path, person: re.Pattern[str], own: str) -> None:
             f"{path}: its name says {min(found)}, but it lies among the files of {own}; expected a "
             f"file of {own}: put the right one back, or move this one where it belongs"
         )
+
+
+def check_images_owner(images: Mapping[int, Path], person: re.Pattern[str], own: str) -> None:
+    """As `check_owner`, of the images of one folder; the first one speaks for all."""
+    for path in list(images.values())[:1]:
+        check_owner(path, person, own)
 
 
 def numbered(folder: Path, names: Iterable[str]) -> dict[str, int]:

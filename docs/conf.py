@@ -52,8 +52,17 @@ def make_pages() -> None:
     shutil.rmtree(MADE, ignore_errors=True)
     (MADE / "api").mkdir(parents=True)
     names = sorted([*wings(), *(f"drr_jax.{name}" for name in ALONE)])
+    described = set()  # a class that two wings export has one page: Sphinx refuses a second
     for name in names:
-        option = "   :imported-members:\n" if name in wings() else ""
+        option = ""
+        if name in wings():
+            wing = importlib.import_module(name)
+            classes = {key: getattr(wing, key) for key in dir(wing)}
+            classes = {key: kind for key, kind in classes.items() if isinstance(kind, type)}
+            twice = [key for key, kind in classes.items() if kind in described]
+            described |= set(classes.values())
+            option = "   :imported-members:\n"
+            option += f"   :exclude-members: {', '.join(twice)}\n" if twice else ""
         body = f".. automodule:: {name}\n   :members:\n{option}"
         page = f"# `{name}`\n\n```{{eval-rst}}\n{body}```\n"
         (MADE / "api" / f"{name}.md").write_text(page, encoding="utf-8")

@@ -9,7 +9,7 @@ not grow with the length.
 
 The peer reads a frame, finds its faces with the same detector, cuts them out with the same
 transform and asks a ResNet-18 of the model's own width and stem, a face at a time, as scripts do.
-Both run in turn on the first 250 frames; printed is the ratio of the medians. Needs torch (extra
+Both run in turn on the first 500 frames; printed is the ratio of the medians. Needs torch (extra
 dev or bench). Linux only: it reads /proc.
 """
 
@@ -30,7 +30,7 @@ from drr_jax import predict
 from drr_jax.predict import finders, inputs, rows, stream
 
 ROOT = Path(__file__).parents[1]
-COMPARED = 250  # frames of the comparison
+COMPARED = 500  # frames of the comparison
 
 
 def write_video(path: Path, frames: int, source: str) -> None:
@@ -75,7 +75,8 @@ def child(model: str, video: Path, out: Path) -> None:
 
 def ours(model: predict.Model, video: inputs.Video) -> int:
     faces = 0
-    for said in stream.read(model, video, finders.make_finder("auto", video)):
+    finder, jobs = finders.make_finder("auto", video), stream.processes(video)
+    for said in stream.read(model, video, finder, jobs=jobs):
         faces += sum(1 for _ in rows.rows_of(model, said) if said.found)
     return faces
 

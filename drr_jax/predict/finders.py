@@ -1,6 +1,9 @@
 """Whose faces are read: those that a detector finds, those of OpenFace's CSVs, or whole images."""
 
-from collections.abc import Sequence
+import contextlib
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,10 +11,10 @@ import numpy as np
 
 from drr_jax.errors import InputError, nearest
 from drr_jax.predict.detectors import DETECTORS, make_detector
-from drr_jax.predict.faces import Found
+from drr_jax.predict.faces import Face, Found
 from drr_jax.predict.inputs import Images, Input, Picture, Video
 from drr_jax.predict.tracks import Tracks
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 from tfds_reactionet.reading import Box
 
 NONE = "none"
@@ -22,6 +25,12 @@ class Finder(Protocol):
     """Says which faces of a picture are read. Pictures are asked for in order."""
 
     def find(self, picture: Picture) -> list[Found]: ...
+
+    def follow(
+        self, pictures: Iterable[Picture], jobs: int
+    ) -> Iterator[tuple[Picture, list[Found]]]:
+        """All pictures with their faces, in order; `jobs` processes look, where looking is work."""
+        ...
 
     def recall(self, frame: int, boxes: Sequence[Box]) -> None:
         """Takes what an earlier process found in a picture, so that ids go on from there."""
@@ -49,14 +58,27 @@ def make_finder(faces: str, over: Input, largest: bool = False) -> Finder:
     return Detected(name, model, over.video, largest)
 
 
-class Whole:
+class _Known:
+    """Faces that need not be looked for."""
+
+    def find(self, picture: Picture) -> list[Found]:
+        raise NotImplementedError
+
+    def follow(
+        self, pictures: Iterable[Picture], jobs: int
+    ) -> Iterator[tuple[Picture, list[Found]]]:
+        for picture in pictures:
+            yield picture, [] if picture.pixels is None else self.find(picture)
+
+    def recall(self, frame: int, boxes: Sequence[Box]) -> None:
+        """Nothing to remember."""
+
+
+class Whole(_Known):
     """Every picture is a face already."""
 
     def find(self, picture: Picture) -> list[Found]:
         return [Found()]
-
-    def recall(self, frame: int, boxes: Sequence[Box]) -> None:
-        """Nothing to remember."""
 
 
 class Detected:
@@ -64,11 +86,44 @@ class Detected:
 
     def __init__(self, name: str, model: str, video: bool, largest: bool) -> None:
         self._detector = make_detector(name, model)
+        self._away = functools.partial(_look, name, model)
         self._tracks, self._largest = Tracks() if video else None, largest
 
     def find(self, picture: Picture) -> list[Found]:
-        assert picture.pixels is not None
-        faces = self._detector.find(picture.pixels)[: 1 if self._largest else None]
+        return self._named(picture, self._look(picture.pixels))
+
+    def _look(self, pixels: np.ndarray | None) -> list[Face]:
+        return [] if pixels is None else self._detector.find(pixels)
+
+    def follow(
+        self, pictures: Iterable[Picture], jobs: int
+    ) -> Iterator[tuple[Picture, list[Found]]]:
+        waiting: deque[Picture] = deque()
+        ended: list[InputError] = []
+
+        def pixels() -> Iterator[np.ndarray | None]:
+            try:
+                for picture in pictures:
+                    waiting.append(picture)
+                    yield picture.pixels
+            except InputError as error:  # what came before is looked at first
+                ended.append(error)
+
+        advice = "the same command goes on from the last row"
+        look = self._look if jobs == 1 else self._away
+        looked = building.ordered_map(look, pixels(), jobs, advice)
+        with contextlib.closing(looked):
+            for faces in looked:
+                picture = waiting.popleft()
+                yield picture, self._named(picture, faces)
+        if ended:
+            raise ended[0]
+
+    def _named(self, picture: Picture, faces: list[Face]) -> list[Found]:
+        """A picture's faces with their ids."""
+        if picture.pixels is None:
+            return []
+        faces = faces[: 1 if self._largest else None]
         boxes = [_rounded(face.box) for face in faces]
         ids = self._tracks.update(picture.frame, boxes) if self._tracks else range(len(faces))
         found = [
@@ -82,7 +137,15 @@ class Detected:
             self._tracks.update(frame, boxes)
 
 
-class OpenFaceFaces:
+_own = functools.cache(make_detector)  # a worker process's, of one thread
+
+
+def _look(name: str, model: str, pixels: np.ndarray | None) -> list[Face]:
+    """What a worker process does."""
+    return [] if pixels is None else _own(name, model).find(pixels)
+
+
+class OpenFaceFaces(_Known):
     """The faces of OpenFace's CSVs, with its landmarks and its ids.
 
     One CSV for a video, whose frames count from 1, or for a folder of images in their order; or a
@@ -129,9 +192,6 @@ class OpenFaceFaces:
         if self._largest and found:
             found = [max(found, key=lambda face: face.box.area if face.box else 0.0)]
         return found
-
-    def recall(self, frame: int, boxes: Sequence[Box]) -> None:
-        """Nothing to remember: the ids are OpenFace's."""
 
 
 def _read(path: Path, needed: Sequence[str]) -> tuple[dict[int, list[Found]], dict[int, float]]:

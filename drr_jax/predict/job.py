@@ -19,7 +19,7 @@ from drr_jax.predict.finders import Finder, OpenFaceFaces, make_finder
 from drr_jax.predict.inputs import VIDEOS, Arrays, Camera, Images, Input, open_input
 from drr_jax.predict.model import Model, load
 from drr_jax.predict.parquet import check_format, write_parquet
-from drr_jax.predict.stream import Said, check_inputs, read
+from drr_jax.predict.stream import Said, check_inputs, processes, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,8 @@ def _run(
         problems = _problems(over, table.without)
         with contextlib.closing(_Writer(table, over)) as writer:
             try:
-                for said in read(model, over, finder, table.start, options.attention):
+                jobs = processes(over, table.start)
+                for said in read(model, over, finder, table.start, options.attention, jobs):
                     gallery.add(model, said)
                     if said.picture.problem:
                         problems.append(f"{said.picture.name}: {said.picture.problem}")

@@ -1,21 +1,25 @@
 """From pictures to what the model says of their faces: decoding, finding and asking overlap."""
 
+import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from drr_jax import data, facs
+from drr_jax import data, facs, machine
 from drr_jax.config import letters
 from drr_jax.errors import InputError
 from drr_jax.predict.faces import Found
 from drr_jax.predict.finders import NONE, Finder
-from drr_jax.predict.inputs import Input, Picture
+from drr_jax.predict.inputs import Camera, Input, Picture
 from drr_jax.predict.model import ROWS, Model
 from tfds_reactionet import reading
 
 AHEAD = 2  # chunks that wait to be asked
+WORTH_PROCESSES = 100  # pictures; fewer are done before a process has started
+MOST_PROCESSES = 8
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,31 @@ def check_inputs(model: Model, faces: str) -> None:
         )
 
 
+def processes(over: Input, first: int = 1) -> int:
+    """How many look for faces in an input's pictures from number `first` on; 1: this one."""
+    left = math.inf if over.length is None else over.length - first + 1
+    if isinstance(over, Camera) or left < WORTH_PROCESSES:
+        return 1
+    return min(machine.cores(), MOST_PROCESSES)
+
+
 def read(
-    model: Model, over: Input, finder: Finder, first: int = 1, attention: bool = False
+    model: Model,
+    over: Input,
+    finder: Finder,
+    first: int = 1,
+    attention: bool = False,
+    jobs: int = 1,
 ) -> Iterator[Said]:
     """What the model says of each picture from number `first` on, in order.
 
-    A thread decodes, finds faces and cuts them out while the model is asked; what waits is bounded,
-    so that memory does not grow with the number of pictures. Raises InputError as the input and the
+    A thread decodes, finds faces and cuts them out while the model is asked, with more than one of
+    `jobs` in processes of their own; what waits is bounded, so that memory does not grow with the
+    number of pictures. Raises InputError as the input and the
     finder do; what came before is given first.
     """
     (name,) = model.inputs
-    chunks = data.prefetch_to_device(_chunks(model, over, finder, first), lambda c: c, AHEAD)
+    chunks = data.prefetch_to_device(_chunks(model, over, finder, first, jobs), lambda c: c, AHEAD)
     try:
         for chunk in chunks:
             maps = None
@@ -88,7 +106,7 @@ def read(
         chunks.close()
 
 
-def _chunks(model: Model, over: Input, finder: Finder, first: int) -> Iterator[_Chunk]:
+def _chunks(model: Model, over: Input, finder: Finder, first: int, jobs: int) -> Iterator[_Chunk]:
     """Pictures until they fill a batch; a video that ends in an error gives what it has before."""
     pictures: list[tuple[Picture, list[Found]]] = []
     crops: list[np.ndarray] = []
@@ -99,14 +117,15 @@ def _chunks(model: Model, over: Input, finder: Finder, first: int) -> Iterator[_
         return _Chunk(list(pictures), array)
 
     try:
-        for picture in over.pictures(first):
-            found, cut = _faces(model, finder, picture)
-            if len(crops) + len(cut) > ROWS or len(pictures) >= ROWS:
-                yield chunk()
-                pictures.clear()
-                crops.clear()
-            pictures.append((picture, found))
-            crops.extend(cut)
+        with contextlib.closing(finder.follow(over.pictures(first), jobs)) as followed:
+            for picture, faces in followed:
+                found, cut = _cut(model, picture, faces)
+                if len(crops) + len(cut) > ROWS or len(pictures) >= ROWS:
+                    yield chunk()
+                    pictures.clear()
+                    crops.clear()
+                pictures.append((picture, found))
+                crops.extend(cut)
     except InputError:
         yield chunk()
         raise
@@ -114,13 +133,13 @@ def _chunks(model: Model, over: Input, finder: Finder, first: int) -> Iterator[_
         yield chunk()
 
 
-def _faces(
-    model: Model, finder: Finder, picture: Picture
+def _cut(
+    model: Model, picture: Picture, faces: list[Found]
 ) -> tuple[list[Found], list[UInt8[np.ndarray, "size size 3"]]]:
+    """Those of a picture's faces that can be cut out, and what is cut out."""
     found, crops = [], []
-    if picture.pixels is None:
-        return found, crops
-    for face in finder.find(picture):
+    for face in faces:
+        assert picture.pixels is not None
         # Of points in one place the box remains; if that has no area, there is no face.
         for said in (face, replace(face, points=None)):
             try:

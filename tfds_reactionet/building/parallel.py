@@ -15,7 +15,10 @@ Result = TypeVar("Result")
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item], jobs: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    jobs: int,
+    advice: str = "try again with fewer --jobs",
 ) -> Generator[Result, None, None]:
     """Yields function(item) in the order of `items`, computed by `jobs` processes.
 
@@ -45,9 +48,7 @@ def ordered_map(
             yield pending.popleft().result()
     except BrokenProcessPool as error:
         stops.look()
-        raise InputError(
-            "a worker process was ended from outside (memory?); try again with fewer --jobs"
-        ) from error
+        raise InputError(f"a worker process was ended from outside (memory?); {advice}") from error
     except BaseException:  # the caller's, too, who wants no more
         ours.close()
         raise

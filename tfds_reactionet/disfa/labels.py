@@ -6,18 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs import au_names
 from tfds_reactionet.reading import (
-    check_alike,
+    DISFA_CODED,
     check_owner,
     check_separator,
     frame_number,
+    intensities_by_frame,
     matching,
     numbered_lines,
 )
 
-CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
-CODED_AUS = au_names(*CODED)
 SUBJECT = re.compile("SN[0-9]{3}", re.IGNORECASE)
 _FILE = re.compile(r"SN[0-9]{3}_au([0-9]{1,2})\.txt", re.IGNORECASE)
 _INTENSITIES = {str(code): float(code) for code in range(6)}
@@ -52,17 +50,11 @@ def read_subject(folder: Path) -> tuple[list[int], np.ndarray]:
         check_owner(path, SUBJECT, folder.name)
         if number in by_au:
             raise InputError(f"{path}: AU {number} is also in {by_au[number].name}")
-        if number in CODED:
+        if number in DISFA_CODED:
             by_au[number] = path
     if not by_au:
         raise InputError(f"{folder}: no label file; expected {folder.name}_au1.txt and eleven more")
-    columns = {number: read_intensity(path) for number, path in by_au.items()}
-    check_alike((by_au[number], column) for number, column in columns.items())
-    frames = sorted(set().union(*columns.values()))
-    values = np.full((len(frames), len(CODED)), np.nan, np.float32)
-    for number, column in columns.items():
-        values[:, CODED.index(number)] = [column.get(frame, np.nan) for frame in frames]
-    return frames, values
+    return intensities_by_frame({n: (path, read_intensity(path)) for n, path in by_au.items()})
 
 
 def label_files(folder: Path) -> list[Path]:

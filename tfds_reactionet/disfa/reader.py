@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from drr_jax.facs import DISFA_AUS
+from drr_jax.facs import DISFA_AUS, DISFA_PLUS_AUS
 from tfds_reactionet import building, reading
 from tfds_reactionet.building import NO_LANDMARKS, Frame, Options, Skip, Spec, Unit, later
 from tfds_reactionet.disfa import labels
@@ -49,9 +49,9 @@ class Reader(building.Reader):
         return Spec(
             task="au",
             protocol=Reader.folds.protocol(options["folds"]),
-            au_names=labels.CODED_AUS,
+            au_names=DISFA_PLUS_AUS,
             evaluated_aus=DISFA_AUS,
-            graded_aus=labels.CODED_AUS,
+            graded_aus=DISFA_PLUS_AUS,
             landmarks=_POINTS,
         )
 
@@ -127,7 +127,7 @@ class Reader(building.Reader):
 
     def notes(self, unit: Unit) -> list[str]:
         known = ~np.isnan(labels.read_subject(self.labels[unit.subject])[1])
-        return building.without_some("labels", labels.CODED_AUS, known)
+        return building.without_some("labels", DISFA_PLUS_AUS, known)
 
     def unread(self) -> list[Skip]:
         """Every frame of a subject that has no folder of labels."""

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from drr_jax.errors import InputError
-from tfds_reactionet.reading import check_alike, matching, numbered_lines
+from tfds_reactionet.reading import DISFA_CODED, intensities_by_frame, matching, numbered_lines
 
-CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 _FILE = re.compile(r"AU([0-9]{1,2})\.txt", re.IGNORECASE)
 _ROW = re.compile(r"\s*([0-9]{1,9})\.(?:jpg|jpeg|png|bmp)\s+([0-5])(?:\.0*)?\s*", re.IGNORECASE)
 _NAMED = re.compile(r"\bAU[\s_]*([0-9]{1,2})\b", re.IGNORECASE)
@@ -52,16 +51,11 @@ def read_trial(folder: Path) -> tuple[list[int], np.ndarray]:
         au = int(match[1])
         if au in columns:
             raise InputError(f"{path}: AU {au} is there twice; expected one file for each")
-        if au in CODED:
+        if au in DISFA_CODED:
             columns[au] = path, read_intensity(path)
-    check_alike(columns.values())
-    images = sorted(set().union(*(column for _, column in columns.values())))
-    values = np.full((len(images), len(CODED)), np.nan, np.float32)
-    for au, (_, column) in columns.items():
-        values[:, CODED.index(au)] = [column.get(image, np.nan) for image in images]
-    return images, values
+    return intensities_by_frame(columns)
 
 
 def label_files(folder: Path) -> list[Path]:
     """The label files of a trial."""
-    return [path for path, match in matching(folder, _FILE) if int(match[1]) in CODED]
+    return [path for path, match in matching(folder, _FILE) if int(match[1]) in DISFA_CODED]

@@ -24,6 +24,8 @@ from .crop import face_transform as face_transform
 from .crop import move as move
 from .crop import template_transform as template_transform
 from .crop import warp as warp
+from .disfa_codes import DISFA_CODED as DISFA_CODED
+from .disfa_codes import intensities_by_frame as intensities_by_frame
 from .fold_choice import NUMBERED as NUMBERED
 from .fold_choice import FoldChoice as FoldChoice
 from .fold_choice import part_by_number as part_by_number
@@ -50,7 +52,6 @@ from .matlab import read_variable as read_variable
 from .mesh import FrontalMesh as FrontalMesh
 from .mesh import TexturedMesh as TexturedMesh
 from .numbering import Offset as Offset
-from .numbering import check_alike as check_alike
 from .numbering import moved as moved
 from .numbering import shift as shift
 from .openface import MIN_CONFIDENCE as MIN_CONFIDENCE

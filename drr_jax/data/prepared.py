@@ -176,11 +176,12 @@ def _read_metadata(directory: Path) -> dict[str, Any]:
         raise InputError(f"prepared data set {path}: {error}; {REBUILD}") from None
     missing = [key for key in NEEDED if key not in metadata]
     if not missing:
+        parts = metadata["parts"] if isinstance(metadata["parts"], dict) else {"": None}
         missing = [
-            f"{key} of {part}"
-            for part, counts in metadata["parts"].items()
+            f"{key} of {part or 'parts'}"
+            for part, counts in parts.items()
             for key in NEEDED_OF_PART
-            if key not in counts
+            if not isinstance(counts, dict) or key not in counts
         ]
     if missing:
         raise InputError(

@@ -4,13 +4,14 @@ CI tries a few hundred. By hand, with counts: DRR_FUZZ_INPUTS=1000000 python -m 
 tests/faults/test_fuzz.py
 """
 
+import contextlib
 import io
 import json
 import os
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +22,48 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save
-from scipy.io import savemat
+from scipy.io import savemat, wavfile
 
 from drr_jax import config as configs
-from drr_jax import main
-from drr_jax.data import tokenizer
+from drr_jax import files, main
+from drr_jax.data import prepared, tokenizer
 from drr_jax.errors import InputError
 from drr_jax.facs import prior_file
+from drr_jax.predict import rows
 from drr_jax.runs import logs, record
-from drr_jax.weights import facts, tensor_file
+from drr_jax.weights import export, facts, sources, tensor_file
 from tfds_reactionet.affectnet import labels as affectnet
 from tfds_reactionet.annotation import demographics, review
 from tfds_reactionet.bp4d_plus import thermal
+from tfds_reactionet.building import summary
 from tfds_reactionet.ck_plus import labels as ck_plus
 from tfds_reactionet.disfa import labels as disfa
+from tfds_reactionet.disfa_plus import labels as disfa_plus
 from tfds_reactionet.emotionet import labels as emotionet
 from tfds_reactionet.emotionet import spreadsheet
 from tfds_reactionet.fer_plus import tables as fer_plus
 from tfds_reactionet.mmi import metadata as mmi
+from tfds_reactionet.mmi import turns
 from tfds_reactionet.raf_db import labels as raf_db
 from tfds_reactionet.reactionet import labels as reactionet
-from tfds_reactionet.reactionet import scenes
-from tfds_reactionet.reading import BadImageError, archive, bp4d_codes, decode, matlab, mesh, tables
+from tfds_reactionet.reactionet import layout, scenes
+from tfds_reactionet.reactionet import sound as released
+from tfds_reactionet.reading import (
+    BadImageError,
+    archive,
+    bp4d_codes,
+    decode,
+    fold_choice,
+    matlab,
+    mesh,
+    sound,
+    tables,
+)
 from tfds_reactionet.reading.openface import OpenFaceFile
 
 INPUTS = int(os.environ.get("DRR_FUZZ_INPUTS", "0"))  # in all
 CI = 700
-NAMED = (InputError, BadImageError)
+NAMED = (InputError, BadImageError, sound.BadSoundError)
 
 
 def picture(kind: str) -> bytes:
@@ -70,6 +86,12 @@ def matlab_file(compressed: bool) -> bytes:
     for row in range(2):
         fit[0, row] = (np.arange(98.0).reshape(49, 2), float(row))
     savemat(buffer, {"fit": fit}, do_compression=compressed)
+    return buffer.getvalue()
+
+
+def sound_file(kind: type[np.generic]) -> bytes:
+    buffer = io.BytesIO()
+    wavfile.write(buffer, 8000, np.ones((40, 2), kind))
     return buffer.getvalue()
 
 
@@ -125,6 +147,12 @@ def read_run(path: Path) -> None:
     assert all(isinstance(name, str) for name in found)
 
 
+def read_prepared(path: Path) -> None:
+    """As training and as the builder's --verify do."""
+    prepared._read_metadata(path.parent)
+    summary.read_metadata(path.parent)
+
+
 def parse_config(path: Path) -> None:
     main.parse(["main", f"--config={path}", "--workdir=x"])
 
@@ -140,6 +168,10 @@ OPENFACE = text(
 )
 VOTES = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 LISTED = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression"
+PREPARED = {key: {} for key in prepared.NEEDED}
+PREPARED["parts"] = {"part1": dict.fromkeys(prepared.NEEDED_OF_PART, 1)}
+EXPORTED = {"format": sources.EXPORT, "tokenizer": None, "config": {}, "classes": ["AU01"]}
+PREDICTED = {"model": "m", "done": False}
 PARSERS: dict[str, tuple[str, Callable[[Path], Any], tuple[bytes, ...]]] = {
     "images": (
         "a.img",
@@ -182,6 +214,11 @@ PARSERS: dict[str, tuple[str, Callable[[Path], Any], tuple[bytes, ...]]] = {
     "BP4D intensities": ("a.csv", bp4d_codes.read_intensity, (text("1,0", "2,9"),)),
     "thermal points": ("a.txt", thermal.read_points, (text(" ".join(["1.5"] * 56)),)),
     "DISFA labels": ("a.txt", disfa.read_intensity, (text("1,0", "2,5"),)),
+    "DISFA+ labels": (
+        "AU1.txt",
+        disfa_plus.read_intensity,
+        (text("AU1 intensity", "image code", "000.jpg     0", "001.jpg     5"),),
+    ),
     "CK+ FACS": ("a.txt", ck_plus.read_facs, (text("  1.0e+00  3.0e+00", "  4.0e+00  0.0e+00"),)),
     "CK+ landmarks": ("a.txt", ck_plus.read_landmarks, (text(*["  1.5e+00  2.5e+00"] * 68),)),
     "CK+ emotions": ("a.txt", ck_plus.read_emotion, (text("   3.0000000e+00"),)),
@@ -215,6 +252,13 @@ PARSERS: dict[str, tuple[str, Callable[[Path], Any], tuple[bytes, ...]]] = {
         "a.xml",
         mmi.read_elements,
         (b'<session><track filename="S001-117.avi" view="0"/></session>',),
+    ),
+    "MMI turns": ("a.txt", turns.read_file, (text("S001 90", "S002-003 270"),)),
+    "folds": ("a.txt", fold_choice.read_fold_file, (text("S1 1", "S2 part2"),)),
+    "sounds": (
+        "a.wav",
+        sound.read_sound,
+        tuple(map(sound_file, (np.int16, np.uint8, np.float32, np.int32))),
     ),
     "ReactioNet people": (
         "a.csv",
@@ -261,6 +305,26 @@ PARSERS: dict[str, tuple[str, Callable[[Path], Any], tuple[bytes, ...]]] = {
         (tokenizer.tokenizer_of(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a"]).to_str().encode(),),
     ),
     "configs": ("config.json", parse_config, (b'{"seed": 1, "optim": {"lr": 0.1}}',)),
+    "prepared sets": (
+        "metadata.json",
+        read_prepared,
+        (json.dumps(PREPARED).encode(),),
+    ),
+    "rendered sets": (
+        layout.RENDERED,
+        lambda path: released.rendered_rate(path.parent),
+        (b'{"dials": {"fps": 25}}',),
+    ),
+    "exports": (
+        export.CONFIG_FILE,
+        lambda path: export.load_folder(path.parent),
+        (json.dumps(files.sealed(EXPORTED)).encode(),),
+    ),
+    "predictions": (
+        rows.JOB,
+        lambda path: rows.claim(path.parent, {"model": "m"}),
+        (json.dumps(files.sealed(PREDICTED)).encode(),),
+    ),
     "run.json": ("run.json", read_run, (b'{"steps": 3, "seconds": 1.5, "class_prior": [[1]]}',)),
     "metrics": (
         "metrics.jsonl",
@@ -275,11 +339,15 @@ PARSERS: dict[str, tuple[str, Callable[[Path], Any], tuple[bytes, ...]]] = {
 }
 
 
+# One of several kinds each, or a part of a folder that is not there.
+PARTS = ("shard indices", "weights' configs", "prepared sets", "exports", "predictions")
+
+
 @pytest.mark.parametrize("name", PARSERS)
 def test_files_as_they_should_be_are_read(name: str, tmp_path: Path) -> None:
     """Else the changed ones would all fail at their first byte."""
     file, read, seeds = PARSERS[name]
-    if name not in ("shard indices", "weights' configs"):  # of which each is one of several kinds
+    if name not in PARTS:
         (tmp_path / file).write_bytes(seeds[0])
         read(tmp_path / file)
 
@@ -318,6 +386,33 @@ WORDS = (
         "\u0660²".encode(),
     ),
 )
+
+
+KINDS = (None, [], {}, "x", 3, -1, 1.5, True, [1], {"a": 1}, [["x"]], float("nan"))
+
+
+def others(value: Any) -> Iterator[Any]:
+    """A JSON value with each thing in it, and itself, replaced by things of every kind."""
+    yield from KINDS
+    for key in value if isinstance(value, dict) else range(len(value) * isinstance(value, list)):
+        for new in others(value[key]):
+            changed = value.copy()
+            changed[key] = new
+            yield changed
+
+
+@pytest.mark.parametrize("name", [name for name in PARSERS if PARSERS[name][0].endswith(".json")])
+def test_json_of_another_kind_gives_a_value_or_a_named_error(name: str, tmp_path: Path) -> None:
+    """Which changed bytes rarely are: most are no JSON at all."""
+    file, read, seeds = PARSERS[name]
+    for value in map(json.loads, seeds):
+        for changed in others(value):
+            if files.SEAL in value and isinstance(changed, dict):
+                changed.pop(files.SEAL, None)
+                changed = files.sealed(changed)
+            (tmp_path / file).write_text(json.dumps(changed))
+            with contextlib.suppress(NAMED), warnings.catch_warnings(action="ignore"):
+                read(tmp_path / file)
 
 
 @pytest.mark.parametrize("name", PARSERS)

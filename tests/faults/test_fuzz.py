@@ -11,7 +11,7 @@ import os
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -394,14 +394,18 @@ KINDS = (None, [], {}, "x", 3, -1, 1.5, True, [1], {"a": 1}, [["x"]], float("nan
 def others(value: Any) -> Iterator[Any]:
     """A JSON value with each thing in it, and itself, replaced by things of every kind."""
     yield from KINDS
-    for key in value if isinstance(value, dict) else range(len(value) * isinstance(value, list)):
+    keys: Iterable[Any] = value if isinstance(value, dict) else ()
+    for key in range(len(value)) if isinstance(value, list) else keys:
         for new in others(value[key]):
             changed = value.copy()
             changed[key] = new
             yield changed
 
 
-@pytest.mark.parametrize("name", [name for name in PARSERS if PARSERS[name][0].endswith(".json")])
+JSON = [name for name, (file, *_) in PARSERS.items() if Path(file).suffix == ".json"]
+
+
+@pytest.mark.parametrize("name", JSON)
 def test_json_of_another_kind_gives_a_value_or_a_named_error(name: str, tmp_path: Path) -> None:
     """Which changed bytes rarely are: most are no JSON at all."""
     file, read, seeds = PARSERS[name]

@@ -118,11 +118,8 @@ def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
     not all folds are finished.
     """
     _check_finished(workdir)
-    results = runs.read_file(workdir, runs.RESULTS_FILE)
-    if not results.get(metrics.task_of(results)):
-        raise InputError(
-            f"{workdir / runs.RESULTS_FILE}: no table of {', '.join(TASKS)}; evaluate the run again"
-        )
+    results = _results(workdir, runs.RESULTS_FILE)
+    best = _results(workdir, runs.BEST_FILE) if (workdir / runs.BEST_FILE).exists() else None
     folds = [runs.read_file(place, runs.RUN_FILE) for place in _places(workdir, runs.RUN_FILE)]
     record = dict(folds[0])  # with the time and the test parts of all
     if all("seconds" in fold for fold in folds):
@@ -141,13 +138,22 @@ def read_finished(workdir: Path, samples: Samples | None = None) -> Run:
         record,
         config=runs.read_file(configured[0], runs.CONFIG_FILE) if configured else {},
         results=results,
-        best=runs.read_file(workdir, runs.BEST_FILE) or None,
+        best=best,
         curves={
             "" if place == workdir else place.name.replace("fold", "fold "): _curve(place)
             for place in _places(workdir, runs.METRICS_FILE)
         },
         samples=samples if samples is not None else load_samples(workdir) or {},
     )
+
+
+def _results(workdir: Path, name: str) -> runs.Record:
+    found = runs.read_file(workdir, name)
+    if not found.get(metrics.task_of(found)):
+        raise InputError(
+            f"{workdir / name}: no table of {', '.join(TASKS)}; evaluate the run again"
+        )
+    return found
 
 
 def read_reference(run: Run, workdir: Path) -> Run:

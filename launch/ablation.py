@@ -74,6 +74,7 @@ FACE: Settings = {"domains": "R", "graph.enabled": False, "contrast.enabled": Fa
 SUSPECTS: dict[str, Settings] = {
     "drr": {},
     "r": {"domains": "R"},
+    "face": FACE,  # the loss of the face alone
     # What they are held against: the encoder alone, and one that sees all three at test.
     "resnet18": {"model.name": "classifier", "domains": "R"},
     "late_fusion": {"model.name": "late_fusion"},

@@ -4,8 +4,11 @@ So such text gets an apostrophe in front, as spreadsheets themselves have it; nu
 that has apostrophes before such a letter gets one more: `plain` gives every text back.
 """
 
+import csv
+import io
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +31,21 @@ def neutral(value: Any) -> Any:
 def plain(text: str) -> str:
     """What `neutral` was given."""
     return text[1:] if _GUARDED.match(text) else text
+
+
+def row_writer(text: IO[str]) -> Callable[[Iterable[Any]], object]:
+    """What writes a row of cells, neutral, to a file that was opened with newline=""."""
+    writer = csv.writer(text, lineterminator="\n")
+    return lambda row: writer.writerow([neutral(cell) for cell in row])
+
+
+def csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as lines of a CSV file, neutral."""
+    text = io.StringIO(newline="")
+    write = row_writer(text)
+    for row in rows:
+        write(row)
+    return text.getvalue()
 
 
 def table_csv(table: "pd.DataFrame | pd.Series", **how: Any) -> str:

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from drr_jax import cells, files
 from drr_jax.facs import value_columns
 from drr_jax.predict.model import Model
-from drr_jax.predict.rows import TABLE, csv_text
+from drr_jax.predict.rows import TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,9 +106,9 @@ def write_events(folder: Path, model: Model, frames: int) -> Found:
                 row = heapq.heappop(waiting)[-1]
                 found.events += 1
                 found.first += [row] if len(found.first) < SHOWN else []
-                raw.write(csv_text([map(_text, row)]).encode())
+                raw.write(cells.csv_lines([map(_text, row)]).encode())
 
-        raw.write(csv_text([COLUMNS]).encode())
+        raw.write(cells.csv_lines([COLUMNS]).encode())
         last = 0
         for frame, face, time, probability in _read(folder / TABLE, model):
             if frame != last:
@@ -127,7 +127,7 @@ def write_events(folder: Path, model: Model, frames: int) -> Found:
 
 
 def _text(cell: Any) -> str:
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cells.neutral(cell))
+    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
 
 
 def tables(path: Path, names: list[str]) -> Iterator["pd.DataFrame"]:

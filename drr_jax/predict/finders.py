@@ -30,11 +30,11 @@ class Finder(Protocol):
         self, pictures: Iterable[Picture], jobs: int
     ) -> Iterator[tuple[Picture, list[Found]]]:
         """All pictures with their faces, in order; `jobs` processes look, where looking is work."""
-        ...
+        for picture in pictures:
+            yield picture, [] if picture.pixels is None else self.find(picture)
 
     def recall(self, frame: int, boxes: Sequence[Box]) -> None:
         """Takes what an earlier process found in a picture, so that ids go on from there."""
-        ...
 
 
 def make_finder(faces: str, over: Input, largest: bool = False) -> Finder:
@@ -58,30 +58,14 @@ def make_finder(faces: str, over: Input, largest: bool = False) -> Finder:
     return Detected(name, model, over.video, largest)
 
 
-class _Known:
-    """Faces that need not be looked for."""
-
-    def find(self, picture: Picture) -> list[Found]:
-        raise NotImplementedError
-
-    def follow(
-        self, pictures: Iterable[Picture], jobs: int
-    ) -> Iterator[tuple[Picture, list[Found]]]:
-        for picture in pictures:
-            yield picture, [] if picture.pixels is None else self.find(picture)
-
-    def recall(self, frame: int, boxes: Sequence[Box]) -> None:
-        """Nothing to remember."""
-
-
-class Whole(_Known):
+class Whole(Finder):
     """Every picture is a face already."""
 
     def find(self, picture: Picture) -> list[Found]:
         return [Found()]
 
 
-class Detected:
+class Detected(Finder):
     """What a detector finds; in a video the same face keeps its id, by overlap."""
 
     def __init__(self, name: str, model: str, video: bool, largest: bool) -> None:
@@ -145,7 +129,7 @@ def _look(name: str, model: str, pixels: np.ndarray | None) -> list[Face]:
     return [] if pixels is None else _own(name, model).find(pixels)
 
 
-class OpenFaceFaces(_Known):
+class OpenFaceFaces(Finder):
     """The faces of OpenFace's CSVs, with its landmarks and its ids.
 
     One CSV for a video, whose frames count from 1, or for a folder of images in their order; or a

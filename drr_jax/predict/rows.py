@@ -49,12 +49,12 @@ def rows_of(model: Model, said: Said) -> Iterator[list[Any]]:
 
 
 def as_text(cell: Any) -> Any:
-    """A cell of the CSV: probabilities with seven decimals, texts that no spreadsheet computes."""
+    """A cell of the CSV: probabilities with seven decimals, nothing for None."""
     if cell is None:
         return ""
     if isinstance(cell, float):
         return f"{cell:.7f}".rstrip("0").rstrip(".")
-    return cells.neutral(cell)
+    return cell
 
 
 class Table:
@@ -71,9 +71,9 @@ class Table:
         if self.path.exists():
             self._take_up()
         else:
-            files.write_whole(self.path, csv_text([columns(model)]))
+            files.write_whole(self.path, cells.csv_lines([columns(model)]))
         self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
-        self._csv = csv.writer(self._file, lineterminator="\n")
+        self._write = cells.row_writer(self._file)
 
     def write(self, said: Iterable[Said]) -> None:
         """Writes the rows of some pictures, and sees that the system has them."""
@@ -81,7 +81,7 @@ class Table:
             for one in said:
                 self._count(len(one.found))
                 for row in rows_of(self._model, one):
-                    self._csv.writerow([as_text(cell) for cell in row])
+                    self._write(map(as_text, row))
             self._file.flush()
         except OSError as error:
             raise self._unwritten(error) from error
@@ -109,7 +109,7 @@ class Table:
     def _take_up(self) -> None:
         """Keeps the rows of the pictures that are complete: all but the last."""
         text = self.path.read_bytes()
-        head = csv_text([columns(self._model)]).encode()
+        head = cells.csv_lines([columns(self._model)]).encode()
         body = text.removeprefix(head)
         if body == text:
             raise InputError(f"{self.path}: columns of another model; give another --out")
@@ -136,14 +136,8 @@ class Table:
             self._count(count)
         self.without = [frame for frame, count in faces.items() if not count]
         self.start = int(kept[-1][0]) + 1 if kept else 1
-        files.write_whole(self.path, head + csv_text(kept).encode())
-
-
-def csv_text(rows: Iterable[Iterable[Any]]) -> str:
-    """Rows as the text of a CSV file."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+        again = cells.csv_lines(map(cells.plain, row) for row in kept)
+        files.write_whole(self.path, head + again.encode())
 
 
 def claim(folder: Path, job: Mapping[str, Any]) -> bool:

@@ -3,9 +3,7 @@
 A run that was killed and started again leaves the same rows as one that was not.
 """
 
-import csv
 import importlib
-import io
 import json
 import math
 import sys
@@ -17,7 +15,7 @@ from typing import Any, SupportsFloat
 
 from tqdm import tqdm
 
-from drr_jax import files
+from drr_jax import cells, files
 from drr_jax.errors import InputError
 from drr_jax.runs.record import RUN, Damaged, check_run, of_run, run_names
 from drr_jax.runs.together import is_main_process
@@ -171,9 +169,7 @@ class Metrics:
         files.write_whole(self.workdir / CSV, header + self._csv_lines(rows))
 
     def _csv_lines(self, rows: list[Row]) -> str:
-        text = io.StringIO()
-        csv.DictWriter(text, self.columns, lineterminator="\n").writerows(rows)
-        return text.getvalue()
+        return cells.csv_lines([row.get(name) for name in self.columns] for row in rows)
 
 
 def _exact(value: SupportsFloat) -> int | float | None:

@@ -1,6 +1,5 @@
 """predictions.csv: what a model said of every record of a held-out part, beside its labels."""
 
-import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,16 +32,15 @@ def write_predictions(
     head += ["label"] if softmax else [f"{name}_label" for name in names]
     with files.whole(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow([*head, *facs.value_columns(task, names)])
+        write = cells.row_writer(text)
+        write([*head, *facs.value_columns(task, names)])
         for sequence, frame, subject, truth, row in zip(
             *records, label.tolist(), probability.tolist(), strict=True
         ):
             if softmax:
-                said = [cells.neutral(names[truth.index(1)]) if 1 in truth else ""]
+                said = [names[truth.index(1)] if 1 in truth else ""]
             else:
                 said = ["" if value < 0 else f"{value:.4g}" for value in truth]
-            about = cells.neutral(sequence), frame, cells.neutral(subject)
-            rows.writerow([*about, *said, *(f"{value:.7f}" for value in row)])
+            write([sequence, frame, subject, *said, *(f"{value:.7f}" for value in row)])
         text.flush()
         text.detach()

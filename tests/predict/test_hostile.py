@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 import drr_jax
-from drr_jax import files, main
+from drr_jax import cells, files, main
 from drr_jax.errors import InputError
 from drr_jax.predict import annotate, events, inputs, model, prepared, rows, stream
 from drr_jax.predict.cut import Crop
 from drr_jax.predict.faces import Found
-from drr_jax.predict.finders import Whole
+from drr_jax.predict.finders import Finder, Whole
 from tfds_reactionet import reading
 from tfds_reactionet.reading import Box
 
@@ -127,7 +127,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(asked, photos, tmp
     table = rows.Table(tmp_path, asked)
     table._file.close()
     table._file = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115
-    table._csv = rows.csv.writer(table._file)
+    table._write = cells.row_writer(table._file)
     over = inputs.Images([photos / "a.jpg"], photos, "photos")
     said = rows.Said(over.picture(1), [], np.zeros((0, 12)), np.zeros((0, 8, 8, 3), np.uint8))
     with pytest.raises(InputError, match="make room and give the same command again"), table:
@@ -191,14 +191,11 @@ def test_pictures_in_all_their_forms(asked, photos, video):
 
 
 def test_points_in_one_place_without_a_box_are_no_face(asked):
-    class Nowhere:
+    class Nowhere(Finder):
         def find(self, picture):
             points = np.full((68, 2), 9.0)
             flat, good = Box(9, 9, 0, 0), Box(2, 2, 9, 9)
             return [Found(flat, points), Found(flat), Found(good, points, face=7)]
-
-        def recall(self, frame, boxes):
-            pass
 
     over = inputs.Arrays([np.zeros((32, 32, 3), np.uint8)])
     (said,) = stream.read(asked, over, Nowhere())

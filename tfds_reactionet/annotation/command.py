@@ -12,11 +12,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from drr_jax.cells import table_csv
+from drr_jax.cells import csv_lines, table_csv
 from drr_jax.errors import InputError
 from tfds_reactionet.annotation import agreement, demographics, review, suspicious
 from tfds_reactionet.annotation.suspicious_sheet import Strongest, sheet
-from tfds_reactionet.building import csv_lines, csv_text, refuse_existing, write_files
+from tfds_reactionet.building import csv_text, refuse_existing, write_files
 
 
 def _suspicious(args: argparse.Namespace) -> None:

@@ -31,7 +31,6 @@ from .faces import Spec as Spec
 from .faces import Unit as Unit
 from .faces import later as later
 from .faces import without_some as without_some
-from .outputs import csv_lines as csv_lines
 from .outputs import csv_text as csv_text
 from .outputs import refuse_existing as refuse_existing
 from .outputs import write_files as write_files

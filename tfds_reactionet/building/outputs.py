@@ -1,21 +1,12 @@
 """Result files, and the text of CSV files."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from drr_jax import files
-from drr_jax.cells import neutral
+from drr_jax.cells import csv_lines
 from drr_jax.errors import InputError
-
-
-def csv_lines(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as lines of a CSV file; no text in them is a formula."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([neutral(v) for v in row] for row in rows)
-    return buffer.getvalue()
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

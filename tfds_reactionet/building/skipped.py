@@ -1,7 +1,6 @@
 """The list of frames that yield no record, and the limit on their share."""
 
 import contextlib
-import csv
 import io
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drr_jax import files
-from drr_jax.cells import neutral
+from drr_jax.cells import row_writer
 from drr_jax.errors import InputError
 
 
@@ -39,8 +38,8 @@ class SkipList:
         file = self._stack.enter_context(files.whole(self.path))
         text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
         self._stack.callback(text.detach)  # flushes
-        self._writer = csv.writer(text, lineterminator="\n")
-        self._writer.writerow(Skip._fields)
+        self._write = row_writer(text)
+        self._write(Skip._fields)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -52,7 +51,7 @@ class SkipList:
 
     def add(self, skips: Iterable[Skip]) -> None:
         for skip in skips:
-            self._writer.writerow(map(neutral, skip))
+            self._write(skip)
             self.counts[skip.reason] += 1
 
     @property

@@ -20,9 +20,10 @@ from typing import Any
 from tqdm import tqdm
 
 from drr_jax import files
+from drr_jax.cells import csv_lines
 from drr_jax.errors import InputError
 from drr_jax.machine import cores
-from tfds_reactionet.building import csv_lines, ordered_map
+from tfds_reactionet.building import ordered_map
 from tfds_reactionet.demo import headroom, sequence, sheets
 from tfds_reactionet.demo.dials import PRESETS, SIZES, Dials
 from tfds_reactionet.demo.sequence import Release

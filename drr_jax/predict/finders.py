@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Finder(Protocol):
 
     def follow(
         self, pictures: Iterable[Picture], jobs: int
-    ) -> Iterator[tuple[Picture, list[Found]]]:
+    ) -> Generator[tuple[Picture, list[Found]], None, None]:
         """All pictures with their faces, in order; `jobs` processes look, where looking is work."""
         for picture in pictures:
             yield picture, [] if picture.pixels is None else self.find(picture)
@@ -81,7 +81,7 @@ class Detected(Finder):
 
     def follow(
         self, pictures: Iterable[Picture], jobs: int
-    ) -> Iterator[tuple[Picture, list[Found]]]:
+    ) -> Generator[tuple[Picture, list[Found]], None, None]:
         waiting: deque[Picture] = deque()
         ended: list[InputError] = []
 

@@ -63,7 +63,7 @@ def read(path: Path, what: str) -> Config:
 
 def of_run(workdir: Path) -> Config | None:
     """The config of the run, or of the folds, in a work folder; None if there is none."""
-    for place in (workdir, *sorted(workdir.glob("fold?"))):
+    for place in (workdir, *runs.fold_folders(workdir)):
         if (path := place / runs.CONFIG_FILE).is_file():
             return read(path, str(path))
     return None

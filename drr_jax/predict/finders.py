@@ -93,13 +93,20 @@ class Detected(Finder):
             except InputError as error:  # what came before is looked at first
                 ended.append(error)
 
-        advice = "the same command goes on from the last row"
-        look = self._look if jobs == 1 else self._away
-        looked = building.ordered_map(look, pixels(), jobs, advice)
-        with contextlib.closing(looked):
-            for faces in looked:
+        coming = pixels()
+        looked = building.ordered_map(self._look if jobs == 1 else self._away, coming, jobs)
+        try:
+            with contextlib.closing(looked):
+                for faces in looked:
+                    picture = waiting.popleft()
+                    yield picture, self._named(picture, faces)
+        except building.WorkerLostError:  # too little memory for several: this one goes on alone
+            for picture in list(waiting):
+                yield picture, self._named(picture, self._look(picture.pixels))
+            waiting.clear()
+            for one in coming:
                 picture = waiting.popleft()
-                yield picture, self._named(picture, faces)
+                yield picture, self._named(picture, self._look(one))
         if ended:
             raise ended[0]
 

@@ -95,20 +95,20 @@ class Model:
             return probability == probability.max(axis=-1, keepdims=True)
         return probability >= np.array([self.threshold[name] for name in self.names])
 
-    def probabilities(self, batch: Batch) -> Float[np.ndarray, "rows classes"]:
-        """Class probabilities, or intensities of 0 to 5, of any number of rows, in batches of ROWS.
+    def probabilities(self, batch: Batch, at_once: int = ROWS) -> Float[np.ndarray, "rows classes"]:
+        """Class probabilities, or intensities of 0 to 5, of any number of rows, some at once.
 
         `batch` has uint8 images [rows, S, S, 3] under the names of the inputs, S being the size of
-        `crop`; for a caption int32 tokens [rows, tokens]. Rows do not depend on each other, nor on
-        what else is asked.
+        `crop`; for a caption int32 tokens [rows, tokens]. Rows do not depend on each other; another
+        `at_once` is another program, and may change a last digit.
         """
-        return self._apply(batch, "predict")[0]
+        return self._apply(batch, "predict", at_once)[0]
 
     def explain(
-        self, batch: Batch
+        self, batch: Batch, at_once: int = ROWS
     ) -> tuple[Float[np.ndarray, "rows classes"], Float[np.ndarray, "rows h w classes"] | None]:
         """As `probabilities`; and where in the image it looked for each class, if it tells."""
-        return self._apply(batch, "explain")
+        return self._apply(batch, "explain", at_once)
 
     def outputs(self, batch: Batch) -> dict[str, Any]:
         """All that the whole system says of a few rows, under the names of its `__call__`.
@@ -133,10 +133,9 @@ class Model:
 
         return table_of(self, what, str(faces), largest, fps or 0.0)
 
-    def _apply(self, batch: Batch, method: str) -> tuple[np.ndarray, Any]:
+    def _apply(self, batch: Batch, method: str, rows: int) -> tuple[np.ndarray, Any]:
         total = len(next(iter(batch.values())))
         parts: list[tuple[np.ndarray, Any]] = []
-        rows = 1 if total == 1 else ROWS
         for first in range(0, total, rows):
             piece = {name: array[first : first + rows] for name, array in batch.items()}
             real = len(next(iter(piece.values())))
@@ -146,7 +145,10 @@ class Model:
             parts.append(jax.tree.map(lambda leaf, n=real: np.asarray(leaf[:n]), done))
         if not parts:
             return np.zeros((0, len(self.names)), np.float32), None
-        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        said = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        if not np.isfinite(said[0]).all():
+            raise InputError(f"model {self.name}: its predictions are not numbers; it has diverged")
+        return said
 
     @cached_property
     def _compiled(self) -> Any:
@@ -172,7 +174,7 @@ def load(source: str | Path, selection: str | None = None) -> Model:
     runs.start_alone()
     folder = weights.find_model(str(source))
     where = weights.pinned(str(source), folder)
-    is_run = (folder / runs.RECORD_FILE).exists() or any(folder.glob("fold?"))
+    is_run = (folder / runs.RECORD_FILE).exists() or any(folder.glob("fold[0-9]"))
     if selection and not is_run:
         raise InputError(f"{where}: an exported folder has one checkpoint; leave out --selection")
     exported = weights.read_run(folder, selection) if is_run else weights.load_folder(folder)

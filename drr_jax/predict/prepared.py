@@ -178,7 +178,7 @@ def evaluate_on(model: Model, said: str, out: Path, data_dir: str) -> dict[str, 
         raise InputError(f"--out={out} exists: expected the name of a new folder")
     split = open_split(model, said, data_dir)
     found = answers(model, split)
-    names = model.names if model.softmax else split.names
+    names = model.names if model.softmax else _labelled(split, found.label, model.names)
     columns = [model.names.index(name) for name in names]
     p, y = found.probability[:, columns], found.label[:, columns]
     described = model.described
@@ -204,6 +204,27 @@ def evaluate_on(model: Model, said: str, out: Path, data_dir: str) -> dict[str, 
         records = found.sequences, found.frames, found.subjects
         write_predictions(folder / PREDICTIONS, model.task, names, records, p, y)
     return results
+
+
+def _labelled(
+    split: Split, label: Float[np.ndarray, "records classes"], names: Sequence[str]
+) -> tuple[str, ...]:
+    """The classes that any record has a label of; says which have none, or none that is positive.
+
+    Raises InputError if none has.
+    """
+    columns = {name: label[:, names.index(name)] for name in split.names}
+    given = tuple(name for name, column in columns.items() if (column >= 0).any())
+    where = f"{split.prepared.name} ({', '.join(split.parts)})"
+    if not given:
+        raise InputError(f"{where} has no label of {', '.join(split.names)}: nothing to score")
+    if left := [name for name in split.names if name not in given]:
+        print(
+            f"warning: {where} labels no record for {', '.join(left)}: not scored", file=sys.stderr
+        )
+    if never := [name for name in given if not (columns[name] > 0).any()]:
+        print(f"warning: {where} has no positive of {', '.join(never)}: F1 is 0", file=sys.stderr)
+    return given
 
 
 def _scores(

@@ -15,10 +15,10 @@ from drr_jax.predict.faces import Found
 from drr_jax.predict.finders import NONE, Finder
 from drr_jax.predict.inputs import Camera, Input, Picture
 from drr_jax.predict.model import ROWS, Model
-from tfds_reactionet import reading
+from tfds_reactionet import building, reading
 
 AHEAD = 2  # chunks that wait to be asked
-WORTH_PROCESSES = 100  # pictures; fewer are done before a process has started
+WORTH_PROCESSES = 400  # pictures; a process takes as long to start as some hundred take
 MOST_PROCESSES = 8
 
 
@@ -67,7 +67,7 @@ def check_inputs(model: Model, faces: str) -> None:
 def processes(over: Input, first: int = 1) -> int:
     """How many look for faces in an input's pictures from number `first` on; 1: this one."""
     left = math.inf if over.length is None else over.length - first + 1
-    if isinstance(over, Camera) or left < WORTH_PROCESSES:
+    if isinstance(over, Camera) or left < WORTH_PROCESSES or not building.can_share():
         return 1
     return min(machine.cores(), MOST_PROCESSES)
 
@@ -88,14 +88,15 @@ def read(
     finder do; what came before is given first.
     """
     (name,) = model.inputs
+    at_once = 1 if over.length == 1 else ROWS  # one picture is not to wait for the work of many
     chunks = data.prefetch_to_device(_chunks(model, over, finder, first, jobs), lambda c: c, AHEAD)
     try:
         for chunk in chunks:
             maps = None
             if attention and len(chunk.crops):
-                probability, maps = model.explain({name: chunk.crops})
+                probability, maps = model.explain({name: chunk.crops}, at_once)
             else:
-                probability = model.probabilities({name: chunk.crops})
+                probability = model.probabilities({name: chunk.crops}, at_once)
             start = 0
             for picture, found in chunk.pictures:
                 rows = slice(start, start + len(found))

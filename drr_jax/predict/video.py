@@ -55,8 +55,12 @@ class Video:
 
     def pictures(self, first: int = 1) -> Iterator[Picture]:
         capture, number, last = self._open(), 0, -1.0
+        held: Picture | None = None  # the last frame of a video that is cut off is half there
         try:
             while capture.grab():
+                if held is not None:
+                    yield held
+                    held = None
                 number += 1
                 if number == 1:
                     self._start = max(_start(capture) / self.rate, 0.0)
@@ -69,10 +73,12 @@ class Video:
                 ok, image = capture.retrieve()
                 if not ok:
                     raise InputError(f"{self.path}: frame {number} does not decode")
-                yield Picture(self.name, number, time, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+                held = Picture(self.name, number, time, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         finally:
             capture.release()
         self._check_end(number, last)
+        if held is not None:
+            yield held
 
     def _check_end(self, seen: int, last: float) -> None:
         """Raises InputError if frames are missing behind the last one, at `last` seconds."""

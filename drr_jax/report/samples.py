@@ -196,7 +196,8 @@ def load_samples(workdir: Path) -> Samples | None:
 
     Raises InputError if they do not read, or are of another run.
     """
-    stored = sorted([*workdir.glob("samples-fold*.npz"), *workdir.glob("fold?/samples-fold*.npz")])
+    places = [workdir, *runs.fold_folders(workdir)]
+    stored = [path for place in places for path in sorted(place.glob("samples-fold*.npz"))]
     if not stored:
         return None
     try:
@@ -321,7 +322,7 @@ def _check_finished(workdir: Path) -> None:
     results = workdir / runs.RESULTS_FILE
     if results.exists():
         return
-    folds = sorted(path for path in workdir.glob("fold?") if path.is_dir())
+    folds = runs.fold_folders(workdir)
     if not folds:
         raise InputError(f"{results} {missing}; {_command(workdir)} --mode=evaluate writes it")
     # How many folds there are is known to the data set alone: those to come have no folder.
@@ -337,7 +338,7 @@ def _places(workdir: Path, name: str) -> list[Path]:
     """The folders with a file of that name: the run's own, or those of its folds."""
     if (workdir / name).exists():
         return [workdir]
-    return sorted(path.parent for path in workdir.glob(f"fold?/{name}"))
+    return [place for place in runs.fold_folders(workdir) if (place / name).exists()]
 
 
 def _curve(place: Path) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ from .record import check_record as check_record
 from .record import check_run as check_run
 from .record import commit as commit
 from .record import counts_validation as counts_validation
+from .record import fold_folders as fold_folders
 from .record import is_free as is_free
 from .record import of_run as of_run
 from .record import only_one as only_one

@@ -196,9 +196,25 @@ def counts_validation(workdir: str | Path) -> bool:
     return record.get("selection") == "validation" and COUNTED not in record
 
 
+def fold_folders(workdir: str | Path) -> list[Path]:
+    """fold0/, fold1/, ... of a run on all folds, in order.
+
+    Raises InputError for one that holds another fold's run: a copy would count twice.
+    """
+    found = sorted(path for path in Path(workdir).glob("fold[0-9]") if path.is_dir())
+    for path in found:
+        fold = read_file(path, RECORD_FILE).get("fold")
+        if fold is not None and str(fold) != path.name.removeprefix("fold"):
+            raise InputError(
+                f"{path}: it holds a run on fold {fold}, a copy that would count twice; move it "
+                "away"
+            )
+    return found
+
+
 def recorded_version(workdir: str | Path) -> str:
     """Version of the data set that the run in `workdir`, or its folds, began with; "" if none."""
-    for place in (Path(workdir), *sorted(Path(workdir).glob("fold?"))):
+    for place in (Path(workdir), *fold_folders(workdir)):
         if (place / RECORD_FILE).exists():
             return str(read_record(place).get("version", ""))
     return ""

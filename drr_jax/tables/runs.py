@@ -203,7 +203,7 @@ def read_runs(
     runs: dict[tuple[str, tuple[int, int]], FoldRun] = {}
     skipped, seen = [], set()
     for folder in folders.values():
-        inner = sorted(folder.glob("fold?"), key=lambda path: path.name)
+        inner = sorted(folder.glob("fold[0-9]"), key=lambda path: path.name)
         for workdir in inner or [folder]:
             if workdir.resolve() in seen:
                 continue

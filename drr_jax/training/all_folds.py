@@ -17,8 +17,8 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
     """
     tables = {}
     for name in (runs.RESULTS_FILE, runs.BEST_FILE):
-        paths = sorted(workdir.glob(f"fold?/{name}"))
-        folds = [runs.read_file(path.parent, name) for path in paths]
+        places = [at for at in runs.fold_folders(workdir) if (at / name).exists()]
+        folds = [runs.read_file(place, name) for place in places]
         if not folds:  # selection=validation has no best by the test part
             continue
         tables[name] = {
@@ -28,7 +28,7 @@ def combine_folds(workdir: Path) -> dict[str, Any]:
             **metrics.fold_table(folds),
             "folds": folds,
         }
-        judged = _all_people([path.parent for path in paths], folds)
+        judged = _all_people(places, folds)
         tables[name] |= {"people": judged} if judged else {}
         if runs.is_main_process():
             runs.write_file(workdir, name, tables[name])

@@ -153,6 +153,11 @@ class Pass:
                 yield from self._fetch(waiting)
                 waiting = []
         yield from self._fetch(waiting)
+        if not np.isfinite(self.sums["loss"]):  # else "no" would be counted for all of them
+            raise InputError(
+                "evaluation: the model's predictions are not numbers; it has diverged, or what its "
+                "encoders started from has: try a lower optim.lr, or other weights"
+            )
         self.total = np.asarray(jax.device_get(total), np.int64)
 
     def _fetch(self, waiting: list) -> Iterator[Predicted]:

@@ -74,7 +74,7 @@ def _open(config: Config, workdir: Path, trains: bool) -> tuple[dict[Path, Fold]
 
 def _check_folder(workdir: Path, several: bool) -> None:
     """Raises InputError if `workdir` has one run where those of several folds go, or vice versa."""
-    folds = sorted(path.parent.name for path in workdir.glob(f"fold*/{runs.RECORD_FILE}"))
+    folds = [at.name for at in runs.fold_folders(workdir) if (at / runs.RECORD_FILE).exists()]
     if several and (workdir / runs.RECORD_FILE).exists():
         found = "holds the run of one fold, and those of fold=all go into folders inside"
     elif not several and folds:

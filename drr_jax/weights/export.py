@@ -69,7 +69,7 @@ def export_run(workdir: Path, out: Path, selection: str | None = None) -> str:
 
 def read_run(workdir: Path, selection: str | None = None) -> Exported:
     """A run's model as `export_run` would write it, read from its checkpoint. Raises InputError."""
-    if not (workdir / runs.RECORD_FILE).exists() and (folds := sorted(workdir.glob("fold?"))):
+    if not (workdir / runs.RECORD_FILE).exists() and (folds := runs.fold_folders(workdir)):
         raise InputError(
             f"--workdir={workdir} holds {len(folds)} runs: name one, as in --workdir={folds[0]}"
         )

@@ -21,7 +21,7 @@ def find_model(source: str) -> Path:
     if not folder.is_dir():
         raise InputError(f"model {source}: this is a file; {expected}")
     known = (CONFIG_FILE, RECORD_FILE)
-    if not any((folder / name).exists() for name in known) and not any(folder.glob("fold?")):
+    if not any((folder / name).exists() for name in known) and not any(folder.glob("fold[0-9]")):
         raise InputError(f"model {source}: it has no {' and no '.join(known)}; {expected}")
     return folder
 

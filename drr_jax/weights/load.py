@@ -232,7 +232,14 @@ def place(plans: Mapping[str, Plan], variables: Variables) -> None:
             node = variables[collection][plan.encoder]
             for module in modules:
                 node = node[module]
-            old, values = node[leaf], np.ascontiguousarray(part.read(), node[leaf].dtype)
+            old = node[leaf]
+            with np.errstate(over="ignore"):
+                values = np.ascontiguousarray(part.read(), old.dtype)
+            if not np.isfinite(values).all():
+                raise InputError(
+                    f"weights {part.tensors[0].file}: {shown(part.tensors[0].name)} has NaN, or "
+                    f"numbers beyond {old.dtype}: what trained it diverged, or the file is damaged"
+                )
             if isinstance(old, jax.Array):
                 sharding = old.sharding
                 values = jax.make_array_from_callback(old.shape, sharding, values.__getitem__)

@@ -1,14 +1,15 @@
 """Faces looked for by several processes are those that one finds, in the same order."""
 
 import multiprocessing
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rendered_faces import put, rendered_face
 
 from drr_jax.errors import InputError
-from drr_jax.predict import finders
-from drr_jax.predict.inputs import Picture
+from drr_jax.predict import finders, stream
+from drr_jax.predict.inputs import Arrays, Picture
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +52,26 @@ def test_what_came_before_an_error_is_given_first(pictures, jobs):
     assert [picture.name for picture, _ in given] == ["0.png", "1.png", "2.png"]
 
 
-def test_a_process_that_is_killed_is_named(pictures):
-    def endless():
-        while True:
-            yield from pictures
-
-    looked = finder()
-    looked._tracks = None  # ids of frames that come again and again are not the matter
-    followed = looked.follow(endless(), 2)
-    next(followed)
+def test_without_its_processes_one_goes_on_alone(pictures):
+    """They were killed, as for memory: nothing is lost, and nothing is there twice."""
+    repeated = [
+        replace(picture, frame=6 * k + picture.frame) for k in range(9) for picture in pictures
+    ]
+    followed = finder().follow(repeated, 2)
+    found = [next(followed)]
     for process in multiprocessing.active_children():
         process.kill()
-    with pytest.raises(InputError, match=r"ended from outside .*; the same command goes on"):
-        for _ in followed:
-            pass
+    found += followed
+    expected = list(finder().follow(repeated, 1))
+    assert [picture.frame for picture, _ in found] == list(range(1, 55))
+    assert [[(one.box, one.face) for one in faces] for _, faces in found] == [
+        [(one.box, one.face) for one in faces] for _, faces in expected
+    ]
+
+
+def test_where_nothing_can_be_shared_one_process_looks(monkeypatch, tmp_path):
+    over = Arrays([np.zeros((8, 8, 3), np.uint8)] * stream.WORTH_PROCESSES)
+    monkeypatch.setattr(stream.machine, "cores", lambda: 4)
+    assert (stream.processes(over), stream.processes(over, first=2)) == (4, 1)
+    monkeypatch.setattr(stream.building, "can_share", lambda: False)
+    assert stream.processes(over) == 1

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 import drr_jax
 from drr_jax import facs, files, main
 from drr_jax.errors import InputError
-from drr_jax.predict import finders, inputs, model, rows
+from drr_jax.predict import finders, inputs, model, prepared, rows
 from tfds_reactionet import reading
 
 AUS = facs.REACTIONET_AUS_12
@@ -354,3 +355,18 @@ def test_a_model_that_reads_no_face_is_asked_about_whole_images(asked, people):
     several = {**asked.described, "inputs": ["reaction", "caption"]}
     with pytest.raises(InputError, match="it reads caption beside the face"):
         dataclasses.replace(asked, described=several).predict(people[0])
+
+
+def test_another_set_is_scored_on_what_it_labels(capsys):
+    """An AU that no record has a label of would count as 0."""
+    split = SimpleNamespace(
+        names=("AU01", "AU02", "AU04"), parts=("part1",), prepared=SimpleNamespace(name="set")
+    )
+    label = np.array([[1, -1, 0, -1], [0, -1, 0, -1]], np.int8)
+    names = ["AU01", "AU02", "AU04", "AU06"]
+    assert prepared._labelled(split, label, names) == ("AU01", "AU04")
+    said = capsys.readouterr().err
+    assert "set (part1) labels no record for AU02: not scored" in said
+    assert "has no positive of AU04: F1 is 0" in said
+    with pytest.raises(InputError, match="nothing to score"):
+        prepared._labelled(split, np.full((2, 4), -1, np.int8), names)

@@ -117,6 +117,14 @@ def test_scores_alone_are_those_of_all_predictions_and_are_fetched_once(parts, m
     assert again.loss == whole.loss
 
 
+def test_predictions_that_are_no_numbers_are_no_score(parts):
+    """No label is above NaN: "no" would be right for most."""
+    state = parts.init()
+    spoilt = jax.tree.map(lambda leaf: leaf * np.nan, state.params)
+    with pytest.raises(InputError, match="evaluation: the model's predictions are not numbers"):
+        held_out.make_scores(parts, "test", clock.Clock())(state.replace(params=spoilt))
+
+
 def test_more_predictions_than_are_kept_are_refused_before_any_device(rendered, monkeypatch):
     monkeypatch.setattr(scoring, "MOST_KEPT", 10)
     with pytest.raises(InputError, match=r"at most 10 probabilities are kept"):

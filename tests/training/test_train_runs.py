@@ -11,15 +11,15 @@ import small_run
 from five_steps import config_of, experiment_of, run
 
 import drr_jax
-from drr_jax import training
+from drr_jax import report, training
 from drr_jax.errors import InputError
 from drr_jax.facs import labels as facs
 from drr_jax.report import relations
 from drr_jax.runs import logs, record
 from drr_jax.runs.checkpoint import Checkpoints, abstract
 from drr_jax.stops import Stopped
+from drr_jax.training import all_folds, loop
 from drr_jax.training import evaluation as evaluate
-from drr_jax.training import loop
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,14 @@ def test_all_folds_give_one_table_and_a_report(data_dir, tmp_path, capsys, monke
     assert "Worse than for the others" in (workdir / "report.html").read_text() or (
         "For no group is the interval" in (workdir / "report.html").read_text()
     )
+    shutil.copytree(workdir / "fold0", workdir / "foldB")  # of nobody
+    counted = all_folds.combine_folds(workdir)["folds"]
+    assert [fold["fold"] for fold in counted] == [0, 1, 2]
+    shutil.move(workdir / "foldB", workdir / "fold3")
+    for reads in (all_folds.combine_folds, report.write_report, record.recorded_version):
+        with pytest.raises(InputError, match="fold3: it holds a run on fold 0, a copy"):
+            reads(workdir)
+    shutil.rmtree(workdir / "fold3")
     best = json.loads((workdir / "fold0" / "results-best.json").read_text())
     assert best["selection"] == "best"
     assert json.loads((workdir / "results-best.json").read_text())["selection"] == "best"

@@ -63,6 +63,19 @@ def test_what_does_not_fit_is_named(tmp_path, changes, said):
     assert said in message and f"model.encoders.R.weights={tmp_path}" in message
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value"), [(torch.float32, "nan"), (torch.float16, "inf"), (torch.float64, "1e300")]
+)
+def test_what_is_no_number_is_named(tmp_path, dtype, value):
+    """Else the first step is blamed, or an evaluation that takes NaN for "no"."""
+    state = torchvision("resnet18")[0]
+    statistics = state["layer4.1.bn2.running_mean"].to(dtype)
+    statistics[3] = float(value)
+    saved(tmp_path, change(state, **{"layer4.1.bn2.running_mean": statistics}))
+    with pytest.raises(InputError, match=r"layer4\.1\.bn2\.running_mean has NaN, or numbers"):
+        load(config_of(**{"model.encoders.R.weights": tmp_path}))
+
+
 def test_another_architecture_is_named(tmp_path):
     saved(tmp_path, torchvision("resnet50")[0])
     key = "model.encoders.R.weights"

@@ -34,6 +34,8 @@ from .faces import without_some as without_some
 from .outputs import csv_text as csv_text
 from .outputs import refuse_existing as refuse_existing
 from .outputs import write_files as write_files
+from .parallel import WorkerLostError as WorkerLostError
+from .parallel import can_share as can_share
 from .parallel import ordered_map as ordered_map
 from .skipped import Skip as Skip
 from .staging import clean as clean

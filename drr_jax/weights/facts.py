@@ -240,7 +240,7 @@ def _of_processor(file: Path, said: Mapping[str, Any] | None) -> Facts:
 
     It multiplies them by a factor, subtracts a mean and divides by a deviation, or leaves some out.
     """
-    if not said:
+    if said is None:
         return {}
     keys = ("do_normalize", "do_rescale", "rescale_factor", "image_mean", "image_std")
     _check(
@@ -250,7 +250,9 @@ def _of_processor(file: Path, said: Mapping[str, Any] | None) -> Facts:
         PREPROCESSOR_FREE,
     )
     for key in _KINDS:
-        kind = re.sub("(ImageProcessor|FeatureExtractor)(Fast|Pil)?$", "", said.get(key) or "ViT")
+        kind = re.sub(
+            "(ImageProcessor|FeatureExtractor)(Fast|Pil)?$", "", str(said.get(key) or "ViT")
+        )
         if kind not in PROCESSORS:
             raise _refuse(file, key, said[key], "whose defaults are not known; set a ViT's")
     for key in ("do_normalize", "do_rescale"):
@@ -259,7 +261,7 @@ def _of_processor(file: Path, said: Mapping[str, Any] | None) -> Facts:
     normalises, rescales = said.get("do_normalize", True), said.get("do_rescale", True)
     factor = said.get("rescale_factor") if rescales else 1
     factor = _RESCALE if factor is None else factor
-    if not factor > 0:
+    if type(factor) not in (int, float) or not 0 < factor < math.inf:
         raise _refuse(file, "rescale_factor", factor, "expected a number above 0")
     mean = said.get("image_mean") if normalises else 0.0
     std = said.get("image_std") if normalises else 1.0

@@ -137,7 +137,11 @@ def refused(config):
         ("preprocessor_config", {"image_mean": [0.5, 0.5]}, "image_mean is [0.5, 0.5], expected"),
         ("preprocessor_config", {"image_std": [0, 1, 1]}, "image_std is [0, 1, 1], expected three"),
         ("preprocessor_config", {"image_mean": [float("nan")] * 3}, "image_mean is [nan"),
-        ("preprocessor_config", {"rescale_factor": "x"}, "not a model's configuration"),
+        (
+            "preprocessor_config",
+            {"rescale_factor": "x"},
+            "rescale_factor is 'x', expected a number",
+        ),
         ("preprocessor_config", {"do_flip_channel_order": True}, "do_flip_channel_order is True"),
         ("preprocessor_config", {"rescale_factor": 0}, "rescale_factor is 0, expected a number"),
         ("preprocessor_config", {"do_normalize": 0}, "do_normalize is 0, expected true or false"),

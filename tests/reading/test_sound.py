@@ -188,6 +188,19 @@ def test_m4a_and_a_video_are_read_by_ffmpeg(tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "mov"])
+def test_a_track_that_begins_later_is_heard_later(tmp_path: Path, kind: str) -> None:
+    """Else each frame would have a sound of its future."""
+    wave, video = tmp_path / "a.wav", tmp_path / f"late.{kind}"
+    picture = ("-f", "lavfi", "-i", "color=size=64x64:rate=25:duration=2")
+    late = ("-itsoffset", "0.6", "-i", str(wave), "-map", "0:v", "-map", "1:a")
+    wavfile.write(wave, 16000, (9000 * np.sin(np.arange(16000) / 6)).astype(np.int16))
+    run_ffmpeg(*picture, *late, str(video))
+    onset = np.argmax(np.abs(sound.read_sound(video)) > 0.1) / sound.RATE
+    assert onset == pytest.approx(0.6, abs=0.03)
+
+
+@needs_ffmpeg
 def test_what_ffmpeg_may_take_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wavfile.write(tmp_path / "a.wav", sound.RATE, np.zeros(3 * sound.RATE, np.int16))
     run_ffmpeg("-i", str(tmp_path / "a.wav"), str(tmp_path / "a.flac"))

@@ -23,6 +23,7 @@ WAV = ".wav"
 SOUND_SUFFIXES = (WAV, ".m4a", ".aac", ".mp3", ".flac", ".ogg", ".opus")
 PROGRAM = "ffmpeg"
 _LOUDEST = 1e6  # of floating-point samples, whose full scale is 1
+_FROM_START = "aresample=async=1:first_pts=0"  # silence until a track that begins later
 _NO_TRACK = b"matches no streams"  # ffmpeg's words of a video without sound
 
 Samples = Float32[np.ndarray, "samples"]  # of one channel, full scale is 1
@@ -88,7 +89,8 @@ def _read_by_program(path: Path) -> Samples:
     command = [
         *(PROGRAM, "-nostdin", "-v", "error"),
         *("-protocol_whitelist", "file", "-i", f"file:{path}"),  # a list of addresses opens none
-        *("-map", "0:a:0", "-ac", "1", "-ar", str(RATE), "-t", str(most + 1), "-f", "s16le", "-"),
+        *("-map", "0:a:0", "-af", _FROM_START, "-ac", "1", "-ar", str(RATE)),
+        *("-t", str(most + 1), "-f", "s16le", "-"),
     ]
     try:
         done = subprocess.run(command, capture_output=True, timeout=limits.SOUND_DECODE_SECONDS)

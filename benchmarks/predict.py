@@ -4,8 +4,8 @@
 
 The video is FILE, over and over, until it has as many frames as are asked for (default: a rendered
 face on grey, 640x480). Of each length the command predicts in a process of its own: printed are
-frames/s from the first row to the last, and the largest memory of the process (VmHWM), which must
-not grow with the length.
+frames/s from the first row to the last, the largest memory of the process (VmHWM), which must not
+grow with the length, and that of the largest process that it started to look for faces.
 
 The peer reads a frame, finds its faces with the same detector, cuts them out with the same
 transform and asks a ResNet-18 of the model's own width and stem, a face at a time, as scripts do.
@@ -15,6 +15,7 @@ dev or bench). Linux only: it reads /proc.
 
 import argparse
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -70,7 +71,9 @@ def child(model: str, video: Path, out: Path) -> None:
     said = predict.run_options(options)
     status = Path("/proc/self/status").read_text()
     peak = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
-    print(f"{said} | {time.monotonic() - began:.1f} s in all, {peak:.0f} MiB")
+    each = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    seconds = time.monotonic() - began
+    print(f"{said} | {seconds:.1f} s in all, {peak:.0f} MiB, its largest process {each:.0f}")
 
 
 def ours(model: predict.Model, video: inputs.Video) -> int:

@@ -233,12 +233,15 @@ def test_who_waits_for_a_batch_looks():
     waiting.close()
 
 
-def test_shared_memory_that_is_too_small_is_named(tmp_path):
+def test_shared_memory_that_is_too_small_is_named(tmp_path, monkeypatch):
     pipeline.check_shared_memory(Data(worker_count=2), 1000, str(tmp_path))
     pipeline.check_shared_memory(Data(worker_count=2), 1 << 60, "/nowhere")
     with pytest.raises(InputError) as error:
         pipeline.check_shared_memory(Data(worker_count=2), 1 << 50, str(tmp_path))
     assert f"{tmp_path} has " in str(error.value) and "data.worker_count=0" in str(error.value)
+    monkeypatch.setattr(pipeline.os, "access", lambda *how: False)  # mounted read-only
+    with pytest.raises(InputError, match="cannot be written to, and data.worker_count=2 needs it"):
+        pipeline.check_shared_memory(Data(worker_count=2), 1000, str(tmp_path))
 
 
 def test_names_of_another_encoding_are_one_line(capsys):

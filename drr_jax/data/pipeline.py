@@ -178,7 +178,7 @@ def _iterate(
 
 
 def check_shared_memory(data: Data, batch_bytes: int, folder: str = "/dev/shm") -> None:
-    """Raises InputError if `folder` is too small for worker processes to hand batches over.
+    """Raises InputError if worker processes cannot hand batches over in `folder`: it is too small.
 
     The system would end them for the first write beyond it. Each has a batch that waits to be taken
     and one in the making, and one more is being read.
@@ -187,6 +187,11 @@ def check_shared_memory(data: Data, batch_bytes: int, folder: str = "/dev/shm") 
         disk = os.statvfs(folder)
     except OSError:  # not a Linux
         return
+    if not os.access(folder, os.W_OK):  # nor can root, where it is mounted so
+        raise InputError(
+            f"{folder} cannot be written to, and data.worker_count={data.worker_count} needs it; "
+            "make it writable, or set data.worker_count=0, which needs none"
+        )
     needed = (2 * data.worker_count + 1) * batch_bytes
     free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
     if needed > free:

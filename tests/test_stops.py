@@ -240,7 +240,7 @@ def test_shared_memory_that_is_too_small_is_named(tmp_path, monkeypatch):
         pipeline.check_shared_memory(Data(worker_count=2), 1 << 50, str(tmp_path))
     assert f"{tmp_path} has " in str(error.value) and "data.worker_count=0" in str(error.value)
     monkeypatch.setattr(pipeline.os, "access", lambda *how: False)  # mounted read-only
-    with pytest.raises(InputError, match="cannot be written to, and data.worker_count=2 needs it"):
+    with pytest.raises(InputError, match=r"cannot be written to, and data\.worker_count=2 needs"):
         pipeline.check_shared_memory(Data(worker_count=2), 1000, str(tmp_path))
 
 

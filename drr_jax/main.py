@@ -13,11 +13,11 @@
 `drr MODE` is `python -m drr_jax.main --mode=MODE`. A config is a launch file, by its path or by its
 name alone.
 
-The third command puts finished runs into the paper's tables, each beside the printed figure, and
+`drr report` puts finished runs into the paper's tables, each beside the printed figure, and
 into a table of paired differences from one of them. Without --runs a report is of the run in
 --workdir; --reference=ANOTHER RUN then shows both on the same samples (Figure 8 of the supplement).
-The fourth puts a trained model on one's own pictures (docs/predict.md), the fifth says what a run
-would cost on accelerators that are not here (docs/plan.md).
+`drr predict` puts a trained model on one's own pictures (drr predict --help), `drr plan` says what
+a run would cost on accelerators that are not here (docs/plan.md).
 
 The same command goes on where it was stopped. Config keys are set with --config.KEY=VALUE, or
 behind the config's name: reactionet:demo,optim.lr=0.02,fold=1
@@ -107,7 +107,7 @@ def parse(argv: Sequence[str]) -> Command:
     predict.define_flags(values)
     plan.define_flags(values)
     if {"--help", "-h", "--helpfull"} & set(argv):
-        print(help_text(values))
+        print(help_text(values, "--mode=predict" in argv))
         raise SystemExit(0)
     for argument in argv[1:]:
         if not argument.isprintable():
@@ -191,8 +191,15 @@ def plain_flags(argv: Sequence[str]) -> list[str]:
     return [program, *rest]
 
 
-def help_text(values: flags.FlagValues) -> str:
-    """The module's text, the flags, and every config key: its default and what it is for."""
+def help_text(values: flags.FlagValues, predicts: bool) -> str:
+    """The module's text, the flags, and every config key: its default and what it is for.
+
+    Of a command that `predicts` just what it takes.
+    """
+    if predicts:
+        texts = {name: str(values[name].help) for name in predict.NAMES if name != "on"}
+        lines = [f"  --{n}: {t.removeprefix('With --mode=predict: ')}" for n, t in texts.items()]
+        return f"{predict.HELP}\nFlags\n" + "\n".join(lines)
     described = config_rules.describe()
     keys = "\n".join(
         f"  --config.{key}={value}\n      {described[key]}"

@@ -257,6 +257,14 @@ def test_a_mode_is_said_once():
     assert "once" in one_line("train", LAUNCH, "--workdir=x", "--mode=evaluate")
 
 
+def test_help_of_predictions_has_no_keys_of_training(capsys):
+    with pytest.raises(SystemExit):
+        main.parse(["drr", "predict", "--help"])
+    said = capsys.readouterr().out
+    assert "--largest: the largest face" in said and "--out: " in said
+    assert "--config" not in said and "--topology" not in said and len(said.splitlines()) < 30
+
+
 def test_help_lists_flags_and_keys(tmp_path):
     done = command("--help", cwd=tmp_path)
     assert done.returncode == 0

@@ -1,3 +1,4 @@
+from .command import HELP as HELP
 from .command import NAMES as NAMES
 from .command import Options as Options
 from .command import define_flags as define_flags

@@ -10,6 +10,15 @@ from absl import flags
 from drr_jax.errors import InputError
 from drr_jax.training import summary_line
 
+HELP = """Puts a trained model on images, a video or a camera: a row a face, and a page.
+
+    drr predict --model=runs/demo --input=video.mp4 --out=predictions/video
+
+docs/predict.md says what comes out. The same command goes on where it was stopped.
+
+Exit codes: 0 done; 2 wrong input, or one that is cut off or unreadable in part (one line says what;
+the rows of the rest are there); 75 SIGTERM and 130 Ctrl-C: the rows so far are there.
+"""
 TEXTS = {
     "model": "Predict or evaluate with it: an exported or a run's folder, hf:ORG/NAME@REVISION",
     "input": "With --mode=predict: an image, a folder of images, a pattern of names, a video, a "

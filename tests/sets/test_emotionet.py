@@ -30,7 +30,7 @@ from drr_jax.data.label_counts import class_weights, part_counts
 from drr_jax.data.prepared import open_dataset
 from drr_jax.errors import InputError
 from tfds_reactionet.building.face_records import BAD_IMAGE
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.emotionet import labels
 from tfds_reactionet.emotionet.reader import NO_IMAGE, SEVERAL_IMAGES, TWICE, part_by_digest
@@ -200,6 +200,9 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "width": (edit(",0,1,999,", ",0,1,"), "line 2 has 24 columns, expected 25"),
     "url": (edit("/N_0000000001_00001.jpg", "/.."), "does not end with the name of an image"),
     "header": (edit("URL,", "Link,"), "line 1: expected a header with URL, 'AU 1', 'AU 2'"),
+    "AU in words": (edit("'AU 12'", "'AU twelve'"), "line 1: column 'AU twelve', expected 'AU 1'"),
+    "semicolon": (edit("'AU 56'", "'AU 56';"), "line 1: ends with a semicolon; expected none"),
+    "semicolons": (edit("\r\n'", ";\r\n'"), "line 1: ends with a semicolon; expected none"),
     "AU twice": (edit("'AU 2'", "AU 1"), "line 1: column AU 1 is there twice"),
     "empty": (lambda raw: (raw / TABLE).write_text("\n"), f"{TABLE}: empty; expected a header"),
     "two tables": (lambda raw: write_csv(raw / "x" / TABLE, MANUAL), "expected one table; move"),
@@ -238,6 +241,28 @@ def test_defects_of_a_list_name_its_line(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "x.jpg\ty\t0\n")
     with pytest.raises(InputError, match=r"dataFile_0002\.txt: line 6 has 3 columns, expected 62"):
         build("emotionet/automatic", tmp_path / "raw", tmp_path / "data")
+
+
+def test_lists_and_aus_that_are_not_there_are_said(tmp_path: Path) -> None:
+    raw, wanted = tmp_path / "raw", values(12, 60)
+    write_images(raw)
+    wanted[:, 11] = 999
+    write_lists(raw, wanted)
+    (raw / LIST).rename(raw / LIST.replace("0002", "0005"))
+    prepared = build("emotionet/automatic", raw, tmp_path / "data")
+    assert read_metadata(prepared)["notes"] == [
+        "3 lists of labels are not there before dataFile_0005.txt, such as dataFile_0002.txt: "
+        "images of theirs count as not labelled",
+        "AU12 unknown in all rows: no column of the labels, or only 999",
+    ]
+    assert f"  {read_metadata(prepared)['notes'][1]}" in summarise(prepared)
+
+
+def test_a_column_that_is_not_there_is_said(raw: Path) -> None:
+    edit("'AU 12'", "'notes'")(raw)
+    prepared = build("emotionet", raw, raw.parent / "data")
+    said = "AU04, AU12 unknown in all rows: no column of the labels, or only 999"
+    assert read_metadata(prepared)["notes"] == [said]
 
 
 def check_rows(path: Path, parse: Callable[[Path], Any]) -> None:

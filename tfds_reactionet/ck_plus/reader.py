@@ -88,13 +88,21 @@ class Reader(building.Reader):
         )
 
     def find(self) -> None:
-        """Raises InputError if images or the labels of a config are not there."""
+        """Raises InputError if images or a config's labels are not there, or in two folders."""
         self.offsets = (reading.Offset.of(self.options, "frame_offset", 0),)
         self.outer: dict[str, Path] = {}  # the folder of subjects of each kind that is there
         for folder in reading.folders(self.root, _LEVELS, lambda n: bool(_SUBJECT.fullmatch(n))):
             kind = _kind(folder)
-            if kind:
-                self.outer.setdefault(kind, folder)
+            if not kind:
+                continue
+            there = set(_sequences(self.outer.setdefault(kind, folder)))
+            more = [sequence for sequence in _sequences(folder) if sequence not in there]
+            if more:
+                raise InputError(
+                    f"{folder}: holds {kind} of {len(more)} sequences, such as {more[0]}, that are "
+                    f"not in {self.outer[kind]}; expected all in one folder: move them there, or "
+                    "away"
+                )
         for kind, example in _EXAMPLES.items():
             if kind not in self.outer and (kind != "facs" or self.config == "au"):
                 raise InputError(

@@ -195,6 +195,11 @@ def test_what_is_missing_in_2021_is_counted(raw_new: Path) -> None:
 
 
 DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "empty": (lambda raw: (raw / LISTS / "training.csv").write_text(""), "training.csv: empty; ex"),
+    "header": (
+        lambda raw: (raw / LISTS / "validation.csv").write_text(HEADER + "\n"),
+        "validation.csv: nothing but a header in it; expected rows subDirectory_filePath",
+    ),
     "climbs": (edit("training", "600/", "../"), "training.csv: line 2: image '../0000"),
     "absolute": (edit("training", "600/", "/etc/"), "line 2: image '/etc/0"),
     "code": (

@@ -16,7 +16,13 @@ from raw_bu3dfe import EXTRA, SUBJECTS, write_bu3dfe, write_wrl
 from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
 from tfds_reactionet.bu3dfe import names
-from tfds_reactionet.bu3dfe.reader import NO_IMAGE, NO_MESH, NOT_A_CLASS, OTHER_LEVEL
+from tfds_reactionet.bu3dfe.reader import (
+    NO_IMAGE,
+    NO_MESH,
+    NO_SCANS,
+    NOT_A_CLASS,
+    OTHER_LEVEL,
+)
 from tfds_reactionet.building.face_records import BAD_DEPTH, BAD_IMAGE
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
@@ -158,6 +164,34 @@ def test_scans_that_are_not_there_are_said(raw: Path) -> None:
     assert read_metadata(prepared)["noted"] == said
 
 
+def nest(folder: Path) -> None:
+    folder.rename(folder.with_name("x"))
+    folder.mkdir()
+    folder.with_name("x").rename(folder / folder.name)
+
+
+@pytest.mark.parametrize(
+    "change", [nest, lambda folder: [path.unlink() for path in folder.iterdir()]]
+)
+def test_a_subject_without_a_scan_counts(raw: Path, change: Callable[[Path], Any]) -> None:
+    change(raw / "M0002")
+    with pytest.raises(InputError, match=rf"24 of 75 frames.*most often: {NO_SCANS} \(24\)"):
+        build("bu3dfe", raw, raw.parent / "data")
+
+
+def test_subjects_of_the_release_that_are_not_there_are_said(raw: Path) -> None:
+    """Also folders that almost have a subject's name, and archives of what is unpacked."""
+    shutil.copytree(raw / "F0003", raw / "F0003 copy")
+    shutil.copytree(raw / "F0003", raw / "old/F0003")
+    (raw / "F0003.rar").write_bytes(b"Rar!")
+    prepared = build("bu3dfe", raw, raw.parent / "data")
+    assert read_metadata(prepared)["notes"] == [
+        "11 subjects; the release has 100",
+        "1 folders were not read, since their names are not those of subjects, such as "
+        "'F0003 copy'",
+    ]
+
+
 def test_images_alone_do_for_rgb(raw: Path) -> None:
     for path in raw.glob("*/*.wrl"):
         path.unlink()
@@ -208,6 +242,22 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         "subject 'F0057' is in no part of BU-3DFE's F0001 to F0056",
     ),
     "packed": (pack, "F0001.rar: not unpacked; unpack every archive"),
+    "one packed": (
+        lambda raw: (raw / "F0012.zip").write_bytes(b"PK"),
+        "F0012.zip: not unpacked; unpack every archive of a subject, so that there is F0012/F0012",
+    ),
+    "one packed above": (
+        lambda raw: [nest(raw), (raw / "F0012.part1.rar").write_bytes(b"Rar!")],
+        "F0012.part1.rar: not unpacked",
+    ),
+    "second folder": (
+        lambda raw: shutil.copytree(raw / "F0001", raw / "more/F0012"),
+        "more: holds 1 subjects, such as F0012, that are not in",
+    ),
+    "two cases": (
+        lambda raw: shutil.copytree(raw / "F0003", raw / "f0003"),
+        "a subject has two folders",
+    ),
     "nothing": (shutil.rmtree, "does not exist; ask Binghamton University"),
     "empty": (lambda raw: [shutil.rmtree(path) for path in raw.iterdir()], "no subjects; expected"),
 }

@@ -13,18 +13,22 @@ from prepared_faces import build, pixels, read
 from raw_ck_plus import FRAMES, HEIGHT, SEQUENCES, WIDTH, number, write_ck_plus
 
 from drr_jax.errors import InputError
+from drr_jax.facs import EXPRESSIONS_8
 from tfds_reactionet.building import NO_LANDMARKS
+from tfds_reactionet.building.catalog import defaults
 from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
-from tfds_reactionet.ck_plus import labels
+from tfds_reactionet.ck_plus import DATA_SET, labels
 from tfds_reactionet.ck_plus.reader import (
+    CUT_OFF,
+    LOST,
     NO_EMOTION,
     NO_EXPRESSION,
     NO_FACS,
-    NO_IMAGE,
     NOT_LAST,
     OTHER_EMOTION,
     OTHER_PEAK,
+    Reader,
 )
 from tfds_reactionet.reading.crop import move
 from tfds_reactionet.reading.placing import full_transform
@@ -175,8 +179,10 @@ def test_peak_is_the_frame_that_the_label_names(raw: Path) -> None:
 
 
 SKIPS: dict[str, tuple[Callable[[Path], Any], str, int]] = {
-    "no peak": (lambda raw: (raw / IMAGES / "S010_002_00000005.png").unlink(), NO_IMAGE, 1),
-    "no images": (lambda raw: shutil.rmtree(raw / IMAGES), NO_IMAGE, 1),
+    "no peak": (lambda raw: (raw / IMAGES / "S010_002_00000005.png").unlink(), CUT_OFF, 3),
+    "no images": (lambda raw: shutil.rmtree(raw / IMAGES), CUT_OFF, 3),
+    "gap": (lambda raw: (raw / IMAGES / "S010_002_00000003.png").unlink(), LOST, 1),
+    "no first": (lambda raw: (raw / IMAGES / "S010_002_00000001.png").unlink(), LOST, 1),
     "no codes": (lambda raw: (raw / FACS).unlink(), NO_FACS, 1),
     "no landmarks": (lambda raw: (raw / POINTS).unlink(), NO_LANDMARKS, 1),
     "half of the landmarks": (
@@ -202,6 +208,30 @@ def test_what_is_missing_is_counted_and_listed(raw: Path, defect: str) -> None:
         assert read_metadata(prepared)["noted"] == {NO_FACS: 1}
         note = "7 sequences have an emotion label; the release has 327"
         assert read_metadata(prepared)["notes"] == [note]
+
+
+@pytest.mark.parametrize("lost", [(1,), (2, 3, 4), (1, 2, 3), (5,), (4, 5)])
+@pytest.mark.parametrize("named_by", ["emotion", "facs", "landmarks"])
+def test_lost_images_give_no_other_frame_their_labels(
+    raw: Path, lost: tuple[int, ...], named_by: str
+) -> None:
+    """Whichever file's name says where a sequence ends, what is left keeps its own labels."""
+    for frame in lost:
+        (raw / IMAGES / f"S010_002_{frame:08d}.png").unlink()
+    left = max({1, 2, 3, 4, 5} - set(lost))
+    for kind, name in (("emotion", EMOTION), ("facs", FACS)):
+        if kind != named_by:
+            (raw / name).rename(raw / name.replace("00000005", f"{left:08d}"))
+    for path in (raw / "Landmarks/S010/002").iterdir():
+        if named_by != "landmarks" and int(path.name[9:17]) > left:
+            path.unlink()
+    reader = Reader(raw, "eight", {**defaults(DATA_SET), "crop": "full"})
+    frames, skips = reader.frames({it.sequence: it for it in reader.units()}["S010/002"])
+    shown = {frame.number: EXPRESSIONS_8[frame.expression] for frame in frames[:]}
+    truth = {1: "neutral"} | dict.fromkeys((3, 4, 5), "surprise")
+    assert shown == ({} if 5 in lost else {n: e for n, e in truth.items() if n not in lost})
+    assert {skip.reason for skip in skips} == {CUT_OFF if 5 in lost else LOST}
+    assert 5 in lost or {int(skip.key[-1]) for skip in skips} == set(lost)
 
 
 def write(name: str, text: str) -> Callable[[Path], Any]:
@@ -233,6 +263,14 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
             raw / IMAGES / "S010_002_00000005.png", raw / IMAGES / "S010_002_5.png"
         ),
         "frame 5 is there twice",
+    ),
+    "number": (
+        lambda raw: (raw / IMAGES / "S010_002_999999999.png").write_bytes(b""),
+        "frame 999999999, expected at most 9999",
+    ),
+    "second folder": (
+        lambda raw: shutil.move(raw / IMAGES, raw / "more" / IMAGES.split("/", 1)[1]),
+        "more: holds images of 1 sequences, such as S010/002, that are not in",
     ),
     "no emotions": (lambda raw: shutil.rmtree(raw / "Emotion"), "no emotion in it; expected Emo"),
     "no facs": (lambda raw: shutil.rmtree(raw / "FACS"), "no facs in it; expected FACS/S005"),

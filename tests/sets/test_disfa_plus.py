@@ -18,7 +18,7 @@ from tfds_reactionet.building.face_records import NO_FACE
 from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
 from tfds_reactionet.disfa_plus.labels import read_intensity
-from tfds_reactionet.disfa_plus.reader import NO_IMAGE, NO_LABELS
+from tfds_reactionet.disfa_plus.reader import NO_IMAGE, NO_LABELS, OTHER_LENGTH
 from tfds_reactionet.reading.crop import face_transform, move
 
 RECORDS = len(SUBJECTS) * len(TRIALS) * FRAMES
@@ -104,6 +104,12 @@ def test_faces_are_cut_out_by_the_landmarks_of_openface(raw: Path, release: Any)
     expected = np.float32(points[2])
     expected = move(expected, face_transform(expected, 32, 0.1))
     np.testing.assert_allclose(found[FIRST, 2]["landmarks"], expected, atol=1e-3)
+    image = raw / "Images" / FIRST / "001.jpg"
+    image.rename(raw / "001.jpg")  # those after it would have their neighbours'
+    lost = rf"{OTHER_LENGTH} \({FRAMES - 1}\)"
+    with pytest.raises(InputError, match=lost):
+        build("disfa_plus", raw, raw.parent / "lost", **{**options, "max_skipped": 0})
+    (raw / "001.jpg").rename(image)
     (tracks / f"SN013/{TRIALS[0]}.csv").unlink()  # trials of other subjects are called the same
     with pytest.raises(InputError, match=r"several times, and not once in a folder SN013/"):
         build("disfa_plus", raw, raw.parent / "fewer", **options)

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from prepared_faces import build, pixels, read
 from raw_emotionet import (
     CODED,
@@ -30,11 +28,9 @@ from drr_jax.data.label_counts import class_weights, part_counts
 from drr_jax.data.prepared import open_dataset
 from drr_jax.errors import InputError
 from tfds_reactionet.building.face_records import BAD_IMAGE
-from tfds_reactionet.building.summary import read_metadata
+from tfds_reactionet.building.summary import read_metadata, summarise
 from tfds_reactionet.building.verification import verify
-from tfds_reactionet.emotionet import labels
 from tfds_reactionet.emotionet.reader import NO_IMAGE, SEVERAL_IMAGES, TWICE, part_by_digest
-from tfds_reactionet.emotionet.spreadsheet import read_workbook
 
 WORKBOOK = "EmotioNet_FACS_aws_2020_24600.xlsx"
 TABLE = "EmotioNet_FACS.csv"
@@ -200,6 +196,9 @@ DEFECTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "width": (edit(",0,1,999,", ",0,1,"), "line 2 has 24 columns, expected 25"),
     "url": (edit("/N_0000000001_00001.jpg", "/.."), "does not end with the name of an image"),
     "header": (edit("URL,", "Link,"), "line 1: expected a header with URL, 'AU 1', 'AU 2'"),
+    "AU in words": (edit("'AU 12'", "'AU twelve'"), "line 1: column 'AU twelve', expected 'AU 1'"),
+    "semicolon": (edit("'AU 56'", "'AU 56';"), "line 1: ends with a semicolon; expected none"),
+    "semicolons": (edit("\r\n'", ";\r\n'"), "line 1: ends with a semicolon; expected none"),
     "AU twice": (edit("'AU 2'", "AU 1"), "line 1: column AU 1 is there twice"),
     "empty": (lambda raw: (raw / TABLE).write_text("\n"), f"{TABLE}: empty; expected a header"),
     "two tables": (lambda raw: write_csv(raw / "x" / TABLE, MANUAL), "expected one table; move"),
@@ -240,96 +239,23 @@ def test_defects_of_a_list_name_its_line(tmp_path: Path) -> None:
         build("emotionet/automatic", tmp_path / "raw", tmp_path / "data")
 
 
-def check_rows(path: Path, parse: Callable[[Path], Any]) -> None:
-    """Rows are labels, or one line says where they are not."""
-    try:
-        for row in parse(path):
-            assert set(row.occurrence()) <= {-1, 0, 1}
-            assert row.name and "/" not in row.name and row.name not in (".", "..")
-    except InputError as error:
-        assert str(path) in str(error) and "\n" not in str(error)
+def test_lists_and_aus_that_are_not_there_are_said(tmp_path: Path) -> None:
+    raw, wanted = tmp_path / "raw", values(12, 60)
+    write_images(raw)
+    wanted[:, 11] = 999
+    write_lists(raw, wanted)
+    (raw / LIST).rename(raw / LIST.replace("0002", "0005"))
+    prepared = build("emotionet/automatic", raw, tmp_path / "data")
+    assert read_metadata(prepared)["notes"] == [
+        "3 lists of labels are not there before dataFile_0005.txt, such as dataFile_0002.txt: "
+        "images of theirs count as not labelled",
+        "AU12 unknown in all rows: no column of the labels, or only 999",
+    ]
+    assert f"  {read_metadata(prepared)['notes'][1]}" in summarise(prepared)
 
 
-PIECES = [
-    "0",
-    "1",
-    "999",
-    "'AU 1'",
-    "URL",
-    "'",
-    '"',
-    ",",
-    "\t",
-    "\r\n",
-    "../..",
-    "a/b.jpg",
-    "\x00",
-    "é",
-]
-
-
-@pytest.mark.parametrize(
-    ("text", "cells"),
-    [
-        ("'a','it's,b',1", ["a", "it's,b", "1"]),
-        ('"\'a\'", "b,c" ,0,', ["'a'", "b,c", "0", ""]),
-        ("'a,1", ["'a", "1"]),
-        ("", [""]),
-    ],
-)
-def test_cells_of_a_line(text: str, cells: list[str]) -> None:
-    assert labels.split_cells(text) == cells
-
-
-def test_long_lines_do_not_hang(tmp_path: Path) -> None:
-    for text in ("' " * 4000, "'," * 4000, " " * 8000 + "x", "'x," * 2700):
-        (tmp_path / "a.csv").write_text("URL,'AU 1'\n" + text)
-        with pytest.raises(InputError, match=r"a\.csv: line 2"):
-            list(labels.read_csv(tmp_path / "a.csv"))
-    (tmp_path / "a.csv").write_text("'x," * 50_000)
-    with pytest.raises(InputError, match=r"line 1 has 150000 characters, expected at most 8192"):
-        list(labels.read_csv(tmp_path / "a.csv"))
-
-
-@settings(max_examples=250, deadline=None)
-@given(
-    pieces=st.lists(st.sampled_from(PIECES), max_size=30),
-    tail=st.binary(max_size=8),
-    valid=st.booleans(),
-)
-@example(pieces=["'http://x/a.jpg?b=c'", ",", "1"], tail=b"", valid=True)
-def test_any_bytes_give_labels_or_one_line(
-    tmp_path_factory: pytest.TempPathFactory, pieces: list[str], tail: bytes, valid: bool
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "emotionet.csv"
-    path.write_bytes((("URL,'AU 1'\n" if valid else "") + "".join(pieces)).encode() + tail)
-    check_rows(path, labels.read_csv)
-    check_rows(path, labels.read_list)
-
-
-@settings(max_examples=120, deadline=None)
-@given(data=st.data())
-def test_damaged_workbooks_give_labels_or_one_line(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    whole = tmp_path_factory.getbasetemp() / "whole.xlsx"
-    if not whole.exists():
-        write_workbook(whole, MANUAL)
-    path = whole.with_name("damaged.xlsx")
-    if data.draw(st.booleans()):  # bytes of the file
-        content = bytearray(whole.read_bytes())
-        for _ in range(data.draw(st.integers(0, 4))):
-            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-        path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    else:  # bytes of a member, in a sound zip file
-        with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
-            damaged = data.draw(st.sampled_from(source.namelist()))
-            for name in source.namelist():
-                content = bytearray(source.read(name))
-                if name == damaged:
-                    at = data.draw(st.integers(0, len(content) - 1))
-                    content[at : at + data.draw(st.integers(0, 9))] = data.draw(
-                        st.binary(max_size=6)
-                    )
-                target.writestr(name, bytes(content))
-    check_rows(path, read_workbook)
+def test_a_column_that_is_not_there_is_said(raw: Path) -> None:
+    edit("'AU 12'", "'notes'")(raw)
+    prepared = build("emotionet", raw, raw.parent / "data")
+    said = "AU04, AU12 unknown in all rows: no column of the labels, or only 999"
+    assert read_metadata(prepared)["notes"] == [said]

@@ -13,6 +13,7 @@ from raw_fer_plus import FOLDERS, HEADER, NEW, OLD, write_pair, write_tree
 
 from drr_jax.errors import InputError
 from tfds_reactionet.building import UNLABELLED
+from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.fer_plus import tables
 
 
@@ -98,6 +99,33 @@ def test_defect_is_one_line_and_nothing_is_left(raw: Path, defect: str) -> None:
         build("fer_plus/votes", raw, raw.parent / "data")
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert not list(raw.parent.glob("data/fer_plus/votes/*"))
+
+
+def test_rows_are_held_against_those_of_the_release(
+    raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """6 / 2 / 3 rows are none to note where they are the release's; a doubled one is."""
+    own = {"train": 6, "validation": 2, "test": 3}
+    prepared = build("fer_plus/fer2013", raw, raw.parent / "small")
+    note = "6 / 2 / 3 rows (train, validation, test); the release has 28,709 / 3,589 / 3,589"
+    assert read_metadata(prepared)["notes"][1:] == [note]
+    monkeypatch.setattr(tables, "IN_RELEASE", own)
+    assert not read_metadata(build("fer_plus/votes", raw, raw.parent / "whole"))["notes"][1:]
+    lines = (raw / OLD).read_text().splitlines(keepends=True)
+    (raw / OLD).write_text("".join([*lines[:3], lines[2], *lines[3:]]))
+    prepared = build("fer_plus/fer2013", raw, raw.parent / "doubled")
+    assert read_metadata(prepared)["notes"][1:] == [
+        "7 / 2 / 3 rows (train, validation, test); the release has 6 / 2 / 3",
+        f"1 rows of {raw / OLD} are an earlier row again; FER2013 has some images twice",
+    ]
+
+
+def test_rows_of_label_files_are_held_against_theirs(tmp_path: Path) -> None:
+    write_tree(tmp_path / "raw")
+    notes = read_metadata(build("fer_plus/votes", tmp_path / "raw", tmp_path / "data"))["notes"]
+    assert notes[1:] == [
+        "5 / 2 / 3 rows (train, validation, test); the release has 28,558 / 3,579 / 3,573"
+    ]
 
 
 @pytest.mark.parametrize("table", [True, False])

@@ -17,9 +17,9 @@ from drr_jax.errors import InputError
 from tfds_reactionet.building import NO_LANDMARKS
 from tfds_reactionet.building.face_records import NO_FACE
 from tfds_reactionet.building.summary import read_metadata
-from tfds_reactionet.mmi.reader import Changed
+from tfds_reactionet.mmi.reader import FEW_FRAMES, OTHER_LENGTH, Changed
 from tfds_reactionet.reading.crop import face_transform, move
-from tfds_reactionet.reading.images import encode
+from tfds_reactionet.reading.images import encode, video_length
 from tfds_reactionet.reading.pixels import ImageFile
 
 COLUMNS = openface_columns()
@@ -120,7 +120,8 @@ def write_clips(root: Path, sessions: Path, points: np.ndarray) -> Path:
     for path in (sessions / "MMI").rglob("S*.*"):
         if path.suffix == ".avi":
             mine = points + np.array([WIDTH / 2, 0]) if path.stem.startswith("S001") else points
-            rows = [row(COLUMNS, mine, frame=n) for n in range(1, 9)]
+            frames = 1 + video_length(path)
+            rows = [row(COLUMNS, mine, frame=n) for n in range(1, frames)]
             write_table(root / "tracks" / f"{path.stem}.csv", COLUMNS, rows)
         elif path.suffix == ".jpg":
             write_table(root / "tracks" / f"{path.stem}.csv", STILL, [row(STILL, points)])
@@ -171,12 +172,23 @@ def test_landmarks_of_a_clip_count_its_frames_from_1_to_the_last(
     path, options = tracks / "S032-108.csv", {"landmarks": str(tracks), "folds": "3"}
     for rows, message in (
         (range(9), r"S032-108\.csv: counts frames from 0; expected the first .* to be 1"),
-        (range(1, 2), rf"{NO_LANDMARKS} \(3\)"),
+        (range(1, 2), rf"{OTHER_LENGTH} \(3\)"),
+        (range(1, 9), rf"{OTHER_LENGTH} \(3\)"),  # the clip has five
+        (range(1, 4), rf"{NO_LANDMARKS} \(1\)"),
+        (range(1, 6, 2), rf"{NO_LANDMARKS} \(2\)"),  # not that the face was lost
     ):
         table = [row(COLUMNS, face(2, 4, 24), frame=number) for number in rows]
         write_table(path, COLUMNS, table)
         with pytest.raises(InputError, match=message):
             build("mmi", sessions, tmp_path / "data", **options)
+    write_table(path, COLUMNS, [row(COLUMNS, face(2, 4, 24), frame=n) for n in range(1, 7)])
+    prepared = build("mmi", sessions, tmp_path / "data", **options)
+    assert read_metadata(prepared)["noted"] == {FEW_FRAMES: 1}
+    write_table(path, COLUMNS, [row(COLUMNS, face(2, 4, 24), frame=n) for n in range(1, 9)])
+    whole = build("mmi", sessions, tmp_path / "whole", crop="full", **options)
+    found = {number: r["landmarks"] for (key, number), r in read(whole).items() if "S032" in key}
+    assert len(found) == 3 and all(np.isnan(points).all() for points in found.values())
+    assert read_metadata(whole)["noted"] == {OTHER_LENGTH: 1}
 
 
 def test_reactionet_is_cut_out_by_its_own_files(tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from prepared_faces import build, pixels, read
 from raw_mmi import KEPT, write_mmi
 
@@ -16,10 +14,10 @@ from drr_jax.errors import InputError
 from drr_jax.facs.labels import EXPRESSIONS
 from tfds_reactionet.building.summary import read_metadata
 from tfds_reactionet.building.verification import verify
-from tfds_reactionet.mmi import metadata, turns
 from tfds_reactionet.mmi.reader import (
     NO_CLIP,
     NO_EMOTION,
+    NO_FILES,
     NO_LABEL,
     NO_MEDIA,
     NO_SESSION,
@@ -29,6 +27,9 @@ from tfds_reactionet.mmi.reader import (
     OTHER_SUBJECT,
     OTHER_VIEW,
     SEVERAL,
+    TWICE,
+    TWO_LABELS,
+    UNCLEAR,
 )
 from tfds_reactionet.reading.fold_choice import part_by_number
 
@@ -176,6 +177,13 @@ def unlink(name: str) -> Callable[[Path], None]:
     return lambda raw: (raw / "Sessions" / name).unlink()
 
 
+def nest(raw: Path) -> None:
+    (raw / "Sessions/8").rename(raw / "x")
+    (raw / "Sessions/8").mkdir()
+    (raw / "x").rename(raw / "Sessions/8/8")
+
+
+LABEL = "8/S032-108.xml"
 SKIPS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no clip": (unlink("8/S032-108.avi"), NO_MEDIA),
     "no session": (unlink("8/session.xml"), NO_SESSION),
@@ -188,6 +196,14 @@ SKIPS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "other clip": (change("8/session.xml", "S032-108.avi", "S032-999.avi"), OTHER_CLIP),
     "other subject": (change("8/session.xml", 'subject id="32"', 'subject id="33"'), OTHER_SUBJECT),
     "no side": (change("8/session.xml", 'view="0"', 'view="2"'), NO_SIDE),
+    "nested": (nest, NO_FILES),
+    "empty": (lambda raw: (raw / "Sessions/300").mkdir(), NO_FILES),
+    "tag without a name": (change(LABEL, 'Name="Emotion"', 'Name=" "'), UNCLEAR),
+    "no tag's name": (change(LABEL, 'Name="Emotion"', 'Title="Emotion"'), UNCLEAR),
+    "misspelt tag": (change(LABEL, 'Name="Emotion"', 'Name="Emtion"'), UNCLEAR),
+    "longer tag": (change(LABEL, 'Name="Emotion"', 'Name="Emotion code"'), UNCLEAR),
+    "other tag": (change(LABEL, 'Metatag Name="Emotion"', 'Metatags Name="Emotion"'), UNCLEAR),
+    "tag without a value": (change(LABEL, 'Value="2"', 'Valeu="2"'), UNCLEAR),
     "damaged": (lambda raw: (raw / "Sessions/8/S032-108.avi").write_bytes(b"RIFF"), NO_CLIP),
 }
 
@@ -208,6 +224,19 @@ def test_unusable_sessions_are_counted_and_listed(raw: Path, defect: str) -> Non
         change("201/session.xml", 'subject id="53"', 'subject id="32"')(raw)
     prepared = build_mmi(raw, raw.parent / "data", max_skipped=0.2)
     assert read_metadata(prepared)["skipped"] == {**FILTERED, reason: 1}
+
+
+@pytest.mark.parametrize("name", ["00008", "8 copy"])
+def test_a_session_that_is_there_twice_is_read_once(raw: Path, name: str) -> None:
+    shutil.copytree(raw / "Sessions/8", raw / "Sessions" / name)
+    prepared = build_mmi(raw, raw.parent / "data")
+    assert read_metadata(prepared)["skipped"] == {**FILTERED, TWICE: 1}
+    assert [key for key in read(prepared) if "S032" in key[0]] == [
+        ("8/S032-108", number) for number in MIDDLE[5]
+    ]
+    change(f"{name}/S032-108.xml", 'Value="2"', 'Value="3"')(raw)
+    with pytest.raises(InputError, match=rf"{TWO_LABELS} \(2\)"):
+        build_mmi(raw, raw.parent / "again")
 
 
 def test_session_without_labels_is_left_out(raw: Path) -> None:
@@ -273,60 +302,3 @@ def test_wrong_file_of_turns(raw: Path, text: str, message: str) -> None:
         build_mmi(raw, raw.parent / "data", rotation=str(listed))
     with pytest.raises(InputError, match=r"rotation=ususal: no such file; did you mean usual\?"):
         build_mmi(raw, raw.parent / "data", rotation="ususal")
-
-
-XML = st.lists(
-    st.sampled_from(
-        [
-            '<?xml version="1.0" encoding="',
-            'utf-8"?>',
-            'utf-16"?>',
-            "<x>",
-            "</x>",
-            '<Metatag Name="Emotion" Value="',
-            '1,6"/>',
-            '\u06611"/>',
-            '<track view="',
-            '2"/>',
-            "<!DOCTYPE x>",
-            '<!ENTITY a "b">',
-            "&a;",
-            "&amp;",
-            "\0",
-            "\n",
-        ]
-    ),
-    max_size=10,
-).map(lambda pieces: "".join(pieces).encode())
-
-
-@settings(max_examples=200, deadline=None)
-@given(data=st.one_of(st.binary(max_size=60), XML))
-@example(data=b'<x><Metatag Name="Emotion" Value="1"/></x>')
-@example(data="<x view='1'/>".encode("utf-16"))
-@example(data=b"<x" + b" a='1'" * 2 + b"/>")
-@example(data=b"<a>" * 20000)
-@example(data=b'<?xml version="1.0" encoding="utf-7"?><x/>')
-@example(data=b'<!DOCTYPE x SYSTEM "http://localhost/x.dtd"><x/>')
-def test_any_bytes_give_labels_or_one_line(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
-    path = tmp_path_factory.mktemp("xml") / "S001-101.xml"
-    path.write_bytes(data)
-    for parse in (metadata.emotions, metadata.read_session):
-        try:
-            found = parse(path)
-            if isinstance(found, frozenset):
-                assert all(0 <= code <= 99 for code in found)
-            else:
-                assert found.view("S001-101.avi") in (None, 0, 1, 2)
-        except InputError as error:
-            assert f"{path}: line " in str(error) and "\n" not in str(error)
-
-
-def test_metadata_of_several_tracks(tmp_path: Path) -> None:
-    path = tmp_path / "session.xml"
-    path.write_text('<s><Track FileName="A.AVI" View="0"/><t filename="b.avi" view="1"/></s>')
-    session = metadata.read_session(path)
-    assert [session.view(name) for name in ("a.avi", "b.avi", "c.avi")] == [0, 1, None]
-    assert turns.usual("S006", 1, False) == 90 and turns.usual("S021", 2, False) == 0

@@ -75,6 +75,9 @@ def read_list(path: Path, names: Sequence[str] = EXPRESSIONS) -> Iterator[Listed
         row = dict(zip(header, cells, strict=True))
         yield _listed(row, number, line, f"{path}: line {line}", names)
         number += 1
+    if not number:
+        what = "nothing but a header in it" if header else "empty"
+        raise InputError(f"{path}: {what}; expected rows {','.join(COLUMNS[:2])}, ...: copy again")
 
 
 def _listed(

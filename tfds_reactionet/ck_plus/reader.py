@@ -23,7 +23,8 @@ NO_EMOTION = "sequence without an emotion label"
 OTHER_EMOTION = "sequence of another emotion than the six (contempt or neutral)"
 NO_EXPRESSION = "sequence without an expression (neutral)"
 NO_FACS = "sequence without FACS codes"
-NO_IMAGE = "labels without an image"
+LOST = "image that is lost: the numbers of its sequence have a gap, or do not begin with 1"
+CUT_OFF = "frame of a sequence whose last images are lost, as its labels or landmarks tell"
 NOT_LAST = "labels name a frame that is not the last image"
 OTHER_PEAK = "FACS codes name another frame than the emotion; both are taken for the peak's"
 
@@ -37,6 +38,7 @@ NAMES = {  # of the emotions, by config
 _SUBJECT = re.compile("S[0-9]{3}", re.IGNORECASE)
 _SEQUENCE = re.compile("[0-9]{3}")
 _LEVELS = 3
+_MOST_FRAMES = 9999  # of a sequence; the release's have up to 71
 _KINDS = {
     kind: re.compile(rf"S([0-9]{{3}})_([0-9]{{3}})_([0-9]{{1,9}}){ending}", re.IGNORECASE)
     for kind, ending in {
@@ -86,13 +88,21 @@ class Reader(building.Reader):
         )
 
     def find(self) -> None:
-        """Raises InputError if images or the labels of a config are not there."""
+        """Raises InputError if images or a config's labels are not there, or in two folders."""
         self.offsets = (reading.Offset.of(self.options, "frame_offset", 0),)
         self.outer: dict[str, Path] = {}  # the folder of subjects of each kind that is there
         for folder in reading.folders(self.root, _LEVELS, lambda n: bool(_SUBJECT.fullmatch(n))):
             kind = _kind(folder)
-            if kind:
-                self.outer.setdefault(kind, folder)
+            if not kind:
+                continue
+            there = set(_sequences(self.outer.setdefault(kind, folder)))
+            more = [sequence for sequence in _sequences(folder) if sequence not in there]
+            if more:
+                raise InputError(
+                    f"{folder}: holds {kind} of {len(more)} sequences, such as {more[0]}, that are "
+                    f"not in {self.outer[kind]}; expected all in one folder: move them there, or "
+                    "away"
+                )
         for kind, example in _EXAMPLES.items():
             if kind not in self.outer and (kind != "facs" or self.config == "au"):
                 raise InputError(
@@ -111,28 +121,35 @@ class Reader(building.Reader):
 
     def read(self, unit: Unit) -> Iterator[Frame | Skip]:
         (offset,) = self.offsets
-        peak = unit.source.peak + offset.value
         images = self._files("images", unit.sequence)
-        if peak not in images:
-            yield unit.skip(peak, NO_IMAGE, self.outer["images"] / unit.sequence)
-            return
+        folder = self.outer["images"] / unit.sequence
         facs = self._only("facs", unit.sequence) if "facs" in self.outer else None
+        tracked = self._files("landmarks", unit.sequence) if self.has_faces else {}
+        offset.check(folder, images, tracked, "landmark files")
+        first = 1 + offset.value  # of a whole sequence
+        shown = self._shown(unit.source, min(first, min(images, default=first)))
+        last = max(images, default=first - 1)
+        if last > _MOST_FRAMES:
+            raise InputError(f"{images[last]}: frame {last}, expected at most {_MOST_FRAMES}")
+        for number in range(first, last + 1):
+            if number not in images:
+                yield unit.skip(number, LOST, folder)
+        told = max(unit.source.peak, facs[0] if facs else 0, *tracked)
+        if not images or last < told + offset.value:
+            yield from (unit.skip(n, CUT_OFF, folder) for n in shown if n in images or n > last)
+            return
         if facs is None and self.config == "au":
+            peak = unit.source.peak + offset.value
             yield unit.skip(peak, NO_FACS, self.outer["facs"] / unit.sequence)
             return
         occurrence = intensity = None
         if facs is not None:
             threshold = self.options["threshold"]
             occurrence, intensity = labels.codes(labels.read_facs(facs[1]), threshold)
-        tracked = self._files("landmarks", unit.sequence) if self.has_faces else {}
-        folder = self.outer["images"] / unit.sequence
-        offset.check(folder, images, tracked, "landmark files")
         names, emotion = NAMES[self.config], unit.source.emotion
-        last = sorted(n for n in images if n <= peak)[-self.options["last"] :]
-        shown = dict.fromkeys(last, emotion)
-        if labels.NEUTRAL in names:
-            shown = {min(images): labels.NEUTRAL} | shown
         for number, expression in shown.items():
+            if number not in images:
+                continue  # lost
             file = tracked.get(number - offset.value)
             if file is None and self.cuts_faces:
                 yield unit.skip(number, NO_LANDMARKS, self.outer["landmarks"] / unit.sequence)
@@ -200,6 +217,13 @@ class Reader(building.Reader):
             f"sequences; if images are numbered {usual:+d} against labels, pass "
             f"--frame_offset={usual}, else --frame_offset={offset.value}"
         )
+
+    def _shown(self, found: Labelled, first: int) -> dict[int, str]:
+        """Emotion of the numbers of a sequence that are taken, if its images begin with `first`."""
+        peak = found.peak + self.offsets[0].value
+        start = max(first, peak - self.options["last"] + 1)
+        shown = dict.fromkeys(range(start, peak + 1), found.emotion)
+        return {first: labels.NEUTRAL} | shown if labels.NEUTRAL in NAMES[self.config] else shown
 
     def _is_told(self, found: Labelled) -> bool:
         """Whether the config has the emotion of a sequence; none of the release's is neutral."""

@@ -29,6 +29,7 @@ PARTS = {
 }
 NO_IMAGE = "labels without an image"
 NO_LABELS = "image of a trial without label files"
+OTHER_LENGTH = "landmarks of another number of frames than the trial has images"
 
 _SUBJECT = re.compile("SN[0-9]{3}", re.IGNORECASE)
 _TRIAL = re.compile(r".+_(?:Trail|Trial)No_?[0-9]{1,3}", re.IGNORECASE)  # the release has Trail
@@ -111,6 +112,9 @@ class Reader(building.Reader):
         offset.check(folder or self.root, images, numbers, "label rows")
         rank = {number: place for place, number in enumerate(sorted(images))}  # OpenFace's frame
         tracked = self.tracks.find(folder) if self.tracks and folder else None
+        other = tracked is not None and reading.last_frame(tracked, self.options["face"]) != len(
+            images
+        )
         for row, occurrence, intensity in zip(
             numbers, present.astype(np.int8), intensities, strict=True
         ):
@@ -121,13 +125,18 @@ class Reader(building.Reader):
             if tracked is None and self.cuts_faces:
                 yield unit.skip(number, NO_LANDMARKS, images[number])
                 continue
+            if other and self.cuts_faces:
+                yield unit.skip(number, OTHER_LENGTH, tracked or images[number])
+                continue
             face = (tracked, self.options["face"], rank[number])
             yield Frame(
                 number,
                 reading.ImageFile(images[number]),
                 occurrence=occurrence,
                 intensity=intensity,
-                landmarks=later(reading.openface_landmarks, *face) if tracked else None,
+                landmarks=later(reading.openface_landmarks, *face)
+                if tracked and not other
+                else None,
             )
 
         rows = {row + offset.value for row in numbers}

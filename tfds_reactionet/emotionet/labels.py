@@ -28,6 +28,7 @@ EVALUATED = {
 }
 _QUOTES = "'\" \t\u2018\u2019"
 _AU = re.compile(r"AU\s*0?([0-9]{1,2})", re.IGNORECASE)
+_ALMOST = re.compile(r"AU[^A-Z].*", re.IGNORECASE)
 _CELL = re.compile(r"""[ \t]*(?:'(.*?)'[ \t]*|"(.*?)"[ \t]*|([^,]*))(,|\Z)""")
 _VALUE = re.compile(r"(0|1|999)(\.0{1,9})?")
 _LONGEST = 8192  # characters of a line; lines of the release have some 400
@@ -58,7 +59,11 @@ class Columns:
 
 
 def find_columns(header: Sequence[str], where: str) -> Columns | None:
-    """The columns of a header; None if it has no URL or no AU. Raises InputError for doubles."""
+    """The columns of a header; None if it has no URL or no AU.
+
+    Raises InputError for doubles, and for a name that is almost an AU's, such as `AU twelve`: that
+    AU would be unknown everywhere.
+    """
     names = [name.strip(_QUOTES) for name in header]
     found: dict[int, int] = {}
     for column, name in enumerate(names):
@@ -69,7 +74,12 @@ def find_columns(header: Sequence[str], where: str) -> Columns | None:
         if 1 <= number <= AUS:
             found[number] = column
     urls = [column for column, name in enumerate(names) if name.lower() == "url"]
-    if not found or not urls:
+    if not urls:
+        return None
+    for name in names:
+        if _ALMOST.fullmatch(name) and not _AU.fullmatch(name):
+            raise InputError(f"{where}: column {name[:40]!r}, expected 'AU 1' to 'AU {AUS}'")
+    if not found:
         return None
     width = max(column + 1 for column, name in enumerate(names) if name)
     return Columns(urls[0], found, width)
@@ -86,6 +96,8 @@ def read_csv(path: Path) -> Iterator[Coded]:
             raise InputError(f"{where} has {len(text)} characters, expected at most {_LONGEST}")
         cells = split_cells(text)
         if columns is None:
+            if text.rstrip().endswith(";"):
+                raise InputError(f"{where}: ends with a semicolon; expected none at lines' ends")
             columns = find_columns(cells, where)
             if columns is None:
                 check_separator(path, text, ("URL",), line)

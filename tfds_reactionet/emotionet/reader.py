@@ -11,9 +11,13 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from drr_jax.errors import InputError
 from tfds_reactionet import building, reading
@@ -86,6 +90,7 @@ class Reader(building.Reader):
         elif any(match[1].lower() == "csv" for _, match in found):
             found = [item for item in found if item[1][1].lower() == "csv"]  # made of the workbook
         self.files = [path for path, _ in found]  # of labels
+        self.said_of_labels = _gaps({int(m[1]) for _, m in found}) if automatic else []
         if not found:
             names = "dataFile_0001.txt" if automatic else "EmotioNet_FACS*.xlsx or .csv"
             raise InputError(f"{self.root}: no label file; expected {names}")
@@ -99,6 +104,7 @@ class Reader(building.Reader):
 
     def units(self) -> list[Unit]:
         rows, option = {"": self._rows()}, self.options["folds"]
+        self.said_of_labels += self._unknown(rows[""])
         if self.tracks:
             self.tracks.check(Path(row.image) for row in rows[""] if row.image)
         return dealt(rows, self.folds, option, lambda row: f"{row.coded.folder}/{row.coded.name}")
@@ -122,6 +128,21 @@ class Reader(building.Reader):
                 extra={"name": name},
                 automatic=self.config == "automatic",
             )
+
+    def said(self) -> dict[str, Any]:
+        """Evaluated AUs without a label, and lists that are not there; after `units`."""
+        return {"notes": list(dict.fromkeys(self.said_of_labels))}
+
+    def _unknown(self, rows: Sequence[Row]) -> list[str]:
+        """A note of the evaluated AUs that no row knows: no column has them, or all are 999."""
+        known = np.zeros(labels.AUS, bool)
+        for row in rows:
+            known |= row.coded.occurrence() >= 0
+        found = {au for au, some in zip(labels.ALL_AUS, known, strict=True) if some}
+        unknown = [au for au in labels.EVALUATED[self.options["aus"]] if au not in found]
+        if not unknown:
+            return []
+        return [f"{', '.join(unknown)} unknown in all rows: no column of the labels, or only 999"]
 
     def stamped(self) -> list[Path]:
         images = [folder for folder, names in _images(self.root) if names]
@@ -149,6 +170,18 @@ class Reader(building.Reader):
                 f"downloads such as images/{example}"
             )
         return rows
+
+
+def _gaps(numbers: set[int]) -> list[str]:
+    """A note of numbered lists that are not there though later ones are; the first is 1."""
+    lost = max(numbers) - len(numbers - {0})
+    if not lost:
+        return []
+    first = next(number for number in count(1) if number not in numbers)
+    return [
+        f"{lost} lists of labels are not there before dataFile_{max(numbers):04d}.txt, such as "
+        f"dataFile_{first:04d}.txt: images of theirs count as not labelled"
+    ]
 
 
 def _images(root: Path) -> Iterator[tuple[Path, list[str]]]:

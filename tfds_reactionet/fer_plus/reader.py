@@ -78,6 +78,7 @@ class Reader(building.Reader):
 
     def find(self) -> None:
         """Raises InputError if neither is there."""
+        self.said_of_rows: list[str] = []
         faces = votes = None
         tree: dict[str, Path] = {}  # folder of each split
         for folder in folders(self.root, _LEVELS, lambda name: name.lower() in _TREE):
@@ -118,6 +119,7 @@ class Reader(building.Reader):
         rows: dict[str, list[Row]] = {split: [] for split in tables.SPLITS.values()}
         for row in self._rows():
             rows[row.voted.split].append(row)
+        self.said_of_rows = self._counted({split: len(some) for split, some in rows.items()})
         option = self.options["folds"]
         return dealt(rows, self.folds, option, lambda row: row.voted.name or f"row{row.number}")
 
@@ -159,9 +161,9 @@ class Reader(building.Reader):
         ]
 
     def said(self) -> dict[str, Any]:
-        """Whose votes were read, if any, and where the images were."""
+        """Whose votes were read, if any, where the images were, and (after `units`) what is odd."""
         if self.faces:
-            return {"notes": ["labels and images of fer2013.csv"]}
+            return {"notes": ["labels and images of fer2013.csv", *self.said_of_rows]}
         votes = "fer2013new.csv" if self.votes else "label.csv"
         images = "fer2013.csv" if self.pair else "PNG files"
         note = f"votes of {votes}, images of {images}"
@@ -170,7 +172,21 @@ class Reader(building.Reader):
                 "; label.csv has other votes than fer2013new.csv for 1,601 images: whole, majority "
                 "labels 25,045 / 3,191 / 3,137 against 25,060 / 3,199 / 3,153 (docs/datasets.md)"
             )
-        return {"votes": votes, "notes": [note]}
+        return {"votes": votes, "notes": [note, *self.said_of_rows]}
+
+    def _counted(self, found: Mapping[str, int]) -> list[str]:
+        """Notes of splits of another size than the release's, and of rows that are there twice."""
+        faces = self.pair[0] if self.pair else self.faces
+        expected = tables.IN_RELEASE if faces or self.votes else tables.IN_LABEL_FILES
+        notes = []
+        if dict(found) != expected:
+            sizes = [" / ".join(f"{n:,}" for n in some.values()) for some in (found, expected)]
+            notes.append(f"{sizes[0]} rows ({', '.join(found)}); the release has {sizes[1]}")
+        if doubled := tables.doubled_rows(faces) if faces else 0:
+            notes.append(
+                f"{doubled} rows of {faces} are an earlier row again; FER2013 has some images twice"
+            )
+        return notes
 
     def stamped(self) -> list[Path]:
         folders = self.tree.values()

@@ -5,6 +5,7 @@ for images without a face, and four names occur twice. fer2013.csv has 300 MB, s
 places in the file and read when they are built.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from tfds_reactionet.fer_plus.votes import COLUMNS
 from tfds_reactionet.reading import check_begin, check_separator, csv_rows, read_table, readable
 
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+# Rows of each split: of fer2013.csv and fer2013new.csv, and of the three label.csv.
+IN_RELEASE = {"train": 28709, "validation": 3589, "test": 3589}
+IN_LABEL_FILES = {"train": 28558, "validation": 3579, "test": 3573}
 SIDE = 48
 
 _NAME = re.compile(r"fer[0-9]{7}\.png")
@@ -143,6 +147,19 @@ def read_faces(path: Path) -> Iterator[tuple[str, int, RowPixels]]:
         yield split, int(code), RowPixels(path, line, start, columns["pixels"])
     if columns is None:
         raise InputError(f"{path}: empty; expected the header emotion,pixels,Usage")
+
+
+def doubled_rows(path: Path) -> int:
+    """How many rows of fer2013.csv are an earlier one again: label, pixels and split."""
+    seen: set[bytes] = set()
+    doubled = 0
+    for _, _, text in _lines(path):
+        if not text.strip():
+            continue
+        digest = hashlib.blake2b(text.strip(), digest_size=16).digest()
+        doubled += digest in seen
+        seen.add(digest)
+    return doubled
 
 
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:

@@ -6,6 +6,7 @@
 Without a document type there are no entities of its own, so none that expand or name a file.
 """
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from drr_jax import files, limits
 from drr_jax.errors import InputError
 from tfds_reactionet.reading import readable
 
+_EMOTION = "emotion"
 VIEWS = ("0", "1", "2")
 _CODES = re.compile(r"[0-9]{1,2}([,;\s]+[0-9]{1,2})*")
 
@@ -60,7 +62,7 @@ def emotions(path: Path) -> frozenset[int]:
     """Codes of the emotions of a clip; empty if it has none. Raises InputError."""
     found: set[int] = set()
     for name, attributes, line in read_elements(path):
-        if name != "metatag" or attributes.get("name", "").strip().lower() != "emotion":
+        if name != "metatag" or attributes.get("name", "").strip().lower() != _EMOTION:
             continue
         text = attributes.get("value", "").strip()
         if text and not _CODES.fullmatch(text):
@@ -69,6 +71,29 @@ def emotions(path: Path) -> frozenset[int]:
             )
         found.update(int(code) for code in re.findall("[0-9]+", text))
     return frozenset(found)
+
+
+def is_unclear(path: Path) -> bool:
+    """Whether a file without an emotion may have one under a name that is nearly right.
+
+    Metatags whose name is empty or almost Emotion, those of that name without a Value, and other
+    tags of that name. Raises InputError.
+    """
+    for tag, attributes, _ in read_elements(path):
+        name = attributes.get("name", "").strip().lower()
+        if tag == "metatag" and name == _EMOTION:
+            almost = "value" not in attributes
+        elif tag == "metatag":
+            almost = not name or "emot" in name or _is_near_emotion(name)
+        else:
+            almost = name == _EMOTION
+        if almost:
+            return True
+    return False
+
+
+def _is_near_emotion(name: str) -> bool:
+    return bool(difflib.get_close_matches(name[:40], (_EMOTION,), cutoff=0.7))
 
 
 _CLIP = re.compile(r"(S[0-9]{2,4}-[0-9]{1,6})([-_.].*)?")

@@ -7,7 +7,7 @@ A clip gives the three frames in its middle, an image session its images.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -33,9 +33,17 @@ NO_SESSION = "session without a session.xml"
 NO_VIEW = "session.xml that does not name one view"
 NO_SIDE = "both views in one image, and which half is frontal is not known"
 NO_CLIP = "clip that does not open"
+NO_FILES = "session whose folder has no session.xml and no label: empty, or they lie deeper"
+UNCLEAR = "label file with a Metatag that is almost one of an Emotion (name empty or misspelt)"
+TWICE = "clip that an earlier session has, too"
+TWO_LABELS = "clip that several sessions have, with different labels"
+OTHER_LENGTH = "landmarks of another number of frames than the clip"
+FEW_FRAMES = "landmarks end a frame or two before or after the clip's length in its header"
 
 _LABELS = re.compile(r"(S[0-9]{2,4}-[0-9]{1,6})\.xml", re.IGNORECASE)
+_ID = re.compile("[0-9]+")  # a session's, at the begin of its folder's name
 _LEVELS = 3
+_NEAR = 2  # frames by which a clip's header may be wrong about its length
 _FIRST = 20  # folders to look into for a session.xml
 
 
@@ -90,7 +98,7 @@ class Take(NamedTuple):
 class Reader(building.Reader):
     """A release on the disk; see faces.Reader."""
 
-    expected_reasons = (NO_EMOTION, SEVERAL, OTHER_VIEW)
+    expected_reasons = (NO_EMOTION, SEVERAL, OTHER_VIEW, TWICE)
     folds = reading.FoldChoice(reading.NUMBERED, reading.part_by_number)
 
     @staticmethod
@@ -145,10 +153,14 @@ class Reader(building.Reader):
             for number, path in enumerate(files):
                 images[number] = reading.ImageFile(path), path, None
         half = self.frontal_right[unit.subject] if view == 2 else None
+        other = abs(self._beyond(unit)) > _NEAR  # the landmarks are not of this clip
         for number, (image, path, frame) in images.items():
             tracked = self.tracks.find(path) if self.tracks else None
             if self.cuts_faces and tracked is None:
                 yield unit.skip(number, NO_LANDMARKS, path)
+                continue
+            if self.cuts_faces and other:
+                yield unit.skip(number, OTHER_LENGTH, tracked or path)
                 continue
             changed = Changed(image, rotation, half) if rotation or half is not None else image
             face = (tracked, self.options["face"], frame)
@@ -156,9 +168,21 @@ class Reader(building.Reader):
                 number,
                 changed,
                 expression=expression,
-                landmarks=later(_landmarks, changed, face) if tracked else None,
+                landmarks=later(_landmarks, changed, face) if tracked and not other else None,
                 extra={"view": view, "rotation": rotation},
             )
+
+    def notes(self, unit: Unit) -> list[str]:
+        beyond = self._beyond(unit)
+        return [FEW_FRAMES if abs(beyond) <= _NEAR else OTHER_LENGTH] if beyond else []
+
+    def _beyond(self, unit: Unit) -> int:
+        """By how many frames the landmarks of a clip go on after its length; 0 of images."""
+        path = unit.source.files[0]
+        tracked = self.tracks.find(path) if self.tracks else None
+        if not tracked or path.suffix.lower() not in reading.VIDEO_SUFFIXES:
+            return 0
+        return reading.last_frame(tracked, self.options["face"]) - reading.video_length(path)
 
     def stamped(self) -> list[Path]:
         files = (path for folder in self._folders() for path in reading.with_files(folder))
@@ -179,7 +203,7 @@ class Reader(building.Reader):
         Ids of subjects are compared if most sessions number them as their clips do: no public file
         says that they must.
         """
-        found = list(self._found())
+        found = _once(list(self._found()))
         units = [unit for unit in found if isinstance(unit, Unit)]
         other = {unit.sequence for unit in units if _is_of_another(unit)}
         if 2 * len(other) >= len(units):
@@ -200,6 +224,8 @@ class Reader(building.Reader):
                 named = metadata.read_session(folder / "session.xml").annotations
                 lost = any(map(_LABELS.fullmatch, named))
                 yield Skip(folder.name, NO_LABEL if lost else NO_EMOTION, str(folder))
+            elif not labels and _ID.match(folder.name):
+                yield Skip(folder.name, NO_FILES, str(folder))
             for label in labels:
                 yield self._session(folder, label, names, listed)
 
@@ -210,7 +236,8 @@ class Reader(building.Reader):
         unit = Unit(f"{folder.name}/{name}", name.split("-")[0], "", "")
         found = metadata.emotions(folder / label)
         if not any(1 <= code <= EMOTIONS for code in found):
-            return Skip(unit.sequence, NO_EMOTION, str(folder / label))
+            unclear = not found and metadata.is_unclear(folder / label)
+            return Skip(unit.sequence, UNCLEAR if unclear else NO_EMOTION, str(folder / label))
         if len(found) > 1:
             return Skip(unit.sequence, SEVERAL, str(folder / label))
         media = _media(folder, name, names)
@@ -236,6 +263,32 @@ class Reader(building.Reader):
             degrees = turns.usual(unit.subject, view, coded)
         take = Take(media, min(found) - 1, view, degrees, session.subject)
         return replace(unit, source=take)
+
+
+def _once(found: Sequence[Unit | Skip]) -> list[Unit | Skip]:
+    """The sessions, a clip that several have being that of the first one: 8, 00008, `8 copy`.
+
+    If they tell of it differently, nobody knows which is right, and none has it.
+    """
+    told: dict[str, set[tuple[int, int]]] = {}
+    units = [unit for unit in found if isinstance(unit, Unit)]
+    for unit in units:
+        told.setdefault(_clip(unit), set()).add((unit.source.expression, unit.source.view))
+    seen: set[str] = set()
+    kept: list[Unit | Skip] = []
+    for one in found:
+        clip = _clip(one) if isinstance(one, Unit) else ""
+        if isinstance(one, Unit) and (clip in seen or len(told[clip]) > 1):
+            reason = TWO_LABELS if len(told[clip]) > 1 else TWICE
+            kept.append(Skip(one.sequence, reason, str(one.source.files[0].parent)))
+        else:
+            kept.append(one)
+        seen.add(clip)
+    return kept
+
+
+def _clip(unit: Unit) -> str:
+    return unit.sequence.split("/")[-1]
 
 
 def _is_of_another(unit: Unit) -> bool:

@@ -46,6 +46,7 @@ from .images import video_length as video_length
 from .landmark_folder import OPENFACE_POINTS as OPENFACE_POINTS
 from .landmark_folder import LandmarkFolder as LandmarkFolder
 from .landmark_folder import find_landmarks as find_landmarks
+from .landmark_folder import last_frame as last_frame
 from .landmark_folder import openface_landmarks as openface_landmarks
 from .matlab import points as points
 from .matlab import read_variable as read_variable

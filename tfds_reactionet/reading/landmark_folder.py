@@ -16,7 +16,7 @@ from jaxtyping import Float32
 
 from drr_jax.errors import InputError
 from tfds_reactionet.reading.bp4d_landmarks import NoLandmarksError
-from tfds_reactionet.reading.openface import Choice, read_openface
+from tfds_reactionet.reading.openface import Choice, OpenFaceFile, read_openface
 from tfds_reactionet.reading.trees import file_names, folders
 
 OPENFACE_POINTS = 68
@@ -91,18 +91,29 @@ def openface_landmarks(
     """Landmarks of a clip's frame, the first being 0, or of an image; None if no face is found.
 
     Raises InputError for a defect of the file, for one without landmarks and for a clip's that
-    counts frames from 0, and NoLandmarksError for a frame beyond its last.
+    counts frames from 0, and NoLandmarksError for a frame that no row is of.
     """
-    file = read_openface(path, choice, still=frame is None)
+    file = _of_clip(path, choice) if frame is not None else read_openface(path, choice, still=True)
     if "landmarks" in file.lacking:
         raise InputError(f"{path}: no columns x_0 ... y_67; run OpenFace with -2Dfp")
-    if frame is not None and 0 in file.frames:
+    number = int(file.frames[0]) if frame is None and len(file.frames) else (frame or 0) + 1
+    if frame is not None and number not in file.frames:
+        ends = number > file.frames.max(initial=0)
+        raise NoLandmarksError(f"{path}: {'ends before' if ends else 'has no row of'} {number}")
+    at = np.flatnonzero(file.found & (file.frames == number))
+    return file.faces(file.frames[at]).landmarks[0] if len(at) else None
+
+
+def last_frame(path: Path, choice: Choice) -> int:
+    """The number of a clip's last frame in its file, from 1; 0 if there is none. As above."""
+    return int(_of_clip(path, choice).frames.max(initial=0))
+
+
+def _of_clip(path: Path, choice: Choice) -> OpenFaceFile:
+    file = read_openface(path, choice)
+    if 0 in file.frames:
         raise InputError(
             f"{path}: counts frames from 0; expected the first frame of a clip to be 1, as "
             "FeatureExtraction has it"
         )
-    number = int(file.frames[0]) if frame is None and len(file.frames) else (frame or 0) + 1
-    if frame is not None and number > file.frames.max(initial=0):
-        raise NoLandmarksError(f"{path}: ends before frame {number}")
-    at = np.flatnonzero(file.found & (file.frames == number))
-    return file.faces(file.frames[at]).landmarks[0] if len(at) else None
+    return file

@@ -1,4 +1,4 @@
-"""Where stimulus and caption help the face, in rendered worlds: the study of docs/claims.md.
+"""Where stimulus and caption help the face, in rendered worlds: the study of the claims.
 
     python benchmarks/claims.py --out=runs/claims [--part=suspects] [--plan]
 

@@ -2,11 +2,9 @@
 
 import io
 import json
-import logging
 import os
 import re
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -78,7 +76,6 @@ def run(main: Callable[[], int | None], together: bool = False) -> NoReturn:
     """
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout is sys.__stdout__:
         sys.stdout = _patient(sys.stdout)
-    _hush()
     with stops.listening():
         code, line = _outcome(main if together else _by_itself(main))
     # Beyond the except clauses: what their tracebacks hold, such as worker processes, is let go.
@@ -104,23 +101,6 @@ def _by_itself(main: Callable[[], int | None]) -> Callable[[], int | None]:
         return main()
 
     return alone
-
-
-def _hush() -> None:
-    """Lets no write of a checkpoint report its end to an event loop that is gone.
-
-    On a full disk the first error ends the saving and is said in a line. Writes that were under way
-    fail after it: TensorStore's threads print a traceback each, asyncio logs what nobody fetched.
-    """
-    before = sys.excepthook
-
-    def hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-        late = isinstance(error, RuntimeError) and "loop is closed" in str(error)
-        if not late or threading.current_thread() is threading.main_thread():
-            before(kind, error, trace)
-
-    sys.excepthook = hook
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 class _Pipe(io.FileIO):

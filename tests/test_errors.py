@@ -73,34 +73,3 @@ def test_buckets_are_refused(text):
 )
 def test_paths_and_names_of_the_hub_are_no_buckets(text):
     check_local("--out", text)
-
-
-LATE = """
-import asyncio, sys, threading
-from drr_jax import errors
-
-def report():
-    try:
-        loop.call_soon_threadsafe(print)
-    except RuntimeError:
-        sys.excepthook(*sys.exc_info())  # as C++ does with what a callback raises
-
-def main():
-    global loop
-    loop = asyncio.new_event_loop()
-    lost = loop.create_future()
-    lost.set_exception(OSError("no space"))
-    del lost  # nobody fetched it
-    loop.close()
-    thread = threading.Thread(target=report)
-    thread.start()
-    thread.join()
-    raise errors.InputError("full disk: make room")
-
-errors.run(main)
-"""
-
-
-def test_writes_that_fail_after_the_first_say_nothing():
-    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, "error: full disk: make room\n")

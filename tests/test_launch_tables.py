@@ -129,8 +129,8 @@ def test_every_suspect_is_a_row_of_its_own_on_any_release():
         config_rules.validate(config)
         found[row] = tuple(flatten(config).values())
     assert len(set(found.values())) == len(found) > 30
-    rates = {row: parse("ablation", row).optim.lr for row in ("r", "face_lr_0.005", "face_lr_0.02")}
-    assert rates == {"r": 0.005, "face_lr_0.005": 0.005, "face_lr_0.02": 0.02}
+    rates = {row: parse("ablation", row).optim.lr for row in ("r", "face", "face_lr_0.02")}
+    assert rates == {"r": 0.005, "face": 0.005, "face_lr_0.02": 0.02}
 
 
 TINY = small_run.TINY | {"data.batch_size": 8, "optim.max_steps": 2, "log.samples": 4}

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -95,7 +96,9 @@ def one_line(error: BaseException, path: Path) -> str:
 def silence() -> None:
     """Stops Orbax from printing tracebacks of failures that reach the caller as exceptions."""
     logging.getLogger("absl").addFilter(_not_orbax)
-    logging.getLogger("asyncio").addFilter(_not_abandoned_read)
+    logging.getLogger("asyncio").addFilter(_not_abandoned)
+    if getattr(sys.excepthook, "func", None) is not _ignore_late_writes:
+        sys.excepthook = partial(_ignore_late_writes, sys.excepthook)
     if getattr(sys.unraisablehook, "func", None) is not _ignore_abandoned_reads:
         sys.unraisablehook = partial(_ignore_abandoned_reads, sys.unraisablehook)
 
@@ -104,12 +107,13 @@ def _not_orbax(record: logging.LogRecord) -> bool:
     return f"{os.sep}orbax{os.sep}" not in record.pathname
 
 
-def _not_abandoned_read(record: logging.LogRecord) -> bool:
-    """asyncio reports, at times, that nobody asked a read beside the failed one for its error."""
+def _not_abandoned(record: logging.LogRecord) -> bool:
+    """asyncio reports, at times, that nobody asked for the error of what ran beside a failure."""
     text = record.getMessage()  # of a task of Orbax's, or of a future of TensorStore's
     frames = traceback.extract_tb(record.exc_info[2]) if record.exc_info else ()
     places = (text, *(frame.filename for frame in frames))
-    theirs = any(f"{os.sep}orbax{os.sep}" in at for at in places) or "tensorstore_spec=" in text
+    theirs = any(f"{os.sep}orbax{os.sep}" in at for at in places)
+    theirs = theirs or "tensorstore_spec=" in text or "OCDBT database" in text
     return not ("never retrieved" in text and theirs)
 
 
@@ -119,3 +123,15 @@ def _ignore_abandoned_reads(hook: Callable[[Any], Any], what: Any) -> None:
     orbax = code is not None and f"{os.sep}orbax{os.sep}" in code.co_filename
     if not (orbax or "tensorstore_spec" in text or text == "Event loop is closed"):
         hook(what)
+
+
+def _ignore_late_writes(
+    hook: Callable[..., Any], kind: type[BaseException], error: BaseException, trace: Any
+) -> None:
+    """A sys.excepthook: of a full disk the first failed write is said.
+
+    Those under way outlive their loop, of which TensorStore's threads print a traceback each.
+    """
+    late = isinstance(error, RuntimeError) and str(error) == "Event loop is closed"
+    if not late or threading.current_thread() is threading.main_thread():
+        hook(kind, error, trace)

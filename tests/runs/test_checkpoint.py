@@ -27,8 +27,24 @@ def test_abandoned_reads_are_not_reported(saved, caplog):
     log.error(f"Future exception was never retrieved\nfuture: <Future finished exception={read}>")
     log.error("Task exception was never retrieved\ncoro=<read() at /x/orbax/checkpoint/a.py:3>")
     assert not warnings_of(caplog)
+    write = """ValueError('RESOURCE_EXHAUSTED: Error writing "m/0.0" in OCDBT database at local')"""
+    log.error(f"Future exception was never retrieved\nfuture: <Future finished exception={write}>")
+    assert not warnings_of(caplog)
     log.error("Task exception was never retrieved\ncoro=<ours() at /x/drr_jax/data.py:3>")
     assert len(warnings_of(caplog)) == 1
+
+
+def test_late_writes_are_not_reported(tmp_path, capsys):
+    """On a full disk: their loop is gone, and C++ gives the error to sys.excepthook."""
+    Checkpoints(tmp_path)
+    closed = RuntimeError("Event loop is closed")
+    for error in (closed, RuntimeError("another")):
+        thread = threading.Thread(target=sys.excepthook, args=(RuntimeError, error, None))
+        thread.start()
+        thread.join()
+    sys.excepthook(RuntimeError, RuntimeError("Event loop is closed"), None)  # of the program's own
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["RuntimeError: another", "RuntimeError: Event loop is closed"]
 
 
 def test_newest_comes_back_bit_for_bit(saved, mesh, caplog):

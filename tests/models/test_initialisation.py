@@ -27,8 +27,12 @@ DOMAINS = {
 }
 CASES = [
     *((name, {}) for name in catalog.SYSTEMS),
-    *(("drr", {"graph.conv": c}) for c in config_rules.CHOICES["graph.conv"] if c != "gcn"),
-    ("drr", {"graph.readout": "concat_fc"}),
+    *(
+        ("drr", {"domains": "RT", "graph.conv": conv})  # two domains, of one image encoder
+        for conv in config_rules.CHOICES["graph.conv"]
+        if conv != "gcn"
+    ),
+    ("drr", {"domains": "RT", "graph.readout": "concat_fc"}),
     ("drr", {"domains": "RA"}),
     ("classifier", {"encoder.backbone": "resnet18", "encoder.depth": 0}),
 ]

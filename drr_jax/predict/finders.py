@@ -102,11 +102,11 @@ class Detected(Finder):
                     yield picture, self._named(picture, faces)
         except building.WorkerLostError:  # too little memory for several: this one goes on alone
             for picture in list(waiting):
-                yield picture, self._named(picture, self._look(picture.pixels))
+                yield picture, self.find(picture)
             waiting.clear()
-            for one in coming:
+            for _ in coming:
                 picture = waiting.popleft()
-                yield picture, self._named(picture, self._look(one))
+                yield picture, self.find(picture)
         if ended:
             raise ended[0]
 

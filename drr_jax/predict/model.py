@@ -174,7 +174,7 @@ def load(source: str | Path, selection: str | None = None) -> Model:
     runs.start_alone()
     folder = weights.find_model(str(source))
     where = weights.pinned(str(source), folder)
-    is_run = (folder / runs.RECORD_FILE).exists() or any(folder.glob("fold[0-9]"))
+    is_run = (folder / runs.RECORD_FILE).exists() or bool(runs.fold_folders(folder))
     if selection and not is_run:
         raise InputError(f"{where}: an exported folder has one checkpoint; leave out --selection")
     exported = weights.read_run(folder, selection) if is_run else weights.load_folder(folder)

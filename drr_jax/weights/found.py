@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from drr_jax.errors import InputError
-from drr_jax.runs import CONFIG_FILE, RECORD_FILE
+from drr_jax.runs import CONFIG_FILE, RECORD_FILE, fold_folders
 from drr_jax.weights.sources import HUB, WHOLE, commit_of, download
 
 
@@ -21,7 +21,7 @@ def find_model(source: str) -> Path:
     if not folder.is_dir():
         raise InputError(f"model {source}: this is a file; {expected}")
     known = (CONFIG_FILE, RECORD_FILE)
-    if not any((folder / name).exists() for name in known) and not any(folder.glob("fold[0-9]")):
+    if not any((folder / name).exists() for name in known) and not fold_folders(folder):
         raise InputError(f"model {source}: it has no {' and no '.join(known)}; {expected}")
     return folder
 

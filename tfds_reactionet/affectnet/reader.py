@@ -181,10 +181,9 @@ def _once(rows: dict[str, list[labels.Listed]]) -> dict[str, list[labels.Listed]
     for split in reversed(_LISTS):
         marked[split] = []
         for row in rows[split]:
-            key = row.path
-            lack = TWO_CLASSES if len(told[key]) > 1 else TWICE if key in seen else ""
+            lack = TWO_CLASSES if len(told[row.path]) > 1 else TWICE if row.path in seen else ""
             marked[split].append(replace(row, lack=lack) if lack else row)
-            seen.add(key)
+            seen.add(row.path)
     return {split: marked[split] for split in _LISTS}
 
 

@@ -197,6 +197,14 @@ def test_a_workdir_that_checkpoints_cannot_have_is_refused(tmp_path, monkeypatch
         assert "choose another folder" in one_line(LAUNCH, "--workdir=run")
 
 
+def test_a_workdir_that_is_a_link_to_nothing_is_refused(tmp_path):
+    link = tmp_path / "run"
+    link.symlink_to(tmp_path / "elsewhere")
+    assert "elsewhere, which is not there; make" in one_line(LAUNCH, f"--workdir={link}")
+    (tmp_path / "elsewhere").mkdir()
+    assert main.parse(["main", LAUNCH, f"--workdir={link}"]).workdir == link
+
+
 def command(*arguments, cwd):
     return subprocess.run(
         [sys.executable, "-m", "drr_jax.main", *arguments],

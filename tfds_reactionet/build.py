@@ -207,8 +207,11 @@ def _check_same(
     with building.damaged(path):
         stamp, source = built_from["stamp"], built_from["manual_dir"]
     if builder.release_stamp(raw.resolve(), config, used) != stamp:
+        listed = str(used.get("folds", ""))
+        either = f"{raw} or {listed}" if Path(listed).is_file() else raw
         raise InputError(
-            f"{path} was built from {source}, and {raw} holds something else now; {building.REMEDY}"
+            f"{path} was built from {source}, and {either} holds something else now; "
+            f"{building.REMEDY}"
         )
 
 

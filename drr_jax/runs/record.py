@@ -125,6 +125,11 @@ def check_path(workdir: Path) -> None:
     """
     check_local(f"--workdir={workdir}", str(workdir))
     path = str(workdir.absolute())
+    if workdir.is_symlink() and not workdir.exists():
+        raise InputError(
+            f"--workdir={workdir}: a link to {os.readlink(workdir)}, which is not there; make that "
+            "folder, or remove the link"
+        )
     if found := next((letter for letter in path if letter in "[]*?\\"), ""):
         raise InputError(
             f"--workdir={workdir}: {path} has a {found} in it, which checkpoints cannot have in "

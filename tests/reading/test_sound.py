@@ -163,6 +163,20 @@ def test_damaged_wav_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         sound.read_sound(path)
 
 
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 0x7FFFF000])  # ffmpeg's and SoX's
+@pytest.mark.parametrize("form", FORMS)
+def test_wav_written_into_a_pipe_is_read_to_its_end(tmp_path: Path, form: str, length: int) -> None:
+    path = tmp_path / "a.wav"
+    wavfile.write(path, 16_000, FORMS[form](0.5 * tone(440, 0.5)))
+    whole, content = sound.read_sound(path), path.read_bytes()
+    at = content.index(b"data") + 4
+    length_of = {4: length + at if length < 2**31 else length, at: length}
+    for place, value in length_of.items():
+        content = content[:place] + value.to_bytes(4, "little") + content[place + 4 :]
+    path.write_bytes(content)
+    np.testing.assert_array_equal(sound.read_sound(path), whole)
+
+
 def run_ffmpeg(*arguments: str) -> None:
     subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True)
 

@@ -4,6 +4,7 @@ WAV files are read by SciPy. All else, and the track of a video, is read by the 
 which knows every format and is no dependency: a release of WAV files does without it.
 """
 
+import io
 import math
 import shutil
 import subprocess
@@ -59,7 +60,7 @@ def _read_wav(path: Path) -> Samples:
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks beside the sound
             cut_short = "Reached EOF prematurely"
             warnings.filterwarnings("error", cut_short, wavfile.WavFileWarning)
-            rate, values = wavfile.read(path)
+            rate, values = wavfile.read(io.BytesIO(_with_length(path.read_bytes())))
     except BadSoundError:
         raise
     except Exception as error:  # SciPy leaves a damaged header to struct and NumPy
@@ -82,6 +83,19 @@ def _read_wav(path: Path) -> Samples:
         raise BadSoundError("a sample is no number, or far out of range")
     common = math.gcd(RATE, rate)
     return resample_poly(samples, RATE // common, rate // common).astype(np.float32)
+
+
+def _with_length(content: bytes) -> bytes:
+    """A WAV file whose header gives its length. A program that writes it into a pipe does not know
+    it, and gives one that no file has (ffmpeg, SoX): then all that follows is sound."""
+    at = 12
+    while content[:4] == b"RIFF" and at + 8 < len(content):
+        kind, size = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
+        if kind == b"data" and size > limits.SOUND_BYTES:
+            whole, left = ((len(content) - gone).to_bytes(4, "little") for gone in (8, at + 8))
+            return b"RIFF" + whole + content[8 : at + 4] + left + content[at + 8 :]
+        at += 8 + size
+    return content
 
 
 def _read_by_program(path: Path) -> Samples:

@@ -8,7 +8,9 @@ the claims there at three learning rates; the best on validation people is a row
 `rows` trains them with ten seeds in the same cell, `grid` some with five seeds in all cells of
 records, quality and dominance, and `large` with 32,000 records.
 
-Worlds are rendered when they are first needed. Runs are processes of one thread, one a core; what
+Worlds are rendered when they are first needed, and the encoders of images start from a network that
+has learnt four action units of other rendered people, as the paper's are taken to start from
+ImageNet (benchmarks/rows.py, `--start`). Runs are processes of one thread, one a core; what
 is finished is left alone, so that the command may be stopped and started again. OUT/PART.csv has a
 line for each finished run: results/claims has copies. How long a part may take is said before it
 begins; --plan says only that.
@@ -34,9 +36,11 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).parents[1]
 LAUNCH = ROOT / "launch" / "ablation.py"
+KNOWN = runpy.run_path(str(LAUNCH))
+SUSPECTS, SETTINGS = KNOWN["SUSPECTS"], KNOWN["ROWS"] | KNOWN["SUSPECTS"]
 SET = "reactionet/world"
-# As the rows of launch/ablation.py, but 1,000 steps on one fold, whatever the number of records.
-STEPS, LOOKS, BATCH = 1000, 10, 32
+# As the rows of launch/ablation.py, but 600 steps on one fold, whatever the number of records.
+STEPS, LOOKS, BATCH = 600, 5, 32
 TRAINING = f"data.name={SET},fold=0,optim.epochs=100000,optim.max_steps={STEPS}"
 RATES = (0.0025, 0.005, 0.01)
 RECORDS, QUALITIES, DOMINANCES = (500, 2000, 8000), (1.0, 0.85, 0.6), (0.95, 0.6)
@@ -91,9 +95,8 @@ class Job:
 def jobs_of(part: str) -> Iterator[Job]:
     """The runs of a part, seed by seed, so that an unfinished one has whole pairs."""
     if part == "suspects":
-        suspects = runpy.run_path(str(LAUNCH))["SUSPECTS"]
-        for seed, row in itertools.product(range(3), suspects):
-            yield Job(part, row, seed, rate=float(suspects[row].get("optim.lr", RATES[1])))
+        for seed, row in itertools.product(range(3), SUSPECTS):
+            yield Job(part, row, seed, rate=float(SUSPECTS[row].get("optim.lr", RATES[1])))
     elif part == "rates":
         for row, rate in itertools.product(ROWS, RATES):
             yield Job(part, row, TUNING_SEED, rate=rate)
@@ -168,7 +171,8 @@ class Study:
         ]
         folder = self.folder(job)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        problem = rows.train(LAUNCH, ",".join([job.row, *settings]), str(data), folder, {})
+        starts = rows.starts(SETTINGS[job.row], rows.start(self.out))
+        problem = rows.train(LAUNCH, ",".join([job.row, *settings]), str(data), folder, starts)
         for large in ("checkpoints", "validation", "best", "report.html", "tensorboard"):
             if not problem:  # hundreds of runs: their scores stay
                 shutil.rmtree(folder / large, ignore_errors=True)
@@ -214,6 +218,7 @@ def main() -> int:
         print(f"{part}: {len(jobs)} runs, about {hours:.1f} hours of {args.jobs} at a time")
         if args.plan or not jobs:
             continue
+        rows.start(args.out)
         for world in {job.cell.world: job.cell for job in jobs}.values():
             make_world(args.out / world.world, world)  # before several runs ask for it
         with ThreadPoolExecutor(args.jobs) as pool:

@@ -22,6 +22,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -61,6 +62,12 @@ def start(out: Path) -> Path:
     return target
 
 
+def starts(settings: Mapping[str, Any], weights: Path | None) -> dict[str, Path]:
+    """The encoders of a row that start from `weights`: those of images."""
+    domains = letters(str(settings.get("domains", "RST")))
+    return {name: weights for name in domains if weights and name != "T"}
+
+
 def other_run(workdir: Path, kept: Path, settings: str) -> str:
     """Why the run in `workdir` may not be that of `settings`, if so; `kept` is its own file."""
     before = kept.read_text(encoding="utf-8").strip() if kept.exists() else ""
@@ -81,8 +88,8 @@ def train(
     launch: Path, argument: str, data_dir: str, workdir: Path, weights: Mapping[str, Path]
 ) -> str:
     """One run; returns what went wrong, if anything. Its output goes to a file beside `workdir`."""
-    starts = (f" {name}={path.name}" for name, path in weights.items())
-    settings = f"{launch.name}:{argument}{''.join(starts)}"
+    given = (f" {name}={path.name}" for name, path in weights.items())
+    settings = f"{launch.name}:{argument}{''.join(given)}"
     kept = workdir.with_name(f".{workdir.name}.settings")
     problem = other_run(workdir, kept, settings)
     if problem or (workdir / "results.json").exists():
@@ -134,10 +141,8 @@ def main() -> int:
 
     def run(job: tuple[int, str]) -> str:
         seed, row = job
-        domains = letters(str(known[row].get("domains", "RST")))
-        starts = {name: weights for name in domains if weights and name != "T"}
-        argument = f"{row}{settings},seed={seed}"
-        problem = train(args.launch, argument, args.data_dir, args.out / f"{row}-{seed}", starts)
+        argument, given = f"{row}{settings},seed={seed}", starts(known[row], weights)
+        problem = train(args.launch, argument, args.data_dir, args.out / f"{row}-{seed}", given)
         with writing:
             write_csv(args.out)
         return problem

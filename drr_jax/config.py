@@ -92,6 +92,9 @@ class Loss:
     balance: float = number(
         0.0, 0, 1e6, "longest gradient of both contrasts, in that of R's own loss, on R; 0: any"
     )
+    lambda_distill: float = number(
+        0.0, 0, 1e6, "of what the graph, which sees all domains, teaches R's own head (method 9.5)"
+    )
     lambda_domain: float = number(0.1, 0, 1e6, "of uda: how strong the reversed gradient becomes")
     omega_reaction: float = number(
         1.0, 0, 1e6, "weight of the loss of R's own head, or V's, D's and Th's"

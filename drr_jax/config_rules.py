@@ -318,6 +318,13 @@ def _conflicts_of_context(config: Config) -> Iterator[str]:
         yield f"loss.balance={loss.balance}: expected a face; {domains}"
     if config.log.gradients_every and first not in PREDICT_DOMAINS["reaction"]:
         yield f"log.gradients_every={config.log.gradients_every}: expected a face; {domains}"
+    if loss.lambda_distill and not (
+        model.name == "drr" and graph.enabled and first in PREDICT_DOMAINS["reaction"]
+    ):
+        yield (
+            f"loss.lambda_distill={loss.lambda_distill}: expected model.name=drr, "
+            f"graph.enabled=true and a face to teach; {domains}"
+        )
     if optim.patience and config.selection != "validation":
         yield (
             f"optim.patience={optim.patience}: expected selection=validation, since a test part "

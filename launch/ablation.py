@@ -102,6 +102,12 @@ SUSPECTS: dict[str, Settings] = {
     "contrast_warmup": {"contrast.warmup_steps": 60, "loss.lambda_contrast": 1.0},
     "instance": {"loss.lambda_instance": 0.1},
     "instance_only": {"loss.lambda_instance": 0.1, "loss.lambda_contrast": 0.0},
+    # What S and T know reaches the face by losses that its own labels do not need.
+    **{
+        f"distill_{weight}{end}": {"loss.lambda_distill": weight, "domains": on}
+        for end, on in _BOTH
+        for weight in (0.3, 1.0)
+    },
     # On the face alone the graph only makes steps longer; `face` has 0.005.
     **{f"face_lr_{rate}": {**FACE, "optim.lr": rate} for rate in (0.0075, 0.01, 0.02)},
 }

@@ -13,6 +13,7 @@ REFUSED = {
     "model.drop_domains=0.5,model.name=late_fusion,fusion.level=probabilities": "fuses nothing",
     "model.drop_domains=1.5": "expected 0 to 1",
     "graph.stop_gradient=on,domains=R": "expected a face and another domain beside it",
+    "loss.lambda_distill=1,graph.enabled=off": "expected model.name=drr, graph.enabled=true and a",
     "loss.lambda_instance=1,domains=R": "expected a face and another domain beside it",
     "loss.lambda_instance=1,contrast.enabled=off": "expected model.name=drr and contrast.enabled",
     "loss.balance=1,model.name=late_fusion": "expected model.name=drr and contrast.enabled=true",

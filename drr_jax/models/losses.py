@@ -70,6 +70,31 @@ def masked_mse(
     return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
 
 
+def distillation(
+    logits: Float[Array, "batch classes"],
+    teacher: Float[Array, "batch classes"],
+    labels: Labels | Levels,
+    class_weights: Float[Array, " classes"],
+    task: str,
+) -> Float[Array, ""]:
+    """The classification loss of a task with another head's answers in place of the labels.
+
+    `teacher` are that head's logits, which get no gradient. Classes and samples whose label is
+    unknown take no part. Source: reconstruction (method 9.5; Hinton et al. 2015).
+    """
+    teacher, known = jax.lax.stop_gradient(teacher), (labels >= 0).astype(jnp.float32)
+    if task in ("expression", "scene"):
+        present = (labels == 1).any(1).astype(jnp.float32)
+        terms = optax.softmax_cross_entropy(logits, jax.nn.softmax(teacher))
+        weights = (class_weights * (labels == 1)).sum(1)  # as softmax_ce has them
+        return (weights * terms).sum() / jnp.maximum(present.sum(), 1)
+    if task == "intensity":
+        terms = jnp.square(logits - teacher)
+    else:
+        terms = optax.sigmoid_binary_cross_entropy(logits, jax.nn.sigmoid(teacher))
+    return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
+
+
 def occurrence(levels: Levels) -> Labels:
     """Intensities as labels 1, 0 or -1: present from level 2 on (method 9.7)."""
     return jnp.where(levels < 0, -1, levels >= OCCURS_FROM).astype(jnp.int8)
@@ -264,12 +289,12 @@ def total_loss(
     task: str = "au",
     step: Int[Array, ""] | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """L = sum_d omega_d L_cls(d) + lambda_g L_cls(graph) + lambda_c L_con + lambda_i L_inst, and
-    its terms by name; `step` is what the contrasts' warm-up goes by.
+    """L = sum_d omega_d L_cls(d) + lambda_g L_cls(graph) + lambda_c L_con + lambda_i L_inst
+    + lambda_d L_dist, and its terms by name; `step` is what the contrasts' warm-up goes by.
 
     The terms, before their weights, are loss/R, loss/S, loss/T, loss/A, loss/graph, loss/contrast
-    and, if it has a weight, loss/instance. With task=intensity L_cls is `masked_mse`, and the
-    contrast sees `occurrence`.
+    and, if they have a weight, loss/instance and loss/distill. With task=intensity L_cls is
+    `masked_mse`, and the contrast sees `occurrence`.
     Source: supplement 2.1 (graph and non-graph losses); weights: reconstruction (method 9.5).
     """
     classify = CLASSIFICATION[task]
@@ -287,6 +312,12 @@ def total_loss(
     if "graph_logits" in outputs:
         terms["loss/graph"] = classify(outputs["graph_logits"], labels, class_weights)
         total = total + loss.lambda_graph * terms["loss/graph"]
+        if loss.lambda_distill:
+            face = next(iter(logits.values()))
+            terms["loss/distill"] = distillation(
+                face, outputs["graph_logits"], labels, class_weights, task
+            )
+            total = total + loss.lambda_distill * terms["loss/distill"]
     if "projections" in outputs:
         projections, kept = outputs["projections"], outputs.get("kept")
         shown = occurrence(labels) if task == "intensity" else labels

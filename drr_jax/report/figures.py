@@ -23,6 +23,7 @@ TERMS = {
     "loss/D": "depth, D",
     "loss/Th": "thermal image, Th",
     "loss/graph": "graph",
+    "loss/distill": "taught by the graph",
     "loss/contrast": "contrastive",
     "loss/instance": "contrastive, whole tuples",
     "loss/fused": "fused domains",

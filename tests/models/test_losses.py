@@ -259,8 +259,42 @@ def test_total_is_the_weighted_sum_of_its_named_terms():
         assert float(total) == pytest.approx(
             sum(share[k] * weights[k] * float(v) for k, v in terms.items())
         )
+    loss.lambda_distill, weights["loss/distill"] = 0.6, 0.6
+    total, terms = losses.total_loss(outputs, *warm, jnp.asarray(9))
+    assert set(terms) == set(weights)
+    assert float(total) == pytest.approx(sum(weights[k] * float(v) for k, v in terms.items()))
     alone, terms = losses.total_loss({"logits": {"R": outputs["logits"]["R"]}}, *arguments)
     assert list(terms) == ["loss/R"] and float(alone) == pytest.approx(float(terms["loss/R"]))
+
+
+def test_what_the_graph_teaches_is_its_answer_and_bends_it_not():
+    rng = np.random.default_rng(0)
+    face, teacher = (jnp.asarray(rng.normal(size=(4, 3)), jnp.float32) for _ in range(2))
+    weights = jnp.asarray([1.0, 2.0, 0.5])
+    labels = jnp.asarray([[1, 0, -1], [-1, -1, -1], [0, 1, 1], [0, 0, 0]], jnp.int8)
+    known = np.asarray(labels) >= 0
+    p, q = (1 / (1 + np.exp(-np.asarray(x, np.float64))) for x in (face, teacher))
+    terms = -(q * np.log(p) + (1 - q) * np.log(1 - p)) * np.asarray(weights) * known
+    expected = np.mean(terms.sum(1) / np.maximum(known.sum(1), 1))
+    given = labels, weights
+    assert float(losses.distillation(face, teacher, *given, "au")) == pytest.approx(expected)
+    one = jnp.asarray([[0, 1, 0], [-1, -1, -1], [1, 0, 0], [0, 0, 1]], jnp.int8)
+    q = np.asarray(jax.nn.softmax(teacher), np.float64)
+    terms = -(q * np.asarray(jax.nn.log_softmax(face), np.float64)).sum(1)
+    expected = (np.asarray([2, 0, 1, 0.5]) * terms).sum() / 3
+    found = losses.distillation(face, teacher, one, weights, "expression")
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+    levels = jnp.where(labels < 0, -1, 3.5)
+    squares = np.asarray(weights) * np.square(np.asarray(face - teacher)) * known
+    expected = np.mean(squares.sum(1) / np.maximum(known.sum(1), 1))
+    found = losses.distillation(face, teacher, levels, weights, "intensity")
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+    for task, target in (("au", labels), ("expression", one), ("intensity", levels)):
+        pull = jax.grad(losses.distillation, argnums=(0, 1))(face, teacher, target, weights, task)
+        assert np.abs(pull[0]).max() > 0 and not np.abs(pull[1]).max()
+        # a face that answers as its teacher does has nothing to learn
+        pull = jax.grad(losses.distillation)(teacher, teacher, target, weights, task)
+        np.testing.assert_allclose(np.asarray(pull), 0, atol=1e-6)
 
 
 def reference_landmark_loss(predicted, truth):

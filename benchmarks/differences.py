@@ -5,7 +5,7 @@
 reads the CSV that benchmarks/rows.py writes and prints a table for docs/: the mean F1 of every row
 over its seeds (each the mean over its folds), the difference from the reference on the same seeds
 with Student's 95 % interval, and p of Holm's correction over all rows (Holm, 1979). Scores are in
-percent. With --validation they are those of the people who chose the checkpoint, by which a
+percent; --markdown prints them as docs/ has them. With --validation they are those of the people who chose the checkpoint, by which a
 design may be chosen; without, those of the test part.
 """
 
@@ -52,6 +52,23 @@ def differences(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
     return table.sort_values("f1", ascending=False, ignore_index=True)
 
 
+def markdown(table: pd.DataFrame) -> str:
+    """The table as docs/ has it."""
+    lines = [
+        "| row | seeds | F1 | difference | 95 % interval | p, Holm |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for line in table.to_dict("records"):
+        cells = [f"`{line['row']}`", str(line["seeds"]), f"{line['f1']:.1f}", "", "", ""]
+        if line.get("pairs", 0) > 0:
+            cells[3] = f"{line['difference']:+.1f}"
+        if pd.notna(line.get("low", None)):
+            cells[4] = f"{line['low']:+.1f} to {line['high']:+.1f}"
+            cells[5] = f"{line['p_holm']:.3f}"
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -61,6 +78,7 @@ def main() -> None:
     parser.add_argument("--reference", default="drr", help="the row that the others are held to")
     parser.add_argument("--validation", action="store_true", help="of validation people")
     parser.add_argument("--out", type=Path, help="the table as CSV")
+    parser.add_argument("--markdown", action="store_true", help="print it as docs/ has it")
     args = parser.parse_args()
     scores = by_seed(args.rows, VALIDATION if args.validation else TEST)
     if args.reference not in scores:
@@ -68,6 +86,9 @@ def main() -> None:
     table = differences(scores, args.reference)
     if args.out:
         table.to_csv(args.out, index=False, float_format="%.4f")
+    if args.markdown:
+        print(markdown(table))
+        return
     print(table.round({"p": 4, "p_holm": 4}).round(2).to_string(index=False, na_rep=""))
 
 

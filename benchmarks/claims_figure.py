@@ -71,7 +71,7 @@ def panel(axis: Axes, cell: pd.DataFrame) -> None:
 
 def drawn(runs: pd.DataFrame) -> Figure:
     """A row of panels for each dominance, a column for each quality."""
-    cells = {cell: one for cell, one in runs.groupby(CELL)}
+    cells: dict[tuple[float, float], pd.DataFrame] = dict(iter(runs.groupby(CELL)))
     qualities = sorted({quality for quality, _ in cells}, reverse=True)
     dominances = sorted({dominance for _, dominance in cells}, reverse=True)
     figure = Figure(figsize=(pages.WIDTH, 1 + 2.2 * len(dominances)), layout="constrained")

@@ -5,8 +5,8 @@
 reads the CSV that benchmarks/rows.py writes and prints a table for docs/: the mean F1 of every row
 over its seeds (each the mean over its folds), the difference from the reference on the same seeds
 with Student's 95 % interval, and p of Holm's correction over all rows (Holm, 1979). Scores are in
-percent; --markdown prints them as docs/ has them. With --validation they are those of the people who chose the checkpoint, by which a
-design may be chosen; without, those of the test part.
+percent; --markdown prints them as docs/ has them. With --validation they are those of the people
+who chose the checkpoint, by which a design may be chosen; without, those of the test part.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """benchmarks/rows.py: which runs it starts and how, and which it finds done. Nothing is trained."""
 
+import itertools
 import runpy
 import subprocess
 import sys
@@ -137,3 +138,23 @@ def test_differences_are_paired_by_seed_and_corrected_for_their_number(tmp_path)
     assert sorted(table.loc[["b", "c"], "p_holm"]) == pytest.approx(
         [2 * smaller, max(2 * smaller, larger)]
     )
+
+
+def test_a_table_of_differences_and_the_figure_of_the_claims_are_made(tmp_path):
+    script = runpy.run_path(str(ROOT / "benchmarks" / "differences.py"))
+    lines = ["records,quality,dominance,row,seed,fold,f1_mean,validation_score,always_yes"]
+    scores = {"face": 0.40, "r": 0.42, "drr": 0.43, "permuted": 0.41, "late_fusion": 0.5}
+    for (row, score), seed, records in itertools.product(scores.items(), range(2), (500, 2000)):
+        lines.append(f"{records},0.85,0.95,{row},{seed},0,{score + seed * score / 100},0.5,0.3")
+    (tmp_path / "rows.csv").write_text("\n".join(line for line in lines if "500" not in line[:3]))
+    table = script["differences"](script["by_seed"](tmp_path / "rows.csv", "f1_mean"), "r")
+    shown = script["markdown"](table).splitlines()
+    assert shown[2].startswith("| `late_fusion` | 2 | 50.2 | +8.0 | ") and len(shown) == 7
+    assert "| `r` | 2 | 42.2 |  |  |  |" in shown
+    (tmp_path / "grid.csv").write_text("\n".join([lines[0], *(x for x in lines if x[:3] == "500")]))
+    figure = runpy.run_path(str(ROOT / "benchmarks" / "claims_figure.py"))
+    runs = figure["read"](tmp_path)
+    found = figure["gains"](runs, "drr", "r").set_index("records")
+    assert found.index.tolist() == [500, 2000]
+    assert found.loc[500, "mean"] == pytest.approx(1.005)
+    assert len(figure["drawn"](runs).axes) == 1

@@ -12,7 +12,8 @@ Worlds are rendered when they are first needed, and the encoders of images start
 has learnt four action units of other rendered people, as the paper's are taken to start from
 ImageNet (benchmarks/rows.py, `--start`). Runs are processes of one thread, one a core; what
 is finished is left alone, so that the command may be stopped and started again. OUT/PART.csv has a
-line for each finished run: results/claims has copies. How long a part may take is said before it
+line for each finished run. results/claims has copies: what stands there is not trained again, so
+that the study goes on where another machine stopped. How long a part may take is said before it
 begins; --plan says only that.
 """
 
@@ -29,6 +30,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import rows
@@ -51,14 +53,17 @@ ROWS = (
     *("contrast_off", "c1", "c3", "lambda_c_0.01", "lambda_c_0.5", "lambda_c_1.0"),
     *("tau_0.05", "tau_0.2", "contrast_warmup", "predict_graph", "predict_fuse"),
 )
+ABOUT = ("seconds", "commit")
 PARTS = ("suspects", "rates", "rows", "grid", "large")
 TUNING_SEED = 100  # of no other run
+KEPT = ROOT / "results" / "claims"
 COLUMNS = {
     "step": "step",
     "validation_score": "validation_score",
     "f1_mean": "f1_mean",
     "all_positive_f1_mean": "always_yes",
 }
+SCORES = (*COLUMNS.values(), *ABOUT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +121,15 @@ def jobs_of(part: str) -> Iterator[Job]:
 class Study:
     """The runs that are there, and those that are still to be."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, kept: Path = KEPT) -> None:
+        """`kept` has CSV files of runs that are done, of any machine."""
         self.out = out
+        self.kept: dict[tuple[Cell, str, int, float], dict[str, Any]] = {}
+        for path in sorted(kept.glob("*.csv")):
+            for line in pd.read_csv(path, dtype={"commit": str}).to_dict("records"):
+                cell = Cell(*(line[field.name] for field in dataclasses.fields(Cell)))
+                named = {name: line[name] for name in SCORES}
+                self.kept[cell, line["row"], line["seed"], line["rate"]] = named
 
     def folder(self, job: Job) -> Path:
         """Of a run. Its last part is a row and a seed."""
@@ -139,15 +151,17 @@ class Study:
                 found[row] = RATES[best]
         return found
 
-    def scores(self, job: Job) -> dict[str, float]:
+    def scores(self, job: Job) -> dict[str, Any]:
         """What came of a run, {} if it is not finished."""
         with contextlib.suppress(LookupError):
+            if kept := self.kept.get((job.cell, job.row, job.seed, self.rate(job))):
+                return kept
             folder = self.folder(job)
             if (folder / "results.json").exists():
                 found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
                 about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
                 named = {name: found[key] for key, name in COLUMNS.items()}
-                return named | {"seconds": about["seconds"]}
+                return named | {name: about[name] for name in ABOUT}
         return {}
 
     def table(self, part: str) -> pd.DataFrame:

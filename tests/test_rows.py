@@ -1,6 +1,7 @@
 """benchmarks/rows.py: which runs it starts and how, and which it finds done. Nothing is trained."""
 
 import itertools
+import json
 import runpy
 import subprocess
 import sys
@@ -138,6 +139,25 @@ def test_differences_are_paired_by_seed_and_corrected_for_their_number(tmp_path)
     assert sorted(table.loc[["b", "c"], "p_holm"]) == pytest.approx(
         [2 * smaller, max(2 * smaller, larger)]
     )
+
+
+def test_a_study_goes_on_where_another_machine_stopped(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    script = runpy.run_path(str(ROOT / "benchmarks" / "claims.py"))
+    jobs = list(script["jobs_of"]("suspects"))
+    study = script["Study"](tmp_path / "a", tmp_path)
+    run = study.folder(jobs[1])
+    run.mkdir(parents=True)
+    scores = {"step": 600, "validation_score": 0.5, "f1_mean": 0.4, "all_positive_f1_mean": 0.3}
+    (run / "results.json").write_text(json.dumps(scores))
+    (run / "run.json").write_text(json.dumps({"seconds": 60, "commit": "1234567"}))
+    table = study.table("suspects")
+    assert len(table) == 1 and table["commit"].tolist() == ["1234567"]
+    table.to_csv(tmp_path / "suspects.csv", index=False)
+    other = script["Study"](tmp_path / "b", tmp_path)
+    assert [job for job in jobs if other.scores(job)] == jobs[1:2]
+    assert other.scores(jobs[1]) == study.scores(jobs[1])
+    assert other.table("suspects").equals(table)
 
 
 def test_a_table_of_differences_and_the_figure_of_the_claims_are_made(tmp_path):

@@ -96,6 +96,8 @@ class Loss:
         0.0, 0, 1e6, "of what the graph, which sees all domains, teaches R's own head (method 9.5)"
     )
     lambda_domain: float = number(0.1, 0, 1e6, "of uda: how strong the reversed gradient becomes")
+    lambda_landmarks: float = number(1.0, 0, 1e6, "of temt_net: weight of the landmarks' loss")
+    lambda_reconstruction: float = number(1.0, 0, 1e6, "of temt_net: of the other images' loss")
     omega_reaction: float = number(
         1.0, 0, 1e6, "weight of the loss of R's own head, or V's, D's and Th's"
     )

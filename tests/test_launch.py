@@ -17,7 +17,7 @@ from drr_jax.facs import labels as facs
 from tfds_reactionet import build
 
 # They need a row's name: test_launch_tables.
-TABLES = ("table4", "table5", "table6", "ablation", "finetune")
+TABLES = ("table4", "table5", "table6", "ablation", "finetune", "tuning")
 LAUNCH = sorted({path.stem for path in small_run.LAUNCH.glob("*.py")} - set(TABLES))
 EXPRESSIONS = {"fer_plus", "raf_db", "affectnet", "mmi", "bu3dfe"}
 

@@ -1,5 +1,6 @@
 """Every row of the tables' launch files, at full size and at the demo's."""
 
+import collections
 import contextlib
 import dataclasses
 import importlib.util
@@ -110,6 +111,15 @@ def test_a_row_has_to_be_named(table):
     with pytest.raises(InputError, match=r"'dem' is unknown: did you mean demo"):
         parse(table, "mft,dem")
     assert parse(table, "demo,seed=3,mft") == parse(table, "mft,demo,seed=3")
+
+
+def test_every_comparator_is_tuned_by_as_many_settings():
+    tried = [parse("tuning", f"{row},optim.epochs=6") for row in rows("tuning")]
+    assert len({str(config) for config in tried}) == len(tried)
+    counts = collections.Counter(config.model.name for config in tried)
+    assert counts == dict.fromkeys(("temt_net", "amf", "ugn_b", "uda"), 8)
+    assert {(config.selection, config.optim.epochs) for config in tried} == {("validation", 6.0)}
+    assert len({config.optim.lr for config in tried}) == 4
 
 
 @pytest.mark.parametrize("row", rows("ablation"))

@@ -62,9 +62,6 @@ class TEMTNet(System):
     images and the weights of the losses are a reconstruction.
     """
 
-    lambda_landmarks: float = 1.0
-    lambda_reconstruction: float = 1.0
-
     def setup(self):
         config = self.config
         self.encoder_V = build_image_encoder(config, self.dtype, "V")
@@ -125,9 +122,10 @@ class TEMTNet(System):
         """
         total, terms = super().loss(outputs, batch, targets)
         terms["loss/landmarks"] = landmark_loss(outputs["landmarks"], batch["landmarks"])
-        total = total + self.lambda_landmarks * terms["loss/landmarks"]
+        weights = self.config.loss
+        total = total + weights.lambda_landmarks * terms["loss/landmarks"]
         for domain, image in outputs["reconstruction"].items():
             truth = batch[DOMAINS[domain].input].astype(jnp.float32).mean(-1) / 255
             terms[f"loss/reconstruction_{domain}"] = term = jnp.abs(image - truth).mean()
-            total = total + self.lambda_reconstruction * term
+            total = total + weights.lambda_reconstruction * term
         return total, terms

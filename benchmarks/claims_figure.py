@@ -1,6 +1,6 @@
-"""Draws where stimulus and caption help the face: docs/images/claims.webp, of results/claims.
+"""Draws where stimulus and caption help the face: what benchmarks/claims.py has found.
 
-    python benchmarks/claims_figure.py [--results=results/claims] [--out=docs/images/claims.webp]
+    python benchmarks/claims_figure.py --results=runs/claims --out=claims.webp
 
 A panel for each quality of faces and dominance of an event's emotion. Over the records that train
 it shows how many points of F1 a row is above another on the same seeds, on people of the test part:
@@ -92,8 +92,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--results", type=Path, default=Path("results/claims"))
-    parser.add_argument("--out", type=Path, default=Path("docs/images/claims.webp"))
+    parser.add_argument("--results", type=Path, required=True, help="folder of grid.csv")
+    parser.add_argument("--out", type=Path, required=True, help="the picture")
     args = parser.parse_args()
     with Image.open(io.BytesIO(pages.png(drawn(read(args.results))))) as image:
         image.save(args.out, quality=90)

@@ -1,5 +1,7 @@
 """TEMT-Net: three tasks on the features of one face, and a prediction that needs no other."""
 
+import copy
+
 import flax
 import jax
 import jax.numpy as jnp
@@ -59,7 +61,9 @@ def test_loss_is_that_of_numpy(system):
     bce = losses.masked_bce(outputs["logits"]["V"], targets.labels, weights)
     assert float(terms["loss/V"]) == pytest.approx(float(bce))
     assert float(total) == pytest.approx(sum(float(term) for term in terms.values()), rel=1e-6)
-    heavy = system.module.clone(lambda_landmarks=3.0, lambda_reconstruction=0.0)
+    config = copy.deepcopy(system.module.config)
+    config.loss.lambda_landmarks, config.loss.lambda_reconstruction = 3.0, 0.0
+    heavy = system.module.clone(config=config)
     alone = float(terms["loss/V"] + 3 * terms["loss/landmarks"])
     assert float(heavy.loss(outputs, batch, targets)[0]) == pytest.approx(alone, rel=1e-6)
 

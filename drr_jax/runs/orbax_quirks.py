@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -94,7 +95,9 @@ def one_line(error: BaseException, path: Path) -> str:
 
 
 def silence() -> None:
-    """Stops Orbax from printing tracebacks of failures that reach the caller as exceptions."""
+    """Stops Orbax from printing tracebacks of failures that reach the caller as exceptions, and
+    Python from warning of what Orbax does not begin any more after one."""
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     logging.getLogger("absl").addFilter(_not_orbax)
     logging.getLogger("asyncio").addFilter(_not_abandoned)
     if getattr(sys.excepthook, "func", None) is not _ignore_late_writes:

@@ -1,11 +1,13 @@
 """Checkpoints: what is saved comes back bit for bit, on any devices; what has no place is said."""
 
+import gc
 import json
 import logging
 import shutil
 import subprocess
 import sys
 import threading
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +47,21 @@ def test_late_writes_are_not_reported(tmp_path, capsys):
     sys.excepthook(RuntimeError, RuntimeError("Event loop is closed"), None)  # of the program's own
     said = capsys.readouterr().err.splitlines()
     assert said == ["RuntimeError: another", "RuntimeError: Event loop is closed"]
+
+
+def test_writes_that_do_not_begin_any_more_are_not_reported(tmp_path):
+    """On a full disk: Python warns of those that were still to be."""
+
+    async def write() -> None:
+        """Of Orbax's, beside one that failed."""
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        Checkpoints(tmp_path)
+        write()
+        gc.collect()
+        warnings.warn("another", RuntimeWarning, stacklevel=1)
+    assert [str(one.message) for one in said] == ["another"]
 
 
 def test_newest_comes_back_bit_for_bit(saved, mesh, caplog):

@@ -1,6 +1,6 @@
 """Draws where stimulus and caption help the face: what benchmarks/claims.py has found.
 
-    python benchmarks/claims_figure.py --results=runs/claims --out=claims.webp
+    python benchmarks/claims_figure.py --results=runs/claims --out=runs/claims.webp
 
 A panel for each quality of faces and dominance of an event's emotion. Over the records that train
 it shows how many points of F1 a row is above another on the same seeds, on people of the test part:

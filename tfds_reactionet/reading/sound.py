@@ -94,7 +94,7 @@ def _with_length(content: bytes) -> bytes:
         if kind == b"data" and size > limits.SOUND_BYTES:
             whole, left = ((len(content) - gone).to_bytes(4, "little") for gone in (8, at + 8))
             return b"RIFF" + whole + content[8 : at + 4] + left + content[at + 8 :]
-        at += 8 + size
+        at += 8 + size + size % 2  # chunks begin at even places
     return content
 
 

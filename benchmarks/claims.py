@@ -83,6 +83,11 @@ class Cell:
         return f"q{self.quality:g}_d{self.dominance:g}{frames}"
 
     @property
+    def starts(self) -> bool:
+        """Whether encoders of images start from weights."""
+        return self.records > FEWEST
+
+    @property
     def frames(self) -> int:
         """Frames of each of 360 sequences, so that two parts of three hold the records."""
         return 44 if self.records <= max(RECORDS) else 160
@@ -190,7 +195,7 @@ class Study:
         ]
         folder = self.folder(job)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        weights = rows.start(self.out) if job.cell.records > FEWEST else None
+        weights = rows.start(self.out) if job.cell.starts else None
         starts = rows.starts(SETTINGS[job.row], weights)
         problem = rows.train(LAUNCH, ",".join([job.row, *settings]), str(data), folder, starts)
         for large in ("checkpoints", "validation", "best", "report.html", "tensorboard"):
@@ -238,7 +243,8 @@ def main() -> int:
         print(f"{part}: {len(jobs)} runs, about {hours:.1f} hours of {args.jobs} at a time")
         if args.plan or not jobs:
             continue
-        rows.start(args.out)
+        if any(job.cell.starts for job in jobs):
+            rows.start(args.out)
         for world in {job.cell.world: job.cell for job in jobs}.values():
             make_world(args.out / world.world, world)  # before several runs ask for it
         with ThreadPoolExecutor(args.jobs) as pool:

@@ -5,7 +5,7 @@
 
 Behind the file stands one of ROWS: a system, what of its own is changed, and a learning rate.
 People held out of the training parts say which is best (validation_score of runs/tuning/rows.csv);
-the test part has no say. docs/results.md tells what was chosen, and drr_jax/recipes.py has it.
+the test part has no say. What is chosen belongs into drr_jax/recipes.py and docs/results.md.
 """
 
 from drr_jax.config import Config, parse_arg

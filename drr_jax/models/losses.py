@@ -27,6 +27,16 @@ class Targets:
     contrast_prior: Float[Array, "classes classes"]
 
 
+def _mean_over_known(
+    terms: Float[Array, "batch classes"],
+    labels: Labels | Levels,
+    class_weights: Float[Array, " classes"],
+) -> Float[Array, ""]:
+    """Weighted mean over the known labels of each sample, 0 without any; then the batch mean."""
+    known = (labels >= 0).astype(jnp.float32)
+    return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
+
+
 def masked_bce(
     logits: Float[Array, "batch classes"],
     labels: Labels,
@@ -36,9 +46,8 @@ def masked_bce(
 
     A sample without any known label adds 0. Source: method 9.5 (reconstruction).
     """
-    known = (labels >= 0).astype(jnp.float32)
     terms = optax.sigmoid_binary_cross_entropy(logits, (labels == 1).astype(jnp.float32))
-    return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
+    return _mean_over_known(terms, labels, class_weights)
 
 
 def softmax_ce(
@@ -65,9 +74,7 @@ def masked_mse(
     `values` are a linear read-out, not cut to 0 to 5 here, so that its gradient does not vanish
     beyond them. A sample without any known intensity adds 0. Source: method 9.7 (reconstruction).
     """
-    known = (levels >= 0).astype(jnp.float32)
-    terms = jnp.square(values - levels)
-    return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
+    return _mean_over_known(jnp.square(values - levels), levels, class_weights)
 
 
 def distillation(
@@ -82,17 +89,16 @@ def distillation(
     `teacher` are that head's logits, which get no gradient. Classes and samples whose label is
     unknown take no part. Source: reconstruction (method 9.5; Hinton et al. 2015).
     """
-    teacher, known = jax.lax.stop_gradient(teacher), (labels >= 0).astype(jnp.float32)
-    if task in ("expression", "scene"):
-        present = (labels == 1).any(1).astype(jnp.float32)
+    teacher = jax.lax.stop_gradient(teacher)
+    if CLASSIFICATION[task] is softmax_ce:
+        present = (labels == 1).astype(jnp.float32)
         terms = optax.softmax_cross_entropy(logits, jax.nn.softmax(teacher))
-        weights = (class_weights * (labels == 1)).sum(1)  # as softmax_ce has them
-        return (weights * terms).sum() / jnp.maximum(present.sum(), 1)
+        return ((present * class_weights).sum(1) * terms).sum() / jnp.maximum(present.sum(), 1)
     if task == "intensity":
         terms = jnp.square(logits - teacher)
     else:
         terms = optax.sigmoid_binary_cross_entropy(logits, jax.nn.sigmoid(teacher))
-    return jnp.mean((known * class_weights * terms).sum(1) / jnp.maximum(known.sum(1), 1))
+    return _mean_over_known(terms, labels, class_weights)
 
 
 def occurrence(levels: Levels) -> Labels:

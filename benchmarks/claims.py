@@ -65,7 +65,7 @@ COLUMNS = {
     "f1_mean": "f1_mean",
     "all_positive_f1_mean": "always_yes",
 }
-SCORES = (*COLUMNS.values(), *ABOUT)
+SCORES = (*COLUMNS.values(), "ap_mean", *ABOUT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +171,7 @@ class Study:
                 found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
                 about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
                 named = {name: found[key] for key, name in COLUMNS.items()}
+                named["ap_mean"] = rows.mean_average_precision(folder / "predictions.csv")
                 return named | {name: about[name] for name in ABOUT}
         return {}
 

@@ -2,13 +2,18 @@
 
 ResNet-18 + mean pooling + 12 binary labels, 256x256, batch 16, float32, SGD with momentum and
 decay. Every contestant is a process of its own, with the same malloc setting, and they take turns:
-a round is one step of each. Prints the ratio of the medians and the range over rounds.
+a round is one step of each. Prints the ratio of the medians and the range over rounds. --profile
+says instead where a step's time goes, of lax and of PyTorch: milliseconds in which an operation of
+a kind was under way, which overlap where two were.
 """
 
 import argparse
+import collections
+import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +97,99 @@ def torch_step(batch: int, size: int) -> Callable[[], None]:
     return run
 
 
+# Kinds of operations by what their names begin with: instructions of XLA, operators of PyTorch.
+KINDS = {
+    "conv_general_dilated": "convolutions, forward",
+    "convolution-window-dilated": "their gradients, strided",
+    "convolution-base-dilated": "their gradients, strided",
+    "convolution": "their gradients",
+    "transpose": "transpositions",
+    "aten::mkldnn_convolution": "convolutions, forward",
+    "aten::convolution_backward": "their gradients",
+    "aten::native_batch_norm": "batch norms",
+}
+
+
+def kind_of(operation: str) -> str:
+    """The kind of an operation."""
+    return next((kind for name, kind in KINDS.items() if operation.startswith(name)), "all else")
+
+
+def seconds_of(run: Callable[[], None]) -> float:
+    """How long one step takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def jax_profile(run: Callable[[], None]) -> tuple[float, dict[str, float]]:
+    """Seconds of one step on XLA:CPU, and milliseconds by kind.
+
+    Its threads write down when an operation begins, and, of one that others finish, its end.
+    """
+    import jax
+
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder):
+            took = seconds_of(run)
+        (path,) = Path(folder).rglob("*.xplane.pb")
+        planes = list(jax.profiler.ProfileData.from_file(str(path)).planes)
+        threads = [line for plane in planes for line in plane.lines if line.name.startswith("tf_")]
+        events = sorted(
+            (e.start_ns, e.start_ns + e.duration_ns, e.name) for t in threads for e in t.events
+        )
+    begun: dict[str, float] = {}
+    spans = collections.defaultdict(list)
+    for start, end, name in events:
+        if name.startswith("Thunk"):
+            continue
+        operation = name.removeprefix("end: ")
+        kind = kind_of(re.sub(r"^\w*transpose\w*", "transpose", operation))
+        first = start if operation == name else begun.pop(operation, start)
+        begun.setdefault(operation, start)
+        spans[kind].append((first, end))
+    return took, {kind: covered(of_kind) / 1e6 for kind, of_kind in spans.items()}
+
+
+def covered(spans: list[tuple[float, float]]) -> float:
+    """How long at least one of the spans lasted."""
+    total, until = 0.0, 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def torch_profile(run: Callable[[], None]) -> tuple[float, dict[str, float]]:
+    """Seconds of one step of PyTorch, and milliseconds by kind."""
+    import torch
+
+    with torch.profiler.profile() as profile:
+        took = seconds_of(run)
+    found: collections.Counter[str] = collections.Counter()
+    for one in profile.key_averages():
+        found[kind_of(one.key)] += one.self_cpu_time_total / 1000
+    return took, dict(found)
+
+
+def print_profile(batch: int, size: int) -> None:
+    """Where the time of one step goes, of ours and of PyTorch's."""
+    from drr_jax.runs import cpu
+
+    cpu.tune_xla()
+    cpu.tune_malloc()
+    for name, run, profile in (
+        ("lax", jax_step("lax", batch, size), jax_profile),
+        ("PyTorch", torch_step(batch, size), torch_profile),
+    ):
+        for _ in range(3):
+            run()
+        took, found = profile(run)
+        print(f"{name}: a step of {1000 * took:.0f} ms")
+        for kind, milliseconds in sorted(found.items(), key=lambda item: -item[1]):
+            print(f"  {kind}: {milliseconds:.0f} ms")
+
+
 def contestant(name: str, batch: int, size: int) -> None:
     """Runs one step for every line read from stdin and answers with its seconds."""
     from drr_jax.runs import cpu
@@ -103,9 +201,7 @@ def contestant(name: str, batch: int, size: int) -> None:
         run()
     print("ready", flush=True)
     for _ in sys.stdin:
-        start = time.perf_counter()
-        run()
-        print(time.perf_counter() - start, flush=True)
+        print(seconds_of(run), flush=True)
 
 
 class Process:
@@ -147,11 +243,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--profile", action="store_true", help="where a step's time goes")
     parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.contestant:
         return contestant(args.contestant, args.batch, args.size)
 
+    if args.profile:
+        return print_profile(args.batch, args.size)
     processes = {name: Process(name, args.batch, args.size) for name in CONTESTANTS}
     rounds = []
     for _ in range(args.rounds):

@@ -72,6 +72,8 @@ class Augment:
 
     rotation: float = number(45.0, 0, 180, "degrees, U(-rotation, rotation)")
     flip: float = number(0.5, 0, 1, "probability of a mirror image")
+    shift: float = number(0.0, 0, 1, "share of the side to move by, across and down, at most")
+    zoom: float = number(0.0, 0, 0.9, "side that is seen, drawn from 1 - this to 1 + this")
     brightness: float = number(0.4, 0, 10, "factor drawn from 1 - this to 1 + this")
     contrast: float = number(0.4, 0, 10, "likewise, of the distance to the mean grey")
     saturation: float = number(0.4, 0, 10, "likewise, of the distance to the pixel's grey")

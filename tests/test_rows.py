@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from drr_jax import config_rules, main
@@ -151,8 +152,13 @@ def test_a_study_goes_on_where_another_machine_stopped(tmp_path, monkeypatch):
     scores = {"step": 600, "validation_score": 0.5, "f1_mean": 0.4, "all_positive_f1_mean": 0.3}
     (run / "results.json").write_text(json.dumps(scores))
     (run / "run.json").write_text(json.dumps({"seconds": 60, "commit": "1234567"}))
+    said = [[1, 0.9, 0, 0.2], [0, 0.8, 0, 0.1], [1, 0.7, 0, 0.3], ["", 0.95, 0, 0.2]]
+    columns = ["AU01_label", "AU01_p", "AU02_label", "AU02_p"]
+    pd.DataFrame(said, columns=columns).to_csv(run / "predictions.csv", index=False)
     table = study.table("suspects")
     assert len(table) == 1 and table["commit"].tolist() == ["1234567"]
+    # AU01 ranks a true face first and third; AU02 has none, and an unknown label has no say.
+    assert table["ap_mean"].tolist() == [pytest.approx((1 + 2 / 3) / 2)]
     table.to_csv(tmp_path / "suspects.csv", index=False)
     other = script["Study"](tmp_path / "b", tmp_path)
     assert [job for job in jobs if other.scores(job)] == jobs[1:2]
@@ -168,7 +174,7 @@ def test_a_table_of_differences_and_the_figure_of_the_claims_are_made(tmp_path):
         lines.append(f"{records},0.85,0.95,{row},{seed},0,{score + seed * score / 100},0.5,0.3")
     (tmp_path / "rows.csv").write_text("\n".join(line for line in lines if "500" not in line[:3]))
     table = script["differences"](script["by_seed"](tmp_path / "rows.csv", "f1_mean"), "r")
-    shown = script["markdown"](table).splitlines()
+    shown = script["markdown"](table, "f1").splitlines()
     assert shown[2].startswith("| `late_fusion` | 2 | 50.2 | +8.0 | ") and len(shown) == 7
     assert "| `r` | 2 | 42.2 |  |  |  |" in shown
     (tmp_path / "grid.csv").write_text("\n".join([lines[0], *(x for x in lines if x[:3] == "500")]))

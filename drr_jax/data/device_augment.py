@@ -12,32 +12,37 @@ Image = UInt8[Array, "height width 3"]
 
 @jax.named_scope("augmentation")  # by which drr_jax.plan knows it
 def augment_batch(
-    images: UInt8[Array, "batch height width 3"], draws: Float32[Array, "batch 5"]
+    images: UInt8[Array, "batch height width 3"], draws: Float32[Array, "batch 8"]
 ) -> UInt8[Array, "batch height width 3"]:
     """Applies one draw to each RGB image, as `augment.apply` does, within 2 grey levels.
 
     To be called under jit. The warp is whole-number arithmetic and equals the host's bit for bit.
     """
-    warped = jax.vmap(_warp)(images, draws[:, 0], draws[:, 1])
+    warped = jax.vmap(_warp)(images, draws[:, 0], draws[:, 1], draws[:, 5:])
     # without it XLA:CPU fuses the gather into the colour matrix and computes it three times
     warped = jax.lax.optimization_barrier(warped)
-    return jax.vmap(_jitter)(warped, draws[:, 2:])
+    return jax.vmap(_jitter)(warped, draws[:, 2:5])
 
 
 def augment_clips(
-    images: UInt8[Array, "clips frames height width 3"], draws: Float32[Array, "clips 5"]
+    images: UInt8[Array, "clips frames height width 3"], draws: Float32[Array, "clips 8"]
 ) -> UInt8[Array, "clips frames height width 3"]:
     """As `augment_batch`, with one draw for all frames of a clip."""
     each = jnp.repeat(draws, images.shape[1], axis=0)
     return augment_batch(images.reshape(-1, *images.shape[2:]), each).reshape(images.shape)
 
 
-def _warp(image: Image, angle: Float32[Array, ""], flip: Float32[Array, ""]) -> Image:
+def _warp(
+    image: Image, angle: Float32[Array, ""], flip: Float32[Array, ""], moves: Float32[Array, "3"]
+) -> Image:
+    right, down, extent = moves
     height, width, channels = image.shape
     index = jnp.rint(angle * ANGLES_PER_DEGREE).astype(jnp.int32) + 180 * ANGLES_PER_DEGREE
     columns = jnp.where(flip > 0.5, -1, 1) * augment.from_centre(width)
-    turn = jnp.asarray(augment.rotation_table())[index]
-    x, y = augment.source_positions(columns, augment.from_centre(height)[:, None], turn)
+    columns = columns - augment.halves(right, width)
+    rows = (augment.from_centre(height) - augment.halves(down, height))[:, None]
+    turn = augment.zoomed(jnp.asarray(augment.rotation_table())[index], extent)
+    x, y = augment.source_positions(columns, rows, turn)
     # two rows of zeros around the image are the fill; further out is clamped on to them
     stride = width + 4
     flat = jnp.pad(image, ((2, 2), (2, 2), (0, 0))).reshape(-1, channels)

@@ -13,11 +13,11 @@ first four only what the source reads:
   frame                int32[b]         in evaluations its number in its sequence, -1 in padding
   weight               float32[b]       1, or 0 in the padding of an evaluation's last batch
   stimulus_at          int32[b,W]       with model.delay=window: see below
-  reaction_draw, stimulus_draw, depth_draw, thermal_draw   float32[b,5]
+  reaction_draw, stimulus_draw, depth_draw, thermal_draw   float32[b,8]
                                         of each image, if the device augments (augment.DRAW_SIZE)
 
 With a window of W frames rows come in clips of K neighbours (K = 1: shuffled), c = b / K of them:
-stimulus is uint8[c,K+W-1,S,S,3], the frames before and in each clip, stimulus_draw float32[c,5],
+stimulus is uint8[c,K+W-1,S,S,3], the frames before and in each clip, stimulus_draw float32[c,8],
 and stimulus_at[i,l] the place in row i's clip of the frame that was seen l frames before it.
 
 Hosts: each takes its block of consecutive examples from every global batch. Put together from

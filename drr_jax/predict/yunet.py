@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from drr_jax import files
+from drr_jax import files, weights
 from drr_jax.errors import InputError
 from drr_jax.predict.faces import SMALLEST, Face, by_size
 from tfds_reactionet.reading import Box
@@ -60,11 +60,9 @@ def _download(source: str) -> Path:
             f"detector yunet:{source}: expected {HUB}ORG/NAME@COMMIT/FILE.onnx, with the 40 "
             "hexadecimal digits of a commit"
         )
-    from huggingface_hub import hf_hub_download
-
     repository, commit, name = parts.groups()
     try:
-        return Path(hf_hub_download(repository, name, revision=commit))
+        return Path(weights.hub_client().hf_hub_download(repository, name, revision=commit))
     except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise InputError(

@@ -18,5 +18,6 @@ from .load import variables as variables
 from .model_card import card as card
 from .rebuild import system_of as system_of
 from .sources import TOKENIZER_DIGEST as TOKENIZER_DIGEST
+from .sources import hub_client as hub_client
 from .sources import kept_text as kept_text
 from .sources import text_of as text_of

@@ -9,7 +9,7 @@ from drr_jax.runs import CONFIG_FILE
 from drr_jax.weights import tensor_file
 from drr_jax.weights.export import CARD, Exported, load_folder
 from drr_jax.weights.rebuild import system_of
-from drr_jax.weights.sources import HUB, STABLEHLO, reason_of, repository_of
+from drr_jax.weights.sources import HUB, STABLEHLO, hub_client, reason_of, repository_of
 
 FILES = (CONFIG_FILE, tensor_file.FILE, CARD, TOKENIZER_FILE, STABLEHLO)
 
@@ -27,9 +27,8 @@ def push(folder: Path, target: str, private: bool = False) -> str:
         raise InputError(f"{said}: expected hf:ORG/NAME, without a revision")
     exported = load_folder(folder)
     system_of(exported, str(folder))
-    from huggingface_hub import HfApi, get_token
-
-    if not get_token():
+    client = hub_client()
+    if not client.get_token():
         raise InputError(
             f"{said}: nobody is logged in to the Hugging Face hub; give `hf auth login`, or set "
             "HF_TOKEN to a token that may write"
@@ -37,7 +36,7 @@ def push(folder: Path, target: str, private: bool = False) -> str:
     if not private:
         _warn(exported, target)
     try:
-        hub = HfApi(library_name="drr-jax")
+        hub = client.HfApi(library_name="drr-jax")
         hub.create_repo(repository, private=private, exist_ok=True)
         if private and not hub.model_info(repository).private:
             raise InputError(

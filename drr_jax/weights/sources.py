@@ -2,9 +2,11 @@
 
 import dataclasses
 import functools
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from drr_jax import data, files
@@ -57,12 +59,9 @@ def download(name: str, what: str, patterns: tuple[str, ...] = FILES) -> Path:
     `what`.
     """
     repository, revision = repository_of(name, what)
-    from huggingface_hub import snapshot_download
-
     try:
-        return Path(
-            snapshot_download(repository, revision=revision or None, allow_patterns=list(patterns))
-        )
+        get = hub_client().snapshot_download
+        return Path(get(repository, revision=revision or None, allow_patterns=list(patterns)))
     except Exception as error:  # the hub's, the HTTP library's and the disk's errors alike
         if _is_refused(error):
             raise InputError(
@@ -75,6 +74,17 @@ def download(name: str, what: str, patterns: tuple[str, ...] = FILES) -> Path:
             f"safetensors and JSON files from https://huggingface.co/{repository} by hand and name "
             "their folder instead"
         ) from None
+
+
+def hub_client() -> ModuleType:
+    """huggingface_hub, imported when it is needed; it tells of its retries, once each.
+
+    A root logger, which absl makes, would say everything again.
+    """
+    import huggingface_hub
+
+    logging.getLogger(huggingface_hub.__name__).propagate = False
+    return huggingface_hub
 
 
 def repository_of(name: str, what: str) -> tuple[str, str]:

@@ -10,15 +10,17 @@ from drr_jax.data.device_augment import augment_batch
 from tfds_reactionet.demo.face import shape as demo_face_shape
 
 POLICY = config.Augment()
+MOVING = config.Augment(shift=0.1, zoom=0.2)
+STAYS = (0, 0, 1)  # neither shift nor zoom
 CORNERS = [
-    (0, 0, 1, 1, 1),
-    (0, 1, 1, 1, 1),
-    (45, 0, 1, 1, 1),
-    (-45, 1, 1, 1, 1),
-    (45, 1, 1.4, 1.4, 1.4),
-    (-45, 0, 0.6, 0.6, 0.6),
-    (90, 0, 0.6, 1.4, 1.4),
-    (0, 0, 1.4, 0.6, 0.0),
+    (0, 0, 1, 1, 1, *STAYS),
+    (0, 1, 1, 1, 1, *STAYS),
+    (45, 0, 1, 1, 1, *STAYS),
+    (-45, 1, 1, 1, 1, 0.25, -0.125, 1.25),
+    (45, 1, 1.4, 1.4, 1.4, *STAYS),
+    (-45, 0, 0.6, 0.6, 0.6, *STAYS),
+    (90, 0, 0.6, 1.4, 1.4, *STAYS),
+    (0, 0, 1.4, 0.6, 0.0, -0.5, 0.5, 0.75),
 ]
 
 
@@ -34,17 +36,20 @@ def smooth_image(rng, height=64, width=64):
     return np.rint(image * 255).astype(np.uint8)
 
 
-def bilinear_reference(image, angle, flip):
-    """Rotation and flip by float64 bilinear interpolation over zeros, pixel by pixel."""
+def bilinear_reference(image, angle, flip, shift=(0, 0), extent=1):
+    """A draw's geometry by float64 bilinear interpolation over zeros, pixel by pixel.
+
+    `shift` is in pixels.
+    """
     height, width, _ = image.shape
     turn = np.deg2rad(angle)
     out = np.zeros(image.shape)
     for row in range(height):
         for column in range(width):
-            x = (width - 1 - column if flip else column) - (width - 1) / 2
-            y = row - (height - 1) / 2
-            source_x = np.cos(turn) * x - np.sin(turn) * y + (width - 1) / 2
-            source_y = np.sin(turn) * x + np.cos(turn) * y + (height - 1) / 2
+            x = (width - 1 - column if flip else column) - (width - 1) / 2 - shift[0]
+            y = row - (height - 1) / 2 - shift[1]
+            source_x = extent * (np.cos(turn) * x - np.sin(turn) * y) + (width - 1) / 2
+            source_y = extent * (np.sin(turn) * x + np.cos(turn) * y) + (height - 1) / 2
             left, top = int(np.floor(source_x)), int(np.floor(source_y))
             for i in (top, top + 1):
                 for j in (left, left + 1):
@@ -56,15 +61,18 @@ def bilinear_reference(image, angle, flip):
 
 def test_draw_follows_policy_and_seed():
     rng = np.random.default_rng(3)
-    draws = np.stack([augment.draw(rng, POLICY) for _ in range(4000)])
+    draws = np.stack([augment.draw(rng, MOVING) for _ in range(4000)])
     assert draws.dtype == np.float32 and draws.shape == (4000, augment.DRAW_SIZE)
-    np.testing.assert_allclose(draws.min(0), [-45, 0, 0.6, 0.6, 0.6], atol=0.1)
-    np.testing.assert_allclose(draws.max(0), [45, 1, 1.4, 1.4, 1.4], atol=0.1)
-    np.testing.assert_allclose(draws.mean(0), [0, 0.5, 1, 1, 1], atol=1.5)
-    assert np.abs(np.corrcoef(draws.T) - np.eye(5)).max() < 0.06
+    lowest, highest = [-45, 0, 0.6, 0.6, 0.6], [45, 1, 1.4, 1.4, 1.4]
+    np.testing.assert_allclose(draws[:, :5].min(0), lowest, atol=0.1)
+    np.testing.assert_allclose(draws[:, :5].max(0), highest, atol=0.1)
+    np.testing.assert_allclose(draws[:, 5:].min(0), [-0.1, -0.1, 0.8], atol=0.005)
+    np.testing.assert_allclose(draws[:, 5:].max(0), [0.1, 0.1, 1.2], atol=0.005)
+    np.testing.assert_allclose(draws.mean(0), [0, 0.5, 1, 1, 1, *STAYS], atol=1.5)
+    assert np.abs(np.corrcoef(draws.T) - np.eye(8)).max() < 0.06
     assert np.all(draws[:, 0] * 16 == np.rint(draws[:, 0] * 16))
-    again = np.stack([augment.draw(np.random.default_rng(3), POLICY)])
-    np.testing.assert_array_equal(again[0], draws[0])
+    again = augment.draw(np.random.default_rng(3), POLICY)
+    np.testing.assert_array_equal(again, [*draws[0, :5], *STAYS])
 
 
 def test_no_strength_is_identity():
@@ -76,19 +84,21 @@ def test_no_strength_is_identity():
 
 def test_flip_and_quarter_turn_are_exact():
     image = smooth_image(np.random.default_rng(0), 40, 40)
-    flipped = augment.apply(image, np.float32([0, 1, 1, 1, 1]))
+    flipped = augment.apply(image, np.float32([0, 1, 1, 1, 1, *STAYS]))
     np.testing.assert_array_equal(flipped, image[:, ::-1])
-    turned = augment.apply(image, np.float32([90, 0, 1, 1, 1]))
+    turned = augment.apply(image, np.float32([90, 0, 1, 1, 1, *STAYS]))
     np.testing.assert_array_equal(turned, np.rot90(image))  # counter-clockwise
 
 
 @pytest.mark.parametrize(("angle", "flip"), [(30, False), (-45, True), (11.0625, True)])
 @pytest.mark.parametrize("shape", [(24, 24), (17, 30)])
-def test_warp_is_bilinear_rotation_about_the_centre(angle, flip, shape):
+@pytest.mark.parametrize("moves", [STAYS, (0.125, -0.25, 1), (-0.0625, 0.125, 1.25), (0, 0, 0.5)])
+def test_warp_is_bilinear_about_the_centre(angle, flip, shape, moves):
     image = smooth_image(np.random.default_rng(5), 96, 96)[: shape[0], : shape[1]]
     image = np.ascontiguousarray(image)
-    ours = augment.apply(image, np.float32([angle, flip, 1, 1, 1]))
-    reference = bilinear_reference(image, angle, flip)
+    ours = augment.apply(image, np.float32([angle, flip, 1, 1, 1, *moves]))
+    shift = [np.rint(2 * moves[k] * shape[1 - k]) / 2 for k in range(2)]
+    reference = bilinear_reference(image, angle, flip, shift, moves[2])
     # positions are within 1/32 pixel, so a step of 255 (the fill) may move by 2 * 255 / 32
     assert np.abs(ours - reference).max() < 2 * 255 / 32 + 1
     assert np.abs(ours - reference).mean() < 0.8
@@ -107,14 +117,14 @@ def test_jitter_is_torchvisions_but_for_clipping_once(factors, clips):
     expected = np.clip(contrast * expected + (1 - contrast) * mean, bottom, top)
     grey = (expected @ luma)[..., None]
     expected = np.clip(saturation * expected + (1 - saturation) * grey, 0, 255)
-    ours = augment.apply(image, np.float32([0, 0, *factors]))
+    ours = augment.apply(image, np.float32([0, 0, *factors, *STAYS]))
     assert np.abs(ours - expected).max() <= 1
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (50, 38)])
 def test_device_equals_host_within_two_grey_levels(shape):
     rng = np.random.default_rng(11)
-    draws = [augment.draw(rng, POLICY) for _ in range(56)]
+    draws = [augment.draw(rng, MOVING if n % 2 else POLICY) for n in range(56)]
     draws = np.concatenate([np.float32(CORNERS), np.stack(draws)])
     images = np.stack([smooth_image(rng, *shape) for _ in draws])
     images[-8:] = rng.integers(0, 256, images[-8:].shape)  # noise, the steepest slopes there are
@@ -129,7 +139,8 @@ def test_device_equals_host_within_two_grey_levels(shape):
 def test_device_warp_equals_host_bit_for_bit():
     rng = np.random.default_rng(13)
     images = rng.integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
-    draws = np.ones((24, 5), np.float32)
+    draws = np.stack([augment.draw(rng, MOVING) for _ in range(24)])
+    draws[:, 2:5] = 1
     draws[:, 0] = np.rint(rng.uniform(-180, 180, 24) * 16) / 16
     draws[:, 1] = rng.integers(0, 2, 24)
     host = np.stack([augment.apply(*pair) for pair in zip(images, draws, strict=True)])
@@ -154,13 +165,14 @@ def found_dot(image, near):
 @pytest.mark.parametrize("flip", [0, 1])
 @pytest.mark.parametrize("angle", [0, 30, -45, 13.0625])
 @pytest.mark.parametrize("size", [96, 97])
-def test_landmarks_stay_on_the_dots_of_a_turned_image(angle, flip, size):
+@pytest.mark.parametrize("moves", [STAYS, (0.03125, -0.0625, 1.125)])
+def test_landmarks_stay_on_the_dots_of_a_turned_image(angle, flip, size, moves):
     rng = np.random.default_rng(17)
     points = np.full((68, 2), np.nan, np.float32)
     chosen = [3, 13, 30, 36, 57]  # far apart below, so that each dot is alone
     places = np.float32([[25, 30], [70, 25], [48.5, 47], [30.25, 68], [66, 62.75]])
     points[chosen] = places + rng.uniform(-2, 2, (5, 2))
-    draw = np.float32([angle, flip, 1, 1, 1])
+    draw = np.float32([angle, flip, 1, 1, 1, *moves])
     image = dotted_image(points[chosen], size)
     moved = augment.move_landmarks(points, draw, size)
     host = augment.apply(image, draw)
@@ -191,7 +203,11 @@ def test_other_schemes_lie_in_the_68():
     np.testing.assert_array_equal(face[list(landmarks.INNER_49)], inner[17:])
 
 
-def test_geometry_keeps_turn_and_flip_alone():
+def test_geometry_keeps_what_moves_pixels_alone():
     image = smooth_image(np.random.default_rng(2))
-    draw = augment.geometry(np.float32([0, 1, 1.4, 0.6, 0.8]))
+    draw = augment.geometry(np.float32([0, 1, 1.4, 0.6, 0.8, *STAYS]))
     np.testing.assert_array_equal(augment.apply(image, draw), image[:, ::-1])
+    draw = augment.geometry(np.float32([0, 1, 1.4, 0.6, 0.8, 0.25, 0, 1]))
+    moved = augment.apply(image, draw)
+    np.testing.assert_array_equal(moved[:, :-16], image[:, ::-1][:, 16:])
+    assert not moved[:, -16:].any()

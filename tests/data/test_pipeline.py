@@ -115,7 +115,7 @@ def test_device_gets_the_draws_of_the_host(prepared, pieces):
     )
     for domain in ("reaction", "stimulus"):
         draws = device[f"{domain}_draw"]
-        assert draws.shape == (BATCH, 5) and len(np.unique(draws[:, 0])) > 1
+        assert draws.shape == (BATCH, augment.DRAW_SIZE) and len(np.unique(draws[:, 0])) > 1
         augmented = [augment.apply(*pair) for pair in zip(device[domain], draws, strict=True)]
         np.testing.assert_array_equal(host[domain], np.stack(augmented))
     assert not np.array_equal(device["reaction_draw"], device["stimulus_draw"])

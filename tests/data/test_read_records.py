@@ -92,7 +92,7 @@ def test_modalities_take_the_draw_of_the_reaction(multimodal, prepared, pieces):
         record, draw = records[int(host["index"][row])], tuples["reaction_draw"][row]
         for domain in ("depth", "thermal"):
             geometry = device[f"{domain}_draw"][row]
-            np.testing.assert_array_equal(geometry, [*draw[:2], 1, 1, 1])
+            np.testing.assert_array_equal(geometry, [*draw[:2], 1, 1, 1, *draw[5:]])
             np.testing.assert_array_equal(device[domain][row], record[domain])
             np.testing.assert_array_equal(
                 host[domain][row], augment.apply(record[domain], geometry)

@@ -136,11 +136,11 @@ def test_a_patch_follows_the_face_when_it_turns_and_sides_look_alike():
         return np.asarray(crop(jnp.asarray(image, jnp.float32)[None], where, 16))[0]
 
     straight = patches(image, points)
-    draw = np.array([20, 0, 1, 1, 1], np.float32)
+    draw = np.array([20, 0, 1, 1, 1, 0, 0, 1], np.float32)
     turned = patches(augment.apply(image, draw), augment.move_landmarks(points, draw, 96))
     inside = straight.min((-1, -2, -3)) > 0  # regions that leave the image see black
     assert inside.any() and np.abs(turned - straight)[inside].mean() < 6
-    draw = np.array([0, 1, 1, 1, 1], np.float32)
+    draw = np.array([0, 1, 1, 1, 1, 0, 0, 1], np.float32)
     flipped = patches(augment.apply(image, draw), augment.move_landmarks(points, draw, 96))
     np.testing.assert_allclose(flipped, straight[:, ::-1], atol=0.5)  # left and right change places
 

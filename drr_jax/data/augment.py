@@ -95,10 +95,13 @@ def apply(
     The result is written to `out`, a contiguous array, and what lies between to the two of
     `scratch`: fresh arrays would cost as much in page faults as the resampling itself.
     """
-    shape, angle, moved = image.shape[:2], float(draw[0]), (draw[5:] != _STAYS).any()
-    if angle != 0 or moved:
-        kept = _map(*shape, angle, draw[5:]) if moved else _rotation_map(*shape, angle)
-        pixels, weights = kept
+    height, width, _ = image.shape
+    angle, moves = float(draw[0]), draw[5:]
+    if (moves != _STAYS).any():
+        pixels, weights = _map(height, width, angle, moves)
+        image = cv2.remap(image, pixels, weights, cv2.INTER_LINEAR, dst=scratch[0])
+    elif angle != 0:
+        pixels, weights = _rotation_map(height, width, angle)
         image = cv2.remap(image, pixels, weights, cv2.INTER_LINEAR, dst=scratch[0])
     if draw[1] > 0.5:
         image = cv2.flip(image, 1, dst=scratch[1])

@@ -182,6 +182,12 @@ def _claim(experiment: Experiment, workdir: Path, allow_change: bool) -> dict[st
                 "(docs/results.md); model.encoders.R.weights=... starts from weights",
                 file=sys.stderr,
             )
+        if experiment.config.data.balance and experiment.config.loss.class_weights:
+            print(
+                "warning: data.balance draws rare classes more often and loss.class_weights weighs "
+                "them more: together they correct twice; one of them is enough",
+                file=sys.stderr,
+            )
         for assumed in assumptions(experiment.config):
             print(f"warning: {assumed}", file=sys.stderr)
     return origins

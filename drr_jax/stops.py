@@ -70,7 +70,8 @@ def listening() -> Iterator[None]:
         yield
     finally:
         _Ear.listening = _Ear.due = False
-        sys.unraisablehook = unraisable
+        if sys.unraisablehook is quiet:  # who put another around it needs that up to the end
+            sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
 

@@ -257,3 +257,15 @@ def test_names_of_another_encoding_are_one_line(capsys):
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, b"a \\u2192 b\n"), done.stderr
+
+
+def test_a_hook_that_was_put_around_ours_stays_to_the_end(monkeypatch):
+    """Orbax's late reads and writes end after the command's last line."""
+    before = sys.unraisablehook
+    monkeypatch.setattr(sys, "unraisablehook", before)  # and back, whatever happens here
+    with stops.listening():
+        assert sys.unraisablehook is not before
+    assert sys.unraisablehook is before
+    with stops.listening():
+        sys.unraisablehook = put = lambda what: None
+    assert sys.unraisablehook is put

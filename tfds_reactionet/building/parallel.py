@@ -53,6 +53,13 @@ def ordered_map(
         jobs, mp_context=context, initializer=stops.end_with_parent, initargs=(theirs,)
     )
     pending: deque[Future[Result]] = deque()
+
+    def end() -> None:
+        """Of processes that may still be importing, or wait for what a lost one had taken."""
+        ours.close()
+        for process in {*multiprocessing.active_children()} - before:
+            process.kill()
+
     try:
         for item in items:
             stops.look()
@@ -62,14 +69,13 @@ def ordered_map(
         while pending:
             yield _result(pending.popleft())
     except BrokenProcessPool as error:
+        end()
         stops.look()
         raise WorkerLostError(
             "a worker process was ended from outside (memory?); try again with fewer --jobs"
         ) from error
     except BaseException:  # the caller's, too, who wants no more
-        ours.close()
-        for process in {*multiprocessing.active_children()} - before:
-            process.kill()  # it may still be importing, or be stuck
+        end()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

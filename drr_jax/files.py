@@ -26,6 +26,7 @@ NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what file systems w
 LEASE_SECONDS = 60.0
 SEAL = "digest"  # the last key of a sealed object
 DESCRIBED = "described"  # in a prepared set's metadata: `described_digests`
+_NAME = 200  # bytes of a name that an unfinished file keeps; file systems take 255
 PART = ".part"  # the end of a name that stands for an unfinished file
 
 
@@ -37,7 +38,8 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     write it at once: the last one counts. Raises InputError for a full disk or a folder that cannot
     be written.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+    name = os.fsdecode(os.fsencode(path.name)[:_NAME])  # what is added must fit, too
+    part = path.with_name(f".{name}.{secrets.token_hex(4)}{PART}")
     try:
         try:
             with open(part, "xb") as file:
@@ -48,9 +50,9 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror}; make room or make the folder writable"
-        ) from error
+        long = error.errno == errno.ENAMETOOLONG
+        advice = "shorten its name" if long else "make room or make the folder writable"
+        raise InputError(f"{path} cannot be written: {error.strerror}; {advice}") from error
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -156,6 +158,21 @@ def check_description(folder: Path, metadata: Mapping[str, Any]) -> None:
     for name in sorted({*found, *written}):
         if found.get(name) != written.get(name):
             raise ValueError(f"{name} is not what was written")
+
+
+def new_folder(said: str | Path) -> Path:
+    """What --out names, for `whole_folder`, before there is anything to write; ~ is filled in.
+
+    Raises InputError if it is there, or can be made nowhere.
+    """
+    out = Path(said).expanduser()
+    if os.path.lexists(out):
+        raise InputError(f"--out={out} exists: expected the name of a new folder")
+    above = next(place for place in out.absolute().parents if os.path.lexists(place))
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        what = "may not be written" if above.is_dir() else "is no folder"
+        raise InputError(f"--out={out} cannot be made: {above} {what}; give another")
+    return out
 
 
 @contextlib.contextmanager

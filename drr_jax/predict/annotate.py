@@ -1,6 +1,8 @@
 """Pictures with boxes around the faces, bars of the classes beside them, and where it looked."""
 
+import itertools
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -35,8 +37,7 @@ class Annotator:
         self.video = not isinstance(over, Images)  # whether one file is written
         self._writer: cv2.VideoWriter | None = None
         self._size, self._frames = (0, 0), 0
-        names = over.names if isinstance(over, Images) else []
-        self._shared = Counter(_plain(name).with_suffix("") for name in names)
+        self._targets = _targets(over.names) if isinstance(over, Images) else {}
 
     def add(self, said: Said) -> None:
         """Writes a picture. Raises InputError for a disk that cannot take it."""
@@ -46,10 +47,7 @@ class Annotator:
         if self.video:
             self._frame(drawn)
             return
-        name = _plain(said.picture.name)
-        alone = self._shared[name.with_suffix("")] == 1  # not so face.jpg beside face.png
-        name = name.with_suffix(".jpg") if alone else name.with_name(f"{name.name}.jpg")
-        target = self._out / FOLDER / name
+        target = self._out / FOLDER / self._targets[said.picture.name]
         target.parent.mkdir(parents=True, exist_ok=True)
         files.write_whole(target, reading.encode(drawn))
 
@@ -85,6 +83,23 @@ class Annotator:
                 "and give the same command again, or leave out --annotate"
             )
         part.replace(target)
+
+
+def _targets(names: Sequence[str]) -> dict[str, Path]:
+    """By a picture's name where its annotated one goes: face.jpg, but beside face.jpg and face.png
+    face.jpg.jpg and face.png.jpg; where that is taken, a number comes between."""
+    shared = Counter(_plain(name).with_suffix("") for name in names)
+    found: dict[str, Path] = {}
+    taken: set[Path] = set()
+    for name in names:
+        plain = _plain(name)
+        alone = shared[plain.with_suffix("")] == 1
+        ways = (plain.with_name(f"{plain.name}.{number}.jpg") for number in itertools.count(2))
+        first = plain.with_suffix(".jpg") if alone else plain.with_name(f"{plain.name}.jpg")
+        target = next(way for way in itertools.chain([first], ways) if way not in taken)
+        found[name] = target
+        taken.add(target)
+    return found
 
 
 def _plain(name: str) -> Path:

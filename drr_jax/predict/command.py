@@ -8,6 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from drr_jax.errors import InputError
+from drr_jax.predict.pictures import check_rate
 from drr_jax.training import summary_line
 
 HELP = """Puts a trained model on images, a video or a camera: a row a face, and a page.
@@ -37,7 +38,6 @@ SWITCHES = {
     "attention": "As --annotate, with where in the face the model looked",
 }
 FPS = "With --mode=predict: images are the frames of a video, so many a second"
-FASTEST = 10_000.0  # frames a second
 NAMES = (*TEXTS, *SWITCHES, "fps")
 NEEDED = {"predict": ("input", "out"), "evaluate": ("on", "out")}
 
@@ -97,8 +97,8 @@ def options_of(values: flags.FlagValues, mode: str, workdir: str) -> Options | N
     unused = ("on",) if mode == "predict" else ("input", "faces", "format", "fps", *SWITCHES)
     if wrong := [name for name in given if name in unused]:
         raise InputError(f"--{wrong[0]} is not for --mode={mode}")
-    if "fps" in given and not 0 < float(said["fps"] or 0.0) <= FASTEST:
-        raise InputError(f"--fps={values['fps'].value:g}: expected frames a second, as in --fps=25")
+    if "fps" in given:
+        check_rate(values["fps"].value, "--fps=")
     return Options(**{**said, "model": model})
 
 
@@ -108,7 +108,7 @@ def run_options(options: Options) -> str:
 
     if options.on:
         asked = model.load(options.model, options.selection or None)
-        results = prepared.evaluate_on(asked, options.on, Path(options.out), options.data_dir)
+        results = prepared.evaluate_on(asked, options.on, options.out, options.data_dir)
         return summary_line(results)
     if is_split(options.input):
         return job.predict_split(options)

@@ -1,5 +1,6 @@
 """A face as the training images showed faces: cut out by points, by a box, or not at all."""
 
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from drr_jax.predict.faces import Found
 from tfds_reactionet import reading
 
 Image = UInt8[np.ndarray, "height width 3"]
+KINDS, FITS = ("face", "full"), typing.get_args(reading.Fit)
+LARGEST = 4096  # side of stored images, as the builders have it
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,19 @@ class Crop:
         margin, template = float(facts.get("margin") or 0.0), facts.get("template")
         points = np.array(template, float) if template else reading.face_template(margin)
         stored = int(facts.get("size") or size)
-        if points.shape != (3, 2) or not np.isfinite(points).all() or margin < 0 or stored < 1:
-            raise ValueError("expected three finite points, a margin from 0 on, and a size")
+        if points.shape != (3, 2) or not np.isfinite(points).all() or margin < 0:
+            raise ValueError("expected three finite points and a margin from 0 on")
+        kind, fit = facts.get("kind") or "face", facts.get("fit") or "letterbox"
+        if not 1 <= stored <= LARGEST or kind not in KINDS or fit not in FITS:
+            raise ValueError(
+                f"expected a size of 1 to {LARGEST}, kind {' or '.join(KINDS)} and fit "
+                f"{' or '.join(FITS)}"
+            )
         return cls(
-            kind=str(facts.get("kind", "face")),
+            kind=kind,
             version=version,
             margin=margin,
-            fit="centre" if facts.get("fit") == "centre" else "letterbox",
+            fit=fit,
             stored=stored,
             size=size,
             template=points,

@@ -45,6 +45,11 @@ def make_finder(faces: str, over: Input, largest: bool = False) -> Finder:
     """
     if faces == NONE:
         return Whole()
+    if not faces:
+        raise InputError(
+            f"--faces is empty: expected {', '.join([*DETECTORS, NONE])}, OpenFace's CSV, or a "
+            "folder of them"
+        )
     path = Path(faces).expanduser()
     if path.suffix.lower() == ".csv" or path.is_dir():
         return OpenFaceFaces(path, over, largest)
@@ -208,8 +213,9 @@ def _read(path: Path, needed: Sequence[str]) -> tuple[dict[int, list[Found]], di
             )
         keys.add(key)
         faces = found.setdefault(frame, [])
-        if success[row] > 0 and sure[row] >= reading.MIN_CONFIDENCE:
-            low, high = points[row].min(axis=0), points[row].max(axis=0)
+        known = points[row][np.isfinite(points[row]).all(axis=1)]
+        if success[row] > 0 and sure[row] >= reading.MIN_CONFIDENCE and len(known):
+            low, high = known.min(axis=0), known.max(axis=0)
             box = _rounded(Box(*map(float, low), *map(float, high - low)))
             faces.append(Found(box, points[row], float(sure[row]), int(ids[row])))
     times = dict(zip(frames.astype(int).tolist(), _column(table, "timestamp", 0), strict=True))

@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import itertools
 import math
 import re
 import warnings
@@ -37,6 +38,11 @@ def open_input(what: str, option: str = OPTION) -> Input:
     number = re.fullmatch("[0-9]{1,3}", what) and not Path(what).exists()
     if number and option == OPTION:
         return Camera(int(what))
+    if not what:
+        raise InputError(
+            f"{option or 'the input '}is empty: expected an image, a folder of images, a pattern "
+            "of names, or a video"
+        )
     path = Path(what).expanduser()
     if path.is_dir():
         return _of_folder(path, what, option)
@@ -45,7 +51,9 @@ def open_input(what: str, option: str = OPTION) -> Input:
             return Video(path)
         return Images([path], path.parent, what)
     found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=_natural)
-    if chosen := _once(file for file in found if file.suffix.lower() in PHOTOS):
+    within = _before_wildcards(path)
+    pictures = (file for file in found if file.suffix.lower() in PHOTOS)
+    if chosen := _once(file for file in pictures if not _is_ours(file, within)):
         return Images(chosen, _common(chosen), what)
     if found:
         raise InputError(
@@ -57,6 +65,19 @@ def open_input(what: str, option: str = OPTION) -> Input:
         f"{option}{what}: no such file or folder; expected an image, a folder of images, a pattern "
         f"of names, a video{more}"
     )
+
+
+def _before_wildcards(pattern: Path) -> Path:
+    """The folder that all files of a pattern of names lie in."""
+    while glob.has_magic(str(pattern)):
+        pattern = pattern.parent
+    return pattern
+
+
+def _is_ours(file: Path, within: Path) -> bool:
+    """Whether a file lies in a folder of predictions below another, as with --out=photos/out."""
+    below = itertools.takewhile(lambda place: place != within, file.parents)
+    return any((place / JOB).exists() for place in below)
 
 
 def _of_folder(path: Path, what: str, option: str) -> "Images":

@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,23 +55,37 @@ def predict(options: Options) -> str:
     with files.locked(lock, refuse):
         try:
             if rows.claim(out, job):
-                return f"{out / summary.PAGE}: done before; another --out predicts again"
+                return _done_before(out)
             return _run(options, out, model, over, finder, job)
         finally:
             lock.unlink(missing_ok=True)
 
 
+def _done_before(out: Path) -> str:
+    """What to say of a prediction that is there. Raises InputError as it did if it did."""
+    page, counts = out / summary.PAGE, files.read_json(out / rows.JOB).get("summary", {})
+    if unread := counts.get("unread", 0):
+        raise InputError(_unread(unread, counts, f"{page}, done before"))
+    return f"{page}: done before; another --out predicts again"
+
+
+def _unread(number: int, counts: Mapping[str, Any], page: object) -> str:
+    return (
+        f"{number} of {counts['pictures']} images could not be read, the first "
+        f"{counts['problems'][0]}; their rows have success 0, the others are done: {page}"
+    )
+
+
 def predict_split(options: Options) -> str:
     """Writes the predictions for parts of a prepared data set, whole or not at all."""
     check_format(options.format)
-    out = Path(options.out)
-    if options.annotate or options.attention or options.faces != "auto" or options.fps:
+    out = files.new_folder(options.out)
+    drawn = options.annotate or options.attention
+    if drawn or options.largest or options.faces != "auto" or options.fps:
         raise InputError(
             f"--input={options.input}: its images are faces already; leave out --faces, --fps, "
-            "--annotate and --attention"
+            "--largest, --annotate and --attention"
         )
-    if out.exists():
-        raise InputError(f"--out={out} exists: expected the name of a new folder")
     model = load(options.model, options.selection or None)
     split = prepared.open_split(model, options.input, options.data_dir)
     found = prepared.answers(model, split)
@@ -137,10 +151,7 @@ def _run(
         write_parquet(out, model)
     rows.finish(out, job, counts)
     if problems:
-        raise InputError(
-            f"{len(problems)} of {counts['pictures']} images could not be read, the first "
-            f"{problems[0]}; their rows have success 0, the others are done: {page}"
-        )
+        raise InputError(_unread(len(problems), counts, page))
     return "\n".join([_line(over, counts, page), *counts["notes"]])
 
 

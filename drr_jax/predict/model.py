@@ -16,6 +16,7 @@ from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.models import System
 from drr_jax.predict.cut import Crop
+from drr_jax.predict.pictures import check_rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,6 +132,8 @@ class Model:
         """
         from drr_jax.predict.job import table_of
 
+        if fps is not None:
+            check_rate(fps, "fps=")
         return table_of(self, what, str(faces), largest, fps or 0.0)
 
     def _apply(self, batch: Batch, method: str, rows: int) -> tuple[np.ndarray, Any]:

@@ -8,7 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import UInt8
 
+from drr_jax.errors import InputError
+
+FASTEST = 10_000.0  # frames a second
 Image = UInt8[np.ndarray, "height width 3"]
+
+
+def check_rate(fps: Any, said: str) -> None:
+    """Raises InputError, begun with `said`, unless `fps` is so many frames a second."""
+    if not isinstance(fps, int | float) or not 0 < fps <= FASTEST:
+        raise InputError(f"{said}{fps}: expected frames a second, as in {said}25")
 
 
 @dataclass(frozen=True)

@@ -167,15 +167,14 @@ def said_of(model: Model, found: Answers) -> Iterator[Said]:
         yield Said(picture, [Found()], found.probability[row : row + 1], empty)
 
 
-def evaluate_on(model: Model, said: str, out: Path, data_dir: str) -> dict[str, Any]:
+def evaluate_on(model: Model, said: str, out: str | Path, data_dir: str) -> dict[str, Any]:
     """Scores a model on a data set and writes results.json and predictions.csv into `out`, new.
 
     Classes that the set has no labels of are left out of the scores of action units; of
     expressions the mean over those that occur is what counts. The run that made the model is not
     touched. Raises InputError as `open_split`, and if `out` is there.
     """
-    if out.exists():
-        raise InputError(f"--out={out} exists: expected the name of a new folder")
+    out = files.new_folder(out)
     split = open_split(model, said, data_dir)
     found = answers(model, split)
     names = model.names if model.softmax else _labelled(split, found.label, model.names)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,9 @@ def claim(folder: Path, job: Mapping[str, Any]) -> bool:
                     f"{shown(found.get(key))}, is {shown(value)}; give another --out"
                 )
         return bool(found.get("done"))
-    if folder.exists() and (names := sorted(path.name for path in folder.iterdir())):
+    begun = re.compile(rf"\.{re.escape(JOB)}\.[0-9a-f]+{re.escape(files.PART)}")  # and killed
+    there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if names := [name for name in there if not begun.fullmatch(name)]:
         raise InputError(
             f"--out={folder} holds {names[0]} but no {JOB}: expected a new folder or that of an "
             "earlier prediction; give another --out"

@@ -1,6 +1,7 @@
 """A video file, or a camera, as pictures with their times."""
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import cv2
 
 from drr_jax import limits
 from drr_jax.errors import InputError
+from drr_jax.predict import opencv
 from drr_jax.predict.pictures import Picture, readable
 from tfds_reactionet import reading
 
@@ -135,6 +137,10 @@ def _ends_well(path: Path) -> bool:
     return at == size
 
 
+# libav's own lines, which would come before ours; OpenCV reads it when it opens its first video.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
 class Camera:
     """A camera of this machine, until Ctrl-C."""
 
@@ -143,7 +149,8 @@ class Camera:
 
     def __init__(self, number: int) -> None:
         self.number, self.name = number, f"camera {number}"
-        self._capture = cv2.VideoCapture(number)
+        with opencv.quiet():
+            self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             raise InputError(
                 f"--input={number}: no camera of this number, and no file of this name; expected "

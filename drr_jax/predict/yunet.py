@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 
 from drr_jax import files, weights
 from drr_jax.errors import InputError
+from drr_jax.predict import opencv
 from drr_jax.predict.faces import SMALLEST, Face, by_size
 from tfds_reactionet.reading import Box
 
@@ -85,18 +86,15 @@ class YuNet:
             raise InputError(f"smallest face {smallest}: expected a share, above 0 and at most 1")
         self.smallest = smallest
         path = locate(model)
-        level = cv2.utils.logging.getLogLevel()
-        # OpenCV 5 warns that it has no choice of devices
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
-            self._net = cv2.FaceDetectorYN.create(str(path), "", (32, 32), _SURE, _OVERLAP, _MOST)
+            with opencv.quiet():  # OpenCV 5 warns that it has no choice of devices
+                made = cv2.FaceDetectorYN.create(str(path), "", (32, 32), _SURE, _OVERLAP, _MOST)
+            self._net = made
         except cv2.error as error:
             raise InputError(
                 f"detector yunet: {path} cannot be read by OpenCV {cv2.__version__} ({error.err}); "
                 "expected an ONNX file of YuNet"
             ) from None
-        finally:
-            cv2.utils.logging.setLogLevel(level)
 
     def find(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Face]:
         """The faces of an RGB image of any size, the largest first."""

@@ -47,8 +47,7 @@ def export_run(workdir: Path, out: Path, selection: str | None = None) -> str:
     part); None is the one whose results the run reports. Raises InputError if `workdir` is no run
     or has no such checkpoint, and if `out` exists.
     """
-    if out.exists():
-        raise InputError(f"--out={out} exists: expected the name of a new folder")
+    out = files.new_folder(out)
     found = read_run(workdir, selection)
     described = found.described
     try:

@@ -6,8 +6,9 @@ compiled where it is called, on a CPU, an NVIDIA GPU or a TPU. docs/weights.md h
 runs it without this package.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def write_stablehlo(folder: Path) -> str:
     # im2col is a choice for CPUs alone.
     system = system.clone(config=dataclasses.replace(config, conv="lax"))
     try:
-        content = lower(system, flatten(exported.variables), inputs).serialize()
+        with _without_places():
+            content = lower(system, flatten(exported.variables), inputs).serialize()
     except ModuleNotFoundError as error:
         raise InputError(
             f"{folder / STABLEHLO} cannot be written: {error.name} is not installed; "
@@ -41,6 +43,20 @@ def write_stablehlo(folder: Path) -> str:
         ) from None
     files.write_whole(folder / STABLEHLO, bytes(content))
     return f"{folder / STABLEHLO}: {len(content):,} bytes, inputs {', '.join(inputs)}"
+
+
+@contextlib.contextmanager
+def _without_places() -> Iterator[None]:
+    """Within it a program does not say where its lines stand on this machine."""
+    changes = {"jax_traceback_in_locations_limit": 0}
+    before = {name: getattr(jax.config, name) for name in changes}
+    try:
+        for name, value in changes.items():
+            jax.config.update(name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
 
 
 def lower(

@@ -52,6 +52,43 @@ def test_names_that_are_no_utf8_are_escaped(asked, people, tmp_path):
     assert len(list((out / "annotated").iterdir())) == 1
 
 
+def test_names_that_meet_in_annotated_stay_apart(asked, photos, people, tmp_path):
+    reading_png = cv2.imread(str(people[0]))
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(photos / name), reading_png)
+    shutil.copy(people[0], photos / "a.jpg.jpg")
+    shutil.copy(people[0], photos / f"{'n' * 251}.jpg")  # no room for an unfinished file's name
+    ask = (f"--model={asked.name}", f"--input={photos}", f"--out={tmp_path / 'out'}")
+    assert command(*ask, "--annotate") == 0
+    assert len(list((tmp_path / "out" / "annotated").iterdir())) == 6
+
+
+def test_a_pattern_finds_no_predictions_of_before(asked, photos):
+    ask = (f"--model={asked.name}", f"--input={photos}/**/*.jpg", f"--out={photos}/out")
+    for _ in range(2):  # what is done is found again
+        assert command(*ask, "--annotate") == 0
+    found = inputs.open_input(f"{photos}/**/*.jpg")
+    assert found.names == ["a.jpg", "b.jpg"]
+    inside = inputs.open_input(f"{photos}/out/annotated/*.jpg")  # if they are asked for
+    assert len(inside.names) == 2
+
+
+def test_what_a_kill_left_of_the_first_file_is_no_prediction(asked, photos, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f".predict.json.0123abcd{files.PART}").touch()
+    assert command(f"--model={asked.name}", f"--input={photos}", f"--out={out}") == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"size": 10**7}, {"size": 0.5}, {"kind": "bogus"}, {"fit": "bogus"}]
+)
+def test_a_crop_that_cannot_be_made_is_refused(wrong):
+    facts = {"kind": "face", "version": 1, "margin": 0.1, "fit": "letterbox", "size": 64}
+    with pytest.raises(InputError, match="expected a size of 1 to 4096, kind face or full"):
+        Crop.of(facts | wrong, 48, "model x")
+
+
 def test_images_of_one_name_and_strips_are_all_annotated(asked, photos, people, tmp_path):
     image = reading.decode(people[0].read_bytes())
     cv2.imwrite(str(photos / "a.png"), image)

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import math
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -217,6 +218,12 @@ def test_openface_csvs_say_whose_faces(asked, people, tmp_path):
     assert found["FaceRectX"].tolist()[:2] == [10.0, 14.0]
     one = asked.predict(str(tmp_path / "*.png"), faces=str(tmp_path / "faces.csv"), largest=True)
     assert len(one) == 2
+    holed = [line.split(", ") for line in lines]
+    holed[1][5] = holed[2][5] = "nan"  # x_0, which no crop needs
+    (tmp_path / "holed.csv").write_text("\n".join(map(", ".join, holed)) + "\n")
+    ask = (f"--model={asked.name}", f"--input={tmp_path / '*.png'}", "--annotate")
+    assert command(*ask, f"--faces={tmp_path / 'holed.csv'}", f"--out={tmp_path / 'out'}") == 0
+    assert table(tmp_path / "out")["FaceRectX"].tolist()[:2] == [10.42, 14.42]
     lines[1] = lines[1].replace("1, 0", "0, 0", 1)
     (tmp_path / "zero.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(InputError, match="as OpenFace counts: from 1"):
@@ -280,6 +287,8 @@ def test_what_cannot_be_read_is_one_line(asked, people, video, tmp_path):
         assert not (tmp_path / "out").exists()
     for wrong, said in (
         ("--faces=nobody", "no such detector"),
+        ("--faces=", "--faces is empty: expected auto, "),
+        ("--fps=-1", "--fps=-1.0: expected frames a second"),
         ("--format=xls", "expected csv or parquet"),
         ("--model=/nowhere", "no such folder"),
         ("--selection=other", "expected last, best, validation"),
@@ -291,6 +300,11 @@ def test_what_cannot_be_read_is_one_line(asked, people, video, tmp_path):
             arguments[wrong.split("=")[0]] = wrong
             command(*arguments.values(), out)
         assert not (tmp_path / "out").exists()
+    for fps in (-5, math.nan, "25", 0):
+        with pytest.raises(InputError, match="expected frames a second, as in fps=25"):
+            asked.predict(people[0], fps=fps)
+    with pytest.raises(InputError, match="the input is empty: expected an image"):
+        asked.predict("")
     with pytest.raises(InputError, match=r"ends at frame .* has the rows up to there"):
         command(f"--model={asked.name}", f"--input={cut}", out, "--faces=none")
     found = table(tmp_path / "out")
@@ -308,6 +322,8 @@ def test_an_image_among_many_that_cannot_be_read_is_named_and_the_rest_is_done(
     with pytest.raises(InputError, match=r"1 of 3 images could not be read, the first b\.jpg"):
         command(f"--model={asked.name}", f"--input={tmp_path}", f"--out={tmp_path / 'out'}")
     assert table(tmp_path / "out")["success"].tolist() == [1, 0, 1]
+    with pytest.raises(InputError, match=r"1 of 3 images could not be read.*done before"):
+        command(f"--model={asked.name}", f"--input={tmp_path}", f"--out={tmp_path / 'out'}")
 
 
 def test_parquet_has_the_same_table(asked, people, tmp_path):
@@ -332,6 +348,9 @@ def test_another_data_set_is_scored_and_the_run_is_left_alone(trained, rendered,
     pd.testing.assert_frame_equal(found, expected, atol=1e-6)
     with pytest.raises(InputError, match="exists: expected the name of a new folder"):
         drr_jax.evaluate(trained, "reactionet/demo", out=tmp_path / "out", data_dir=rendered)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--out=.*cannot be made: .*file is no folder"):
+        drr_jax.evaluate(trained, "reactionet/demo", out=tmp_path / "file/x", data_dir=rendered)
     with pytest.raises(InputError, match="no prepared data set disfa"):
         drr_jax.evaluate(trained, "disfa", out=tmp_path / "new", data_dir=rendered)
 

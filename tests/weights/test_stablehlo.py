@@ -125,6 +125,16 @@ def test_the_command_adds_it_and_says_what_is_wrong(tmp_path):
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
+def test_it_says_nothing_of_the_machine_that_made_it(tmp_path):
+    folder = small_export.write(tmp_path / "model", "classifier", "R")
+    content = []
+    for _ in range(2):
+        stablehlo.write_stablehlo(folder)
+        content.append((folder / "model.stablehlo").read_bytes())
+    assert content[0] == content[1] and b".py" not in content[0]
+    assert str(Path.cwd()).encode() not in content[0]
+
+
 def test_a_folder_that_is_damaged_is_not_lowered(tmp_path):
     folder = small_export.write(tmp_path / "model", "classifier", "R")
     described = json.loads((folder / "config.json").read_text())

@@ -165,7 +165,7 @@ def test_a_damaged_best_is_an_error(tmp_path, mesh):
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save_best(5, make_state(5), 0.5)
     flip(tmp_path / "best" / "5")
-    with pytest.raises(InputError, match=r"best/5 is damaged: .*digest"):
+    with pytest.raises(InputError, match=r"best/5 is damaged: "):
         Checkpoints(tmp_path).restore_best(target(make_state(0), mesh))
 
 

@@ -141,6 +141,8 @@ def draw(model: Model, said: Said) -> Image:
         _bars(
             panel, number * bars, model, f"face {face.face}", COLOURS[face.face % len(COLOURS)], row
         )
+    if (more := len(said.found) - fits) > 0:
+        _text(panel, f"+{more} more", (PANEL - 80, ROW), INK)
     if not said.found:
         _text(panel, "no face", (8, ROW), INK)
     return np.concatenate([picture, panel], axis=1)

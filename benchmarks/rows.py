@@ -13,6 +13,7 @@ rendered people: the encoders of R and S then start from it, as the paper's star
 """
 
 import argparse
+import functools
 import json
 import os
 import runpy
@@ -108,6 +109,7 @@ def train(
     return "" if done.returncode == 0 else f"{workdir.name}: exit code {done.returncode}, see {log}"
 
 
+@functools.cache  # of a run that is finished; asked after each of the others
 def mean_average_precision(predictions: Path) -> float:
     """Mean over the classes of a predictions.csv whose labels differ; it depends on no threshold.
 

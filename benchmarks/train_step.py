@@ -145,9 +145,11 @@ def jax_profile(run: Callable[[], None]) -> tuple[float, dict[str, float]]:
             continue
         operation = name.removeprefix("end: ")
         kind = kind_of(re.sub(r"^\w*transpose\w*", "transpose", operation))
-        first = start if operation == name else begun.pop(operation, start)
-        begun.setdefault(operation, start)
-        spans[kind].append((first, end))
+        if operation == name:
+            begun.setdefault(operation, start)
+        else:
+            start = begun.pop(operation, start)
+        spans[kind].append((start, end))
     return took, {kind: covered(of_kind) / 1e6 for kind, of_kind in spans.items()}
 
 

@@ -75,7 +75,7 @@ def move_landmarks(
     turn = np.deg2rad(float(draw[0]))
     x, y = (points.astype(np.float64) - (size - 1) / 2).T
     moved = np.stack([np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x], 1)
-    moved = moved / float(draw[7]) + np.rint(draw[5:7] * (2 * size)) / 2
+    moved = moved / float(draw[7]) + halves(draw[5:7], size) / 2
     if draw[1] > 0.5:
         moved = moved[list(MIRROR)] * [-1, 1]
     return (moved + (size - 1) / 2).astype(np.float32)

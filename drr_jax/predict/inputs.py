@@ -1,8 +1,8 @@
 """What a model is put on, by its name: image files, a video, a camera; or arrays."""
 
+import functools
 import glob
 import hashlib
-import itertools
 import math
 import re
 import warnings
@@ -53,7 +53,7 @@ def open_input(what: str, option: str = OPTION) -> Input:
     found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=_natural)
     within = _before_wildcards(path)
     pictures = (file for file in found if file.suffix.lower() in PHOTOS)
-    if chosen := _once(file for file in pictures if not _is_ours(file, within)):
+    if chosen := _once(_without_ours(pictures, within)):
         return Images(chosen, _common(chosen), what)
     if found:
         raise InputError(
@@ -74,16 +74,21 @@ def _before_wildcards(pattern: Path) -> Path:
     return pattern
 
 
-def _is_ours(file: Path, within: Path) -> bool:
-    """Whether a file lies in a folder of predictions below another, as with --out=photos/out."""
-    below = itertools.takewhile(lambda place: place != within, file.parents)
-    return any((place / JOB).exists() for place in below)
+def _without_ours(files: Iterable[Path], within: Path) -> list[Path]:
+    """The files in no folder of predictions below `within`, as with --out=photos/out before."""
+
+    @functools.cache
+    def ours(place: Path) -> bool:
+        if place in (within, place.parent):
+            return False
+        return (place / JOB).exists() or ours(place.parent)
+
+    return [file for file in files if not ours(file.parent)]
 
 
 def _of_folder(path: Path, what: str, option: str) -> "Images":
-    ours = {job.parent for job in path.rglob(JOB)} - {path}  # as with --out=photos/out before
     chosen = [file for file in path.rglob("*") if file.suffix.lower() in PHOTOS]
-    chosen = [file for file in chosen if not file.is_dir() and ours.isdisjoint(file.parents)]
+    chosen = _without_ours((file for file in chosen if not file.is_dir()), path)
     chosen.sort(key=_natural)
     if not chosen:
         raise InputError(

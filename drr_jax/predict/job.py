@@ -64,14 +64,14 @@ def predict(options: Options) -> str:
 def _done_before(out: Path) -> str:
     """What to say of a prediction that is there. Raises InputError as it did if it did."""
     page, counts = out / summary.PAGE, files.read_json(out / rows.JOB).get("summary", {})
-    if unread := counts.get("unread", 0):
-        raise InputError(_unread(unread, counts, f"{page}, done before"))
+    if counts.get("unread"):
+        raise InputError(_unread(counts, f"{page}, done before"))
     return f"{page}: done before; another --out predicts again"
 
 
-def _unread(number: int, counts: Mapping[str, Any], page: object) -> str:
+def _unread(counts: Mapping[str, Any], page: object) -> str:
     return (
-        f"{number} of {counts['pictures']} images could not be read, the first "
+        f"{counts['unread']} of {counts['pictures']} images could not be read, the first "
         f"{counts['problems'][0]}; their rows have success 0, the others are done: {page}"
     )
 
@@ -151,7 +151,7 @@ def _run(
         write_parquet(out, model)
     rows.finish(out, job, counts)
     if problems:
-        raise InputError(_unread(len(problems), counts, page))
+        raise InputError(_unread(counts, page))
     return "\n".join([_line(over, counts, page), *counts["notes"]])
 
 

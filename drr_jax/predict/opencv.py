@@ -1,9 +1,13 @@
 """OpenCV without what it says on its own."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import cv2
+
+# Of libav nothing; OpenCV reads it when it opens its first video.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """A picture to find faces in, and what gives pictures in order."""
 
+import numbers
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ Image = UInt8[np.ndarray, "height width 3"]
 
 def check_rate(fps: Any, said: str) -> None:
     """Raises InputError, begun with `said`, unless `fps` is so many frames a second."""
-    if not isinstance(fps, int | float) or not 0 < fps <= FASTEST:
+    if not isinstance(fps, numbers.Real) or not 0 < float(fps) <= FASTEST:
         raise InputError(f"{said}{fps}: expected frames a second, as in {said}25")
 
 

@@ -1,7 +1,6 @@
 """A video file, or a camera, as pictures with their times."""
 
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,10 +134,6 @@ def _ends_well(path: Path) -> bool:
                 return length == 0
             at += length
     return at == size
-
-
-# libav's own lines, which would come before ours; OpenCV reads it when it opens its first video.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 class Camera:

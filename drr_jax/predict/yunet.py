@@ -88,8 +88,8 @@ class YuNet:
         path = locate(model)
         try:
             with opencv.quiet():  # OpenCV 5 warns that it has no choice of devices
-                made = cv2.FaceDetectorYN.create(str(path), "", (32, 32), _SURE, _OVERLAP, _MOST)
-            self._net = made
+                told = str(path), "", (32, 32), _SURE, _OVERLAP, _MOST
+                self._net = cv2.FaceDetectorYN.create(*told)
         except cv2.error as error:
             raise InputError(
                 f"detector yunet: {path} cannot be read by OpenCV {cv2.__version__} ({error.err}); "

@@ -48,15 +48,13 @@ def write_stablehlo(folder: Path) -> str:
 @contextlib.contextmanager
 def _without_places() -> Iterator[None]:
     """Within it a program does not say where its lines stand on this machine."""
-    changes = {"jax_traceback_in_locations_limit": 0}
-    before = {name: getattr(jax.config, name) for name in changes}
+    key = "jax_traceback_in_locations_limit"
+    before = getattr(jax.config, key)
+    jax.config.update(key, 0)
     try:
-        for name, value in changes.items():
-            jax.config.update(name, value)
         yield
     finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
+        jax.config.update(key, before)
 
 
 def lower(

@@ -35,11 +35,11 @@ from drr_jax.weights.fact_keys import (
 from drr_jax.weights.load import format_of, own_encoder
 from drr_jax.weights.sources import (
     NONE,
-    exported_config,
     kept_config,
     key_of,
     locate,
     open_weights,
+    read_export,
     source_of,
 )
 from drr_jax.weights.tensor_file import shown
@@ -115,7 +115,7 @@ def read(config: Config, domain: str) -> Facts:
     file = folder / CONFIG_FILE
     with named(file):
         if own:
-            return _of_export(config, exported_config(folder), own.removeprefix("encoder_"), file)
+            return _of_export(config, read_export(folder), own.removeprefix("encoder_"), file)
         found, _ = format_of(tensors, config, domain)
         theirs = found.name == "Hugging Face ViT"
         facts: Facts = {"epsilon": HUGGING_FACE_EPSILON} if theirs else {}
@@ -320,11 +320,22 @@ def _of_timm(config: Config, said: Mapping[str, Any], file: Path) -> Facts:
 
 
 def _of_export(config: Config, said: Mapping[str, Any] | None, domain: str, file: Path) -> Facts:
-    """Facts of a run that was exported: its domain's, and that its encoder was as the config's."""
+    """Facts of a run that was exported: its domain's, and that its encoder was as the config's.
+
+    Its config names a mean if one was asked for; what its images had is under `normalisation`.
+    """
     if said is None:
         raise InputError(f"{file}: missing or damaged; expected that of an exported folder")
-    theirs, mine = said.get("encoder", {}), dataclasses.asdict(config.encoder)
+    run = said.get("config", {})
+    theirs, mine = run.get("encoder", {}), dataclasses.asdict(config.encoder)
     same = ("backbone", "width", *(() if "vit" in mine["backbone"] else ("stem",)))
     _check(file, {key: theirs.get(key) for key in same}, mine, frozenset())
-    encoder = said.get("model", {}).get("encoders", {}).get(domain, {})
-    return {name: encoder[name] for name in _FIELDS if encoder.get(name)}
+    encoder = run.get("model", {}).get("encoders", {}).get(domain, {})
+    facts = {name: encoder[name] for name in _FIELDS if encoder.get(name)}
+    used = said.get("normalisation", {}).get(domain)  # older exports have none
+    if "mean" in facts or used is None:
+        return facts
+    where = f"normalisation of {domain}"
+    return facts | _normalisation(
+        file, (f"{where}, mean", used.get("mean")), (f"{where}, std", used.get("std"))
+    )

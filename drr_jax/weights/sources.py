@@ -158,7 +158,7 @@ def text_of(config: Config) -> tuple[Text, Any]:
         )
     else:
         text = encoders.read_sizes(folder / CONFIG_FILE, text)
-    check_tokenizer(folder, _read_export(folder) or {})
+    check_tokenizer(folder, read_export(folder) or {})
     pieces = data.load_tokenizer_folder(folder)
     if pieces.get_vocab_size() > text.vocabulary:
         raise InputError(
@@ -189,11 +189,11 @@ def kept_config(workdir: Path | None) -> dict[str, Any] | None:
 
 def exported_config(folder: Path) -> dict[str, Any] | None:
     """The config of the run that a folder was exported from, None if another program made it."""
-    described = _read_export(folder)
+    described = read_export(folder)
     return None if described is None else described.get("config", {})
 
 
-def _read_export(folder: Path) -> dict[str, Any] | None:
+def read_export(folder: Path) -> dict[str, Any] | None:
     """What an exported folder says of itself, None if another program made it.
 
     Raises InputError if it says something else than was written.
@@ -217,7 +217,7 @@ def open_weights(path: Path) -> Tensors:
     Raises InputError, too, if its files are of different exports.
     """
     tensors = tensor_file.open_weights(path)
-    described = _read_export(path if path.is_dir() else path.parent)
+    described = read_export(path if path.is_dir() else path.parent)
     if described is None or not (path.is_dir() or path.name == tensor_file.FILE):
         return tensors
     stored = described.get("arrays", {})

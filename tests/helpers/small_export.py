@@ -11,7 +11,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from drr_jax import config as configs
 from drr_jax import facs, files, runs
 from drr_jax.data import tokenizer
-from drr_jax.weights import export, rebuild, tensor_file
+from drr_jax.weights import export, facts, rebuild, tensor_file
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "person", "smiles"]
 CROP = {"kind": "full", "version": 1, "margin": 0.0, "fit": "centre", "size": small_system.SIZE}
@@ -43,7 +43,7 @@ def write(folder: Path, name: str = "drr", domains: str = "RST", **changes: Any)
         "step": 0,
         "results": None,
         "weights": {},
-        "normalisation": {},
+        "normalisation": facts.normalisations(config),
         "parameters": 0,
         "commit": "",
         "packages": {},

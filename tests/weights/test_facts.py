@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import small_export
 import small_run
 import torch
 import torch_reference
@@ -311,9 +312,31 @@ def test_an_exported_encoder_of_equal_shapes_and_other_heads_is_refused(tmp_path
     said = configs.Config()
     said.encoder.backbone, said.encoder.width = "vit_s16", 8
     config = config_of(**{"encoder.backbone": "vit_b16", "encoder.width": 4})
-    theirs = {"encoder": vars(said.encoder)}
+    theirs = {"config": {"encoder": vars(said.encoder)}}
     with pytest.raises(InputError, match="backbone is 'vit_s16', our encoder has 'vit_b16'"):
         facts._of_export(config, theirs, "R", tmp_path / "config.json")
+
+
+def test_an_export_of_a_run_from_random_numbers_says_what_its_images_had(tmp_path):
+    """Its config names no mean; an older export says nothing, and gets the warning."""
+    out = small_export.write(tmp_path / "model", "classifier", "R")
+    file = out / "config.json"
+    described = json.loads(file.read_text())
+    assert not described["config"]["model"]["encoders"]["R"]["mean"]
+    encoder = described["config"]["encoder"]
+    changes = {f"encoder.{key}": encoder[key] for key in ("backbone", "width", "stem")}
+    config = config_of(**changes, **{R: out})
+    known = facts.with_facts(config)
+    assert encoders.normalisation(known.model.encoders.R) == (
+        encoders.IMAGENET_MEAN,
+        encoders.IMAGENET_STD,
+    )
+    assert known.model.encoders.R.mean and not facts.assumptions(known)
+    file.write_text(json.dumps(described | {"normalisation": {"R": {"mean": [1, 2]}}}))
+    with pytest.raises(InputError, match=r"normalisation of R, mean is \[1, 2\], expected three"):
+        facts.with_facts(config)
+    file.write_text(json.dumps(described | {"normalisation": {}}))
+    assert len(facts.assumptions(facts.with_facts(config))) == 1
 
 
 def test_a_run_remembers_the_normalisation_of_weights_that_are_gone(tmp_path, vit, rendered):

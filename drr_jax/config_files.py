@@ -54,7 +54,12 @@ def read(path: Path, what: str) -> Config:
     except OSError as error:
         raise InputError(f"{what}: {path.absolute()}: {error.strerror}") from None
     except runs.Damaged as damaged:
-        raise InputError(f"{what}: not a run's config.json ({damaged.why})") from None
+        if damaged.name != path.name:
+            raise InputError(f"{what}: {damaged}") from None
+        raise InputError(
+            f"{what}: damaged, or not a run's config.json ({damaged.why}); put back a copy, or "
+            "give the launch file"
+        ) from None
     except (InputError, ValueError) as error:
         if str(error).startswith(what):
             raise

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock, LeaseCompromise, SoftFileLease, Timeout
 
-from drr_jax import limits
+from drr_jax import json_text, limits
 from drr_jax.errors import InputError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -87,24 +87,11 @@ def is_name(text: str) -> bool:
 def read_json(path: Path, most: int = limits.DOCUMENT_BYTES) -> dict[str, Any]:
     """Reads a JSON object. Raises OSError if there is no file, ValueError that says what is wrong.
 
-    A name that is there twice is wrong: readers would disagree on which counts. The caller knows
-    what the file is for, and what to do about it.
+    The caller knows what the file is for, and what to do about it.
     """
-    try:
-        value = json.loads(read_at_most(path, most).decode(), object_pairs_hook=_once)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    value = json_text.parse(read_at_most(path, most))
     if not isinstance(value, dict):
         raise ValueError(f"it holds a {type(value).__name__}")
-    return value
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice[:40]!r} is there twice")
     return value
 
 

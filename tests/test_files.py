@@ -144,7 +144,11 @@ def test_json_comes_back_or_is_named(tmp_path):
     path = tmp_path / "run.json"
     files.write_json(path, {"seed": 0, "weights": [0.1, None]})
     assert files.read_json(path) == {"seed": 0, "weights": [0.1, None]}
-    for text, reason in {"[1]": "holds a list", "[" * 100_000: "nested", "\xff": "utf-8"}.items():
+    for text, reason in {
+        "[1]": "holds a list",
+        "[" * 100_000: "nested",
+        "\xff": "no UTF-8",
+    }.items():
         path.write_text(text, encoding="latin-1")
         with pytest.raises(ValueError, match=reason):
             files.read_json(path)

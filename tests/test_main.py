@@ -154,12 +154,12 @@ def one_line(*arguments):
         ("none.py", b"def get_config(arg=''):\n    return None\n", "not a config file"),
         ("dict.py", b"def get_config(arg=''):\n    return {'seed': 1}\n", "not a config file"),
         ("zero.py", b"def get_config(arg=''):\n    return 1 / 0\n", "(division by zero)"),
-        ("a.json", b"{", "not a run's config.json ("),
+        ("a.json", b"{", "damaged, or not a run's config.json (line 1, column 2: it is cut off"),
         ("b.json", b"[1]", "not a run's config.json (it holds a list"),
         ("c.json", b'{"seed": {"a": 1}}', "not a run's config.json (config key 'seed.a'"),
         ("d.json", b'{"seed": "x"}', "not a run's config.json (config key seed='x'"),
         ("e.json", b'{"seed": 1e400}', "not a run's config.json (config key seed='inf'"),
-        ("f.json", b"\xff\xfe", "not a run's config.json ("),
+        ("f.json", b"\xff\xfe", "not a run's config.json (line 1, column 1: byte 0xff is no"),
     ],
 )
 def test_a_file_that_is_no_config_is_one_line(tmp_path, name, content, said):

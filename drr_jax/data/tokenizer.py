@@ -1,6 +1,5 @@
 """Captions to word pieces, with a vocabulary of the training captions (method 4)."""
 
-import json
 import os
 import re
 import string
@@ -11,7 +10,7 @@ import numpy as np
 from jaxtyping import Int32
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from drr_jax import files, limits
+from drr_jax import files, json_text, limits
 from drr_jax.errors import InputError
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -74,7 +73,7 @@ def load_tokenizer(path: str | os.PathLike) -> Tokenizer:
     path = Path(path)
     try:
         text = files.read_at_most(path, limits.TOKENIZER_BYTES).decode()
-        json.loads(text)
+        json_text.parse(text, dict)
         tokenizer = Tokenizer.from_str(text)
     except FileNotFoundError:
         raise InputError(f"tokenizer {path}: no such file, expected a tokenizer.json") from None

@@ -15,7 +15,7 @@ from typing import Any, SupportsFloat
 
 from tqdm import tqdm
 
-from drr_jax import cells, files
+from drr_jax import cells, files, json_text
 from drr_jax.errors import InputError
 from drr_jax.runs.record import RUN, Damaged, check_run, of_run, run_names
 from drr_jax.runs.together import is_main_process
@@ -24,7 +24,7 @@ from drr_jax.runs.trackers import Tracker
 METRICS_FILE, CSV, TENSORBOARD = "metrics.jsonl", "metrics.csv", "tensorboard"
 
 Row = dict[str, Any]
-_NOT_A_ROW = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+_NOT_A_ROW = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 
 
 def read_metrics(workdir: str | Path) -> list[Row]:
@@ -43,7 +43,7 @@ def read_metrics(workdir: str | Path) -> list[Row]:
     rows = []
     for number, line in enumerate(lines, 1):
         try:
-            row = files.unsealed(json.loads(line))
+            row = files.unsealed(json_text.parse(line, first=number))
             check_run(path, row.pop(RUN, None), names)
             if not all(value is None or isinstance(value, int | float) for value in row.values()):
                 raise ValueError("a value is no number")

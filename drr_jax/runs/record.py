@@ -45,14 +45,21 @@ _RUN_TYPES: dict[str, type | tuple[type, ...]] = {
     "class_prior": (list, type(None)),
 }
 
+# What to do about a file that is damaged.
+_MEND = {
+    **dict.fromkeys((RESULTS_FILE, BEST_FILE), "drr evaluate --workdir={} writes it again"),
+    RUN_FILE: "remove it, and drr train --workdir={} writes it again",
+}
+
 Record = dict[str, Any]
 
 
 class Damaged(InputError):
     """A file of a run's folder that is no JSON object, or not the one that was written there."""
 
-    def __init__(self, path: Path, why: str, what: str = "not JSON") -> None:
-        super().__init__(f"{path}: {what} ({why}); run that stage again")
+    def __init__(self, path: Path, why: str, what: str = "damaged") -> None:
+        advice = _MEND.get(path.name, "put back a copy").format(path.parent)
+        super().__init__(f"{path}: {what} ({why}); {advice}")
         self.name, self.why, self.what = path.name, why, what
 
 
@@ -91,18 +98,15 @@ def read_file(workdir: str | Path, name: str) -> Record:
     types.
     """
     path = Path(workdir) / name
-    what = "not JSON"
     try:
-        found = files.read_json(path)
-        what = "damaged"
-        found = files.unsealed(found)
+        found = files.unsealed(files.read_json(path))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
-        raise Damaged(path, str(error), what) from None
+        raise Damaged(path, str(error)) from None
     for key, expected in _RUN_TYPES.items() if name == RUN_FILE else ():
         if key in found and not isinstance(found[key], expected):
-            raise Damaged(path, f"{key} is {ascii(found[key])[:40]}", "damaged")
+            raise Damaged(path, f"{key} is {ascii(found[key])[:40]}")
     if name == RECORD_FILE:
         return found
     run = found.pop(RUN, None)
@@ -186,8 +190,7 @@ def read_record(workdir: str | Path) -> Record:
         return read_file(workdir, RECORD_FILE)
     except Damaged as damaged:
         raise InputError(
-            f"{path} is not a run record ({damaged.why}): put back a copy, or give another "
-            "--workdir"
+            f"{path}: damaged ({damaged.why}); put back a copy, or give another --workdir"
         ) from None
 
 

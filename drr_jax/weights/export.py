@@ -101,19 +101,20 @@ def load_folder(folder: str | Path) -> Exported:
         )
     try:
         described = files.unsealed(files.read_json(path))
-        uses_tokens = described["tokenizer"]
-        exported = described["format"] == EXPORT
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}, expected an exported folder") from None
-    except (ValueError, KeyError) as error:
-        raise InputError(f"{path}: not that of an exported folder ({error!r})") from None
-    if not exported:
+    except ValueError as error:
+        raise InputError(
+            f"{path}: damaged, or not that of an exported folder ({error}); copy the folder or "
+            "export it again"
+        ) from None
+    if described.get("format") != EXPORT:
         raise InputError(f"{path}: its format is not {EXPORT!r}")
     check_described(path, described)
     arrays = {name: tensor.read() for name, tensor in open_weights(folder).items()}
     variables = {"params": {}, "batch_stats": {}, **unflatten_dict(arrays, sep="/")}
     check_tokenizer(folder, described)
-    pieces = data.load_tokenizer(folder / data.TOKENIZER_FILE) if uses_tokens else None
+    pieces = data.load_tokenizer(folder / data.TOKENIZER_FILE) if described["tokenizer"] else None
     return Exported(variables, described, pieces)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from drr_jax import files, limits, runs
+from drr_jax import files, json_text, limits, runs
 from drr_jax.errors import InputError
 
 _CUT = "the file was cut short, copy or download it again"
@@ -143,23 +143,13 @@ def open_file(path: Path) -> Tensors:
 
 def _header(text: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=_once)
+        header = json_text.parse(text)
         said = header.pop("__metadata__", {}) if isinstance(header, dict) else None
         if not isinstance(said, dict) or not all(isinstance(text, str) for text in said.values()):
             raise ValueError("no JSON object of tensors")
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"its header is damaged ({_reason(error)})") from None
+    except ValueError as error:
+        raise InputError(f"its header is damaged ({error})") from None
     return header
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, whose names may not repeat: parsers differ on which one counts."""
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{shown(name)} is there twice")
-        found[name] = value
-    return found
 
 
 def _tensors(path: Path, header: dict[str, Any], start: int, size: int) -> Tensors:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from drr_jax import files
+from drr_jax import config_files, files
 from drr_jax.config import Config, flatten
 from drr_jax.errors import InputError
 from drr_jax.report import samples
@@ -141,10 +141,18 @@ def test_a_start_that_died_at_once_can_be_repeated(tmp_path, name):
     assert record.read_record(tmp_path)["seed"] == 0
 
 
+def test_the_file_that_is_damaged_is_named_whatever_is_read(workdir):
+    record.write_file(workdir, record.CONFIG_FILE, {"seed": 0})
+    (workdir / "record.json").write_text("{")
+    with pytest.raises(InputError, match=r"record.json: damaged \(line 1, column 2") as error:
+        config_files.of_run(workdir)
+    assert "not a run's config" not in str(error.value)
+
+
 @pytest.mark.parametrize("content", ["", '{"seed": 0', "[1]", "\xff"])
 def test_a_damaged_record_is_named(workdir, content):
     (workdir / "record.json").write_text(content, encoding="latin-1")
-    with pytest.raises(InputError, match=r"record.json is not a run record \("):
+    with pytest.raises(InputError, match=r"record.json: damaged \("):
         record.check_record(workdir, make(), allow_change=False)
 
 
@@ -176,14 +184,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "Expecting value"),
-        (b'{"steps": 1', "Expecting ','"),
+        (b"", "run.json: damaged (it is empty); "),
+        (b'{"steps": 1', "line 1, column 12: it is cut off there"),
         (b"[]", "it holds a list"),
         (b'{"seconds": "long"}', "seconds is 'long'"),
         (b'{"steps": null}', "steps is None"),
         (b'{"class_prior": 3}', "class_prior is 3"),
         (b'{"test_parts": "part1"}', "test_parts is 'part1'"),
-        (b"\xff", "codec can't decode"),
+        (b"\xff", "line 1, column 1: byte 0xff is no UTF-8"),
     ],
 )
 def test_a_strange_run_json_is_named(tmp_path, content, said):

@@ -91,7 +91,7 @@ def test_folders_that_do_not_count_are_named(tmp_path, capsys):
     said = {
         "going": "not finished (results.json is missing)",
         "early": "not finished (evaluated at step 100 of 750)",
-        "torn": "results.json is not JSON",
+        "torn": "results.json is damaged (line 1, column 9: it is cut off there)",
         "without": "results.json has no scores by class",
         "twin": f"the same config, seed 0 and fold 0 as {tmp_path / 'good'}",
         "stray": "no run (record.json is missing)",

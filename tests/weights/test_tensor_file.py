@@ -107,7 +107,7 @@ def test_writes_what_the_library_reads(tmp_path):
         (raw({"__metadata__": {"a": 3}, "x": F32}), "no JSON object"),
         (
             raw(b'{"x": %b, "x": %b}' % ((json.dumps(F32).encode(),) * 2)),
-            "x is there twice",
+            "'x' is there twice",
         ),
         (raw({"x": F32}, b"\0" * 7), "x ends at byte 8 of 7: the file was cut short"),
         (raw({"x": F32}, b"\0" * 9), "1 bytes follow"),

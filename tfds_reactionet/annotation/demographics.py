@@ -1,6 +1,5 @@
 """Age and ethnicity as DeepFace.analyze estimates them, in the bins of Table 1 (supplement 1.4)."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from drr_jax import json_text
 from drr_jax.errors import InputError, nearest
 from tfds_reactionet.reading import inner_path, read_table, read_text
 
@@ -56,8 +56,8 @@ def read_deepface(path: Path) -> list[Person]:
     Raises InputError naming the entry for anything else.
     """
     try:
-        value = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+        value = json_text.parse(read_text(path), dict)
+    except ValueError as error:
         raise InputError(f"{path}: {error}; expected JSON of DeepFace.analyze results") from error
     if isinstance(value, dict) and not _RESULT_KEYS & value.keys():
         return [_person(name, entry, f"{path}: {name!r}") for name, entry in value.items()]

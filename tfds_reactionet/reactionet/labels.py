@@ -1,6 +1,5 @@
 """ReactioNet's hand-made labels: key frames, captions and demographics (docs/datasets.md 11)."""
 
-import json
 import math
 import statistics
 import unicodedata
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int8, Int64
 
+from drr_jax import json_text
 from drr_jax.errors import InputError, nearest
 from drr_jax.facs import EXPRESSIONS, REACTIONET_AUS, SCENES
 from tfds_reactionet.reading import frame_number, inner_path, read_table, read_text
@@ -194,8 +194,8 @@ def read_captions(csv_path: Path, json_path: Path) -> Captions:
 def _json_pairs(path: Path) -> list[tuple[str, str]]:
     text = read_text(path)
     try:
-        pairs = json.loads(text, object_pairs_hook=list)
-    except (ValueError, RecursionError) as error:
+        pairs = json_text.parse(text, list)
+    except ValueError as error:
         raise InputError(f"{path}: {error}; expected JSON") from error
     shaped = isinstance(pairs, list) and all(
         isinstance(pair, tuple) and isinstance(pair[1], str) for pair in pairs

@@ -3,13 +3,14 @@
 Probabilities of a face are averaged over WINDOW frames in a row; an event is MIN_FRAMES or more
 frames in a row whose average is at least the model's threshold (of expressions and scenes: the
 highest of all; of intensities, averaged likewise: level 2). A frame in which the face was not found
-ends it. Its offset is its last frame, which its duration counts, too. Source: reconstruction;
-onset, apex and offset as behaviour research counts them.
+ends it. Its offset is its last frame, which its duration counts, too: of so many frames at a
+constant rate it is always the same. Source: reconstruction; onset, apex and offset as behaviour
+research counts them.
 """
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from drr_jax import cells, files
+from drr_jax.errors import InputError
 from drr_jax.facs import value_columns
 from drr_jax.predict.model import Model
 from drr_jax.predict.rows import TABLE
@@ -34,6 +36,9 @@ COLUMNS = (
 BINS = 500  # of a drawn trace
 FACES = 24  # whose traces are kept to be drawn
 CHUNK = 20_000  # rows in memory
+DECIMALS = 3
+ROUNDED = 1e-3 + 1e-6  # seconds between two times of whole milliseconds that are lost by rounding
+Row = tuple[int, int, float, np.ndarray]  # frame, face, seconds, probabilities
 
 
 @dataclass
@@ -58,6 +63,12 @@ class Traces:
         if np.isnan(self.time[place]):
             self.time[place] = time
         self.seconds = max(self.seconds, time)
+
+    def along(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Gives the rows on, and adds each."""
+        for frame, face, time, probability in rows:
+            self.add(face, frame, time, probability)
+            yield frame, face, time, probability
 
     def of(self, face: int) -> Float[np.ndarray, "bins classes"]:
         """A face's trace, NaN where it was not seen."""
@@ -85,49 +96,72 @@ SHOWN = 60  # events on the page
 
 
 def write_events(folder: Path, model: Model, frames: int) -> Found:
-    """Writes events.csv from the folder's predictions.csv of `frames` frames, in one pass.
+    """Writes events.csv from the folder's predictions.csv of `frames` frames, some rows at a time.
 
     Its rows go by onset, then by face, then as the model's classes.
     """
-    found = Found()
+    found, path = Found(), folder / TABLE
     found.traces.frames_per_bin = -(-frames // BINS) or 1
-    faces: dict[int, _Face] = {}
-    waiting: list[tuple[int, int, int, list[Any]]] = []  # a heap, by what rows go by
-
-    def take(rows: list[list[Any]]) -> None:
-        for row in rows:
-            heapq.heappush(waiting, (row[2], row[0], model.names.index(row[1]), row))
-
+    period = _period(tables(path, ["frame", "timestamp"]))
+    rows = found.traces.along(_rows(tables(path, _columns(model)), model))
     with files.whole(folder / EVENTS) as raw:
-
-        def write(before: float) -> None:
-            """Writes the events with an onset before a frame."""
-            while waiting and waiting[0][0] < before:
-                row = heapq.heappop(waiting)[-1]
-                found.events += 1
-                found.first += [row] if len(found.first) < SHOWN else []
-                raw.write(cells.csv_lines([map(_text, row)]).encode())
-
         raw.write(cells.csv_lines([COLUMNS]).encode())
-        last = 0
-        for frame, face, time, probability in _read(folder / TABLE, model):
-            if frame != last:
-                for lost in [one for one in faces.values() if one.frame < frame - 1]:
-                    take(faces.pop(lost.face).end())
-                write(min((one.earliest for one in faces.values()), default=frame))
-                last = frame
-            found.traces.add(face, frame, time, probability)
-            if face not in faces:
-                faces[face] = _Face(face, model)
-            take(faces[face].add(frame, time, probability))
-        for one in faces.values():
-            take(one.end())
-        write(np.inf)
+        for row in _in_order(rows, model, period):
+            found.events += 1
+            found.first += [row] if len(found.first) < SHOWN else []
+            raw.write(cells.csv_lines([map(_text, row)]).encode())
     return found
 
 
+def events_of(table: "pd.DataFrame", model: Model) -> "pd.DataFrame":
+    """What `Model.events` returns."""
+    import pandas as pd
+
+    if lacking := [name for name in _columns(model) if name not in table]:
+        raise InputError(
+            f"a table without the column {lacking[0]}: expected one that predict of this model gave"
+        )
+    if np.isnan(np.asarray(table["timestamp"], np.float64)).all():
+        raise InputError(
+            "a table without times: events are of videos; of images that are the frames of one "
+            "predict(..., fps=25) has times"
+        )
+    table = table.sort_values("frame", kind="stable")
+    rows = list(_in_order(_rows([table], model), model, _period([table])))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).round(DECIMALS)
+
+
+def _in_order(rows: Iterable[Row], model: Model, period: float | None) -> Iterator[list[Any]]:
+    """The rows of events.csv, by onset, from rows by frame."""
+    faces: dict[int, _Face] = {}
+    waiting: list[tuple[int, int, int, list[Any]]] = []  # a heap, by what rows go by
+
+    def take(ended: list[list[Any]]) -> None:
+        for row in ended:
+            heapq.heappush(waiting, (row[2], row[0], model.names.index(row[1]), row))
+
+    def ready(before: float) -> Iterator[list[Any]]:
+        """The events with an onset before a frame."""
+        while waiting and waiting[0][0] < before:
+            yield heapq.heappop(waiting)[-1]
+
+    last = 0
+    for frame, face, time, probability in rows:
+        if frame != last:
+            for lost in [one for one in faces.values() if one.frame < frame - 1]:
+                take(faces.pop(lost.face).end())
+            yield from ready(min((one.earliest for one in faces.values()), default=frame))
+            last = frame
+        if face not in faces:
+            faces[face] = _Face(face, model, period)
+        take(faces[face].add(frame, time, probability))
+    for one in faces.values():
+        take(one.end())
+    yield from ready(np.inf)
+
+
 def _text(cell: Any) -> str:
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.{DECIMALS}f}" if isinstance(cell, float) else str(cell)
 
 
 def tables(path: Path, names: list[str]) -> Iterator["pd.DataFrame"]:
@@ -137,11 +171,16 @@ def tables(path: Path, names: list[str]) -> Iterator["pd.DataFrame"]:
     yield from pd.read_csv(path, usecols=names, chunksize=CHUNK)
 
 
-def _read(path: Path, model: Model) -> Iterator[tuple[int, int, float, np.ndarray]]:
-    """(frame, face, seconds, probabilities) of every row with a face."""
+def _columns(model: Model) -> list[str]:
+    """Those of predictions.csv that events are made from."""
+    values = value_columns(model.task, model.names)
+    return ["frame", "face_id", "timestamp", "success", *values]
+
+
+def _rows(parts: Iterable["pd.DataFrame"], model: Model) -> Iterator[Row]:
+    """Every row with a face, of a table in parts."""
     columns = value_columns(model.task, model.names)
-    names = ["frame", "face_id", "timestamp", "success", *columns]
-    for table in tables(path, names):
+    for table in parts:
         table = table.loc[table["success"] > 0]
         values = np.asarray(table[columns], np.float64)
         times = np.asarray(table["timestamp"], np.float64)
@@ -150,11 +189,31 @@ def _read(path: Path, model: Model) -> Iterator[tuple[int, int, float, np.ndarra
             yield int(frame), int(face), time, row
 
 
+def _period(parts: Iterable["pd.DataFrame"]) -> float | None:
+    """Seconds from one frame to the next where that never changes, of a table in parts; else None.
+
+    Files may have their times in whole milliseconds, so that much a time may be off.
+    """
+    least, most, first, last = 0.0, np.inf, (0, 0.0), (0, 0.0)
+    for table in parts:
+        known = table.loc[table["timestamp"].notna()]
+        if known.empty:
+            continue
+        frames, times = (np.asarray(known[name]) for name in ("frame", "timestamp"))
+        last = int(frames[-1]), float(times[-1])
+        first = first if first[0] else (int(frames[0]), float(times[0]))
+        later = frames > first[0]
+        steps, since = frames[later] - first[0], times[later] - first[1]
+        least = ((since - ROUNDED) / steps).max(initial=least)
+        most = ((since + ROUNDED) / steps).min(initial=most)
+    return (last[1] - first[1]) / (last[0] - first[0]) if least <= most < np.inf else None
+
+
 class _Face:
     """Smoothing and events of one face; remembers WINDOW rows and the events that go on."""
 
-    def __init__(self, face: int, model: Model) -> None:
-        self.face, self._model = face, model
+    def __init__(self, face: int, model: Model, period: float | None) -> None:
+        self.face, self._model, self._period = face, model, period
         self._rows: deque[tuple[int, float, np.ndarray]] = deque()
         self._next = 0  # of the rows in the window, the one whose average is due
         self._going: dict[int, list[Any]] = {}
@@ -222,5 +281,7 @@ class _Face:
         frames = offset - onset + 1
         if frames < MIN_FRAMES:
             return []
-        times = [start, at, end, until - start]
+        # Rounded twice, so that what lies half way does not depend on a last bit.
+        duration = round(frames * self._period if self._period else until - start, 6)
+        times = [start, at, end, duration]
         return [[self.face, self._model.names[k], onset, apex, offset, *times, frames, peak]]

@@ -136,6 +136,16 @@ class Model:
             check_rate(fps, "fps=")
         return table_of(self, what, str(faces), largest, fps or 0.0)
 
+    def events(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """When each class began, peaked and ended on each face: events.csv as a table.
+
+        `table` is what `predict` gave of a video, or of images with `fps`; rows may be left out.
+        Raises InputError for a table of another model, and for one without times.
+        """
+        from drr_jax.predict.events import events_of
+
+        return events_of(table, self)
+
     def _apply(self, batch: Batch, method: str, rows: int) -> tuple[np.ndarray, Any]:
         total = len(next(iter(batch.values())))
         parts: list[tuple[np.ndarray, Any]] = []

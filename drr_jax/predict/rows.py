@@ -35,7 +35,7 @@ def columns(model: Model) -> list[str]:
 def rows_of(model: Model, said: Said) -> Iterator[list[Any]]:
     """The rows of a picture; floats as they are, None for what is not known."""
     picture = said.picture
-    time = None if math.isnan(picture.timestamp) else round(picture.timestamp, 3)
+    time = None if math.isnan(picture.timestamp) else round(picture.timestamp, 6)
     if not said.found:
         empty = [None] * len(BOX)
         yield [picture.frame, 0, time, 0.0, 0, *empty, picture.name] + [None] * len(

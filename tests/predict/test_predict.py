@@ -181,7 +181,11 @@ def test_a_video_gives_ids_times_events_and_goes_on_where_it_was(trained, video,
     assert found["frame"].tolist() == list(range(1, 21))
     assert found["success"].tolist() == [int(k not in (7, 8)) for k in range(20)]
     assert set(found["face_id"]) == {0}
-    np.testing.assert_allclose(found["timestamp"], np.arange(20) / 25, atol=2e-3)
+    np.testing.assert_allclose(found["timestamp"], np.arange(20) / 25, atol=1e-6)
+    written = pd.read_csv(tmp_path / "whole" / "events.csv")
+    asked = drr_jax.load(trained)
+    called = asked.events(asked.predict(video))
+    pd.testing.assert_frame_equal(called, written, check_dtype=False, rtol=0, atol=1.1e-3)
     for kept in (1, 9, 300, len(whole) // 2, len(whole) - 3):
         copy = tmp_path / "again"
         shutil.copytree(tmp_path / "whole", copy)

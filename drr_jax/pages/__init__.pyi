@@ -21,5 +21,6 @@ from .names import MEANING as MEANING
 from .names import listed as listed
 from .names import named as named
 from .names import plain as plain
+from .names import plural as plural
 from .names import short as short
 from .names import title_of as title_of

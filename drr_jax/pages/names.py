@@ -55,3 +55,8 @@ def short(name: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """ "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def plural(number: int, one: str) -> str:
+    """Several of `one`, unless the number is 1: "face" -> "faces"."""
+    return one if number == 1 else f"{one}s"

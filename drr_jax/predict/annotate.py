@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from drr_jax import files
+from drr_jax import files, report
 from drr_jax.errors import InputError
 from drr_jax.predict.inputs import Images, Input, Video
 from drr_jax.predict.model import Model
@@ -114,7 +114,7 @@ def draw(model: Model, said: Said) -> Image:
     picture = pixels.copy()
     if said.attention is not None:
         picture = _attended(model, said, picture)
-    bars = (len(model.names) + 2) * ROW
+    bars = (len(model.names) + 2 + (said.attention is not None)) * ROW
     scale = min(LARGEST / max(picture.shape[:2]), max(1.0, bars / picture.shape[0]))
     sides = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -138,9 +138,9 @@ def draw(model: Model, said: Said) -> Image:
     for number, (face, row) in enumerate(zip(said.found, said.probability, strict=True)):
         if number == fits:
             break
-        _bars(
-            panel, number * bars, model, f"face {face.face}", COLOURS[face.face % len(COLOURS)], row
-        )
+        colour = COLOURS[face.face % len(COLOURS)]
+        attended = said.attention is not None
+        _bars(panel, number * bars, model, f"face {face.face}", colour, row, attended)
     if (more := len(said.found) - fits) > 0:
         _text(panel, f"+{more} more", (PANEL - 80, ROW), INK)
     if not said.found:
@@ -155,10 +155,14 @@ def _bars(
     title: str,
     colour: tuple[int, int, int],
     probability: Float[np.ndarray, " classes"],
+    attended: bool,
 ) -> None:
     _text(panel, title, (8, top + ROW), colour)
     left, width = 66, PANEL - 74
     values, counts = probability.tolist(), model.counts(probability).tolist()
+    if attended:
+        what = "orange ones" if any(counts) else "all"
+        _text(panel, f"heat: mean of {what}", (8, top + (len(values) + 2) * ROW), INK)
     for row, (name, p, on) in enumerate(zip(model.names, values, counts, strict=True), 1):
         y = top + (row + 1) * ROW
         limit = model.threshold.get(name)
@@ -177,7 +181,10 @@ def _text(image: Image, words: str, at: tuple[int, int], colour: tuple[int, int,
 
 
 def _attended(model: Model, said: Said, picture: Image) -> Image:
-    """Where it looked, laid over the faces: the mean over the classes that count, or over all."""
+    """Where it looked, laid over the faces: the mean over the classes that count, or over all.
+
+    As bright as the report draws it: by the multiple of an even spread over what was cut out.
+    """
     assert said.attention is not None
     height, width = picture.shape[:2]
     heat = np.zeros((height, width), np.float32)
@@ -185,7 +192,8 @@ def _attended(model: Model, said: Said, picture: Image) -> Image:
     for face, maps, row in zip(said.found, said.attention, said.probability, strict=True):
         on = model.counts(row)
         mean = maps[..., on if on.any() else slice(None)].mean(axis=-1).astype(np.float32)
-        mean = cv2.resize(mean / max(float(mean.max()), 1e-9), (side, side))
+        # Attention by a sigmoid does not add up to 1 by itself.
+        mean = cv2.resize(report.lit(mean / max(float(mean.sum()), 1e-9)), (side, side))
         back = model.crop.transform((height, width), face)
         heat = np.maximum(
             heat,

@@ -5,34 +5,42 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from matplotlib.figure import Figure
 
-from drr_jax import facs, files, pages
+from drr_jax import files, pages
 from drr_jax.predict import events
+from drr_jax.predict.annotate import draw
 from drr_jax.predict.detectors import AUTO, DEFAULT
 from drr_jax.predict.finders import NONE
 from drr_jax.predict.inputs import Images, Input
 from drr_jax.predict.model import Model
 from drr_jax.predict.rows import TABLE
+from drr_jax.predict.shares import SEVERAL, share_figure, shares
 from drr_jax.predict.stream import Said
 
 PAGE = "predictions.html"
-DRAWN = 3  # faces whose traces are drawn, those that are seen longest
+DRAWN = SEVERAL  # faces whose traces are drawn, those that are seen longest
+FEW = 6  # images that are shown whole, with boxes and bars, in place of what they come to together
+SIDE = 1280  # pixels of the longer side of one that is shown
 MOST = 24  # classes of a trace figure: of more those that are most probable at some time
 
 
 class Gallery:
-    """For each class the face on which it was most probable."""
+    """For each class the face on which it was most probable; of few images all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, over: Input) -> None:
         self.first = 0  # picture that was looked at; of those before an earlier start spoke
+        self.few = not over.video and over.length is not None and over.length <= FEW
+        self.drawn: list[tuple[str, UInt8[np.ndarray, "height width 3"]]] = []
         self.best: dict[int, tuple[float, str, int, int, UInt8[np.ndarray, "size size 3"]]] = {}
 
     def add(self, model: Model, said: Said) -> None:
         """Looks at the faces of a picture."""
         self.first = self.first or said.picture.frame
-        if not said.found:
+        if self.few and said.picture.pixels is not None:
+            self.drawn.append((said.picture.name, draw(model, said)))
+        if self.few or not said.found:
             return
         top = said.probability.argmax(axis=0)
         for k, row in enumerate(top.tolist()):
@@ -43,7 +51,8 @@ class Gallery:
                 self.best[k] = (p, name, frame, said.found[row].face, crop)
 
     def cards(self, model: Model) -> list[dict[str, Any]]:
-        """What the page shows of each class."""
+        """What the page shows of each class; a face's number where there are several."""
+        several = any(face for _, _, _, face, _ in self.best.values())
         return [
             {
                 "name": model.names[k],
@@ -51,7 +60,7 @@ class Gallery:
                 "counts": p >= model.threshold.get(model.names[k], 0.5),
                 "where": name,
                 "frame": frame,
-                "face": face,
+                "face": f", face {face}" if several else "",
                 "pixels": crop,
             }
             for k, (p, name, frame, face, crop) in sorted(self.best.items())
@@ -75,15 +84,20 @@ def write_page(
     images: pages.Images = {}
     sections: dict[str, tuple[str, Any]] = {}
     if found is not None and found.traces.faces:
-        drawn = found.traces.faces[:DRAWN]
+        drawn = sorted(found.traces.faces[:DRAWN])
         for face in drawn:
             images[f"trace{face}"] = trace_figure(model, found.traces, face)
         left = len(found.traces.faces) - len(drawn)
         sections["traces"] = ("Over time", {"faces": drawn, "left": left})
-    share = _shares(folder / TABLE, model)
-    if counts["faces"]:
-        images["classes"] = _share_figure(model, share)
-        sections["classes"] = ("How often", {"faces": counts["faces"]})
+    if gallery.few and gallery.drawn:
+        sections["pictures"] = ("What was found", {"drawn": gallery.drawn, "side": SIDE, "first": gallery.first})
+    elif counts["faces"]:
+        each = sorted(found.traces.faces[:DRAWN]) if found is not None else []
+        each = each if len(each) > 1 else []
+        share, rows = shares(folder / TABLE, model, each)
+        called = [f"face {f}, {n:,} frames" for f, n in zip(each, rows.tolist(), strict=False)]
+        images["classes"] = share_figure(model, share, called or ["all faces"])
+        sections["classes"] = ("How often", {"faces": counts["faces"], "each": called})
         sections["peaks"] = (
             f"Where each was {'strongest' if model.task == 'intensity' else 'most probable'}",
             {
@@ -127,13 +141,18 @@ def _title(model: Model) -> str:
 
 
 def _tiles(over: Input, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    what = "frames" if over.video else "images"
-    unread = counts["unread"]
+    what, unread = "frame" if over.video else "image", counts["unread"]
+    face = "face, counted in every frame" if over.video else "face"
+
+    def tile(number: int, one: str, rest: str = "") -> tuple[str, str]:
+        word, *more = one.split(",", 1)
+        return f"{number:,}", ",".join([pages.plural(number, word), *more]) + rest
+
     return [
-        (f"{counts['faces']:,}", "faces"),
-        (f"{counts['pictures']:,}", what),
-        (f"{counts['without'] - unread:,}", f"{what} without a face"),
-        *([(f"{unread:,}", f"{what} that could not be read")] if unread else []),
+        tile(counts["faces"], face),
+        tile(counts["pictures"], what),
+        tile(counts["without"] - unread, what, " without a face"),
+        *([tile(unread, what, " that could not be read")] if unread else []),
         (f"{counts['faces_per_second']:,.1f}", "faces a second, with all that is around it"),
     ]
 
@@ -167,39 +186,6 @@ def _cut(model: Model, faces: str) -> str:
     if crop.kind == "face":
         return f"as in training, margin {crop.margin:g}"
     return "at the size and place that faces have on average in the whole images of training"
-
-
-def _shares(path: Path, model: Model) -> Float[np.ndarray, " classes"]:
-    """Share of the faces on which each class counts."""
-    total, faces = np.zeros(len(model.names)), 0
-    names = [model.task] if model.softmax else [f"{name}_c" for name in model.names]
-    if model.task == "intensity":
-        names = facs.value_columns(model.task, model.names)
-    for table in events.tables(path, ["success", *names]):
-        table = table.loc[table["success"] > 0]
-        faces += len(table)
-        if model.softmax:
-            total += np.array([np.count_nonzero(table[model.task] == n) for n in model.names])
-        else:
-            values = np.asarray(table[names], np.float64)
-            total += (model.counts(values) if model.task == "intensity" else values).sum(axis=0)
-    return total / max(faces, 1)
-
-
-def _share_figure(model: Model, share: Float[np.ndarray, " classes"]) -> bytes:
-    names = [pages.named(name) for name in model.names]
-    figure = Figure(figsize=(pages.WIDTH, 0.7 + 0.26 * len(names)), layout="constrained")
-    axis = figure.add_subplot()
-    places = np.arange(len(names))
-    axis.barh(places, 100 * share, color=pages.BLUE, height=0.62)
-    for place, value in zip(places, share, strict=True):
-        pages.note(axis, f"{100 * value:.0f} %", (100 * value, place), (5, -3.5))
-    axis.set_yticks(places, names, fontsize=9.5)
-    axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.set_xlim(0, max(10.0, 112 * float(share.max(initial=0))))
-    axis.set_xlabel("% of the faces", fontsize=9.5)
-    pages.tidy(axis, "x")
-    return pages.png(figure)
 
 
 def trace_figure(model: Model, traces: events.Traces, face: int) -> bytes:

@@ -5,6 +5,7 @@ from .samples import load_samples as load_samples
 from .samples import samples_file as samples_file
 from .samples import save_samples as save_samples
 from .tuples import heat as heat
+from .tuples import lit as lit
 from .tuples import shaded as shaded
 from .tuples import words as words
 from .write import write_report as write_report

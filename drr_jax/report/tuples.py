@@ -20,19 +20,25 @@ FLOOR = 4.0  # full colour needs at least this many times the attention of an ev
 def heat(
     image: UInt8[np.ndarray, "height width 3"], attention: Float[np.ndarray, "rows columns"]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Lays attention over a grey copy of its image: grey is little, yellow is much.
-
-    The scale is the multiple of an even spread, so a map that looks everywhere looks flat.
-    """
+    """Lays attention over a grey copy of its image: grey is little, yellow is much."""
     height, width = image.shape[:2]
-    times = np.asarray(attention, np.float32) * attention.size
-    share = np.clip(times / max(float(times.max()), FLOOR), 0, 1)
-    soft = Image.fromarray(share).resize((width, height), Image.Resampling.BICUBIC)
+    soft = Image.fromarray(lit(attention)).resize((width, height), Image.Resampling.BICUBIC)
     value = np.clip(np.asarray(soft), 0, 1)[..., None]
     grey = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     colour = colormaps["inferno"](0.3 + 0.65 * value[..., 0])[..., :3] * 255
     alpha = 0.72 * value
     return np.clip(grey[..., None] * (1 - alpha) + colour * alpha, 0, 255).astype(np.uint8)
+
+
+def lit(
+    attention: Float[np.ndarray, "rows columns"],
+) -> Float[np.ndarray, "rows columns"]:
+    """How bright attention that adds up to 1 is drawn, 0 to 1.
+
+    The scale is the multiple of an even spread, so a map that looks everywhere looks flat.
+    """
+    times = np.asarray(attention, np.float32) * attention.size
+    return np.clip(times / max(float(times.max()), FLOOR), 0, 1)
 
 
 def words(tokens: Sequence[str], attention: Float[np.ndarray, "tokens"]) -> list[tuple[str, float]]:

@@ -52,7 +52,7 @@ def watch(
     except InputError as error:
         raise InputError(str(error).replace(str(path), name)) from None
     over.name = name
-    finder, gallery = predict.make_finder(faces, over), predict.Gallery()
+    finder, gallery = predict.make_finder(faces, over), predict.Gallery(over)
     began = told = time.monotonic()
     cut = ""
     with predict.Table(folder, model) as table:

@@ -136,7 +136,7 @@ def test_the_page_counts_apart_names_files_and_the_detector(asked, frames, peopl
     counts = files.unsealed(files.read_json(out / rows.JOB))["summary"]
     assert (counts["without"], counts["unread"]) == (2, 1)
     page = " ".join((out / summary.PAGE).read_text().split())
-    assert "images that could not be read" in page and "mtcnn" in page and ">auto<" not in page
+    assert "image that could not be read" in page and "mtcnn" in page and ">auto<" not in page
     assert "frame4.jpg" in page or "frame1.jpg" in page or "moves." in page
     assert " image 4" not in page
     said = "Of 2 animated or many-paged images the first picture alone was read"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drr_jax import files, runs, stops
+from drr_jax import files, pages, runs, stops
 from drr_jax.errors import InputError, one_line
 from drr_jax.predict import events, notes, prepared, rows, summary
 from drr_jax.predict.annotate import Annotator
@@ -113,7 +113,7 @@ def _run(
     annotator = Annotator(out, model, over) if options.annotate or options.attention else None
     if annotator and annotator.video:
         (out / rows.TABLE).unlink(missing_ok=True)  # a video is written from its start
-    gallery, cut = summary.Gallery(), ""
+    gallery, cut = summary.Gallery(over), ""
     with rows.Table(out, model) as table:
         for frame, boxes in sorted(table.boxes.items()):
             finder.recall(frame, boxes)
@@ -207,7 +207,7 @@ def _line(over: Input, counts: dict[str, Any], page: Path) -> str:
 
 
 def _some(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number} {pages.plural(number, what)}"
 
 
 def _job(options: Options, model: Model, over: Input) -> dict[str, Any]:

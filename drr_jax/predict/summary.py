@@ -90,7 +90,8 @@ def write_page(
         left = len(found.traces.faces) - len(drawn)
         sections["traces"] = ("Over time", {"faces": drawn, "left": left})
     if gallery.few and gallery.drawn:
-        sections["pictures"] = ("What was found", {"drawn": gallery.drawn, "side": SIDE, "first": gallery.first})
+        shown = {"drawn": gallery.drawn, "side": SIDE, "first": gallery.first}
+        sections["pictures"] = ("What was found", shown)
     elif counts["faces"]:
         each = sorted(found.traces.faces[:DRAWN]) if found is not None else []
         each = each if len(each) > 1 else []

@@ -61,6 +61,7 @@ def photo(model: Model, asked: Asked, face: int, caption: str) -> str:
         "faces": _boxes(said, scale),
         "chosen": face,
         "labelled": asked.labelled,
+        "most": MAPS,
         "result": None,
     }
     if said.found:

@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 from raw_bp4d import write_bp4d
 from raw_reactionet import write_raw
 
+from drr_jax import pages
 from drr_jax.errors import InputError, run
 from drr_jax.facs.labels import (
     REACTIONET_AUS,
@@ -29,6 +30,7 @@ from tfds_reactionet.reactionet import DATA_SET
 from tfds_reactionet.statistics import command as statistics
 from tfds_reactionet.statistics import sections
 from tfds_reactionet.statistics.counts import BINS, Counts, count_records
+from tfds_reactionet.statistics.reaction_delay import Series
 from tfds_reactionet.statistics.study import Study, au_shares, read_set
 from tfds_reactionet.statistics.words import au_words, stop_words, vocabulary
 
@@ -277,3 +279,34 @@ def test_the_headroom_of_a_rendered_set() -> None:
     assert set(study.files) == {"headroom.png", "headroom.csv"}
     metadata["headroom"] = []
     assert sections.headroom(study) == "too few people for three folds."
+
+
+@pytest.mark.parametrize(
+    ("lag", "metadata", "words"),
+    [
+        (3, {"rendering": {"dials": {"fps": 5.0}}}, "3 frames later (0.60 s at 5 frames/s)"),
+        (-2, {"options": {"fps": 30.0}}, "2 frames earlier (0.07 s at 30 frames/s)"),
+        (-1, {}, "1 frame earlier"),
+        (0, {}, "in the same frame"),
+    ],
+)
+def test_the_page_says_when_reactions_come(lag: int, metadata: dict[str, Any], words: str) -> None:
+    rng = np.random.default_rng(0)
+    change = rng.gamma(1.0, size=400)
+    counts = SimpleNamespace(series=[Series("s", change, np.roll(change, lag))])
+    said = {"fingerprint": "", "options": {}, **metadata}
+    study = Study("demo", Path(), said, cast(Counts, counts), {}, None, Path(), [], max_lag=9)
+    shown = sections.delay(study)
+    assert isinstance(shown, dict) and shown["when"] == words and shown["found"].stands_out
+    assert f"is highest, 1.000, where reactions come {words}. The" in delay_page(study)
+    study.counts.series[0] = Series("s", change[:8], -change[:8])
+    page = delay_page(study)
+    assert "no lag stands out: the highest mean correlation is -1.000, where reactions" in page
+    assert "Noise reaches 0.707 there: 2/√n of n = 8 pairs of frames" in page
+
+
+def delay_page(study: Study) -> str:
+    """The page with the delay alone, in one line."""
+    shown = {"delay": ("Reaction delay", sections.delay(study))}
+    page = pages.render("statistics.html", title="", study=study, numbers=[], sections=shown)
+    return " ".join(page.split())

@@ -51,14 +51,17 @@ def make_series(
     return Series(sequence, change, onset)
 
 
-def correlation(series: Series, max_lag: int = MAX_LAG) -> Float[np.ndarray, "lags"]:
+def correlation(
+    series: Series, max_lag: int = MAX_LAG
+) -> tuple[Float[np.ndarray, "lags"], Int[np.ndarray, "lags"]]:
     """Pearson correlation of change at t and onset at t + lag, for lag -max_lag .. max_lag.
 
     A positive lag is a reaction after its stimulus. NaN where fewer than MIN_PAIRS frames have
-    both, or where one of them does not vary.
+    both, or where one of them does not vary. The second array is of how many pairs of frames each
+    is, 0 where it is NaN.
     """
     length = len(series.change)
-    values = np.full(2 * max_lag + 1, np.nan)
+    values, pairs = np.full(2 * max_lag + 1, np.nan), np.zeros(2 * max_lag + 1, int)
     for lag in range(-min(max_lag, length - 1), min(max_lag, length - 1) + 1):
         change = series.change[max(0, -lag) : length - max(0, lag)]
         onset = series.onset[max(0, lag) : length - max(0, -lag)]
@@ -68,8 +71,8 @@ def correlation(series: Series, max_lag: int = MAX_LAG) -> Float[np.ndarray, "la
         x, y = change[both] - change[both].mean(), onset[both] - onset[both].mean()
         scale = np.sqrt((x @ x) * (y @ y))
         if scale > 1e-9:
-            values[lag + max_lag] = x @ y / scale
-    return values
+            values[lag + max_lag], pairs[lag + max_lag] = x @ y / scale, both.sum()
+    return values, pairs
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,30 @@ class Delay:
     mean: Float[np.ndarray, " lags"]  # over sequences, NaN where there is none
     error: Float[np.ndarray, " lags"]  # its standard error; NaN for fewer than 3 sequences
     sequences: Int[np.ndarray, " lags"]  # number with a correlation at that lag
+    pairs: Int[np.ndarray, " lags"]  # of frames, over those sequences
     peaks: list[tuple[str, int, float]]  # sequence, lag >= 0 of its highest correlation, that
     most_lags: int  # largest number of lags >= 0 that a sequence was measured at
+
+    @property
+    def noise(self) -> Float[np.ndarray, " lags"]:
+        """What the mean of unrelated frames stays below, at 39 lags of 40; inf without pairs.
+
+        Two standard errors, 2 / sqrt(pairs): a correlation of n independent pairs has 1 / sqrt(n).
+        """
+        return np.divide(
+            2, np.sqrt(self.pairs), out=np.full(len(self.lags), np.inf), where=self.pairs > 0
+        )
+
+    @property
+    def best(self) -> int:
+        """The index of the highest mean: of those above the noise, if any is."""
+        clear = np.where(self.mean > self.noise, self.mean, np.nan)
+        return int(np.nanargmax(self.mean if np.isnan(clear).all() else clear))
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether any lag's mean is above the noise."""
+        return bool(self.mean[self.best] > self.noise[self.best])
 
 
 def measure(all_series: Sequence[Series], max_lag: int = MAX_LAG, shift: int = 0) -> Delay:
@@ -91,8 +116,9 @@ def measure(all_series: Sequence[Series], max_lag: int = MAX_LAG, shift: int = 0
     records pair a reaction with an earlier stimulus, so that much is added to every lag.
     """
     lags = np.arange(-max_lag, max_lag + 1)
-    rows = [correlation(series, max_lag) for series in all_series]
-    table = pd.DataFrame(rows, columns=lags, dtype=np.float64)
+    found = [correlation(series, max_lag) for series in all_series]
+    table = pd.DataFrame([row for row, _ in found], columns=lags, dtype=np.float64)
+    pairs = np.sum([np.zeros(len(lags), int), *(row for _, row in found)], axis=0)
     count, late = table.count(), table.loc[:, 0:]
     peaks = []
     for series, row in zip(all_series, late.to_numpy(), strict=True):
@@ -100,5 +126,5 @@ def measure(all_series: Sequence[Series], max_lag: int = MAX_LAG, shift: int = 0
             best = int(np.nanargmax(row))
             peaks.append((series.sequence, best + shift, float(row[best])))
     error = table.sem().where(count > 2)
-    measured = (lags + shift, table.mean().to_numpy(), error.to_numpy(), count.to_numpy())
+    measured = (lags + shift, table.mean().to_numpy(), error.to_numpy(), count.to_numpy(), pairs)
     return Delay(*measured, peaks, most_lags=int(late.count(axis=1).max()) if peaks else 0)

@@ -237,8 +237,8 @@ def delay(study: Study) -> Shown:
             "no sequence has a stimulus, action units and enough neighbouring frames "
             f"({MIN_PAIRS} beside each other at least)."
         )
-    columns = (found.lags, found.mean, found.error, found.sequences)
-    header = ["lag_frames", "mean", "standard_error", "sequences"]
+    columns = (found.lags, found.mean, found.error, found.sequences, found.pairs)
+    header = ["lag_frames", "mean", "standard_error", "sequences", "frame_pairs"]
     table = pd.DataFrame(dict(zip(header, columns, strict=True)))
     table = table[table["sequences"] > 0]
     study.files |= {
@@ -246,8 +246,21 @@ def delay(study: Study) -> Shown:
         "delay.csv": table_csv(table, index=False, float_format="%.5f"),
         "delay_sequences.csv": csv_text(["sequence", "lag_frames", "correlation"], found.peaks),
     }
+    best = found.best
     return {
         "found": found,
-        "best": int(np.nanargmax(found.mean)),
+        "highest": found.mean[best],
+        "when": _when(int(found.lags[best]), study.rate),
+        "noise": found.noise[best],
+        "pairs": found.pairs[best],
         "median": np.median([lag for _, lag, _ in found.peaks]),
     }
+
+
+def _when(lag: int, rate: float) -> str:
+    """A lag in words, with seconds if the rate is known."""
+    if not lag:
+        return "in the same frame"
+    frames = abs(lag)
+    seconds = f" ({frames / rate:.2f} s at {rate:g} frames/s)" if rate else ""
+    return f"{frames} frame{'s' * (frames > 1)} {'later' if lag > 0 else 'earlier'}{seconds}"

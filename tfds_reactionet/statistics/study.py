@@ -37,6 +37,12 @@ class Study:
         return sum(part["records"] for part in self.metadata["parts"].values())
 
     @property
+    def rate(self) -> float:
+        """Frames a second: a rendered release's dial, else the builder's option; 0 if not known."""
+        dials = self.metadata.get("rendering", {}).get("dials", {})
+        return float(dials.get("fps") or self.metadata["options"].get("fps") or 0.0)
+
+    @property
     def sequences(self) -> list[tuple[str, int]]:
         """(name, records) of every sequence."""
         parts = self.metadata["parts"].values()

@@ -23,7 +23,11 @@ def modules(folder: str) -> set[str]:
 @pytest.mark.parametrize(
     ("start", "folder", "open_to_all"),
     [
-        ("of drr_jax,", "drr_jax", "cells errors facs files json_text limits machine pages stops"),
+        (
+            "of drr_jax,",
+            "drr_jax",
+            "arguments cells errors facs files json_text limits machine pages stops",
+        ),
         ("of tfds_reactionet,", "tfds_reactionet", "build building reading"),
         # its wings have contracts of their own
         ("into drr_jax.models by", "drr_jax/models", "drr encoders systems"),

@@ -1,6 +1,7 @@
 """Turns a raw release into a prepared data set: python -m tfds_reactionet.build NAME[/CONFIG]."""
 
 from drr_jax import stops
+from drr_jax.arguments import Parser
 
 if __name__ == "__main__":
     stops.end_at_once()  # while all this is imported
@@ -220,16 +221,14 @@ Each data set has options of its own: python -m tfds_reactionet.build NAME --hel
 Without data of your own: python -m tfds_reactionet.build reactionet/demo"""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     """The options that all data sets have."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tfds_reactionet.build",
+    parser = Parser(
+        "python -m tfds_reactionet.build",
         usage="python -m tfds_reactionet.build NAME[/CONFIG] [--option=value ...]",
         description=__doc__,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "name",
@@ -276,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
 def _arguments() -> tuple[argparse.Namespace, dict[str, Any]]:
     """The command line: what all data sets have, and the values of the data set's options."""
     parser = _parser()
-    first, _ = parser.parse_known_args()
+    first = parser.begun()
     if first.name is not None:
         dataset = resolve(first.name)[0]
         data_set = building.find_data_set(dataset)

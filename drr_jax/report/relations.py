@@ -10,7 +10,6 @@ in the JSON. A row says which classes (columns) a neighbour of its class speaks 
 columns sum to 1. A run over all folds shows its first; give --workdir=DIR/fold1 for another.
 """
 
-import argparse
 import dataclasses
 import itertools
 import json
@@ -24,6 +23,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from drr_jax import files
+from drr_jax.arguments import Parser
 from drr_jax.cells import table_csv
 from drr_jax.errors import InputError
 from drr_jax.models.drr import extended_adjacency, starting_compatibility
@@ -151,11 +151,7 @@ def _description(
 
 def export_relations() -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m drr_jax.relations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("python -m drr_jax.relations", description=__doc__)
     parser.add_argument("--workdir", required=True, help="folder of an evaluated run")
     parser.add_argument("--out", required=True, help="folder for the tables and the picture")
     args = parser.parse_args()

@@ -8,7 +8,6 @@ finished run, which then keeps its costs in costs.json for `drr_jax.main --mode=
 data shapes matter, so one batch of the config's data set is read. Nothing is trained.
 """
 
-import argparse
 import dataclasses
 import statistics
 import time
@@ -20,6 +19,7 @@ import jax
 
 from drr_jax import config as configs
 from drr_jax import config_files, config_rules, data, launches, models, runs, training
+from drr_jax.arguments import Parser
 from drr_jax.config import Config
 from drr_jax.errors import InputError
 from drr_jax.runs import platform_of, start_devices
@@ -186,8 +186,7 @@ HEAD = (
 
 def measure_costs(argv: Sequence[str] | None = None) -> int:
     """Entry point of `python -m drr_jax.costs`."""
-    text = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("drr_jax.costs", description=__doc__, formatter_class=text)
+    parser = Parser("python -m drr_jax.costs", description=__doc__)
     parser.add_argument("--config", action="append", required=True, help="what to look at")
     parser.add_argument("--reference", required=True, help="what times are compared with")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of steps taken in turns")

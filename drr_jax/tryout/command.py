@@ -12,12 +12,12 @@ pip install 'drr-jax[page]'
 Exit codes: 2 wrong input (one line says what), 130 Ctrl-C, 75 SIGTERM.
 """
 
-import argparse
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 
 from drr_jax import predict
+from drr_jax.arguments import Parser
 from drr_jax.errors import InputError
 from drr_jax.tryout import examples, keeping, serving
 
@@ -26,10 +26,7 @@ PORT, MOST = 7860, 100
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `python -m drr_jax.page`."""
-    text = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "python -m drr_jax.page", description=__doc__, formatter_class=text
-    )
+    parser = Parser("python -m drr_jax.page", description=__doc__)
     parser.add_argument("--model", required=True, help="an exported or a run's folder, hf:NAME")
     parser.add_argument("--selection", help="which checkpoint of a run: last, best or validation")
     parser.add_argument("--host", default="127.0.0.1", help="who may open it; 0.0.0.0 is everybody")

@@ -12,11 +12,11 @@ config.json and preprocessor_config.json beside them say is honoured or refused 
 Nothing is ever unpickled.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
+from drr_jax.arguments import Parser
 from drr_jax.weights import export, push, stablehlo
 from drr_jax.weights.names import detect
 from drr_jax.weights.sources import EXPORT, exported_config, open_weights
@@ -41,11 +41,7 @@ def show(path: Path) -> str:
 
 def main() -> int:
     """Entry point of `python -m drr_jax.weights`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m drr_jax.weights",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("python -m drr_jax.weights", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     shows = commands.add_parser("show", help="what a safetensors file or folder holds")
     shows.add_argument("path", type=Path, help="file or folder")

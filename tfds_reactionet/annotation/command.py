@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from drr_jax.arguments import Parser
 from drr_jax.cells import csv_lines, table_csv
 from drr_jax.errors import InputError
 from tfds_reactionet.annotation import agreement, demographics, review, suspicious
@@ -113,12 +114,8 @@ def _demographics(args: argparse.Namespace) -> None:
         print(f"{attribute:<10} {group:<16} {number:>6}   paper {paper:>4}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tfds_reactionet.annotation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> Parser:
+    parser = Parser("python -m tfds_reactionet.annotation", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     jumps = commands.add_parser(

@@ -1,12 +1,12 @@
 """Runs the user's own OpenFace FeatureExtraction binary on a video or a folder of images."""
 
-import argparse
 import os
 import subprocess
 import tempfile
 from itertools import pairwise
 from pathlib import Path
 
+from drr_jax.arguments import Parser
 from drr_jax.errors import InputError
 from tfds_reactionet.reactionet import Sequence, find_frames
 from tfds_reactionet.reading import VIDEO_SUFFIXES, OpenFaceFile
@@ -102,8 +102,8 @@ def _renumber(path: Path, numbers: list[int]) -> None:
 
 def run_openface() -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tfds_reactionet.openface",
+    parser = Parser(
+        "python -m tfds_reactionet.openface",
         description="Runs OpenFace's FeatureExtraction (academic, non-commercial licence; not "
         "part of this project) and writes the CSV that the ReactioNet builder reads.",
     )

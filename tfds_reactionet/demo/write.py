@@ -7,7 +7,6 @@ No person is shown: faces, stimulus scenes, captions and labels are all made fro
 The layout is that of reactionet/README.md, so that the builder reads it as the real release.
 """
 
-import argparse
 import dataclasses
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from drr_jax import files
+from drr_jax.arguments import Parser
 from drr_jax.cells import csv_lines
 from drr_jax.errors import InputError
 from drr_jax.machine import cores
@@ -214,12 +214,8 @@ def main() -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tfds_reactionet.demo",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> Parser:
+    parser = Parser("python -m tfds_reactionet.demo", description=__doc__)
     add, png = parser.add_argument, "FILE.png"
     add("--out", help="folder to write; must be new, empty or hold the same release")
     preset = "the dials of reactionet/demo or reactionet/world (default %(default)s)"

@@ -1,16 +1,16 @@
 """Prints the searches for reaction videos: python -m tfds_reactionet.reactionet.queries."""
 
-import argparse
 import sys
 
+from drr_jax.arguments import Parser
 from drr_jax.errors import run
 from tfds_reactionet.reactionet.scenes import queries, read_pool
 
 
 def main() -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tfds_reactionet.reactionet.queries",
+    parser = Parser(
+        "python -m tfds_reactionet.reactionet.queries",
         description='Prints the "Reaction to ..." searches, one a line (supplement 1.8).',
     )
     parser.add_argument("--scene", help="only this scene, e.g. film")

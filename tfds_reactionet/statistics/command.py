@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax import pages
+from drr_jax.arguments import Parser
 from drr_jax.errors import InputError
 from tfds_reactionet import annotation
 from tfds_reactionet.annotation import read_people
@@ -106,11 +107,7 @@ def _release(metadata: Any, manual_dir: str | None) -> Path:
 
 def main() -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tfds_reactionet.statistics",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("python -m tfds_reactionet.statistics", description=__doc__)
     parser.add_argument("name", metavar="NAME[/CONFIG]", help="a prepared data set")
     parser.add_argument("--data_dir", help="where prepared sets are (default: $DRR_DATA_DIR, data)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the page and its files")

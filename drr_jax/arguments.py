@@ -12,11 +12,11 @@ from drr_jax.errors import InputError, nearest
 class Parser(argparse.ArgumentParser):
     """argparse, whose errors are InputErrors, and whose flags are written out.
 
-    Its help shows a description of several lines as it is. Subcommands have parsers of this class.
+    Its help shows texts of several lines as they are. Subcommands have parsers of this class.
     """
 
     def __init__(self, prog: str, **settings: Any) -> None:
-        if "\n" in (settings.get("description") or ""):
+        if any("\n" in (settings.get(text) or "") for text in ("description", "epilog")):
             settings["formatter_class"] = argparse.RawDescriptionHelpFormatter
         super().__init__(prog, allow_abbrev=False, **settings)
 

@@ -47,6 +47,7 @@ from drr_jax import (
     cluster,
     config_files,
     config_rules,
+    elsewhere,
     errors,
     launches,
     machine,
@@ -137,8 +138,7 @@ def parse(argv: Sequence[str]) -> Command:
                 hint = "quote the pattern, as in --input='photos/*.jpg'"
         raise InputError(f"argument {positional[0]!r} is not a flag; {hint}")
     mode = str(values["mode"].value)
-    if mode not in MODES:
-        raise InputError(f"--mode={mode}: {nearest(mode, MODES)}")
+    _check_mode(mode)
     planned = plan.asked_of(values, mode)
     if asked := predict.options_of(values, mode, values["workdir"].value or ""):
         if any(re.match("--?config", argument) for argument in argv):
@@ -185,10 +185,18 @@ def plain_flags(argv: Sequence[str]) -> list[str]:
         if said := next((a for a in rest[1:] if re.match("--?mode(=|$)", a)), ""):
             raise InputError(f"{rest[0]} and {said}: give the mode once")
         rest[0] = f"--mode={rest[0]}"
+    for argument in rest:  # before its flags, which drr does not know
+        if found := re.fullmatch("--?mode=(.*)", argument):
+            _check_mode(found[1])
     for index, argument in enumerate(rest):
         if found := re.fullmatch("--?config=(.+)", argument):
             rest[index] = f"--config={launches.find(found[1])}"
     return [program, *rest]
+
+
+def _check_mode(mode: str) -> None:
+    if mode not in MODES:
+        raise InputError(f"--mode={mode}: {elsewhere.instead(mode) or nearest(mode, MODES)}")
 
 
 def help_text(values: flags.FlagValues, predicts: bool) -> str:

@@ -1,6 +1,7 @@
 """The command line: overrides, launch arguments, and one clear line for whatever is wrong."""
 
 import dataclasses
+import importlib.util
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drr_jax import config as configs
-from drr_jax import config_rules, files, launches, main, runs
+from drr_jax import config_rules, elsewhere, files, launches, main, runs
 from drr_jax.errors import InputError
 from drr_jax.keys import helps, ranges
 
@@ -258,6 +259,30 @@ def test_launch_files_are_found_by_name_and_by_path(tmp_path, monkeypatch):
     said = one_line("--config=reactoinet:demo", "--workdir=x")
     assert "reactoinet:demo" in said and "did you mean reactionet" in said
     assert "known: ablation, affectnet" in one_line("--config=qqq", "--workdir=x")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("export --workdir=a --out=b", "drr_jax.weights export --workdir=RUN --out=DIR"),
+        ("weights export --workdir=a", "the command is python -m drr_jax.weights --help"),
+        ("page --model=a --port=0", "the command is python -m drr_jax.page --model=RUN"),
+        ("build bp4d", "the command is python -m tfds_reactionet.build NAME"),
+        (
+            "--mode=push a hf:a/b",
+            "the command is python -m drr_jax.weights push FOLDER hf:ORG/NAME",
+        ),
+        ("--mode export", "the command is python -m drr_jax.weights export"),
+    ],
+)
+def test_a_command_of_another_module_is_told(line, said):
+    assert said in one_line(*line.split())
+
+
+def test_the_commands_that_are_told_are_there():
+    for command in elsewhere.COMMANDS.values():
+        words = command.split()
+        assert words[0] == "drr" or importlib.util.find_spec(words[2])
 
 
 def test_a_mode_is_said_once():

@@ -8,7 +8,7 @@ With --release, the ReactioNet tree that was prepared, detectors look at its fra
 are cut by the landmarks of its OpenFace CSVs, too. Of a model of face crops that is the crop of
 training; of a model of whole images it is what a detector is to be held against, since any face
 that is looked for is put where the training images have theirs on average. Faces that are not found
-count as "no action unit". Docs: docs/predict.md.
+count as "no action unit". About 25 minutes on two cores. Docs: docs/predict.md.
 """
 
 import argparse

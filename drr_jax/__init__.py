@@ -6,6 +6,7 @@
     drr_jax.evaluate("runs/demo")
     model = drr_jax.load("runs/demo")
     table = model.predict("video.mp4")
+    events = model.events(table)
 
 Nothing is loaded before it is asked for.
 """

@@ -29,7 +29,8 @@ TEXTS = {
     "face, framed as in training), or OpenFace's CSV, or a folder with one for each image",
     "format": "Of the predictions: csv or parquet",
     "selection": "Which checkpoint of a run's folder: last, best or validation",
-    "on": "With --mode=evaluate and --model: another data set, as in disfa or bp4d/rgb:part3",
+    "on": "With --mode=evaluate and --model: another data set, or parts of one, as in "
+    "reactionet/demo:part1 or disfa",
     "data_dir": "Where prepared data sets are, for --on and --input=SET:PART",
 }
 SWITCHES = {

@@ -126,9 +126,8 @@ class Model:
 
         `what` is an array uint8 [height, width, 3] or [images, height, width, 3] of RGB pixels, a
         path (an image, a folder of images, a pattern of names, a video), or a list of paths. The
-        columns are those that `python -m drr_jax.main --mode=predict` writes, and `faces`,
-        `largest` and `fps` its options: with `fps`, image files are frames of a video. Raises
-        InputError for what cannot be read.
+        columns are those that `drr predict` writes, and `faces`, `largest` and `fps` its options:
+        with `fps`, image files are frames of a video. Raises InputError for what cannot be read.
         """
         from drr_jax.predict.job import table_of
 

@@ -35,8 +35,8 @@ model = drr_jax.load("FOLDER")  # or "hf:ORG/NAME@REVISION"
 table = model.predict("video.mp4")
 ```
 
-`python -m drr_jax.main --mode=predict --model=FOLDER --input=video.mp4 --out=DIR` writes the same
-as CSV. A run whose encoder of the face starts from these weights:
+`drr predict --model=FOLDER --input=video.mp4 --out=DIR` writes the same as CSV. A run
+whose encoder of the face starts from these weights:
 `--config.model.encoders.R.weights=FOLDER`."""
 TITLES = {
     "au": "facial action units",

@@ -21,6 +21,8 @@ from drr_jax.predict.video import VIDEOS, Camera, Video
 from tfds_reactionet import reading
 
 PHOTOS = (*reading.IMAGE_SUFFIXES, ".webp", ".gif", ".ppm", ".pgm", ".jp2")
+# What else is taken for one: each is named as unread, and not left out in silence.
+UNREAD = (".heic", ".heif", ".avif")
 MOVING = (".gif", ".png", ".apng", ".webp", ".tif", ".tiff")  # that may hold several pictures
 FORMATS = ("GIF", "PNG", "WEBP", "TIFF")  # Pillow's names of these
 JOB = "predict.json"  # a folder that has it holds predictions: its pictures are no input
@@ -52,8 +54,7 @@ def open_input(what: str, option: str = OPTION) -> Input:
         return Images([path], path.parent, what)
     found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=_natural)
     within = _before_wildcards(path)
-    pictures = (file for file in found if file.suffix.lower() in PHOTOS)
-    if chosen := _once(_without_ours(pictures, within)):
+    if chosen := _once(_without_ours(filter(_is_photo, found), within)):
         return Images(chosen, _common(chosen), what)
     if found:
         raise InputError(
@@ -86,9 +87,14 @@ def _without_ours(files: Iterable[Path], within: Path) -> list[Path]:
     return [file for file in files if not ours(file.parent)]
 
 
+def _is_photo(path: Path) -> bool:
+    """Whether a name is an image's; ._a.jpg is what macOS keeps of a.jpg on other disks."""
+    return path.suffix.lower() in (*PHOTOS, *UNREAD) and not path.name.startswith("._")
+
+
 def _of_folder(path: Path, what: str, option: str) -> "Images":
-    chosen = [file for file in path.rglob("*") if file.suffix.lower() in PHOTOS]
-    chosen = _without_ours((file for file in chosen if not file.is_dir()), path)
+    chosen = (file for file in path.rglob("*") if _is_photo(file) and not file.is_dir())
+    chosen = _without_ours(chosen, path)
     chosen.sort(key=_natural)
     if not chosen:
         raise InputError(

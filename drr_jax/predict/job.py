@@ -12,7 +12,7 @@ import numpy as np
 
 from drr_jax import files, pages, runs, stops
 from drr_jax.errors import InputError, one_line
-from drr_jax.predict import events, notes, prepared, rows, summary
+from drr_jax.predict import events, notes, opencv, prepared, rows, summary
 from drr_jax.predict.annotate import Annotator
 from drr_jax.predict.command import Options
 from drr_jax.predict.finders import Finder, OpenFaceFaces, make_finder
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 GATHER = 32  # pictures whose rows are written at once
 
 
+@opencv.quiet()
 def predict(options: Options) -> str:
     """Writes a folder of predictions, or goes on with one; returns what to say of it, in lines.
 

@@ -114,6 +114,17 @@ def test_predictions_within_the_input_are_no_input(asked, photos, capsys):
     assert len(pd.read_csv(photos / "out2" / rows.TABLE)) == 2
 
 
+def test_photos_of_telephones_are_named_and_files_of_macos_passed_over(asked, photos, tmp_path):
+    (photos / "c.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (photos / "._a.jpg").write_bytes(b"\0\x05\x16\x07")
+    assert inputs.open_input(f"{photos}/*").names == ["a.jpg", "b.jpg", "c.HEIC"]
+    said = (
+        r"1 of 3 images could not be read, the first c\.HEIC: a HEIC photo, which is not read; save"
+    )
+    with pytest.raises(InputError, match=said):
+        command(f"--model={asked.name}", f"--input={photos}", f"--out={tmp_path / 'out'}")
+
+
 def test_patterns_take_files_and_each_once(asked, photos):
     (photos / "folder.jpg").mkdir()
     (photos / "ring").symlink_to("..", target_is_directory=True)

@@ -16,6 +16,7 @@ from PIL import Image, TiffImagePlugin
 from drr_jax import limits
 from drr_jax.errors import InputError
 from tfds_reactionet.reading.placing import Fit, Placement
+from tfds_reactionet.reading.unread import reason
 
 JPEG_QUALITY = 95
 _JPEG = b"\xff\xd8\xff"
@@ -70,7 +71,7 @@ def decode(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
     except cv2.error as error:
         raise BadImageError(str(error)) from error
     if image is None:
-        raise BadImageError("not an image, or cut off")
+        raise BadImageError(reason(data))
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -119,7 +120,7 @@ def _check_header(data: bytes) -> None:
             f"more than {limits.IMAGE_PIXELS / 1e6:.0f} megapixels ({error}); scale it down"
         ) from error
     except Exception as error:  # Pillow raises many kinds
-        raise BadImageError("not an image, or cut off") from error
+        raise BadImageError(reason(data)) from error
 
 
 def _check_pixels(height: int, width: int) -> None:

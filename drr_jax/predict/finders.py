@@ -150,13 +150,13 @@ class OpenFaceFaces(Finder):
 
     def __init__(self, path: Path, over: Input, largest: bool) -> None:
         self.path, self._largest = path, largest
-        self._folder: reading.LandmarkFolder | None = None
+        self._files: list[Path] = []  # a CSV for each image, if they are of a folder
         self._by_frame: dict[int, list[Found]] = {}
         self.times: dict[int, float] = {}  # seconds of frames, if the CSV knows any
         if path.is_dir():
             if not isinstance(over, Images):
                 raise InputError(f"--faces={path}: a folder, and one CSV is expected for a video")
-            self._folder, self._images = reading.LandmarkFolder(path), over
+            self._files = _one_each(path, over)
             return
         if not path.is_file():
             raise InputError(f"--faces={path}: no such file; expected a CSV that OpenFace wrote")
@@ -174,20 +174,31 @@ class OpenFaceFaces(Finder):
 
     def without_row(self, pictures: int) -> int:
         """How many of so many pictures the CSV has no row of; those have no face."""
-        return 0 if self._folder else pictures - len(self._by_frame)
+        return 0 if self._files else pictures - len(self._by_frame)
 
     def find(self, picture: Picture) -> list[Found]:
         found = self._by_frame.get(picture.frame, [])
-        if self._folder is not None:
-            path = self._folder.find(self._images.paths[picture.frame - 1])
-            if path is None:
-                raise InputError(
-                    f"--faces={self.path}: no CSV for {picture.name}; expected one for each image"
-                )
-            found = [face for faces in _read(path, reading.STILL)[0].values() for face in faces]
+        if self._files:
+            file = self._files[picture.frame - 1]
+            found = [face for faces in _read(file, reading.STILL)[0].values() for face in faces]
         if self._largest and found:
             found = [max(found, key=lambda face: face.box.area if face.box else 0.0)]
         return found
+
+
+def _one_each(folder: Path, over: Images) -> list[Path]:
+    """The CSV of each image. Raises InputError if one has none, or one that is another's, too."""
+    landmarks = reading.LandmarkFolder(folder)
+    found = [landmarks.find(path) for path in over.paths]
+    named = zip(found, over.paths, over.names, strict=True)
+    if lacking := [(path, name) for file, path, name in named if file is None]:
+        (path, name), *_ = lacking
+        raise InputError(
+            f"--faces={folder}: no CSV for {len(lacking)} of {over.length} images, the first "
+            f"{name}; expected one for each, by its name, as in {path.stem}.csv"
+        )
+    landmarks.check(over.paths)
+    return [file for file in found if file is not None]
 
 
 def _read(path: Path, needed: Sequence[str]) -> tuple[dict[int, list[Found]], dict[int, float]]:

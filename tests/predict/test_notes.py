@@ -188,3 +188,21 @@ def test_the_documented_names_are_those_of_py_feat(asked, frames):
     given["table"] = spoken
     exec(code.split("\nfex = ")[0], given)
     assert list(given["named"]) == ["expression", "happiness", "sadness", "fear"]
+
+
+def test_images_without_a_csv_are_counted_before_the_work(asked, frames, tmp_path):
+    csvs, out = tmp_path / "csvs", tmp_path / "out"
+    csvs.mkdir()
+    ask = (f"--model={asked.name}", f"--input={frames}", f"--faces={csvs}", f"--out={out}")
+    for number in (1, 2, 4, 5, 6, 7, 8, 10):
+        openface(csvs / f"frame{number}.csv", [(1, 0)])
+    with pytest.raises(InputError, match="no CSV for 2 of 10 images, the first frame3"):
+        command(*ask)
+    assert not out.exists()
+    for number in (3, 9):
+        openface(csvs / f"frame{number}.csv", [(1, 0)])
+    assert command(*ask) == 0
+    (frames / "again").mkdir()
+    shutil.copy(frames / "frame1.jpg", frames / "again")
+    with pytest.raises(InputError, match=r"frame1\.csv: is it of .*Expected one for each"):
+        command(*ask[:-1], f"--out={tmp_path / 'other'}")

@@ -44,22 +44,10 @@ def predict(options: Options) -> str:
     finder = _finder(over, options.faces, options.largest, options.fps)
     job = _job(options, model, over)
 
-    def refuse() -> None:
-        raise InputError(f"--out={out}: another process is predicting there; wait for it")
-
-    lock = out.with_name(f".{out.name}.lock")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        lock.touch()
-    except OSError as error:
-        raise InputError(f"--out={out} cannot be made: {error.strerror}; give another") from None
-    with files.locked(lock, refuse):
-        try:
-            if rows.claim(out, job):
-                return _done_before(out)
-            return _run(options, out, model, over, finder, job)
-        finally:
-            lock.unlink(missing_ok=True)
+    with rows.alone(out):
+        if rows.claim(out, job):
+            return _done_before(out)
+        return _run(options, out, model, over, finder, job)
 
 
 def _done_before(out: Path) -> str:

@@ -1,5 +1,6 @@
 """predictions.csv: a row a face a picture, written as the model speaks, and gone on with later."""
 
+import contextlib
 import csv
 import io
 import json
@@ -16,7 +17,7 @@ from drr_jax.predict.model import Model, class_cells, class_columns
 from drr_jax.predict.stream import Said
 from tfds_reactionet.reading import Box
 
-TABLE = "predictions.csv"
+TABLE, LOCK = "predictions.csv", ".lock"
 # As OpenFace has them; then the box, as py-feat has it, and the file that a picture is of.
 BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore")
 HEAD = ("frame", "face_id", "timestamp", "confidence", "success", *BOX, "input")
@@ -141,10 +142,48 @@ class Table:
         files.write_whole(self.path, head + again.encode())
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Within it no other process predicts into `folder`, which is made; gone again if it is empty.
+
+    Raises InputError, with nothing written, if another does, if it cannot be made, or if it holds
+    something else.
+    """
+    if folder.exists() and not (folder / JOB).exists():
+        begun = rf"\.{re.escape(JOB)}\.[0-9a-f]+{re.escape(files.PART)}|{re.escape(LOCK)}(\.lease)?"
+        there = sorted(path.name for path in folder.iterdir())
+        if names := [name for name in there if not re.fullmatch(begun, name)]:  # and killed there
+            raise InputError(
+                f"--out={folder} holds {names[0]} but no {JOB}: expected a new folder or that of "
+                "an earlier prediction; give another --out"
+            )
+
+    def refuse() -> None:
+        raise InputError(f"--out={folder}: another process is predicting there; wait for it")
+
+    lock = folder / LOCK
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError as error:
+        what = "written" if folder.is_dir() else "made"
+        raise InputError(
+            f"--out={folder} cannot be {what}: {error.strerror}; give another"
+        ) from None
+    with files.locked(lock, refuse):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
 def claim(folder: Path, job: Mapping[str, Any]) -> bool:
     """Makes `folder` that of this job, or finds that it is; returns whether the job is done.
 
-    Raises InputError, with nothing written, for a folder of something else.
+    What a killed process left unfinished is removed. Raises InputError, with nothing written, for
+    a folder of another job.
     """
     kept = folder / JOB
     mine = json.loads(json.dumps(dict(job)))
@@ -159,15 +198,12 @@ def claim(folder: Path, job: Mapping[str, Any]) -> bool:
                     f"--out={folder} holds another prediction: its {key} was "
                     f"{shown(found.get(key))}, is {shown(value)}; give another --out"
                 )
-        return bool(found.get("done"))
-    begun = re.compile(rf"\.{re.escape(JOB)}\.[0-9a-f]+{re.escape(files.PART)}")  # and killed
-    there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if names := [name for name in there if not begun.fullmatch(name)]:
-        raise InputError(
-            f"--out={folder} holds {names[0]} but no {JOB}: expected a new folder or that of an "
-            "earlier prediction; give another --out"
-        )
-    folder.mkdir(exist_ok=True)
+        if found.get("done"):
+            return True
+    for part in folder.rglob(f".*{files.PART}"):
+        part.unlink()
+    if kept.exists():
+        return False
     files.write_json(kept, files.sealed({**mine, "done": False}))
     return False
 

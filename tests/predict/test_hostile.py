@@ -76,8 +76,23 @@ def test_a_pattern_finds_no_predictions_of_before(asked, photos):
 def test_what_a_kill_left_of_the_first_file_is_no_prediction(asked, photos, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    (out / f".predict.json.0123abcd{files.PART}").touch()
+    for left in (f".predict.json.0123abcd{files.PART}", rows.LOCK):
+        (out / left).touch()
     assert command(f"--model={asked.name}", f"--input={photos}", f"--out={out}") == 0
+    assert not list(out.glob(".*")) and [path.name for path in tmp_path.glob("*out*")] == ["out"]
+
+
+def test_one_process_predicts_into_a_folder(asked, photos, tmp_path):
+    out = tmp_path / "new" / "out"
+    ask = (f"--model={asked.name}", f"--input={photos}", f"--out={out}")
+    with rows.alone(out), pytest.raises(InputError, match="another process is predicting there"):
+        command(*ask)
+    assert not out.exists()  # nothing was put into it
+    (tmp_path / "thesis.tex").write_text("dear to me")
+    refused = pytest.raises(InputError, match=r"holds new but no predict\.json")
+    with refused, rows.alone(tmp_path):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "photos", "thesis.tex"]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +172,7 @@ def test_what_could_not_be_read_before_a_stop_is_still_said_after_it(asked, phot
     assert "from image 3 on" in " ".join((out / "predictions.html").read_text().split())
 
 
-@pytest.mark.parametrize("out", ["/", "photos/a.jpg", "photos/a.jpg/x", "/proc/x", "x" * 254])
+@pytest.mark.parametrize("out", ["/", "photos/a.jpg", "photos/a.jpg/x", "/proc/x", "x" * 256])
 def test_what_can_be_no_folder_is_one_line(asked, photos, monkeypatch, out):
     monkeypatch.chdir(photos.parent)
     with pytest.raises(InputError, match=f"--out={out}"):

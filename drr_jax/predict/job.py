@@ -91,7 +91,7 @@ def predict_split(options: Options) -> str:
 def _folder(said: str) -> Path:
     """The folder for what is predicted. Raises InputError for what can be none."""
     out = Path(os.path.abspath(Path(said).expanduser()))  # `.` has no name
-    if not out.name or (out.exists() and not out.is_dir()):
+    if not out.name or (os.path.exists(out) and not out.is_dir()):  # Path.exists raises for some
         raise InputError(f"--out={said}: expected a new folder, or that of an earlier prediction")
     return out.parent / out.name if Path(said).name in ("", "..") else Path(said).expanduser()
 

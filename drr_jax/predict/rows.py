@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -149,7 +150,7 @@ def alone(folder: Path) -> Iterator[None]:
     Raises InputError, with nothing written, if another does, if it cannot be made, or if it holds
     something else.
     """
-    if folder.exists() and not (folder / JOB).exists():
+    if os.path.isdir(folder) and not (folder / JOB).exists():
         begun = rf"\.{re.escape(JOB)}\.[0-9a-f]+{re.escape(files.PART)}|{re.escape(LOCK)}(\.lease)?"
         there = sorted(path.name for path in folder.iterdir())
         if names := [name for name in there if not re.fullmatch(begun, name)]:  # and killed there
@@ -166,7 +167,7 @@ def alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.touch()
     except OSError as error:
-        what = "written" if folder.is_dir() else "made"
+        what = "written" if os.path.isdir(folder) else "made"
         raise InputError(
             f"--out={folder} cannot be {what}: {error.strerror}; give another"
         ) from None

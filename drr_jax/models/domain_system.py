@@ -18,6 +18,7 @@ from drr_jax.models.encoders import (
 )
 from drr_jax.models.rows import devices, own_rows
 from drr_jax.models.system import System, batch_key
+from drr_jax.models.vectors import mean_of_known
 
 
 class DomainSystem(System):
@@ -112,10 +113,8 @@ class DomainSystem(System):
         if domain == SOUND:
             size, height, width, channels = features.shape
             features = features.reshape(size, height * width, channels)
-            known = positions_heard(read, height, width)[..., None]
-        else:
-            known = (read != PAD)[..., None]
-        return (features.astype(jnp.float32) * known).sum(1) / jnp.maximum(known.sum(1), 1)
+            return mean_of_known(features, positions_heard(read, height, width))
+        return mean_of_known(features, read != PAD)
 
     @nn.nowrap
     def mean_answer(self, outputs: Mapping) -> Float[Array, "batch classes"]:

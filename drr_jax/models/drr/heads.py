@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from drr_jax.models.vectors import unit
+from drr_jax.models.vectors import mean_of_known, unit
 
 
 class ClassEmbedding(nn.Module):
@@ -26,8 +26,7 @@ class ClassEmbedding(nn.Module):
         """Returns attention [batch, positions, classes] and embedding [batch, classes, features];
         masked positions get no attention. Steps 2 to 6 of method 9.1."""
         dtype = feature_map.dtype
-        local = nn.Dense(self.features, dtype=dtype, name="reduce")(feature_map)
-        local = nn.relu(nn.LayerNorm(dtype=dtype, name="norm_in")(local))
+        local = nn.relu(nn.Dense(self.features, dtype=dtype, name="reduce")(feature_map))
         scores = nn.Dense(self.classes, dtype=dtype, name="attend")(local)
         if mask is not None:
             scores = jnp.where(mask[..., None], scores, jnp.finfo(scores.dtype).min)
@@ -38,12 +37,15 @@ class ClassEmbedding(nn.Module):
         subspace = self.param("subspace", initialiser, (self.classes, self.features, self.features))
         bias = self.param("subspace_bias", nn.initializers.zeros, (self.classes, self.features))
         projected = jnp.einsum("bnk,nke->bne", region, subspace.astype(dtype)) + bias
-        embedding = nn.relu(nn.LayerNorm(name="norm_out")(projected))
-        return {"attention": attention, "embedding": embedding}
+        return {"attention": attention, "embedding": nn.relu(projected)}
 
 
 class ClassHead(ClassEmbedding):
-    """A class embedding with a logit for every class."""
+    """A class embedding with a logit for every class.
+
+    Beside the embeddings a linear layer reads the mean of the features, as the plain network's
+    does: from random numbers embeddings alone learn later (docs/method.md 9.1, step 7).
+    """
 
     @nn.compact
     def __call__(
@@ -53,7 +55,9 @@ class ClassHead(ClassEmbedding):
     ) -> dict[str, Array]:
         """Returns what the embedding does and logits [batch, classes]: step 7 of method 9.1."""
         out = super().__call__(feature_map, mask)
-        return out | {"logits": class_scores(self, out["embedding"], "classify", "classify_bias")}
+        logits = class_scores(self, out["embedding"], "classify", "classify_bias")
+        plain = nn.Dense(self.classes, use_bias=False, name="plain")
+        return out | {"logits": logits + plain(mean_of_known(feature_map, mask))}
 
 
 class ClassScores(nn.Module):

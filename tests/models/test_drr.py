@@ -11,6 +11,7 @@ from drr_jax import config_rules
 from drr_jax.facs import labels as facs
 from drr_jax.models import catalog as systems
 from drr_jax.models import losses
+from drr_jax.models.drr.heads import ClassHead
 
 PRIOR = facs.au_prior(facs.REACTIONET_AUS_12)
 
@@ -119,6 +120,20 @@ def test_modalities_of_one_face_are_domains_like_others():
     weights = {"graph": config.loss.lambda_graph, "contrast": config.loss.lambda_contrast}
     weighted = sum(weights.get(name.split("/")[1], 1) * term for name, term in terms.items())
     np.testing.assert_allclose(total, weighted, rtol=1e-6)
+
+
+def test_a_logit_reads_its_embedding_and_the_mean_of_the_features():
+    rng = np.random.default_rng(0)
+    features, mask = rng.normal(size=(2, 5, 7)).astype(np.float32), np.ones((2, 5), bool)
+    mask[1, 3:] = False
+    head = ClassHead(classes=3, features=4)
+    variables = head.init(jax.random.key(0), features, mask)
+    out, weights = head.apply(variables, features, mask), variables["params"]
+    mean = np.stack([features[0].mean(0), features[1, :3].mean(0)])
+    expected = np.einsum("bnk,nk->bn", out["embedding"], weights["classify"])
+    expected += weights["classify_bias"] + mean @ weights["plain"]["kernel"]
+    np.testing.assert_allclose(out["logits"], expected, rtol=1e-4, atol=1e-5)
+    assert float(out["embedding"].min()) == 0  # behind a ReLU
 
 
 def test_text_padding_does_not_change_the_words():

@@ -7,7 +7,7 @@ import pytest
 import small_system
 from jax.test_util import check_grads
 
-from drr_jax.models.vectors import length, unit
+from drr_jax.models.vectors import length, mean_of_known, unit
 
 
 def test_directions_have_length_one_and_lengths_are_right():
@@ -38,3 +38,13 @@ def test_a_class_that_nothing_reaches_leaves_the_gradient_of_drr_finite():
     weights, key = system.only(batch, "loss/contrast"), jax.random.key(0)
     _, gradient = system.gradient(dead, batch, key, weights)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(gradient)))
+
+
+def test_a_mean_is_of_what_is_known_and_nothing_where_nothing_is():
+    features = jnp.arange(12.0).reshape(2, 3, 2)
+    known = jnp.array([[True, False, True], [False, False, False]])
+    np.testing.assert_allclose(mean_of_known(features, known), [[2, 3], [0, 0]])
+    np.testing.assert_allclose(mean_of_known(features), [[2, 3], [8, 9]])
+    slope = jax.grad(lambda f: mean_of_known(f, known).sum())(features)
+    np.testing.assert_allclose(slope[0], [[0.5, 0.5], [0, 0], [0.5, 0.5]])
+    assert not slope[1].any()

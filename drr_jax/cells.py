@@ -33,9 +33,23 @@ def plain(text: str) -> str:
     return text[1:] if _GUARDED.match(text) else text
 
 
+class _Lines:
+    """Ends lines with a newline alone, where csv adds a carriage return.
+
+    Told to add one, csv quotes texts that have one, as readers need; from Python 3.13 it always
+    does.
+    """
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+
+    def write(self, line: str) -> int:
+        return self._text.write(line.removesuffix("\r\n") + "\n")
+
+
 def row_writer(text: IO[str]) -> Callable[[Iterable[Any]], object]:
     """What writes a row of cells, neutral, to a file that was opened with newline=""."""
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(_Lines(text), lineterminator="\r\n")
     return lambda row: writer.writerow([neutral(cell) for cell in row])
 
 

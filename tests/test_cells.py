@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from drr_jax.cells import neutral, plain, table_csv
+from drr_jax.cells import csv_lines, neutral, plain, table_csv
 from tfds_reactionet.building.outputs import csv_text
 from tfds_reactionet.reading import read_table
 
@@ -40,6 +40,16 @@ def test_a_table_of_texts_and_numbers(tmp_path) -> None:
     assert path.read_text() == "subject,age\n'=cmd(),-1\n'@S1,20.5\nS'1,\n"
     rows = [row for _, row in read_table(path, ("subject", "age"))]
     assert [row["subject"] for row in rows] == ["=cmd()", "@S1", "S'1"]
+
+
+@given(st.lists(st.text(), min_size=1))
+@example(["a\rb", "c\nd", "e\r\n", "\r\n"])
+@example([""])
+def test_a_row_of_any_texts_comes_back(texts: list[str]) -> None:
+    text = csv_lines([["1", *texts], ["2"]])
+    assert text.endswith("\n2\n") and not text.endswith("\r\n")
+    found = list(csv.reader(io.StringIO(text, newline="")))
+    assert [[plain(cell) for cell in row] for row in found] == [["1", *texts], ["2"]]
 
 
 def test_tables_of_pandas_keep_their_numbers() -> None:

@@ -173,6 +173,8 @@ class Images:
         """A picture by its number, from 1 on."""
         path, pixels, problem = self.paths[number - 1], None, ""
         try:
+            if path.exists() and not path.is_file():  # a pipe may never end
+                raise InputError("no file, but a folder, a pipe or a device")
             pixels = reading.decode(files.read_at_most(path, limits.IMAGE_BYTES))
         except (reading.BadImageError, InputError) as error:
             problem = str(error)

@@ -40,8 +40,9 @@ def write_parquet(folder: Path, model: Model) -> Path:
     }
     source, target = folder / rows.TABLE, folder / PARQUET
     options = csv.ConvertOptions(column_types=types, strings_can_be_null=False)
+    names = csv.ParseOptions(newlines_in_values=True)  # of files
     with (
-        csv.open_csv(source, convert_options=options) as batches,
+        csv.open_csv(source, parse_options=names, convert_options=options) as batches,
         files.whole(target) as file,
         parquet.ParquetWriter(file, batches.schema) as writer,
     ):

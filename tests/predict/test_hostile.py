@@ -140,6 +140,13 @@ def test_photos_of_telephones_are_named_and_files_of_macos_passed_over(asked, ph
         command(f"--model={asked.name}", f"--input={photos}", f"--out={tmp_path / 'out'}")
 
 
+def test_a_pipe_among_images_is_named_and_not_waited_for(asked, photos, tmp_path):
+    os.mkfifo(photos / "c.jpg")
+    said = r"1 of 3 images could not be read, the first c\.jpg: no file, but a folder, a pipe or a"
+    with pytest.raises(InputError, match=said):
+        command(f"--model={asked.name}", f"--input={photos}", f"--out={tmp_path / 'out'}")
+
+
 def test_patterns_take_files_and_each_once(asked, photos):
     (photos / "folder.jpg").mkdir()
     (photos / "ring").symlink_to("..", target_is_directory=True)

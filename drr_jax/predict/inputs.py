@@ -4,6 +4,7 @@ import functools
 import glob
 import hashlib
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -87,14 +88,26 @@ def _without_ours(files: Iterable[Path], within: Path) -> list[Path]:
     return [file for file in files if not ours(file.parent)]
 
 
+def _files_below(folder: Path, option: str) -> Iterator[Path]:
+    """All files below a folder. Raises InputError for a folder in it that cannot be read."""
+
+    def refuse(error: OSError) -> None:
+        raise InputError(
+            f"{option}{error.filename}: {error.strerror}; make it readable, or give a pattern of "
+            f"names, as in {option}'{folder}/*.jpg'"
+        )
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(place, name) for name in names)
+
+
 def _is_photo(path: Path) -> bool:
     """Whether a name is an image's; ._a.jpg is what macOS keeps of a.jpg on other disks."""
     return path.suffix.lower() in (*PHOTOS, *UNREAD) and not path.name.startswith("._")
 
 
 def _of_folder(path: Path, what: str, option: str) -> "Images":
-    chosen = (file for file in path.rglob("*") if _is_photo(file) and not file.is_dir())
-    chosen = _without_ours(chosen, path)
+    chosen = _without_ours(filter(_is_photo, _files_below(path, option)), path)
     chosen.sort(key=_natural)
     if not chosen:
         raise InputError(

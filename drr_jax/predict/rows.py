@@ -150,7 +150,8 @@ def alone(folder: Path) -> Iterator[None]:
     Raises InputError, with nothing written, if another does, if it cannot be made, or if it holds
     something else.
     """
-    if os.path.isdir(folder) and not (folder / JOB).exists():
+    made = not os.path.isdir(folder)
+    if not made and not (folder / JOB).exists():
         begun = rf"\.{re.escape(JOB)}\.[0-9a-f]+{re.escape(files.PART)}|{re.escape(LOCK)}(\.lease)?"
         there = sorted(path.name for path in folder.iterdir())
         if names := [name for name in there if not re.fullmatch(begun, name)]:  # and killed there
@@ -167,7 +168,8 @@ def alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.touch()
     except OSError as error:
-        what = "written" if os.path.isdir(folder) else "made"
+        _remove(folder, made)
+        what = "made" if made else "written"
         raise InputError(
             f"--out={folder} cannot be {what}: {error.strerror}; give another"
         ) from None
@@ -176,8 +178,14 @@ def alone(folder: Path) -> Iterator[None]:
             yield
         finally:
             lock.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            _remove(folder, made)
+
+
+def _remove(folder: Path, made: bool) -> None:
+    """Removes a folder that was made just now, if it is empty."""
+    with contextlib.suppress(OSError):
+        if made:
+            folder.rmdir()
 
 
 def claim(folder: Path, job: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ import pytest
 import drr_jax
 from drr_jax import cells, files, main
 from drr_jax.errors import InputError
-from drr_jax.predict import annotate, events, inputs, model, prepared, rows, stream
+from drr_jax.predict import annotate, events, inputs, prepared, rows, stream
 from drr_jax.predict.cut import Crop
 from drr_jax.predict.faces import Found
 from drr_jax.predict.finders import Finder, Whole
@@ -25,20 +25,6 @@ from tfds_reactionet.reading import Box
 
 def command(*arguments: object) -> int:
     return main.run(main.parse(["main", "--mode=predict", *map(str, arguments)]))
-
-
-@pytest.fixture(scope="module")
-def asked(trained) -> model.Model:
-    return drr_jax.load(trained)
-
-
-@pytest.fixture
-def photos(people, tmp_path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in ("a.jpg", "b.jpg"):
-        shutil.copy(people[0], folder / name)
-    return folder
 
 
 def test_names_that_are_no_utf8_are_escaped(asked, people, tmp_path):
@@ -73,28 +59,6 @@ def test_a_pattern_finds_no_predictions_of_before(asked, photos):
     assert len(inside.names) == 2
 
 
-def test_what_a_kill_left_of_the_first_file_is_no_prediction(asked, photos, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    for left in (f".predict.json.0123abcd{files.PART}", rows.LOCK):
-        (out / left).touch()
-    assert command(f"--model={asked.name}", f"--input={photos}", f"--out={out}") == 0
-    assert not list(out.glob(".*")) and [path.name for path in tmp_path.glob("*out*")] == ["out"]
-
-
-def test_one_process_predicts_into_a_folder(asked, photos, tmp_path):
-    out = tmp_path / "new" / "out"
-    ask = (f"--model={asked.name}", f"--input={photos}", f"--out={out}")
-    with rows.alone(out), pytest.raises(InputError, match="another process is predicting there"):
-        command(*ask)
-    assert not out.exists()  # nothing was put into it
-    (tmp_path / "thesis.tex").write_text("dear to me")
-    refused = pytest.raises(InputError, match=r"holds new but no predict\.json")
-    with refused, rows.alone(tmp_path):
-        pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "photos", "thesis.tex"]
-
-
 @pytest.mark.parametrize(
     "wrong", [{"size": 10**7}, {"size": 0.5}, {"kind": "bogus"}, {"fit": "bogus"}]
 )
@@ -117,16 +81,6 @@ def test_images_of_one_name_and_strips_are_all_annotated(asked, photos, people, 
         shown = reading.decode(path.read_bytes())
         assert max(shown.shape) <= annotate.LARGEST + annotate.PANEL
         assert shown.shape[0] >= len(asked.names) * annotate.ROW
-
-
-def test_predictions_within_the_input_are_no_input(asked, photos, capsys):
-    ask = (f"--model={asked.name}", f"--input={photos}", "--annotate")
-    assert command(*ask, f"--out={photos / 'out'}") == 0
-    capsys.readouterr()
-    assert command(*ask, f"--out={photos / 'out'}") == 0
-    assert "done before" in capsys.readouterr().out
-    assert command(*ask, f"--out={photos / 'out2'}") == 0
-    assert len(pd.read_csv(photos / "out2" / rows.TABLE)) == 2
 
 
 def test_photos_of_telephones_are_named_and_files_of_macos_passed_over(asked, photos, tmp_path):
@@ -153,17 +107,6 @@ def test_patterns_take_files_and_each_once(asked, photos):
     assert inputs.open_input(f"{photos}/**/*.jpg").length == 2
 
 
-def test_another_image_in_the_folder_or_another_format_is_another_job(asked, photos, tmp_path):
-    ask = (f"--model={asked.name}", f"--input={photos}", f"--out={tmp_path / 'out'}")
-    shutil.copy(photos / "a.jpg", photos / "c.jpg")
-    assert command(*ask) == 0
-    with pytest.raises(InputError, match="its format was csv, is parquet"):
-        command(*ask, "--format=parquet")
-    (photos / "b.jpg").rename(photos / "bb.jpg")
-    with pytest.raises(InputError, match="its stamp was"):
-        command(*ask)
-
-
 def test_what_could_not_be_read_before_a_stop_is_still_said_after_it(asked, photos, tmp_path):
     (photos / "a.jpg").write_bytes(b"no image")
     shutil.copy(photos / "b.jpg", photos / "c.jpg")
@@ -177,20 +120,6 @@ def test_what_could_not_be_read_before_a_stop_is_still_said_after_it(asked, phot
         command(*ask)
     assert json.loads((out / rows.JOB).read_text())["summary"]["problems"]
     assert "from image 3 on" in " ".join((out / "predictions.html").read_text().split())
-
-
-@pytest.mark.parametrize("out", ["/", "photos/a.jpg", "photos/a.jpg/x", "/proc/x", "x" * 256])
-def test_what_can_be_no_folder_is_one_line(asked, photos, monkeypatch, out):
-    monkeypatch.chdir(photos.parent)
-    with pytest.raises(InputError, match=f"--out={out}"):
-        command(f"--model={asked.name}", f"--input={photos}", f"--out={out}")
-
-
-def test_the_folder_that_one_stands_in_is_taken(asked, photos, tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    assert command(f"--model={asked.name}", f"--input={photos}", "--out=.") == 0
-    assert (tmp_path / "here" / rows.TABLE).exists()
 
 
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(asked, photos, tmp_path):

@@ -32,11 +32,6 @@ def table(folder: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def asked(trained) -> model.Model:
-    return drr_jax.load(trained)
-
-
-@pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory) -> Path:
     return drr_jax.export(trained, tmp_path_factory.mktemp("export") / "model")
 

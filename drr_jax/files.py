@@ -147,12 +147,17 @@ def check_description(folder: Path, metadata: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is not what was written")
 
 
+def named(said: str | os.PathLike[str]) -> Path:
+    """The path that a user names; ~ is filled in where there is such a home."""
+    return Path(os.path.expanduser(said))
+
+
 def new_folder(said: str | Path) -> Path:
     """What --out names, for `whole_folder`, before there is anything to write; ~ is filled in.
 
     Raises InputError if it is there, or can be made nowhere.
     """
-    out = Path(said).expanduser()
+    out = named(said)
     if os.path.lexists(out):
         raise InputError(f"--out={out} exists: expected the name of a new folder")
     above = next(place for place in out.absolute().parents if os.path.lexists(place))

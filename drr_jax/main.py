@@ -70,6 +70,13 @@ FLAGS = (
 OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 
 
+_EXPECTED = {  # where Python says of a flag's value what it is not
+    "could not convert string to float": "expected a number",
+    "invalid literal for int": "expected a whole number",
+    "Non-boolean argument": "expected true or false",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Command:
     """What the command line asks for."""
@@ -144,8 +151,11 @@ def parse(argv: Sequence[str]) -> Command:
         if any(re.match("--?config", argument) for argument in argv):
             raise InputError(f"--config with --mode={mode} of a model: its folder has its config")
         return Command(configs.Config(), Path(asked.out), mode, False, asked=asked)
-    folders, reference = tuple(values["runs"].value or ()), str(values["reference"].value)
-    config, workdir = values["config"].value, values["workdir"].value
+    folders = tuple(map(os.path.expanduser, values["runs"].value or ()))
+    reference, workdir = (
+        os.path.expanduser(str(values[name].value or "")) for name in ("reference", "workdir")
+    )
+    config = values["config"].value
     if folders:
         if mode != "report":
             raise InputError(f"--runs with --mode={mode}: expected --mode=report")
@@ -220,6 +230,9 @@ def help_text(values: flags.FlagValues, predicts: bool) -> str:
 def _cause(error: BaseException) -> str:
     """What was first wrong behind an error of the flag libraries, on one line."""
     message = str(error).split("\n")[0] or type(error).__name__
+    for said, expected in _EXPECTED.items():
+        if said in message:
+            message = message[: message.index(said)].rstrip("('\"") + expected
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, InputError) and "\n" not in str(inner):

@@ -71,6 +71,9 @@ def test_defaults_are_the_supplements_protocol():
         ([LAUNCH, "--config.text.heads=7"], "multiple of text.heads"),
         ([LAUNCH, "--config.graph.dropout=1"], "dropout"),
         ([LAUNCH, "--mode=trian"], "did you mean train"),
+        ([LAUNCH, "--config.optim.lr=x"], "flag --config.optim.lr=x: expected a number"),
+        ([LAUNCH, "--config.data.records=1.5"], "data.records=1.5: expected a whole number"),
+        ([LAUNCH, "--allow_config_change=7"], "change=7: expected true or false"),
         ([LAUNCH, "--wrokdir=x"], "did you mean --workdir"),
         ([LAUNCH, "stray"], "stray"),
         (["--config=launch/nothing.py"], "no such file"),
@@ -283,6 +286,13 @@ def test_the_commands_that_are_told_are_there():
     for command in elsewhere.COMMANDS.values():
         words = command.split()
         assert words[0] == "drr" or importlib.util.find_spec(words[2])
+
+
+def test_a_home_is_filled_in_where_there_is_one(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    command = main.parse(["main", f"{LAUNCH}:demo", "--workdir=~/runs/x"])
+    assert command.workdir == Path("/home/ann/runs/x")
+    assert files.named("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
 
 
 def test_a_mode_is_said_once():

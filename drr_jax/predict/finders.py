@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from drr_jax import files
 from drr_jax.errors import InputError, nearest
 from drr_jax.predict.detectors import DETECTORS, make_detector
 from drr_jax.predict.faces import Face, Found
@@ -50,7 +51,7 @@ def make_finder(faces: str, over: Input, largest: bool = False) -> Finder:
             f"--faces is empty: expected {', '.join([*DETECTORS, NONE])}, OpenFace's CSV, or a "
             "folder of them"
         )
-    path = Path(faces).expanduser()
+    path = files.named(faces)
     if path.suffix.lower() == ".csv" or path.is_dir():
         return OpenFaceFaces(path, over, largest)
     name, _, model = faces.partition(":")

@@ -46,7 +46,7 @@ def open_input(what: str, option: str = OPTION) -> Input:
             f"{option or 'the input '}is empty: expected an image, a folder of images, a pattern "
             "of names, or a video"
         )
-    path = Path(what).expanduser()
+    path = files.named(what)
     if path.is_dir():
         return _of_folder(path, what, option)
     if path.is_file():

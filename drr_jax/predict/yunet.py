@@ -39,7 +39,7 @@ def locate(model: str) -> Path:
         raise InputError(
             f"detector yunet:{model}: expected 64 hexadecimal digits of a SHA-256 behind the #"
         )
-    path = _download(source) if source.startswith(HUB) else Path(source).expanduser()
+    path = _download(source) if source.startswith(HUB) else files.named(source)
     if not path.is_file():
         raise InputError(
             f"detector yunet: {source}: no such file; expected face_detection_yunet_2023mar.onnx "

@@ -42,7 +42,7 @@ def locate(source: str, key: str) -> Path:
     """
     if source.startswith(HUB):
         return download(source.removeprefix(HUB), f"config key {key}={source}")
-    path = Path(source).expanduser()
+    path = files.named(source)
     if not path.exists():
         raise InputError(
             f"config key {key}={source}: no such file or folder; expected a safetensors file, a "

@@ -83,7 +83,7 @@ def write_release(
     neither changes anything else.
     Raises InputError for a bad number, a folder that holds anything else, or an unwritable one.
     """
-    out = Path(out_dir).expanduser().absolute()
+    out = files.named(out_dir).absolute()
     jobs = cores() if jobs is None else jobs
     if jobs < 1:
         raise InputError(f"--jobs={jobs}: expected at least 1")

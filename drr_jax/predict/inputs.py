@@ -183,7 +183,7 @@ class Images:
         yield from map(self.picture, range(first, len(self.paths) + 1))
 
     def picture(self, number: int) -> Picture:
-        """A picture by its number, from 1 on."""
+        """A picture by its number, from 1 on. Raises InputError once its folder is gone."""
         path, pixels, problem = self.paths[number - 1], None, ""
         try:
             if path.exists() and not path.is_file():  # a pipe may never end
@@ -192,6 +192,11 @@ class Images:
         except (reading.BadImageError, InputError) as error:
             problem = str(error)
         except OSError as error:
+            if not os.path.isdir(path.parent):
+                raise InputError(
+                    f"{path.parent}: this folder of images is gone; once it is back, the same "
+                    "command goes on"
+                ) from None
             problem = error.strerror or str(error)
         time = math.nan if self._times is None else float(self._times[number - 1])
         return Picture(self.names[number - 1], number, time, pixels, problem)

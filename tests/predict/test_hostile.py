@@ -101,6 +101,25 @@ def test_a_pipe_among_images_is_named_and_not_waited_for(asked, photos, tmp_path
         command(f"--model={asked.name}", f"--input={photos}", f"--out={tmp_path / 'out'}")
 
 
+def test_a_disk_that_is_taken_away_ends_nothing_for_good(asked, photos, tmp_path, monkeypatch):
+    out, decode = tmp_path / "out", reading.decode
+    ask = (f"--model={asked.name}", f"--input={photos}", f"--out={out}", "--faces=none")
+
+    def unplug(data: bytes) -> np.ndarray:
+        if photos.exists():
+            photos.rename(tmp_path / "away")
+        return decode(data)
+
+    monkeypatch.setattr(reading, "decode", unplug)
+    with pytest.raises(InputError, match=r"photos: this folder of images is gone; once it is back"):
+        command(*ask)
+    assert pd.read_csv(out / rows.TABLE)["input"].tolist() == ["a.jpg"]
+    monkeypatch.undo()
+    (tmp_path / "away").rename(photos)
+    assert command(*ask) == 0
+    assert pd.read_csv(out / rows.TABLE)["success"].tolist() == [1, 1]
+
+
 def test_patterns_take_files_and_each_once(asked, photos):
     (photos / "folder.jpg").mkdir()
     (photos / "ring").symlink_to("..", target_is_directory=True)

@@ -18,6 +18,8 @@ from safetensors.numpy import load_file
 
 
 def main() -> None:
+    if len(sys.argv) < 3 or not (Path(sys.argv[1]) / "model.stablehlo").is_file():
+        sys.exit(f"{__doc__}\nexpected an exported folder with model.stablehlo, then arrays")
     folder, files = Path(sys.argv[1]), sys.argv[2:]
     described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     keys = ["tokens" if name == "caption" else name for name in described["inputs"]]

@@ -28,15 +28,20 @@ class _Ear:
 class Stopped(BaseException):
     """SIGTERM or Ctrl-C arrived; the text says what of the work is saved, if anything is.
 
-    No Exception: what libraries catch and retry must not swallow it.
+    `then` is what comes of the same command. No Exception: what libraries catch and retry must not
+    swallow it.
     """
+
+    def __init__(self, saved: str = "", then: str = "goes on from there") -> None:
+        super().__init__(saved)
+        self._then = then
 
     @property
     def line(self) -> str:
         """The exit, in one line for stderr."""
         what = "pre-empted" if exit_code() == TERMINATED else "interrupted"
         saved = str(self)
-        return f"{what}: {saved}; the same command goes on from there" if saved else what
+        return f"{what}: {saved}; the same command {self._then}" if saved else what
 
 
 def end_at_once() -> None:

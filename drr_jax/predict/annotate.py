@@ -23,7 +23,8 @@ UNFINISHED = "annotated.part.mp4"  # OpenCV goes by the end of the name
 # RGB; Okabe and Ito's, as on the pages
 ON, OFF, INK, PAPER = (213, 94, 0), (0, 114, 178), (29, 36, 48), (255, 255, 255)
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (204, 121, 167), (240, 228, 66))
-PANEL = 168  # pixels of the bars beside a picture
+PANEL = 196  # pixels of the bars beside a picture
+HEIGHT = 720  # pixels that a picture is made as high as for the bars of two faces
 ROW = 15  # pixels of a bar
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 LARGEST = 1920  # pixels of the longer side of what is written
@@ -115,7 +116,8 @@ def draw(model: Model, said: Said) -> Image:
     if said.attention is not None:
         picture = _attended(model, said, picture)
     bars = (len(model.names) + 2 + (said.attention is not None)) * ROW
-    scale = min(LARGEST / max(picture.shape[:2]), max(1.0, bars / picture.shape[0]))
+    wanted = bars * (2 if 2 * bars <= HEIGHT else 1)  # the same for all of a video
+    scale = min(LARGEST / max(picture.shape[:2]), max(1.0, wanted / picture.shape[0]))
     sides = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = picture if scale == 1 else cv2.resize(picture, sides, interpolation=how)
@@ -132,7 +134,9 @@ def draw(model: Model, said: Said) -> Image:
         bottom = round((face.box.top + face.box.height) * scale)
         colour = COLOURS[face.face % len(COLOURS)]
         cv2.rectangle(picture, (left, top), (right, bottom), colour, thickness)
-        _text(picture, str(face.face), (left + 3, max(top - 5, 12)), colour)
+        at = (left + 3, max(top - 5, 12))
+        _text(picture, str(face.face), at, INK, 4)
+        _text(picture, str(face.face), at, colour)
     fits = max(1, height // bars)
     panel = np.full((height, PANEL, 3), PAPER, np.uint8)
     for number, (face, row) in enumerate(zip(said.found, said.probability, strict=True)):
@@ -158,7 +162,7 @@ def _bars(
     attended: bool,
 ) -> None:
     _text(panel, title, (8, top + ROW), colour)
-    left, width = 66, PANEL - 74
+    left, width = 66, PANEL - 102
     values, counts = probability.tolist(), model.counts(probability).tolist()
     if attended:
         what = "orange ones" if any(counts) else "all"
@@ -169,15 +173,18 @@ def _bars(
         _text(panel, name.rsplit("/", 1)[-1][:9], (8, y), INK)
         cv2.rectangle(panel, (left, y - 9), (left + width, y), (232, 235, 239), -1)
         end = left + round(width * p / model.highest)
+        _text(panel, f"{p:.2f}", (left + width + 4, y), INK)
         cv2.rectangle(panel, (left, y - 9), (end, y), ON if on else OFF, -1)
         if limit is not None:
             at = left + round(width * limit / model.highest)
             cv2.line(panel, (at, y - 10), (at, y + 1), INK, 1)
 
 
-def _text(image: Image, words: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
+def _text(
+    image: Image, words: str, at: tuple[int, int], colour: tuple[int, int, int], stroke: int = 1
+) -> None:
     plain = words.encode("ascii", "replace").decode()
-    cv2.putText(image, plain, at, FONT, 0.4, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, plain, at, FONT, 0.4, colour, stroke, cv2.LINE_AA)
 
 
 def _attended(model: Model, said: Said, picture: Image) -> Image:

@@ -90,10 +90,10 @@ def predict_split(options: Options) -> str:
 
 def _folder(said: str) -> Path:
     """The folder for what is predicted. Raises InputError for what can be none."""
-    out = Path(os.path.abspath(Path(said).expanduser()))  # `.` has no name
+    out = Path(os.path.abspath(files.named(said)))  # `.` has no name
     if not out.name or (os.path.exists(out) and not out.is_dir()):  # Path.exists raises for some
         raise InputError(f"--out={said}: expected a new folder, or that of an earlier prediction")
-    return out.parent / out.name if Path(said).name in ("", "..") else Path(said).expanduser()
+    return out.parent / out.name if Path(said).name in ("", "..") else files.named(said)
 
 
 def _run(
@@ -121,7 +121,7 @@ def _run(
             except stops.Stopped:
                 if not isinstance(over, Camera):  # which only ends so
                     writer.write()
-                    raise stops.Stopped(f"{table.counts['pictures']} pictures written") from None
+                    raise _stopped(table.counts["pictures"], annotator) from None
             except InputError as error:
                 writer.write()
                 cut = str(error)
@@ -130,7 +130,7 @@ def _run(
     if annotator:
         annotator.close()
     counts["unread"], counts["problems"] = len(problems), ([cut] if cut else problems)[:100]
-    counts["notes"] = notes.of_crop(model, options.faces)
+    counts["notes"] = notes.of_crop(model, options.faces) if counts["faces"] else []
     counts["notes"] += [] if cut else notes.of_input(over, finder, counts["pictures"])
     found = events.write_events(out, model, counts["pictures"]) if over.video else None
     page = summary.write_page(out, model, over, counts, gallery, found, options.faces)
@@ -142,6 +142,12 @@ def _run(
     if problems:
         raise InputError(_unread(counts, page))
     return "\n".join([_line(over, counts, page), *counts["notes"]])
+
+
+def _stopped(pictures: int, annotator: Annotator | None) -> stops.Stopped:
+    if annotator and annotator.video:
+        return stops.Stopped(f"{pictures} pictures seen", "begins again: it draws one video")
+    return stops.Stopped(f"{pictures} pictures written")
 
 
 class _Writer:
@@ -252,15 +258,16 @@ def table_of(model: Model, what: Any, faces: str, largest: bool, fps: float) -> 
     check_inputs(model, faces)
     over = _input_of(what)
     finder = _finder(over, faces, largest, fps)
-    pictures = 0
+    pictures = faces_found = 0
     found: list[list[Any]] = []
     for said in read(model, over, finder):
-        pictures += 1
+        pictures, faces_found = pictures + 1, faces_found + len(said.found)
         found += rows.rows_of(model, said)
         if said.picture.problem:
             line = one_line(f"{said.picture.name}: {said.picture.problem}; its row has success 0")
             warnings.warn(line, stacklevel=3)
-    for line in notes.of_input(over, finder, pictures):
+    crop = notes.of_crop(model, faces) if faces_found else []
+    for line in [*crop, *notes.of_input(over, finder, pictures)]:
         warnings.warn(one_line(line).removeprefix("warning: "), stacklevel=3)
     unknown = [[np.nan if cell is None else cell for cell in row] for row in found]
     return pd.DataFrame(unknown, columns=rows.columns(model))
@@ -278,7 +285,7 @@ def _input_of(what: Any) -> Input:
         )
     images = list(what if isinstance(what, list | tuple) else _batch(np.asarray(what)))
     if images and all(isinstance(one, str | Path) for one in images):
-        return _listed([Path(one).expanduser() for one in images])
+        return _listed([files.named(one) for one in images])
     for number, image in enumerate(images, 1):
         array = np.asarray(image)
         if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:

@@ -204,10 +204,11 @@ def claim(folder: Path, job: Mapping[str, Any]) -> bool:
         for key, value in mine.items():
             if found.get(key) != value:
                 raise InputError(
-                    f"--out={folder} holds another prediction: its {key} was "
-                    f"{shown(found.get(key))}, is {shown(value)}; give another --out"
+                    f"--out={folder} holds another prediction: {_changed(key, found, value)}; "
+                    "give another --out"
                 )
         if found.get("done"):
+            _check_written(folder, found.get("files", {}))
             return True
     for part in folder.rglob(f".*{files.PART}"):
         part.unlink()
@@ -217,6 +218,35 @@ def claim(folder: Path, job: Mapping[str, Any]) -> bool:
     return False
 
 
+def _changed(key: str, found: Mapping[str, Any], value: Any) -> str:
+    """What of a job is another than it was; a stamp's digests and times tell a reader nothing."""
+    if key != "stamp":
+        return f"its {key} was {shown(found.get(key))}, is {shown(value)}"
+    before = found.get(key)
+    images = before.get("images") if isinstance(before, dict) else None
+    if images is None or "images" not in value:
+        return "its input is not what it was"
+    return f"its input had {images} images, and has {value['images']} that are not all the same"
+
+
 def finish(folder: Path, job: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
-    """Notes that the job is done, and what came of it."""
-    files.write_json(folder / JOB, files.sealed({**job, "done": True, "summary": dict(summary)}))
+    """Notes that the job is done, what came of it, and how large its files are."""
+    done = {"done": True, "summary": dict(summary), "files": _sizes(folder)}
+    files.write_json(folder / JOB, files.sealed({**job, **done}))
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    found = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    return {name: size for name, size in sorted(found.items()) if name[0] != "." and name != JOB}
+
+
+def _check_written(folder: Path, written: Mapping[str, int]) -> None:
+    """Raises InputError for a file of a prediction that is done and not as it was written."""
+    there = _sizes(folder)
+    for name, size in written.items():
+        if there.get(name) != size:
+            state = f"has {there[name]:,}" if name in there else "is gone"
+            raise InputError(
+                f"{folder / name} was written with {size:,} bytes and {state}; another --out "
+                "predicts again"
+            )

@@ -122,7 +122,7 @@ def write_page(
         sections["problems"] = ("Could not be read", {"lines": counts["problems"]})
     page = pages.render(
         "predictions.html",
-        title=f"{_title(model)} in {over.name}",
+        title=f"{_title(model)} in {Path(over.name).name or over.name}",
         model=model,
         counts=counts,
         what="frame" if over.video else "image",

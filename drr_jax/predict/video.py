@@ -104,8 +104,8 @@ class Video:
         )
         if not capture.isOpened() or width * height <= 0:
             raise InputError(
-                f"{self.path}: not a video that OpenCV can read, or cut off at its start; expected "
-                "one as ffmpeg writes it"
+                f"{self.path}: not a video that OpenCV can read, or cut off (an .mp4 has its index "
+                "at its end); expected one as ffmpeg writes it"
             )
         if width * height > limits.IMAGE_PIXELS:
             raise InputError(

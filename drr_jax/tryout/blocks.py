@@ -183,7 +183,7 @@ class _PhotoTab:
     def show(self, asked: Asked, caption: str | None) -> Updates:
         """What `asked`, `face`, `result` and `given` become."""
         found = len(asked.said.found) if asked.said else 0
-        choices = [(f"{number + 1}", number) for number in range(found)] or [("1", 0)]
+        choices = [(f"{number}", number) for number in range(found)] or [("0", 0)]  # its face_id
         face = gr.Radio(choices, value=0, visible=found > 1)
         return asked, face, *self._again(asked, 0, caption)
 

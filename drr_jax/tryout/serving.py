@@ -30,6 +30,7 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 )
+FILE = "/file="  # of Gradio's addresses of uploads
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 GOODBYE = 1  # seconds that open connections are waited for
 
@@ -68,7 +69,12 @@ class Guarded:
                 message = {**message, "headers": kept}
             await send(message)
 
-        await self._inner(scope, receive, guarded)
+        try:
+            await self._inner(scope, receive, guarded)
+        except (FileNotFoundError, RuntimeError):
+            # The browser asks for the preview of an upload that is answered and gone by now.
+            if FILE not in scope["path"]:
+                raise
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -81,7 +81,7 @@ def watch(
         name,
         counts,
         {file.name: file.read_bytes() for file in written},
-        {f: predict.trace_figure(model, found.traces, f) for f in shown[: predict.DRAWN]},
+        {f: predict.trace_figure(model, found.traces, f) for f in sorted(shown[: predict.DRAWN])},
         len(shown),
         found.events,
         cut,

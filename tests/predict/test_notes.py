@@ -1,6 +1,7 @@
 """Frames in a folder, OpenFace's CSVs, odd files: what is said of them beside the numbers."""
 
 import shutil
+import warnings
 from pathlib import Path
 
 import cv2
@@ -206,3 +207,14 @@ def test_images_without_a_csv_are_counted_before_the_work(asked, frames, tmp_pat
     shutil.copy(frames / "frame1.jpg", frames / "again")
     with pytest.raises(InputError, match=r"frame1\.csv: is it of .*Expected one for each"):
         command(*ask[:-1], f"--out={tmp_path / 'other'}")
+
+
+def test_python_is_told_as_the_command_is_of_what_the_model_learnt_from(asked, people, tmp_path):
+    with pytest.warns(UserWarning, match="this model learnt from whole images"):
+        asked.predict(people[0])
+    blank = tmp_path / "blank.png"
+    cv2.imwrite(str(blank), np.full((64, 64, 3), 128, np.uint8))
+    for image, faces in ((people[0], "none"), (blank, "auto")):  # nothing is put anywhere
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            asked.predict(image, faces=faces)

@@ -56,7 +56,21 @@ def test_another_image_in_the_folder_or_another_format_is_another_job(asked, pho
     with pytest.raises(InputError, match="its format was csv, is parquet"):
         command(*ask, "--format=parquet")
     (photos / "b.jpg").rename(photos / "bb.jpg")
-    with pytest.raises(InputError, match="its stamp was"):
+    with pytest.raises(InputError, match="its input had "):
+        command(*ask)
+
+
+@pytest.mark.parametrize("damage", ["page", "table"])
+def test_what_is_done_must_be_there_as_it_was_written(asked, photos, tmp_path, damage):
+    out = tmp_path / "out"
+    ask = (f"--model={asked.name}", f"--input={photos}", f"--out={out}")
+    assert command(*ask) == 0
+    if damage == "page":
+        (out / "predictions.html").unlink()
+    else:
+        (out / rows.TABLE).write_bytes((out / rows.TABLE).read_bytes()[:-9])
+    said = "html was written with .* bytes and is gone" if damage == "page" else "csv was written"
+    with pytest.raises(InputError, match=rf"predictions\.{said}"):
         command(*ask)
 
 

@@ -59,3 +59,13 @@ def test_shares_are_of_all_faces_or_of_each(asked, tmp_path):
     share, seen = shares.shares(tmp_path / rows.TABLE, asked, [1, 0])
     np.testing.assert_allclose(share[:, 0], [2 / 3, 1 / 2])
     assert seen.tolist() == [3, 2]
+
+
+def test_a_video_without_events_says_so(asked, people, tmp_path, monkeypatch):
+    frames = copies(tmp_path / "frames", people, 7)
+    monkeypatch.setattr(summary.events, "MIN_FRAMES", 99)
+    arguments = [f"--model={asked.name}", f"--input={frames}", "--faces=none", "--fps=25"]
+    arguments.append(f"--out={tmp_path / 'out'}")
+    assert main.run(main.parse(["main", "--mode=predict", *arguments])) == 0
+    text = " ".join((tmp_path / "out" / summary.PAGE).read_text().split())
+    assert "no event: none reaches the threshold for 99 frames" in text and "Onset" not in text

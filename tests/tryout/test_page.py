@@ -52,7 +52,8 @@ def test_a_photo_gives_the_numbers_of_the_command(page, photo, trained, served, 
     give(page, "#photo", photo, RESULT)
     for number, row in enumerate(table.to_dict("records")):
         page.locator("#face").get_by_role("radio").nth(number).check()
-        page.wait_for_selector(f"{RESULT}:has-text('face {row["face_id"]} is shown')")
+        face = row["face_id"]
+        page.wait_for_selector(f"{RESULT}:has-text('face {face} is shown')")
         p, counts = bars(page)
         assert tuple(p) == AUS
         np.testing.assert_allclose([p[n] for n in AUS], [row[f"{n}_p"] for n in AUS], atol=1e-6)

@@ -54,7 +54,7 @@ def _done_before(out: Path) -> str:
     """What to say of a prediction that is there. Raises InputError as it did if it did."""
     page, counts = out / summary.PAGE, files.read_json(out / rows.JOB).get("summary", {})
     if counts.get("unread"):
-        raise InputError(_unread(counts, f"{page}, done before"))
+        raise InputError(_unread(counts, f"{page}, done before; another --out predicts again"))
     return f"{page}: done before; another --out predicts again"
 
 

@@ -285,6 +285,8 @@ def set_key(config: Config, key: str, text: str) -> None:
     setattr(owner, name, value)
 
 
+# What runs and exports were made with that do not have these keys, because they are older.
+BEFORE: dict[str, str | bool] = {"head.norm": "layer", "head.plain": False}
 _BOOLEANS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 
 

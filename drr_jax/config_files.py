@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from drr_jax import launches, runs
-from drr_jax.config import Config, parse_arg, set_key
+from drr_jax.config import BEFORE, Config, parse_arg, set_key
 from drr_jax.errors import InputError
 
 
@@ -34,8 +34,11 @@ def of_dict(said: Mapping[str, Any]) -> Config:
     while nested := [key for key, value in flat.items() if isinstance(value, dict)]:
         for key in nested:
             flat |= {f"{key}.{inner}": value for inner, value in flat.pop(key).items()}
-    for key, value in flat.items():
-        set_key(config, str(key), str(value))
+    written = {str(key): str(value) for key, value in flat.items()}
+    if "head.embedding" in written:  # all keys of its time are there
+        written = {key: str(value) for key, value in BEFORE.items()} | written
+    for key, value in written.items():
+        set_key(config, key, value)
     return config
 
 

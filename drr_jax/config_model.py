@@ -50,6 +50,8 @@ class Head:
 
     embedding: int = positive(256, LARGE, "K, numbers of a class's embedding")
     projection: int = positive(128, LARGE, "Z, numbers that the contrast compares")
+    norm: str = key("none", "none, or two LayerNorms in the head of class embeddings (layer)")
+    plain: bool = key(True, "whether DRR's logits also read the mean of the features")
 
 
 @dataclass

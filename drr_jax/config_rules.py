@@ -57,6 +57,7 @@ CHOICES = {
     "graph.normalise": ("symmetric", "row"),
     "fusion.level": ("features", "probabilities"),
     "contrast.scope": ("batch_gated", "tuple", "tuple_batchneg"),
+    "head.norm": ("none", "layer"),
     "contrast.prior": _PRIORS,
     "contrast.pairs": ("dyadic", "all"),
     "loss.no_positive": ("error", "zero"),

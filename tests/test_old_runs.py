@@ -34,7 +34,10 @@ TINY = {
     "head.projection": 8,
     "graph.width": 8,
     "contrast.group_size": 8,
-    "loss.lambda_graph": 1,  # what was the default then
+    # What was the default then.
+    "loss.lambda_graph": 1,
+    "head.norm": "layer",
+    "head.plain": "off",
     "optim.max_steps": 6,
     "optim.warmup_steps": 0,
     "log.samples": 6,

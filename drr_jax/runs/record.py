@@ -14,7 +14,7 @@ from typing import Any
 
 import drr_jax
 from drr_jax import files
-from drr_jax.config import Config, flatten
+from drr_jax.config import BEFORE, Config, flatten
 from drr_jax.errors import InputError, check_local, shown
 from drr_jax.runs import together
 
@@ -231,9 +231,10 @@ def recorded_version(workdir: str | Path) -> str:
 def difference(old: Record, new: Record) -> str:
     """Returns "KEY was A, is B" for the first difference of two runs, "" for the same run.
 
-    A key that one of them does not have, of another version of the program, has its default there.
+    A key that one of them does not have, of another version of the program, has its default there,
+    or what it came to then.
     """
-    default = flatten(Config())
+    default = flatten(Config()) | BEFORE
     for key in dict.fromkeys([*new, *old]):
         was, now = old.get(key, default.get(key)), new.get(key, default.get(key))
         if was != now and not is_free(key, new):

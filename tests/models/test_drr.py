@@ -134,6 +134,9 @@ def test_a_logit_reads_its_embedding_and_the_mean_of_the_features():
     expected += weights["classify_bias"] + mean @ weights["plain"]["kernel"]
     np.testing.assert_allclose(out["logits"], expected, rtol=1e-4, atol=1e-5)
     assert float(out["embedding"].min()) == 0  # behind a ReLU
+    before = ClassHead(3, 4, norm="layer", plain=False)
+    names = set(before.init(jax.random.key(0), features, mask)["params"])
+    assert names == set(weights) - {"plain"} | {"norm_in", "norm_out"}
 
 
 def test_text_padding_does_not_change_the_words():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from drr_jax import config_files, files
-from drr_jax.config import Config, flatten
+from drr_jax.config import BEFORE, Config, flatten
 from drr_jax.errors import InputError
 from drr_jax.report import samples
 from drr_jax.runs import logs, record
@@ -281,3 +281,14 @@ def test_the_folder_of_something_else_gets_no_lock(tmp_path):
     with refused, record.only_one(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_key_that_came_later_had_another_value_before():
+    new = flatten(Config())
+    old = {key: value for key, value in new.items() if key not in BEFORE}
+    assert record.difference(old, new) == "head.norm was 'layer', is 'none'"
+    assert record.difference(old, new | BEFORE) == ""
+    nested = {"head": {"embedding": 64, "projection": 64}}
+    assert config_files.of_dict(nested).head.norm == "layer"
+    assert config_files.of_dict(nested | {"head.norm": "none"}).head.norm == "none"
+    assert config_files.of_dict({"fold": 1}).head.norm == "none"

@@ -29,7 +29,10 @@ class DRR(DomainSystem):
         super().setup()
         config = self.config
         for domain in self.domains:
-            setattr(self, f"head_{domain}", ClassHead(self.classes, config.head.embedding))
+            head = ClassHead(
+                self.classes, config.head.embedding, config.head.norm, config.head.plain
+            )
+            setattr(self, f"head_{domain}", head)
         if config.contrast.enabled:
             self.projection = Projection(config.head.projection)
         if config.graph.enabled:

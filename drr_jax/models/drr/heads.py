@@ -16,6 +16,7 @@ class ClassEmbedding(nn.Module):
 
     classes: int
     features: int = 256  # K
+    norm: str = "none"
 
     @nn.compact
     def __call__(
@@ -26,7 +27,10 @@ class ClassEmbedding(nn.Module):
         """Returns attention [batch, positions, classes] and embedding [batch, classes, features];
         masked positions get no attention. Steps 2 to 6 of method 9.1."""
         dtype = feature_map.dtype
-        local = nn.relu(nn.Dense(self.features, dtype=dtype, name="reduce")(feature_map))
+        local = nn.Dense(self.features, dtype=dtype, name="reduce")(feature_map)
+        if self.norm == "layer":
+            local = nn.LayerNorm(dtype=dtype, name="norm_in")(local)
+        local = nn.relu(local)
         scores = nn.Dense(self.classes, dtype=dtype, name="attend")(local)
         if mask is not None:
             scores = jnp.where(mask[..., None], scores, jnp.finfo(scores.dtype).min)
@@ -37,15 +41,19 @@ class ClassEmbedding(nn.Module):
         subspace = self.param("subspace", initialiser, (self.classes, self.features, self.features))
         bias = self.param("subspace_bias", nn.initializers.zeros, (self.classes, self.features))
         projected = jnp.einsum("bnk,nke->bne", region, subspace.astype(dtype)) + bias
+        if self.norm == "layer":
+            projected = nn.LayerNorm(name="norm_out")(projected)
         return {"attention": attention, "embedding": nn.relu(projected)}
 
 
 class ClassHead(ClassEmbedding):
     """A class embedding with a logit for every class.
 
-    Beside the embeddings a linear layer reads the mean of the features, as the plain network's
-    does: from random numbers embeddings alone learn later (docs/method.md 9.1, step 7).
+    With `plain` a linear layer beside the embeddings reads the mean of the features, as the plain
+    network's does: from random numbers embeddings alone learn later (docs/method.md 9.1, step 7).
     """
+
+    plain: bool = True
 
     @nn.compact
     def __call__(
@@ -56,8 +64,10 @@ class ClassHead(ClassEmbedding):
         """Returns what the embedding does and logits [batch, classes]: step 7 of method 9.1."""
         out = super().__call__(feature_map, mask)
         logits = class_scores(self, out["embedding"], "classify", "classify_bias")
-        plain = nn.Dense(self.classes, use_bias=False, name="plain")
-        return out | {"logits": logits + plain(mean_of_known(feature_map, mask))}
+        if self.plain:
+            linear = nn.Dense(self.classes, use_bias=False, name="plain")
+            logits += linear(mean_of_known(feature_map, mask))
+        return out | {"logits": logits}
 
 
 class ClassScores(nn.Module):

@@ -102,7 +102,8 @@ class GCN(DomainSystem):
     def setup(self):
         super().setup()
         for domain in self.domains:
-            head = ClassEmbedding(self.classes, self.config.head.embedding)
+            how = self.config.head
+            head = ClassEmbedding(self.classes, how.embedding, how.norm)
             setattr(self, f"head_{domain}", head)
         self.graph_module = GraphModule(self.prior, self.config.graph)
 

@@ -286,7 +286,7 @@ def test_the_folder_of_something_else_gets_no_lock(tmp_path):
 def test_a_key_that_came_later_had_another_value_before():
     new = flatten(Config())
     old = {key: value for key, value in new.items() if key not in BEFORE}
-    assert record.difference(old, new) == "head.norm was 'layer', is 'none'"
+    assert record.difference(old, new) == "head.norm was layer, is none"
     assert record.difference(old, new | BEFORE) == ""
     nested = {"head": {"embedding": 64, "projection": 64}}
     assert config_files.of_dict(nested).head.norm == "layer"

@@ -139,6 +139,9 @@ def train(
                 due = by_clock.is_due(done) or is_over(experiment, done, best)
                 if due or done % log.checkpoint_every_steps == 0:
                     save()
+            with clock.within("checkpoint"):
+                checkpoints.wait()
+                rows.flush()  # of a start that had an evaluation alone to make
         except Stopped:
             if not done:
                 raise
@@ -154,8 +157,6 @@ def train(
                 rows.write_ready()
             finally:
                 metrics.close()
-        with clock.within("checkpoint"):
-            checkpoints.wait()
     early = {"stopped": done} if done < experiment.steps else {}
     note_time(workdir, {**clock.told(before), **early})
 

@@ -199,8 +199,7 @@ def _attended(model: Model, said: Said, picture: Image) -> Image:
     for face, maps, row in zip(said.found, said.attention, said.probability, strict=True):
         on = model.counts(row)
         mean = maps[..., on if on.any() else slice(None)].mean(axis=-1).astype(np.float32)
-        # Attention by a sigmoid does not add up to 1 by itself.
-        mean = cv2.resize(report.lit(mean / max(float(mean.sum()), 1e-9)), (side, side))
+        mean = cv2.resize(report.lit(mean), (side, side))
         back = model.crop.transform((height, width), face)
         heat = np.maximum(
             heat,

@@ -1,5 +1,6 @@
 """What is said beside the numbers: what the input or the model makes them worth."""
 
+from drr_jax import pages
 from drr_jax.predict.finders import NONE, Finder, OpenFaceFaces
 from drr_jax.predict.inputs import Images, Input
 from drr_jax.predict.model import Model
@@ -20,8 +21,8 @@ def of_input(over: Input, finder: Finder, pictures: int) -> list[str]:
     if isinstance(over, Images) and (moving := over.moving()):
         named = ", ".join(moving[:NAMED]) + (", ..." if len(moving) > NAMED else "")
         notes.append(
-            f"of {len(moving)} animated or many-paged image{'s' * (len(moving) > 1)} the first "
-            f"picture alone was read: {named}; of a video all frames are"
+            f"of {len(moving)} animated or many-paged {pages.plural(len(moving), 'image')} the "
+            f"first picture alone was read: {named}; of a video all frames are"
         )
     return notes
 

@@ -11,8 +11,6 @@ from drr_jax import facs, pages
 from drr_jax.predict import events
 from drr_jax.predict.model import Model
 
-SEVERAL = 3  # faces whose shares are drawn side by side
-
 
 def shares(
     path: Path, model: Model, faces: Sequence[int]
@@ -34,9 +32,9 @@ def shares(
             said = np.asarray(table[names], np.float64)
             said = model.counts(said) if model.task == "intensity" else said
         ids = np.asarray(table["face_id"])
-        for line, mine in enumerate([ids == face for face in faces] or [ids == ids]):
+        for line, mine in enumerate([ids == face for face in faces] or [slice(None)]):
             total[line] += said[mine].sum(axis=0)
-            rows[line] += np.count_nonzero(mine)
+            rows[line] += len(ids[mine])
     return total / np.maximum(rows, 1)[:, None], rows
 
 

@@ -16,11 +16,11 @@ from drr_jax.predict.finders import NONE
 from drr_jax.predict.inputs import Images, Input
 from drr_jax.predict.model import Model
 from drr_jax.predict.rows import TABLE
-from drr_jax.predict.shares import SEVERAL, share_figure, shares
+from drr_jax.predict.shares import share_figure, shares
 from drr_jax.predict.stream import Said
 
 PAGE = "predictions.html"
-DRAWN = SEVERAL  # faces whose traces are drawn, those that are seen longest
+DRAWN = 3  # faces whose traces and shares are drawn, those that are seen longest
 FEW = 6  # images that are shown whole, with boxes and bars, in place of what they come to together
 SIDE = 1280  # pixels of the longer side of one that is shown
 MOST = 24  # classes of a trace figure: of more those that are most probable at some time
@@ -83,8 +83,8 @@ def write_page(
     """
     images: pages.Images = {}
     sections: dict[str, tuple[str, Any]] = {}
-    if found is not None and found.traces.faces:
-        drawn = sorted(found.traces.faces[:DRAWN])
+    drawn = sorted(found.traces.faces[:DRAWN]) if found is not None else []
+    if found is not None and drawn:
         for face in drawn:
             images[f"trace{face}"] = trace_figure(model, found.traces, face)
         left = len(found.traces.faces) - len(drawn)
@@ -93,8 +93,7 @@ def write_page(
         shown = {"drawn": gallery.drawn, "side": SIDE, "first": gallery.first}
         sections["pictures"] = ("What was found", shown)
     elif counts["faces"]:
-        each = sorted(found.traces.faces[:DRAWN]) if found is not None else []
-        each = each if len(each) > 1 else []
+        each = drawn if len(drawn) > 1 else []
         share, rows = shares(folder / TABLE, model, each)
         called = [f"face {f}, {n:,} frames" for f, n in zip(each, rows.tolist(), strict=False)]
         images["classes"] = share_figure(model, share, called or ["all faces"])
@@ -107,7 +106,7 @@ def write_page(
                 "named": isinstance(over, Images),
             },
         )
-    if found is not None and found.traces.faces:
+    if found is not None and drawn:
         rows = [[str(cell) for cell in _event(row)] for row in found.first]
         sections["events"] = (
             "Events",
@@ -143,14 +142,12 @@ def _title(model: Model) -> str:
 
 def _tiles(over: Input, counts: Mapping[str, Any]) -> list[tuple[str, str]]:
     what, unread = "frame" if over.video else "image", counts["unread"]
-    face = "face, counted in every frame" if over.video else "face"
 
     def tile(number: int, one: str, rest: str = "") -> tuple[str, str]:
-        word, *more = one.split(",", 1)
-        return f"{number:,}", ",".join([pages.plural(number, word), *more]) + rest
+        return f"{number:,}", pages.plural(number, one) + rest
 
     return [
-        tile(counts["faces"], face),
+        tile(counts["faces"], "face", ", counted in every frame" if over.video else ""),
         tile(counts["pictures"], what),
         tile(counts["without"] - unread, what, " without a face"),
         *([tile(unread, what, " that could not be read")] if unread else []),

@@ -30,15 +30,16 @@ def heat(
     return np.clip(grey[..., None] * (1 - alpha) + colour * alpha, 0, 255).astype(np.uint8)
 
 
-def lit(
-    attention: Float[np.ndarray, "rows columns"],
-) -> Float[np.ndarray, "rows columns"]:
-    """How bright attention that adds up to 1 is drawn, 0 to 1.
-
-    The scale is the multiple of an even spread, so a map that looks everywhere looks flat.
-    """
-    times = np.asarray(attention, np.float32) * attention.size
+def lit(attention: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """How bright attention is drawn, 0 to 1: a map that looks everywhere looks flat."""
+    times = _over_even(attention)
     return np.clip(times / max(float(times.max()), FLOOR), 0, 1)
+
+
+def _over_even(attention: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """Attention as a multiple of an even spread; by a sigmoid it does not add up to 1 by itself."""
+    attention = np.asarray(attention, np.float32)
+    return attention * attention.size / max(float(attention.sum()), 1e-9)
 
 
 def words(tokens: Sequence[str], attention: Float[np.ndarray, "tokens"]) -> list[tuple[str, float]]:
@@ -153,10 +154,8 @@ def _maps(
     if maps is None:
         return shown
     for n in units:
-        # Attention by a sigmoid does not add up to 1 by itself.
         attention = maps[i, ..., n]
-        attention = attention / max(float(attention.sum()), 1e-9)
-        peak = float(attention.max() * attention.size)
+        peak = float(_over_even(attention).max())
         shown.append((heat(image, attention), f"attention of {run.names[n]} over the {key}", peak))
     return shown
 

@@ -127,12 +127,7 @@ def _maps(
 ) -> list[tuple[str, Image]]:
     if attention is None:
         return []
-    return [(model.names[k], _heat(image, attention[face, ..., k])) for k in looked]
-
-
-def _heat(image: Image, attention: np.ndarray) -> Image:
-    # Attention by a sigmoid does not add up to 1 by itself.
-    return report.heat(image, attention / max(float(attention.sum()), 1e-9))
+    return [(model.names[k], report.heat(image, attention[face, ..., k])) for k in looked]
 
 
 def _branches(
@@ -144,7 +139,9 @@ def _branches(
     seen = []
     if found.stimulus is not None and asked.stimulus is not None:
         picture = model.crop.cut(asked.stimulus, predict.Found())
-        maps = [(model.names[k], _heat(picture, found.stimulus[..., k])) for k in looked[:MAPS]]
+        maps = [
+            (model.names[k], report.heat(picture, found.stimulus[..., k])) for k in looked[:MAPS]
+        ]
         seen = [("what the person saw", picture), *maps]
     return {
         "titles": list(found.columns),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from drr_jax import facs
 from drr_jax.cells import table_csv
-from drr_jax.pages import named, plain
+from drr_jax.pages import named, plain, plural
 from tfds_reactionet import annotation
 from tfds_reactionet.building import csv_text
 from tfds_reactionet.statistics import figures
@@ -263,4 +263,5 @@ def _when(lag: int, rate: float) -> str:
         return "in the same frame"
     frames = abs(lag)
     seconds = f" ({frames / rate:.2f} s at {rate:g} frames/s)" if rate else ""
-    return f"{frames} frame{'s' * (frames > 1)} {'later' if lag > 0 else 'earlier'}{seconds}"
+    when = "later" if lag > 0 else "earlier"
+    return f"{frames} {plural(frames, 'frame')} {when}{seconds}"

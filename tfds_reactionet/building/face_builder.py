@@ -111,7 +111,7 @@ class FaceBuilder(ShardedBuilder, skip_registration=True):
                 f"crop=face, but {manual_dir} holds no landmarks or boxes; expected those of the "
                 "release beside its images, or crop=full"
             )
-        return self.options["crop"] or ("face" if reader.has_faces else "full")
+        return "face" if reader.cuts_faces else "full"
 
     def _metadata(self, spec: Spec, options: Options, units: Sequence[Unit]) -> dict[str, Any]:
         sub_scenes = {"/".join(unit.sequence.split("/")[:2]) for unit in units}

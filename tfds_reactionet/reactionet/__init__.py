@@ -19,7 +19,7 @@ from tfds_reactionet.building import (
 )
 
 DATA_SET = DataSet(
-    version="1.2.0",
+    version="1.3.0",
     folder="ReactioNet",
     configs={
         "full": "Every frame with a face or a manual label.",
@@ -38,9 +38,9 @@ DATA_SET = DataSet(
         FIT,
         Option(
             "crop",
-            "full",
+            None,
             "full: whole reaction images; face: cut out by openface.csv's landmarks (stimuli are "
-            "whole)",
+            "whole) (default: full; face in demo, demo_keyframes and demo_audio)",
             choices=("full", "face"),
         ),
         MARGIN,
@@ -98,6 +98,8 @@ DATA_SET = DataSet(
         "1.2.0": f"{SHAPES_KEPT} Of several faces in an OpenFace file one is read in the whole "
         "sequence, where the most confident of each frame was. The rendered records are as they "
         "were.",
+        "1.3.0": "Faces of demo, demo_keyframes and demo_audio are cut out, so that a model of them "
+        "is one of faces wherever they lie. Other records are as they were.",
     },
     demo="tfds_reactionet.demo",
     rendered={

@@ -93,6 +93,15 @@ class Reader(FoldReader):
     def has_faces(self) -> bool:
         return True  # where openface.csv is
 
+    @property
+    def cuts_faces(self) -> bool:
+        """As asked; else the rendered faces alone, whose models are tried on images of any frame.
+
+        The paper resizes its images and tells of no crop (supplement 3.2).
+        """
+        asked = self.options["crop"]
+        return asked == "face" if asked else self.config in layout.CUT_OUT
+
     def units(self) -> list[Unit]:
         sequences = self._sequences()[0]
         keys = [sequence.key for sequence in sequences]

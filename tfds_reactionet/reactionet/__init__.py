@@ -98,8 +98,8 @@ DATA_SET = DataSet(
         "1.2.0": f"{SHAPES_KEPT} Of several faces in an OpenFace file one is read in the whole "
         "sequence, where the most confident of each frame was. The rendered records are as they "
         "were.",
-        "1.3.0": "Faces of demo, demo_keyframes and demo_audio are cut out, so that a model of them "
-        "is one of faces wherever they lie. Other records are as they were.",
+        "1.3.0": "Faces of demo, demo_keyframes and demo_audio are cut out, so that their models "
+        "know faces wherever they lie. Other records are as they were.",
     },
     demo="tfds_reactionet.demo",
     rendered={

@@ -92,7 +92,7 @@ def test_every_image_keeps_its_bytes(prepared: Path, release: Path) -> None:
 
 
 def test_all_else_is_as_without_modalities(prepared: Path, release: Path, tmp_path: Path) -> None:
-    plain = read(build(release, tmp_path, "reactionet/demo"))
+    plain = read(build(release, tmp_path, "reactionet/demo", crop="full"))
     found = read(prepared)
     assert list(found) == list(plain)
     for key, record in found.items():

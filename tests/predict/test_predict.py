@@ -38,8 +38,8 @@ def exported(trained, tmp_path_factory) -> Path:
 
 def test_a_model_says_what_it_is(asked, exported, trained):
     assert asked.names == AUS and asked.task == "au" and asked.inputs == ("reaction",)
-    assert asked.crop.known and asked.crop.kind == "full" and asked.crop.size == 32
-    # Median places of a face's eyes and mouth: above one another, inside of the image.
+    assert asked.crop.known and asked.crop.kind == "face" and asked.crop.size == 32
+    # Places of a face's eyes and mouth: above one another, inside of the image.
     eyes, mouth = asked.crop.template[:2], asked.crop.template[2]
     assert 0 < eyes[0, 0] < mouth[0] < eyes[1, 0] < 1 and eyes[:, 1].max() < mouth[1] < 1
     again = drr_jax.load(exported)

@@ -104,7 +104,7 @@ def world(config: Config) -> None:
     """
     demo(config, "reactionet/world")
     apply(config, {"data.image_size": 48, "optim.epochs": 4.0, "log.eval_every_epochs": 1.0})
-    apply(config, {"augment.shift": 0.0, "augment.zoom": 0.0})  # whole images
+    apply(config, dict.fromkeys(("augment.shift", "augment.zoom"), 0.0))  # whole images
 
 
 def expression(config: Config) -> None:

@@ -37,8 +37,8 @@ MODALITIES = ("depth", "thermal")  # of the reaction
 KEYFRAMES = Path("labels", "keyframes.csv")
 DEMOGRAPHICS = Path("labels", "demographics.csv")
 RENDERED = Path("demo_release.json")  # of rendered releases: their parameters
-CUT_OUT = ("demo", "demo_keyframes", "demo_audio")  # configs whose faces are cut out by default
 HEADROOM = Path("headroom.csv")  # of them, too: F1 of rules and of readers of faces
+CUT_OUT = ("demo", "demo_keyframes", "demo_audio")  # configs whose faces are cut out by default
 FOLDS = tuple(Path("splits", f"fold{number}.txt") for number in (1, 2, 3))
 WANTED = (
     f"put ReactioNet there as <scene>/<sub_scene>/<task>/<sequence>/ (scenes: "

@@ -17,6 +17,7 @@ from pathlib import Path
 import jax
 import steps
 
+from drr_jax import errors
 from drr_jax.runs import Checkpoints, cpu
 
 
@@ -64,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -37,6 +37,8 @@ import pandas as pd
 import rows
 from tqdm import tqdm
 
+from drr_jax import errors
+
 ROOT = Path(__file__).parents[1]
 LAUNCH = ROOT / "launch" / "ablation.py"
 KNOWN = runpy.run_path(str(LAUNCH))
@@ -258,4 +260,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    errors.run(main)

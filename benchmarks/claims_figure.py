@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from drr_jax import pages
+from drr_jax import errors, pages
 from drr_jax.tables.stats import difference
 
 PARTS = ("grid", "rows", "large")
@@ -100,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

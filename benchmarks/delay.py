@@ -32,7 +32,7 @@ from models import compare
 from PIL import Image
 from steps import config_of, operations, training
 
-from drr_jax import data, facs, metrics, pages, weights
+from drr_jax import data, errors, facs, metrics, pages, weights
 from drr_jax.models import losses
 from drr_jax.runs import cpu
 
@@ -251,4 +251,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from drr_jax import data, metrics, predict
+from drr_jax import data, errors, metrics, predict
 from drr_jax.predict import finders, inputs, prepared
 from drr_jax.predict.faces import Found
 
@@ -103,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from drr_jax import errors
 from drr_jax.tables.stats import difference
 
 SCORES = {"f1": "f1_mean", "ap": "ap_mean", "validation": "validation_score"}
@@ -95,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

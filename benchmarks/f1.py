@@ -23,7 +23,7 @@ import torch
 from sklearn.metrics import f1_score
 from torchmetrics.classification import MultilabelF1Score
 
-from drr_jax import metrics
+from drr_jax import errors, metrics
 
 BATCH, CLASSES = 8192, 12
 
@@ -104,4 +104,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    errors.run(main)

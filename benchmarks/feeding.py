@@ -24,6 +24,7 @@ import numpy as np
 import simplejpeg
 from array_record.python import array_record_module
 
+from drr_jax import errors
 from drr_jax.config import Config
 from drr_jax.data import label_counts, source, tokenizer
 from drr_jax.data import pipeline as data
@@ -176,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from steps import config_of, prediction, training
 
+from drr_jax import errors
 from drr_jax.runs import cpu
 
 
@@ -55,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

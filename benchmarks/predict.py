@@ -27,7 +27,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from drr_jax import predict
+from drr_jax import errors, predict
 from drr_jax.predict import finders, inputs, rows, stream
 
 ROOT = Path(__file__).parents[1]
@@ -158,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

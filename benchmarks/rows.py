@@ -29,6 +29,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score
 from tqdm import tqdm
 
+from drr_jax import errors
 from drr_jax.config import letters
 
 ROOT = Path(__file__).parents[1]
@@ -178,4 +179,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    errors.run(main)

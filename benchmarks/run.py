@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drr_jax import files, runs
+from drr_jax import errors, files, runs
 from drr_jax.machine import cores
 
 HERE = Path(__file__).parent
@@ -182,4 +182,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    errors.run(main)

@@ -31,7 +31,7 @@ import numpy as np  # noqa: E402
 import steps  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from drr_jax import pages, runs  # noqa: E402
+from drr_jax import errors, pages, runs  # noqa: E402
 from drr_jax.config import Config  # noqa: E402
 from drr_jax.runs import cpu  # noqa: E402
 from drr_jax.training import clock, scoring  # noqa: E402
@@ -226,4 +226,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

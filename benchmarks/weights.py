@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from drr_jax import config as configs
+from drr_jax import errors
 from drr_jax.models.encoders import build as encoders
 from drr_jax.runs import cpu
 from drr_jax.weights import load as weights
@@ -116,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

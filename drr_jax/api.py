@@ -5,7 +5,7 @@ from typing import Any
 
 from drr_jax import config_files, config_rules, predict, report, runs, training, weights
 from drr_jax.config import Config
-from drr_jax.errors import InputError
+from drr_jax.errors import InputError, check_local
 from drr_jax.predict import Model as Model
 
 Source = str | Path
@@ -27,9 +27,9 @@ def train(config: Config | Source, workdir: Source, *, allow_change: bool = Fals
     run's config.json. A data set that is not prepared is built. With config.fold=all each fold has
     a folder. Raises InputError; `drr_jax.stops.Stopped` after a signal, with all saved.
     """
-    chosen = read_config(config)
-    training.run_stages(chosen, Path(workdir), ("train",), allow_change)
-    return Path(workdir)
+    folder = _local("workdir", workdir)
+    training.run_stages(read_config(config), folder, ("train",), allow_change)
+    return folder
 
 
 def evaluate(
@@ -45,8 +45,9 @@ def evaluate(
     if data_set:
         if out is None:
             raise InputError("evaluate on another data set: expected out=NEW FOLDER")
-        return predict.evaluate_on(predict.load(run), data_set, Path(out), str(data_dir))
-    workdir = Path(run)
+        folder = _local("out", out)
+        return predict.evaluate_on(predict.load(run), data_set, folder, str(data_dir))
+    workdir = _local("run", run)
     config = config_files.of_run(workdir)
     if config is None:
         raise InputError(f"{workdir}: no config.json, expected the folder of a run")
@@ -59,8 +60,9 @@ def evaluate(
 
 def export(run: Source, folder: Source, selection: str | None = None) -> Path:
     """Writes a run's model to a new folder to keep or to share; returns it. Raises InputError."""
-    weights.export_run(Path(run), Path(folder), selection)
-    return Path(folder)
+    target = _local("folder", folder)
+    weights.export_run(_local("run", run), target, selection)
+    return target
 
 
 def read_config(config: Config | Source) -> Config:
@@ -68,3 +70,9 @@ def read_config(config: Config | Source) -> Config:
     chosen = config if isinstance(config, Config) else config_files.load(str(config))
     config_rules.validate(chosen)
     return chosen
+
+
+def _local(what: str, folder: Source) -> Path:
+    """A folder as a path. Raises InputError for a bucket, whose name a path would shorten."""
+    check_local(f"{what} {folder}", str(folder))
+    return Path(folder)

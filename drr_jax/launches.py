@@ -24,12 +24,14 @@ def find(what: str) -> str:
     A path stays as it is. Raises InputError, with the nearest names, for a name that is none.
     """
     name, colon, argument = what.partition(":")
-    if not name or "/" in name or "\\" in name or Path(name).suffix:
+    if not name or "/" in name or "\\" in name or (Path(name).suffix and "," not in name):
         return what
     if name in names():
         return f"{folder() / name}.py{colon}{argument}"
     if Path(name).exists():
         return what
+    if "," in name and name.partition(",")[0] in names():
+        raise InputError(f"{what}: expected a colon there: {what.replace(',', ':', 1)}")
     raise InputError(
         f"{what}: no launch file is named {name}, {nearest(name, names())}; or give a path, as in "
         "./FILE.py"

@@ -8,7 +8,7 @@
 
     drr predict --model=runs/demo --input=video.mp4 --out=predictions/video
 
-    drr plan --config=reactionet,data.batch_size=1024 --topology=h100:2x8 --workdir=plans/reactionet
+    drr plan --config=reactionet:data.batch_size=1024 --topology=h100:2x8 --workdir=plans/reactionet
 
 `drr MODE` is `python -m drr_jax.main --mode=MODE`. A config is a launch file, by its path or by its
 name alone.

@@ -19,7 +19,7 @@ _HELD_SECONDS = 5  # what JAX says before it ends a process comes within millise
 _FATAL = b"Terminating process because the JAX distributed service"
 # Lines of JAX's coordination service, in the form of absl's log: E1130 06:35:33.247460 ...
 _LOG = re.compile(
-    rb"[WEF]\d{4} \d\d:\d\d:\d\d[^\n]*?(?:coordination_service|preemption_sync|client\.h)"
+    rb"[WEF]\d{4} \d\d:\d\d:\d\d[^\n]*?(?:coordination_service|preemption_\w+|client\.h)"
 )
 _BEGUN = re.compile(rb"[WEF]\d{1,4}(?: \d[^\n]*)?\Z")
 _LOST = re.compile(

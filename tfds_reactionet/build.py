@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Any
 from drr_jax import machine
 from drr_jax.errors import InputError, check_local, nearest, run
 from tfds_reactionet import building
+
+ENDPOINT_SECONDS = 10.0  # in which a job server has to answer
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -101,6 +104,8 @@ def prepare(
         raise InputError(f"max_skipped={max_skipped:g}, expected a share from 0 to 1")
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs={jobs}, expected at least 1")
+    if beam_options and beam_runner is None:
+        raise InputError("--beam_options without --beam_runner: expected one, as PortableRunner")
     if not overwrite and find_prepared(name, data_dir):
         _check_same(path, name, raw, manual_dir is not None, chosen)
         return path
@@ -150,6 +155,7 @@ def _beam_options(runner: str, options: str) -> dict[str, Any]:
     """What TFDS hands to Beam. Raises InputError for an option that Beam does not know."""
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
+        from apache_beam.runners.runner import create_runner
     except ModuleNotFoundError as error:
         raise InputError(
             "--beam_runner needs Apache Beam; install it: pip install 'drr-jax[beam]'"
@@ -160,12 +166,31 @@ def _beam_options(runner: str, options: str) -> dict[str, Any]:
         given = shlex.split(options)
     except ValueError as error:
         raise InputError(f"--beam_options={options}: {error}") from None
+    try:
+        create_runner(runner)
+    except (ValueError, ImportError) as error:
+        raise InputError(f"--beam_runner={runner}: {str(error).splitlines()[0]}") from None
     known = PipelineOptions(given)
     if unknown := known.get_all_options(drop_default=True, retain_unknown_options=True).keys() - (
         known.get_all_options().keys()
     ):
         raise InputError(f"--beam_options: Beam knows no --{min(unknown)}; see its runner's guide")
+    _check_endpoint(str(known.get_all_options().get("job_endpoint") or ""))
     return {"beam_runner": runner, "beam_options": known}
+
+
+def _check_endpoint(endpoint: str) -> None:
+    """Raises InputError if nobody listens at HOST:PORT, for which Beam would wait without end."""
+    host, colon, port = endpoint.rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # none, or `embed`, which Beam starts itself
+    try:
+        socket.create_connection((host, int(port)), timeout=ENDPOINT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--beam_options: no job server answers at --job_endpoint={endpoint} ({error}); start "
+            "it first, or take --job_endpoint=embed"
+        ) from None
 
 
 def _builder_class(name: str) -> Any:

@@ -83,7 +83,8 @@ def rows(plan: Plan) -> list[tuple[str, str, str]]:
 def _memory(plan: Plan) -> str:
     memory, chip = plan["facts"]["memory"], plan["chip"]
     pieces = ", ".join(
-        f"{name} {amount(memory[name], 'B')}" for name in ("arguments", "temporaries", "outputs")
+        f"{name} {amount(memory[name], 'B')}"
+        for name in ("arguments", "temporaries", "outputs", "code")
     )
     whole = f" of {amount(chip['memory'], 'B')}" if chip["memory"] else ""
     fits = {True: "", False: "; it does not fit", None: ""}[plan["fits"]]
@@ -191,8 +192,11 @@ def _columns(table: list[list[str]]) -> list[str]:
 def page(plan: Plan) -> str:
     """The plan as an HTML page that needs nothing from elsewhere."""
     facts, roof = plan["facts"], plan["roofline"]
+    least = []
+    if roof:  # of a chip with peaks
+        least = [(milliseconds(roof["step"]), f"a step takes at least; {roof['holds']} holds")]
     tiles = [
-        (milliseconds(roof.get("step")), f"a step takes at least; {roof.get('holds', '?')} holds"),
+        *least,
         (amount(facts.get("memory", {}).get("total"), "B"), "of a device's memory"),
         (amount((plan["flops"] or {}).get("value"), "FLOP"), "a device and step"),
         (amount((plan["bytes"] or {}).get("value"), "B"), "moved a device and step"),
@@ -212,7 +216,7 @@ def page(plan: Plan) -> str:
         sections=sections,
         share_head=SHARES,
         variant_head=VARIANTS,
-        chart=chart(plan),
+        chart=chart(plan) if roof else None,
     )
 
 

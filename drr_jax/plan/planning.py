@@ -38,7 +38,7 @@ def make(
     found = judged(chip, facts)
     if "memory" in facts:
         found["feeding"] = feeding.feeding(facts, found["roofline"].get("step"))
-    if searches and chip.memory:
+    if searches:
         small = functools.partial(ask, topology=topology, detailed=False)
         found["search"] = search.largest_batch(config, chip, facts, small)
     return {

@@ -32,14 +32,19 @@ def roofline(chip: Chip, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def counted(facts: Mapping[str, Any], what: str) -> dict[str, Any] | None:
-    """FLOPs or bytes of a device's step, and who counted them; None if nobody could."""
-    if what in facts.get("xla", {}):
-        return {"value": facts["xla"][what], "counted": "by XLA in the compiled program"}
-    if what in facts.get("program", {}):
-        return {
-            "value": facts["program"][what],
-            "counted": "here, from the compiled program's text",
-        }
+    """FLOPs or bytes of a device's step, and who counted them; None if nobody could.
+
+    XLA counts bytes that stay in a TPU's fast memory, too, and the text does not. So the lower of
+    the two bounds a step, unless what XLA has beyond is the price of gathers (`price_gathers`).
+    """
+    by_xla, program = facts.get("xla", {}).get(what), facts.get("program", {})
+    text = program.get(what)
+    if by_xla and text and what == "bytes" and not program.get("priced"):
+        by_xla = by_xla if by_xla <= text else None
+    if by_xla:
+        return {"value": by_xla, "counted": "by XLA in the compiled program"}
+    if text is not None:
+        return {"value": text, "counted": "here, from the compiled program's text"}
     return None
 
 

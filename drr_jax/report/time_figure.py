@@ -11,9 +11,9 @@ from drr_jax.pages import BLUE, GREY, INK, ORANGE, PALETTE, WIDTH, png
 START = ("import", "data", "devices", "init")
 STEP = {"input": "waiting for input", "step": "step on the device", "host": "host"}
 REST = {"start": "start", "compile": "compilation", "evaluation": "evaluation"}
-REST |= {"checkpoint": "checkpoints"}
+REST |= {"checkpoint": "checkpoints", "profile": "profile"}
 COLOURS = {"step": BLUE, "input": ORANGE, "host": PALETTE[3], "evaluation": PALETTE[2]}
-COLOURS |= {"checkpoint": PALETTE[4], "compile": GREY, "start": INK}
+COLOURS |= {"checkpoint": PALETTE[4], "profile": PALETTE[5], "compile": GREY, "start": INK}
 SHOWN = 0.06  # share of a bar that has room for its number
 
 
@@ -21,6 +21,8 @@ def bars(time: Mapping[str, float], steps: int) -> dict[str, dict[str, float]]:
     """Seconds by phase of the whole run, and of one of its `steps`, which are all that it took."""
     run = {"step": time.get("step", 0.0), "input": time.get("input", 0.0)}
     run |= {name: time.get(name, 0.0) for name in ("host", "evaluation", "checkpoint", "compile")}
+    if time.get("profile"):
+        run["profile"] = time["profile"]
     run["start"] = sum(time.get(name, 0.0) for name in START)
     return {"run": run, "step": {name: run[name] / max(steps, 1) for name in STEP}}
 

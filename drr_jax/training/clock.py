@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 START = ("import", "data", "devices", "init", "compile")  # before the first step
-LOOP = ("input", "step", "host", "evaluation", "checkpoint")
+LOOP = ("input", "step", "host", "evaluation", "checkpoint", "profile")
 STEPS = ("input", "step", "host")  # what a step is made of
 WARM_UP = 5  # steps whose ends tell nothing: the first find nothing prefetched
 
@@ -21,7 +21,7 @@ class Clock:
     starts. init: the run is built, its state drawn or restored. compile: the step, and the scoring
     of a batch. input: the loop waits for a batch. step: a step is handed to the devices and waited
     for. evaluation, checkpoint: as they say, but for what is written while the next steps run.
-    host: all the rest of the loop.
+    profile: a trace is begun and written. host: all the rest of the loop, which is Python's.
     """
 
     def __init__(self, imported: float = 0.0) -> None:

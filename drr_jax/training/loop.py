@@ -73,7 +73,7 @@ def train(
         bar = progress(experiment.steps, first, f"fold {experiment.fold.number}")
         metrics = Metrics(workdir, first, runs.open_tracker(config, workdir))
         rows = Rows(metrics, lambda: checkpoints.idle(runs.BEST))
-        by_clock, profile = runs.Appointment(log.checkpoint_seconds), Profile(workdir, log)
+        by_clock, profile = runs.Appointment(log.checkpoint_seconds), Profile(workdir, log, clock)
         done = first  # the step that `state` is of
         running: Terms | None = None  # terms of that step, not yet looked at
         gradients: Terms | None = None  # of the loss of that step, if they are asked for

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from drr_jax import files
-from drr_jax.errors import InputError
+from drr_jax.errors import InputError, check_local
 from drr_jax.runs import CONFIG_FILE, RECORD_FILE, fold_folders
 from drr_jax.weights.sources import HUB, WHOLE, commit_of, download
 
@@ -15,6 +15,7 @@ def find_model(source: str) -> Path:
     """
     if source.startswith(HUB):
         return download(source.removeprefix(HUB), f"model {source}", WHOLE)
+    check_local(f"model {source}", source)
     folder = files.named(source)
     expected = "expected a folder that `drr_jax.weights export` wrote, or that of a run"
     if not folder.exists():

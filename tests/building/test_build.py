@@ -275,6 +275,14 @@ def test_options_that_beam_does_not_know_are_named(release, tmp_path: Path) -> N
     for options, said in (("--paralelism=2", "--paralelism"), ("'--x", "No closing quotation")):
         with pytest.raises(InputError, match=said):
             build(release[0], tmp_path, beam_runner="DirectRunner", beam_options=options)
+    nobody = {"beam_runner": "PortableRunner", "beam_options": "--job_endpoint=127.0.0.1:9"}
+    for keys, said in (
+        ({"beam_options": "--parallelism=2"}, "--beam_options without --beam_runner"),
+        ({"beam_runner": "NoRunner"}, "--beam_runner=NoRunner: Unexpected pipeline runner"),
+        (nobody, "no job server answers at --job_endpoint=127.0.0.1:9 .*refused"),
+    ):
+        with pytest.raises(InputError, match=said):
+            build(release[0], tmp_path, **keys)
     assert not list(tmp_path.rglob("metadata.json"))
 
 

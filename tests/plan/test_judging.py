@@ -80,6 +80,11 @@ def test_the_longest_bound_holds():
     assert roofline.roofline(H100, counted)["holds"] == "arithmetic"
     assert "XLA" in roofline.counted(counted, "flops")["counted"]
     assert "text" in roofline.counted(FACTS, "flops")["counted"]
+    # XLA counts what stays in a TPU's fast memory, too: no bound below all operations in a row.
+    more = {**FACTS, "xla": {"flops": 1.978e12, "bytes": 160e9}}
+    assert roofline.roofline(H100, more) == found
+    gathers = {**more, "program": {**FACTS["program"], "priced": 150e9}}
+    assert roofline.roofline(H100, gathers)["seconds"]["memory"] == 160e9 / H100.bandwidth
     assert roofline.roofline(chips.chips()["cpu"], FACTS) == {}
 
 

@@ -222,7 +222,7 @@ class Config:
         above=True,
     )
     seed: int = number(0, 0, 2**32 - 1, "of initial weights, order and augmentation")
-    fsdp: int = positive(1, 65536, "devices that share one copy of the parameters")
+    fsdp: int = positive(1, 65536, "devices that share one copy of the parameters; it divides all")
     conv: str = key("auto", "auto: lax, or on a CPU that XLA could not be tuned for, im2col")
     precision: str = key("auto", "auto: float32 on CPU, bfloat16 on accelerators")
 

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import drr_jax
 from drr_jax.errors import InputError, check_local, one_line
 
 
@@ -66,6 +68,23 @@ def test_a_reader_that_leaves_early_is_no_error(unbuffered):
 def test_buckets_are_refused(text):
     with pytest.raises(InputError, match="mount it"):
         check_local("--out", text)
+
+
+@pytest.mark.parametrize("as_given", [str, Path])
+def test_buckets_are_refused_from_python(as_given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bucket = as_given("gs://b/x")
+    for call in (
+        lambda: drr_jax.load(bucket),
+        lambda: drr_jax.train("reactionet:demo", bucket),
+        lambda: drr_jax.evaluate(bucket),
+        lambda: drr_jax.evaluate("run", "bp4d", out=bucket),
+        lambda: drr_jax.export(bucket, "out"),
+        lambda: drr_jax.export("run", bucket),
+    ):
+        with pytest.raises(InputError, match="mount it"):
+            call()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,8 @@ def test_launch_files_are_found_by_name_and_by_path(tmp_path, monkeypatch):
     said = one_line("--config=reactoinet:demo", "--workdir=x")
     assert "reactoinet:demo" in said and "did you mean reactionet" in said
     assert "known: ablation, affectnet" in one_line("--config=qqq", "--workdir=x")
+    said = one_line("--config=reactionet,optim.lr=0.02", "--workdir=x")
+    assert "expected a colon there: reactionet:optim.lr=0.02" in said
 
 
 @pytest.mark.parametrize(

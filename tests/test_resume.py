@@ -122,7 +122,7 @@ def test_kill_and_terminate_leave_the_run_bit_for_bit(data_dir, undisturbed, tmp
     so_far = json.loads((workdir / "run.json").read_text())["seconds"]
 
     process = start(data_dir, workdir)
-    finish(process, workdir)
+    assert f"going on after step {stopped} of {STEPS}" in finish(process, workdir)
     assert len(list(events.iterdir())) == 3
     assert rows(workdir) == rows(undisturbed)
     assert steps(workdir)[-1] == STEPS

@@ -62,6 +62,8 @@ def train(
         checkpoints.best_score()  # if it cannot be read, that is found before any step
         restored = checkpoints.restore(abstract(experiment.abstract_state, experiment.shardings))
         state, first = restored if restored else (experiment.init(), 0)
+        if restored and runs.is_main_process():
+            print(f"going on after step {first} of {experiment.steps}", file=sys.stderr)
         best = runs.from_main(lambda: max(checkpoints.steps(runs.BEST), default=first))
         describe_run(experiment, workdir, origins)
         before = runs.read_file(workdir, runs.RUN_FILE)

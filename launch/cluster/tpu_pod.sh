@@ -3,7 +3,7 @@
 #   TPU=my-slice ZONE=us-east5-a launch/cluster/tpu_pod.sh --config=reactionet \
 #       --workdir=/shared/runs/reactionet --config.data.data_dir=/shared/prepared
 # /shared is a disk that every host mounts at the same place (Filestore), with a virtual environment
-# in it: python3 -m venv /shared/venv && /shared/venv/bin/pip install 'drr-jax[tpu]'
+# in it: python3 -m venv /shared/venv && /shared/venv/bin/pip install '/shared/drr-jax[tpu]'
 set -u
 : "${TPU:?the name of the slice}" "${ZONE:?its zone}" "${VENV:=/shared/venv}"
 

@@ -184,3 +184,7 @@ def test_a_plan_is_told_in_lines_and_on_a_page():
     plan = planning.make(config, topology, ask=ask)
     assert plan["fits"] is False and "no, it does not fit" in page.text(plan)
     assert page.page(plan)
+    ask, _ = needs(50e6)
+    plan = planning.make(config, topologies.parse("cpu:2x4"), ask=ask)  # of no known peak
+    html = page.page(plan)
+    assert "no datasheet has peaks" in html and "<img" not in html and "at least; " not in html

@@ -71,6 +71,7 @@ def test_what_the_process_finds_wrong_is_one_line(tmp_path):
         (["--topology=cpu:1x8", "--variants=remat,fdsp"], "did you mean fsdp"),
         (["--mode=train", "--topology=h100:1x8"], "--topology is for --mode=plan"),
         (["--mode=all", "--search"], "--search is for --mode=plan"),
+        (["--topology=cpu:1x1", "--search"], "no chip's memory is known to fill"),
     ],
 )
 def test_wrong_flags_are_one_line(arguments, said, tmp_path):

@@ -56,8 +56,8 @@ def run_plan(config: Config, workdir: Path, asked: Asked) -> str:
     topology, names = topologies.parse(asked.topology), variants.chosen(asked.variants)
     if asked.search and not topology.chip.memory:
         raise InputError(
-            f"--search with --topology={topology.name}: no chip's memory is known to fill; expected "
-            "one of a GPU or TPU"
+            f"--search with --topology={topology.name}: no chip's memory is known to fill; "
+            "expected one of a GPU or TPU"
         )
     devices.check_installed(topology)
     plan = planning.make(config, topology, names, asked.search)
